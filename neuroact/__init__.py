@@ -1,0 +1,46 @@
+"""What a spiking network's neurons do, measured the same way in every framework.
+
+::
+
+    layer's forward call                     any framework
+       │  args, kwargs, output, module state
+    an Adapter's read()                      neuroact.adapter, neuroact_adapters
+       │  SpikeChunk: values[time, batch, *neurons], kind, starts_sequence, valid
+    one hook per layer                       neuroact.recorder, .layer, .hooks
+       │
+    update · merge · reset · state · result  neuroact.statistics
+       │  integer counts per neuron
+    ActivityReport: frozen, numpy only       neuroact.report, .activity
+       │
+    table · plots · JSON · data frame        neuroact.table, .plots, .report_file, .frame
+
+Left of `SpikeChunk` only frameworks are known; right of it nobody knows a framework.
+"""
+
+from neuroact import quantiles
+from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
+from neuroact.measure import measure
+from neuroact.provenance import installed_version
+from neuroact.recorder import Recording, record
+from neuroact.report import ActivityReport, LayerActivity
+from neuroact.statistics import Firing, Statistic
+from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
+
+__all__ = [
+    "ActivityReport",
+    "Adapter",
+    "Firing",
+    "LayerActivity",
+    "LayerCall",
+    "Recording",
+    "SignalKind",
+    "SpikeChunk",
+    "SpikeSink",
+    "StatefulAdapter",
+    "Statistic",
+    "measure",
+    "quantiles",
+    "record",
+]
+
+__version__ = installed_version("neuroact") or "0+unknown"

@@ -1,0 +1,245 @@
+"""The figures of one layer, each with its formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroact.quantiles import quantile, tally
+from neuroact.stream import SignalKind
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerActivity:
+    """What the neurons of one layer did.
+
+    A neuron's *activity* is the mean of its values over all (time step, sample) pairs looked at:
+    spikes per step, in [0, 1] where the layer is binary. The layer's figures describe how that
+    number spreads over its neurons. Figures are NaN where nothing was observed, where the layer
+    has no neurons, and where `fault` says why its values cannot be trusted.
+
+    Attributes:
+        name: qualified name of the module in the model.
+        aliases: other names of the same module.
+        framework: import name of the module's framework.
+        layer_type: the module's class name.
+        kind: what its values mean.
+        observations: number of valid (time step, sample) pairs: how often each neuron was seen.
+        sequences: number of samples' sequences begun.
+        events: non-zero values per neuron, int64 `[*shape]`.
+        total: sum of values per neuron, float64 `[*shape]`; equals `events` where binary.
+        nonfinite: a NaN or an infinity was among the values.
+        not_binary: values other than 0 and 1 were found although the kind is binary.
+        dt: seconds per time step, or None.
+        results: results of statistics kept beside `Firing`, by class name.
+
+    Source of the definitions: activity is NeuroBench's custom-metric "average activity per
+    neuron"; quantiles are type 7 of Hyndman and Fan (1996); std divides by the number of neurons.
+
+    >>> import numpy as np
+    >>> from neuroact import LayerActivity, SignalKind
+    >>> layer = LayerActivity(
+    ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
+    ...     observations=10, sequences=2, events=np.array([0, 5, 10, 5]),
+    ... )
+    >>> layer.mean, layer.median, layer.dead, layer.saturated, layer.sparsity
+    (0.5, 0.5, 1, 1, 0.5)
+    """
+
+    name: str
+    framework: str
+    layer_type: str
+    kind: SignalKind
+    observations: int
+    sequences: int
+    events: Integers
+    total: Floats = field(default_factory=lambda: np.empty(0))
+    nonfinite: bool = False
+    not_binary: bool = False
+    aliases: tuple[str, ...] = ()
+    dt: float | None = None
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        events = np.array(self.events, dtype=np.int64)
+        same = self.kind is SignalKind.BINARY
+        total = events.astype(np.float64) if same else np.array(self.total, dtype=np.float64)
+        if total.shape != events.shape:
+            raise ValueError(
+                f'layer "{self.name}": expected a total of shape {events.shape} like its events, '
+                f"came {total.shape}"
+            )
+        for name, array in (("events", events), ("total", total)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LayerActivity):
+            return NotImplemented
+        plain = [f.name for f in fields(self) if f.name not in ("events", "total", "results")]
+        return all(getattr(self, n) == getattr(other, n) for n in plain) and (
+            np.array_equal(self.events, other.events)
+            and np.array_equal(self.total, other.total, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the layer's neurons, without time and batch."""
+        return self.events.shape
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons, the product of `shape`."""
+        return self.events.size
+
+    @property
+    def fault(self) -> str | None:
+        """Why the figures cannot be trusted; None where they can."""
+        if self.nonfinite:
+            return "NaN or infinite values were emitted"
+        if self.not_binary:
+            return "values other than 0 and 1 were emitted by a layer that its adapter calls binary"
+        return None
+
+    @cached_property
+    def activity(self) -> Floats:
+        """Average activity per neuron, `total / observations`, float64 `[*shape]`.
+
+        In spikes per neuron and time step. Zeros where nothing fired; NaN where nothing was
+        observed or the layer has a `fault`.
+        """
+        if self.observations == 0 or self.fault is not None:
+            values = np.full(self.shape, np.nan)
+        else:
+            values = np.asarray(self.total / self.observations)  # a scalar for one neuron `()`
+        values.flags.writeable = False
+        return values
+
+    @property
+    def min(self) -> float:
+        """Smallest activity of a neuron."""
+        return self.quantile(0.0)
+
+    @property
+    def max(self) -> float:
+        """Largest activity of a neuron."""
+        return self.quantile(1.0)
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean activity over neurons, `Σ activity / neurons`."""
+        return float(self.activity.mean()) if self._measured else np.nan
+
+    @cached_property
+    def std(self) -> float:
+        """Standard deviation over neurons, `sqrt(Σ (activity - mean)² / neurons)` (ddof 0)."""
+        return float(self.activity.std()) if self._measured else np.nan
+
+    @property
+    def median(self) -> float:
+        """Median activity over neurons, quantile 0.5 of type 7."""
+        return self.quantile(0.5)
+
+    @property
+    def q1(self) -> float:
+        """First quartile of activity over neurons, quantile 0.25 of type 7."""
+        return self.quantile(0.25)
+
+    @property
+    def q3(self) -> float:
+        """Third quartile of activity over neurons, quantile 0.75 of type 7."""
+        return self.quantile(0.75)
+
+    def quantile(self, q: float, method: str = "linear") -> float:
+        """Quantile of activity over neurons.
+
+        Args:
+            q: level in [0, 1].
+            method: one of the thirteen names of `numpy.quantile`; "linear" is type 7.
+
+        Returns:
+            The same, to the bit, as `numpy.quantile(activity, q, method=method)`.
+
+        Raises:
+            ValueError: a level outside [0, 1] or an unknown method.
+        """
+        distinct, counts = self._tally
+        if not self._measured:
+            distinct, counts = np.array([np.nan]), np.ones(1, np.int64)
+        return quantile(distinct, q, counts=counts, method=method)
+
+    def histogram(
+        self, bins: int | NDArray[Any] = 10, range: tuple[float, float] | None = None
+    ) -> tuple[Integers, Floats]:
+        """How many neurons have how much activity; arguments as in `numpy.histogram`.
+
+        Args:
+            bins: number of bins of equal width, or their edges.
+            range: lower and upper edge; the smallest and largest activity where None.
+
+        Returns:
+            Counts int64 `[bins]` and edges float64 `[bins + 1]`. The last bin holds its upper
+            edge. Counts are all zero where the figures are NaN, and the edges then from 0 to 1.
+        """
+        values = self.activity if self._measured else np.empty(0)
+        counts, edges = np.histogram(values, bins=bins, range=range)
+        return counts.astype(np.int64), edges.astype(np.float64)
+
+    @cached_property
+    def sparsity(self) -> float:
+        """Share of values that are zero, `1 - Σ events / (neurons · observations)`.
+
+        1 where nothing fired. NeuroBench's activation sparsity, of this layer alone.
+        """
+        if not self._measured:
+            return np.nan
+        looked_at = self.neurons * self.observations
+        return (looked_at - int(self.events.sum())) / looked_at
+
+    @property
+    def dead(self) -> int:
+        """Number of neurons without a single event; 0 where nothing was observed."""
+        return len(self.dead_neurons)
+
+    @property
+    def saturated(self) -> int:
+        """Number of neurons with an event at every observation; 0 where nothing was observed."""
+        return len(self.saturated_neurons)
+
+    @property
+    def dead_neurons(self) -> Integers:
+        """Where the dead neurons are, int64 `[dead, len(shape)]`."""
+        return self._where(self.events == 0)
+
+    @property
+    def saturated_neurons(self) -> Integers:
+        """Where the saturated neurons are, int64 `[saturated, len(shape)]`."""
+        return self._where(self.events == self.observations)
+
+    @property
+    def _measured(self) -> bool:
+        return self.observations > 0 and self.neurons > 0 and self.fault is None
+
+    @cached_property
+    def _tally(self) -> tuple[Floats, Integers]:
+        # Counting a million integers and dividing the few distinct ones is several times faster
+        # than sorting a million quotients, and gives the same bits: division keeps the order.
+        if not self._measured or self.kind is not SignalKind.BINARY:
+            return tally(self.activity)
+        events, neurons = tally(self.events)
+        return events / self.observations, neurons
+
+    def _where(self, mask: NDArray[np.bool_]) -> Integers:
+        if not self._measured:
+            mask = np.zeros_like(mask)
+        return np.argwhere(mask).astype(np.int64)

@@ -1,0 +1,110 @@
+"""Everything neuroact raises or warns with.
+
+::
+
+    NeuroactError
+    ├── NoSpikingLayersError  (LookupError)   no installed adapter knows a layer of the model
+    ├── UnknownLayerError     (LookupError)   a `layers=` name or pattern matches nothing
+    ├── LayerNameError        (ValueError)    two layers would be reported under one name
+    ├── ChunkError            (ValueError)    a SpikeChunk whose tensors do not fit together
+    ├── AdapterReadError      (ValueError)    an adapter could not read a layer's call
+    ├── LayerShapeError       (ValueError)    a layer came back with other neurons
+    ├── NothingRecordedError  (RuntimeError)  a report before any layer was called
+    ├── RecordingClosedError  (RuntimeError)  a closed recording was asked to record
+    ├── MergeError            (ValueError)    two recordings that do not fit together
+    ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
+    └── MissingExtraError     (ImportError)   an optional dependency is not installed
+
+    NeuroactWarning (UserWarning)
+    ├── BrokenAdapterWarning    an installed adapter could not be loaded
+    ├── LayerNotCalledWarning   a recorded layer was never called
+    └── UnreliableLayerWarning  a layer's values are not what its kind promises
+
+A message says what was expected, what came and what to do. Errors about one layer keep its name
+in `layer`.
+"""
+
+from __future__ import annotations
+
+
+class NeuroactError(Exception):
+    """Base of every error raised by neuroact.
+
+    Attributes:
+        layer: reported name of the layer at fault, or None where no single layer is.
+    """
+
+    def __init__(self, message: str, *, layer: str | None = None) -> None:
+        super().__init__(message)
+        self.layer = layer
+
+
+class NoSpikingLayersError(NeuroactError, LookupError):
+    """No layer of the model is known to any adapter as a spiking layer."""
+
+
+class UnknownLayerError(NeuroactError, LookupError):
+    """A name or pattern in `layers=`, or a key of a report, matches no layer."""
+
+
+class LayerNameError(NeuroactError, ValueError):
+    """Two different modules would be reported under the same name."""
+
+
+class ChunkError(NeuroactError, ValueError):
+    """The tensors given to a `SpikeChunk` have the wrong shape or type."""
+
+
+class AdapterReadError(NeuroactError, ValueError):
+    """An adapter could not turn a layer's call into a `SpikeChunk`."""
+
+
+class LayerShapeError(NeuroactError, ValueError):
+    """A layer was called with a shape that changes its neurons."""
+
+
+class NothingRecordedError(NeuroactError, RuntimeError):
+    """A report was asked for before any recorded layer was called."""
+
+
+class RecordingClosedError(NeuroactError, RuntimeError):
+    """A closed recording was asked to record again."""
+
+
+class MergeError(NeuroactError, ValueError):
+    """Two recordings or statistics that cannot be added up."""
+
+
+class ReportFileError(NeuroactError, ValueError):
+    """A file or mapping that is no report, or one this version cannot read."""
+
+
+class MissingExtraError(NeuroactError, ImportError):
+    """An optional dependency is missing.
+
+    Attributes:
+        extra: the extra of the `neuroact` distribution that brings it.
+    """
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(
+            f'{purpose} needs the package "{package}", which is not installed. '
+            f'Install it with: pip install "neuroact[{extra}]"'
+        )
+        self.extra = extra
+
+
+class NeuroactWarning(UserWarning):
+    """Base of every warning issued by neuroact."""
+
+
+class BrokenAdapterWarning(NeuroactWarning):
+    """An installed adapter could not be loaded; the other adapters go on."""
+
+
+class LayerNotCalledWarning(NeuroactWarning):
+    """A recorded layer was never called, so the report has no figures for it."""
+
+
+class UnreliableLayerWarning(NeuroactWarning):
+    """A layer emitted values that its figures cannot be trusted with; they are NaN."""

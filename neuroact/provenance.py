@@ -1,0 +1,34 @@
+"""Where a report's figures come from: versions, model, time."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from torch import nn
+
+
+def provenance(model: nn.Module | None, frameworks: Iterable[str]) -> dict[str, Any]:
+    """What a report says of its origin, as plain JSON values.
+
+    Keys: `created` (UTC, ISO 8601), `model` (class, or None), `versions` (of Python, neuroact,
+    torch, numpy and the frameworks whose layers are recorded).
+    """
+    packages = dict.fromkeys(("neuroact", "torch", "numpy", *frameworks))
+    versions = {name: found for name in packages if (found := installed_version(name))}
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "model": None if model is None else f"{type(model).__module__}.{type(model).__qualname__}",
+        "versions": {"python": sys.version.partition(" ")[0], **versions},
+    }
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed distribution; None where there is none of that name."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,265 @@
+"""`record`: hooks in, chunks out, hooks away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from neuroact.adapter import Adapter
+from neuroact.axes import Side
+from neuroact.errors import MergeError, RecordingClosedError
+from neuroact.layer import LayerInfo, LayerRecorder
+from neuroact.naming import LayerSelection
+from neuroact.provenance import provenance
+from neuroact.report import ActivityReport
+from neuroact.selection import choose_layers
+from neuroact.statistics import Firing, Statistic
+from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.summary import report_of
+
+StatisticFactory = Callable[[], Statistic]
+
+
+def record(
+    model: nn.Module,
+    *,
+    layers: LayerSelection = None,
+    of: Side = "output",
+    axes: str | None = None,
+    statistics: Sequence[StatisticFactory] | None = None,
+    adapters: Sequence[Adapter] | None = None,
+    dt: float | None = None,
+) -> Recording:
+    """Record what a model's spiking layers emit, from now until the recording is closed.
+
+    The model works as before: the same outputs, gradients and random numbers; nothing is stored
+    on it but hooks, which closing takes away. Copies of it made meanwhile are not recorded.
+
+    Args:
+        model: any `torch.nn.Module`.
+        layers: None for every spiking layer; a module's name, a glob, a list of them, or a
+            predicate `(name, module) -> bool` for others. Naming a layer that emits real values
+            (a leaky integrator, a ReLU) records it.
+        of: "output" for what the layers emit; "input" for what goes into the modules that
+            `layers` names.
+        axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
+            the neurons' dimensions ("TBN", "BTN", "BN"). "BN" where None.
+        statistics: classes (or functions) that build one statistic a layer, kept beside `Firing`,
+            which is always kept.
+        adapters: adapters asked before the installed ones, about every module.
+        dt: seconds per time step.
+
+    Returns:
+        The recording, which is also a context manager that closes itself.
+
+    Raises:
+        NoSpikingLayersError: no adapter knows a spiking layer of the model; says which there are.
+        UnknownLayerError: `layers` matches nothing; says which names there are.
+        LayerNameError: two layers would have one name.
+        ValueError: `of`, `axes` or `dt` is none that there is.
+
+    >>> import neuroact, torch
+    >>> net = torch.nn.Sequential(torch.nn.ReLU())
+    >>> with neuroact.record(net, layers="0") as recording:
+    ...     _ = net(torch.tensor([[1.0, 0.0], [3.0, 0.0]]))
+    >>> recording.report()["0"].activity.tolist()
+    [2.0, 0.0]
+    """
+    recording = Recording(statistics=statistics, dt=dt)
+    for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
+        layer = recording._add(chosen.info)
+        layer.read_from(chosen.module, chosen.adapter)
+    recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
+    recording._origin["options"] = {"of": of, "axes": axes, "dt": recording.dt}
+    recording.resume()
+    return recording
+
+
+class Recording:
+    """Running figures of a model's layers.
+
+    Made by `record`; made directly it has no model, and takes what `observe` is given.
+
+    Args:
+        statistics: as in `record`.
+        dt: as in `record`.
+
+    >>> import torch
+    >>> from neuroact import Recording
+    >>> recording = Recording()
+    >>> recording.observe("chip", torch.eye(3).unsqueeze(1))   # [time, batch, neurons]
+    >>> recording.report()["chip"].mean
+    0.3333333333333333
+    """
+
+    def __init__(
+        self, *, statistics: Sequence[StatisticFactory] | None = None, dt: float | None = None
+    ) -> None:
+        if dt is not None and not 0 < dt < float("inf"):
+            raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")
+        self.dt = dt
+        self._factories = _factories(statistics)
+        self._layers: dict[str, LayerRecorder] = {}
+        self._origin = provenance(None, ())
+        self._closed = False
+
+    @property
+    def layers(self) -> Mapping[str, LayerInfo]:
+        """The recorded layers by reported name, in the model's order."""
+        return MappingProxyType({name: layer.info for name, layer in self._layers.items()})
+
+    def report(self) -> ActivityReport:
+        """The exact figures so far, free of torch; recording goes on.
+
+        Raises:
+            NothingRecordedError: no layer was called yet.
+
+        Warns:
+            LayerNotCalledWarning: some layers were not called; they are left out, and listed in
+                `report.not_called`.
+            UnreliableLayerWarning: a layer's values are not what its kind promises.
+        """
+        return report_of(self._layers.values(), origin=self._origin, dt=self.dt)
+
+    def reset(self) -> None:
+        """Forget everything counted. The next call of each layer starts a sequence."""
+        for layer in self._layers.values():
+            layer.reset()
+
+    def pause(self) -> None:
+        """Take the hooks away; counts stay. The model then runs at no cost at all."""
+        for layer in self._layers.values():
+            layer.unwatch()
+
+    def resume(self) -> None:
+        """Put the hooks back after `pause`.
+
+        A layer whose state moved on meanwhile starts a new sequence.
+
+        Raises:
+            RecordingClosedError: the recording is closed.
+        """
+        self._check_open("resumed")
+        for layer in self._layers.values():
+            layer.watch()
+
+    def new_sequence(self) -> None:
+        """Say that the next call of every layer starts a sequence; wins over what state says."""
+        for layer in self._layers.values():
+            layer.begin_sequence()
+
+    def observe(
+        self,
+        name: str,
+        values: Any,
+        *,
+        kind: SignalKind | str = SignalKind.BINARY,
+        starts_sequence: bool = True,
+        valid: Any = None,
+    ) -> None:
+        """Feed spikes by hand, where no hook can see them.
+
+        Args:
+            name: layer to feed; made where there is none of that name.
+            values: `[time, batch, *neurons]`, a tensor or anything that NumPy can read.
+            kind: what the values mean; they are not looked at to find out.
+            starts_sequence: whether step 0 begins a new sequence for every sample.
+            valid: bool `[time, batch]`, False where a step is padding.
+
+        Raises:
+            ChunkError: values or mask of the wrong shape.
+            LayerShapeError: other neurons than before.
+            RecordingClosedError: the recording is closed.
+        """
+        self._check_open("fed")
+        mask = None if valid is None else _tensor(valid)
+        chunk = SpikeChunk(_tensor(values), SignalKind(kind), starts_sequence, mask)
+        if name not in self._layers:
+            self._add(LayerInfo(name, (), "observed", "by hand", chunk.kind))
+        self._layers[name].take(chunk)
+
+    def merge(self, other: Recording) -> None:
+        """Add another recording's counts, exactly; `other` stays unchanged.
+
+        A layer that only one of the two has is kept.
+
+        Raises:
+            MergeError: another dt, other statistics, or a layer with other neurons, which is
+                named; nothing is added then.
+        """
+        self._check_fits(other)
+        for name, theirs in other._layers.items():
+            ours = self._layers.get(name) or self._add(theirs.info)
+            ours.merge(theirs)
+
+    def close(self) -> None:
+        """Take the hooks away for good and let go of the model; figures stay readable.
+
+        Closing again does nothing.
+        """
+        self._closed = True
+        for layer in self._layers.values():
+            layer.forget_module()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<neuroact.Recording of {len(self._layers)} layers, {state}>"
+
+    def _add(self, info: LayerInfo) -> LayerRecorder:
+        layer = LayerRecorder(info, [build() for build in self._factories])
+        self._layers[info.name] = layer
+        return layer
+
+    def _check_open(self, what: str) -> None:
+        if self._closed:
+            raise RecordingClosedError(
+                f"a closed recording cannot be {what}; its report can still be read. Start "
+                "another with neuroact.record(model), and merge the two if need be."
+            )
+
+    def _check_fits(self, other: Recording) -> None:
+        if self.dt != other.dt:
+            raise MergeError(f"cannot merge a recording of dt={other.dt} into one of dt={self.dt}")
+        if list(self._factories) != list(other._factories):
+            raise MergeError("cannot merge recordings of different statistics=")
+        for name, theirs in other._layers.items():
+            if name in self._layers:
+                self._layers[name].check_fits(theirs)
+
+
+def _factories(statistics: Sequence[StatisticFactory] | None) -> tuple[StatisticFactory, ...]:
+    extra: Iterable[StatisticFactory] = statistics or ()
+    wanted = tuple(factory for factory in extra if factory is not Firing)
+    for factory in wanted:
+        if not callable(factory) or not isinstance(factory(), Statistic):
+            raise TypeError(
+                "statistics= takes classes (or functions) that build a statistic without "
+                f"arguments, came {factory!r}"
+            )
+    return (Firing, *wanted)
+
+
+def _tensor(values: Any) -> Tensor:
+    # as_tensor would read a nested list's ints and bools alike, but knows no foreign array types.
+    return values if isinstance(values, Tensor) else torch.as_tensor(_array(values))
+
+
+def _array(values: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(values)

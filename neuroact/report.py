@@ -1,0 +1,180 @@
+"""What was measured: frozen, numpy only, the same whether live or read from a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from neuroact.activity import LayerActivity
+from neuroact.errors import LayerNameError, UnknownLayerError
+from neuroact.naming import nearest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["ActivityReport", "LayerActivity"]
+
+
+class ActivityReport(Mapping[str, LayerActivity]):
+    """Figures of every recorded layer, by name, in the model's order.
+
+    Printing it gives a table. Two reports are equal when their layers' counts are; where and when
+    they were made does not count.
+
+    Args:
+        layers: the layers' figures.
+        origin: where they come from: versions, model, time (see `neuroact.provenance`).
+        not_called: recorded layers that were never called, so have no figures.
+
+    Raises:
+        LayerNameError: two layers of one name.
+
+    >>> import torch
+    >>> from neuroact import Recording
+    >>> recording = Recording()
+    >>> recording.observe("lif", torch.tensor([[[1, 0, 1]], [[1, 0, 0]]]))
+    >>> report = recording.report()
+    >>> list(report), report["lif"].activity.tolist(), report["lif"].dead
+    (['lif'], [1.0, 0.0, 0.5], 1)
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[LayerActivity],
+        *,
+        origin: Mapping[str, Any] | None = None,
+        not_called: Iterable[str] = (),
+    ) -> None:
+        self._layers: dict[str, LayerActivity] = {}
+        for layer in layers:
+            if layer.name in self._layers:
+                raise LayerNameError(
+                    f'two layers of a report are named "{layer.name}"', layer=layer.name
+                )
+            self._layers[layer.name] = layer
+        self.origin: Mapping[str, Any] = MappingProxyType(dict(origin or {}))
+        self.not_called = tuple(not_called)
+
+    def __getitem__(self, name: str) -> LayerActivity:
+        """The layer of that name, or of that alias.
+
+        Raises:
+            KeyError: there is none; the message shows the nearest names.
+        """
+        for layer in self._layers.values():
+            if name == layer.name or name in layer.aliases:
+                return layer
+        raise UnknownReportLayerError(name, tuple(self._layers), self.not_called)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ActivityReport):
+            return NotImplemented
+        return list(self._layers.items()) == list(other._layers.items()) and (
+            self.not_called == other.not_called
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
+
+    def __str__(self) -> str:
+        from neuroact.table import table_text
+
+        return table_text(self)
+
+    def __repr__(self) -> str:
+        return f"<neuroact.ActivityReport of {len(self)} layers: {', '.join(self)}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values; `from_dict` reads it back, to the bit.
+
+        Results of the user's own statistics are not in it: only their author knows their form.
+        """
+        from neuroact.report_file import to_document
+
+        return to_document(self)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> ActivityReport:
+        """The report that `to_dict` described.
+
+        Raises:
+            ReportFileError: the mapping is damaged, foreign, or of a newer schema.
+        """
+        from neuroact.report_file import from_document
+
+        return from_document(document)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The report as JSON text; also written to `path`, whole or not at all, where given."""
+        from neuroact.files import write_text
+
+        # allow_nan: NaN is no JSON; to_dict has written None in its place.
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> ActivityReport:
+        """The report in a file, or in a text that begins with `{`.
+
+        Raises:
+            ReportFileError: it is damaged, foreign, or of a newer schema.
+        """
+        from neuroact.report_file import parse
+
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return parse(source, "the text")
+        return parse(Path(source).read_bytes(), str(source))
+
+    def to_frame(self) -> Any:
+        """One row a layer, as a pandas data frame, or a polars one where pandas is missing.
+
+        Raises:
+            MissingExtraError: neither is installed.
+        """
+        from neuroact.frame import to_frame
+
+        return to_frame(self)
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None) -> Axes:
+        """A box per layer of its neurons' average activity; needs the extra `plots`.
+
+        Args:
+            path: image file to write, its format told by the ending; None to write none.
+            ax: axes to draw into; None makes a figure of its own.
+
+        Returns:
+            The axes drawn into. Nothing is shown on a screen.
+        """
+        from neuroact.plots import box_plot, save_figure
+
+        axes = box_plot(self, ax=ax)
+        if path is not None:
+            save_figure(axes, path)
+        return axes
+
+
+class UnknownReportLayerError(UnknownLayerError, KeyError):
+    """A report was asked for a layer that it has not."""
+
+    def __init__(self, name: str, names: tuple[str, ...], not_called: tuple[str, ...]) -> None:
+        if name in not_called:
+            message = f'layer "{name}" was recorded but never called, so it has no figures'
+        else:
+            message = f"the report has no layer {name!r}.{nearest(name, names)} There are: " + (
+                ", ".join(names) or "none"
+            )
+        super().__init__(message, layer=name)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message quoted

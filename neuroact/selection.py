@@ -1,0 +1,107 @@
+"""Which modules of a model are recorded, and which adapter reads each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from neuroact.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
+from neuroact.axes import Side, TensorAdapter
+from neuroact.errors import NoSpikingLayersError
+from neuroact.layer import LayerInfo
+from neuroact.naming import LayerSelection, NamedModule, check_distinct, named_modules, select
+from neuroact.stream import SignalKind
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenLayer:
+    """A module to record, and the adapter that reads it."""
+
+    info: LayerInfo
+    module: nn.Module
+    adapter: Adapter
+
+
+def choose_layers(
+    model: nn.Module,
+    *,
+    layers: LayerSelection,
+    of: Side,
+    axes: str | None,
+    adapters: Sequence[Adapter] | None,
+) -> tuple[ChosenLayer, ...]:
+    """The layers that `neuroact.record` with these arguments records, in the model's order."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"expected a torch.nn.Module to record, came {type(model).__name__}")
+    if of not in ("output", "input"):
+        raise ValueError(f'expected of= to be "output" or "input", came {of!r}')
+    plain = TensorAdapter(axes, of)
+    registry = AdapterRegistry(adapters)
+    modules = named_modules(model)
+    owners = {m.name: owner for m in modules if (owner := registry.owner(m.module)) is not None}
+    if layers is None:
+        chosen = tuple(
+            m for m in modules if m.name in owners and owners[m.name][1] is not SignalKind.ANALOG
+        )
+        if not chosen:
+            raise NoSpikingLayersError(_no_layers(modules, owners, registry))
+    else:
+        chosen = select(modules, layers, set(owners))
+    check_distinct(chosen)
+    if of == "input":
+        return tuple(_input_of(m, owners.get(m.name), axes) for m in chosen)
+    return tuple(_chosen(m, owners.get(m.name, (plain, plain.kind(m.module)))) for m in chosen)
+
+
+def _input_of(
+    named: NamedModule, owner: tuple[Adapter, SignalKind] | None, axes: str | None
+) -> ChosenLayer:
+    if owner is not None and axes is None:
+        adapter = owner[0]
+        if not isinstance(adapter, InputAdapter):
+            raise ValueError(
+                f'the adapter of "{named.name}" ({adapter.framework}) does not know the order of '
+                'axes of what goes into it: say it with axes=, such as axes="TBN"'
+            )
+        axes = adapter.input_axes(named.module)
+    reader = TensorAdapter(axes, "input")
+    return _chosen(named, (reader, reader.kind(named.module)))
+
+
+def _chosen(named: NamedModule, owner: tuple[Adapter, SignalKind]) -> ChosenLayer:
+    adapter, kind = owner
+    info = LayerInfo(
+        named.name, named.aliases, adapter.framework, type(named.module).__name__, kind
+    )
+    return ChosenLayer(info, named.module, adapter)
+
+
+def _no_layers(
+    modules: Sequence[NamedModule],
+    owners: dict[str, tuple[Adapter, SignalKind]],
+    registry: AdapterRegistry,
+) -> str:
+    parts = [f"found no spiking layer among the model's {len(modules)} modules."]
+    if owners:
+        names = ", ".join(owners)
+        parts.append(
+            f"These layers emit real values, not spikes: {names}. Name them with layers= to "
+            "record them all the same."
+        )
+    packages = [p for p in packages_in(m.module for m in modules) if p not in ("torch", "builtins")]
+    parts.append(f"Its classes come from: {', '.join(packages) or 'torch alone'}.")
+    parts.append(f"Adapters installed: {', '.join(registry.installed) or 'none'}.")
+    if registry.broken:
+        parts.append(f"Broken, see the warning above: {', '.join(registry.broken)}.")
+    if any(isinstance(m.module, torch.jit.ScriptModule) for m in modules):
+        parts.append("Hooks cannot see into scripted or traced modules: record the original.")
+    parts.append(
+        'More adapters come with a framework: pip install "neuroact[snntorch]" (or norse, '
+        "spikingjelly, sinabs), or with a package that has an entry point in the group "
+        '"neuroact.adapters". Modules of any other kind are recorded when named: '
+        'neuroact.record(model, layers="name", axes="TBN").'
+    )
+    return " ".join(parts)

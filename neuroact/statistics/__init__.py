@@ -1,0 +1,45 @@
+"""Statistics: what is kept of a layer's stream, in memory that grows with neurons, not with data.
+
+One file a statistic. A statistic of your own is a class that is built without arguments and has
+the verbs of `Statistic`; `neuroact.record(model, statistics=[YourStatistic])` runs it beside
+`Firing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from neuroact.statistics.firing import Firing, FiringResult
+from neuroact.stream import SpikeChunk
+
+__all__ = ["Firing", "FiringResult", "Statistic"]
+
+
+@runtime_checkable
+class Statistic(Protocol):
+    """Running figures of one layer.
+
+    The laws, for any stream: splitting it anywhere between steps, or its samples between two
+    statistics that are then merged, in any order and grouping, gives the same state to the bit.
+    """
+
+    def update(self, chunk: SpikeChunk, /) -> None:
+        """Count the layer's next chunk: no host sync, nothing kept of the chunk's tensors."""
+
+    def merge(self, other: Any, /) -> None:
+        """Add what another statistic of the same class counted; `other` stays unchanged."""
+
+    def reset(self) -> None:
+        """Forget everything counted."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything counted, an open sequence included, as tensors of its own."""
+
+    def load_state_dict(self, state: Mapping[str, Tensor], /) -> None:
+        """Take over a state that `state_dict` gave, in place of the present one."""
+
+    def result(self) -> Any:
+        """The figures so far, on the host, free of torch; may be asked in mid-sequence."""

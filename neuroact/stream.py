@@ -1,0 +1,141 @@
+"""The spike-stream protocol: the one boundary between frameworks and statistics.
+
+An adapter turns each call of a layer into a `SpikeChunk`; a `SpikeSink` (a statistic, a file, a
+test's list) takes chunks and knows no framework.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from neuroact.errors import ChunkError
+
+
+class SignalKind(enum.Enum):
+    """What the values of a layer mean.
+
+    >>> from neuroact import SignalKind
+    >>> SignalKind("graded") is SignalKind.GRADED
+    True
+    """
+
+    BINARY = "binary"
+    """Every value is 0 or 1: silent or a spike."""
+    GRADED = "graded"
+    """Few levels, zero means silent: signed, scaled or multi-spike values."""
+    ANALOG = "analog"
+    """Real values, no spikes: a membrane potential, a rate, a ReLU. Recorded only by request."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpikeChunk:
+    """Consecutive time steps of one layer.
+
+    Attributes:
+        values: what the layer emitted, shape `[time, batch, *neurons]`, in this order always; any
+            real dtype (bool included) on any device. Kept detached from the autograd graph, and a
+            view of what came wherever a view can do.
+        kind: what the values mean.
+        starts_sequence: whether step 0 begins a new sequence for every sample, rather than going
+            on from the last chunk of the same layer.
+        valid: bool, shape `[time, batch]`, False where a step is padding; None where none is.
+
+    Raises:
+        ChunkError: fewer than two dimensions, complex values, or a mask of the wrong shape or
+            dtype.
+
+    >>> import torch
+    >>> from neuroact import SignalKind, SpikeChunk
+    >>> chunk = SpikeChunk(torch.zeros(5, 2, 3), SignalKind.BINARY, starts_sequence=True)
+    >>> chunk.steps, chunk.batch, chunk.neurons
+    (5, 2, torch.Size([3]))
+    """
+
+    values: Tensor
+    kind: SignalKind
+    starts_sequence: bool
+    valid: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        values = self.values
+        if values.requires_grad:
+            # A statistic that kept the graph would keep every activation of the training step.
+            object.__setattr__(self, "values", values.detach())
+        if values.ndim < 2 or values.is_complex():
+            raise ChunkError(
+                "expected real values of shape [time, batch, *neurons], came "
+                f"{values.dtype} of shape {tuple(values.shape)}; use SpikeChunk.of_step or "
+                "SpikeChunk.of_sequence to add a missing axis"
+            )
+        if self.valid is not None:
+            _check_mask(self.valid, values)
+
+    @property
+    def steps(self) -> int:
+        """Number of time steps, `values.shape[0]`."""
+        return self.values.shape[0]
+
+    @property
+    def batch(self) -> int:
+        """Number of samples, `values.shape[1]`."""
+        return self.values.shape[1]
+
+    @property
+    def neurons(self) -> torch.Size:
+        """Shape of the layer's neurons, `values.shape[2:]`; `()` is a single neuron."""
+        return self.values.shape[2:]
+
+    @classmethod
+    def of_step(cls, values: Tensor, kind: SignalKind, *, starts_sequence: bool) -> SpikeChunk:
+        """One time step, `[batch, *neurons]`; an unbatched `[neurons]` or `[]` is a batch of one.
+
+        >>> import torch
+        >>> from neuroact import SignalKind, SpikeChunk
+        >>> SpikeChunk.of_step(
+        ...     torch.zeros(2, 3), SignalKind.BINARY, starts_sequence=False
+        ... ).values.shape
+        torch.Size([1, 2, 3])
+        """
+        batched = values if values.ndim > 1 else values.unsqueeze(0)
+        return cls(batched.detach().unsqueeze(0), kind, starts_sequence)
+
+    @classmethod
+    def of_sequence(
+        cls, values: Tensor, kind: SignalKind, *, starts_sequence: bool, batch_first: bool = False
+    ) -> SpikeChunk:
+        """Many steps, `[time, batch, *neurons]`, or `[batch, time, *neurons]` if `batch_first`.
+
+        An unbatched `[time, neurons]` is a batch of one.
+
+        >>> import torch
+        >>> from neuroact import SignalKind, SpikeChunk
+        >>> SpikeChunk.of_sequence(
+        ...     torch.zeros(2, 9, 3), SignalKind.BINARY, starts_sequence=True, batch_first=True
+        ... ).values.shape
+        torch.Size([9, 2, 3])
+        """
+        if values.ndim == 2:
+            return cls(values.detach().unsqueeze(1), kind, starts_sequence)
+        if batch_first and values.ndim > 2:
+            values = values.transpose(0, 1)
+        return cls(values.detach(), kind, starts_sequence)
+
+
+class SpikeSink(Protocol):
+    """Whatever takes the chunks of one layer, in order."""
+
+    def update(self, chunk: SpikeChunk, /) -> None:
+        """Take the layer's next chunk; keep no reference to its tensors."""
+
+
+def _check_mask(valid: Tensor, values: Tensor) -> None:
+    if valid.dtype is not torch.bool or valid.shape != values.shape[:2]:
+        raise ChunkError(
+            f"expected valid to be a bool tensor of shape {tuple(values.shape[:2])} "
+            f"[time, batch], came {valid.dtype} of shape {tuple(valid.shape)}"
+        )

@@ -1,0 +1,69 @@
+"""From running counts to a frozen report."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from neuroact.errors import LayerNotCalledWarning, NothingRecordedError, UnreliableLayerWarning
+from neuroact.layer import LayerRecorder
+from neuroact.report import ActivityReport, LayerActivity
+from neuroact.statistics import FiringResult
+
+_CAUSES = (
+    "Likely causes: the model was not run while recording; a layer is reached by its .forward() "
+    "or a functional call, which no hook sees; the model runs scripted, traced or compiled code "
+    "made before recording began; the model uses other modules than those found. What no hook can "
+    "see is fed by recording.observe(name, values)."
+)
+
+
+def report_of(
+    layers: Iterable[LayerRecorder], *, origin: Mapping[str, Any], dt: float | None
+) -> ActivityReport:
+    """Figures of the layers called so far; warns of those not called and of bad values."""
+    recorders = list(layers)
+    not_called = tuple(layer.info.name for layer in recorders if not layer.called)
+    if len(not_called) == len(recorders):
+        raise NothingRecordedError(
+            f"nothing was recorded: none of the {len(recorders)} layers was called "
+            f"({', '.join(not_called) or 'there are none'}). {_CAUSES}"
+        )
+    if not_called:
+        warnings.warn(
+            f"not called, so not in the report: {', '.join(not_called)}. {_CAUSES}",
+            LayerNotCalledWarning,
+            stacklevel=3,
+        )
+    activities = [_activity(layer, dt) for layer in recorders if layer.called]
+    for activity in activities:
+        if activity.fault is not None:
+            warnings.warn(
+                f'layer "{activity.name}" ({activity.framework} {activity.layer_type}): '
+                f"{activity.fault}; its figures are NaN",
+                UnreliableLayerWarning,
+                stacklevel=3,
+            )
+    return ActivityReport(activities, origin=origin, not_called=not_called)
+
+
+def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:
+    firing, *others = (statistic.result() for statistic in layer.statistics)
+    assert isinstance(firing, FiringResult)
+    names = (type(statistic).__name__ for statistic in layer.statistics[1:])
+    return LayerActivity(
+        name=layer.info.name,
+        aliases=layer.info.aliases,
+        framework=layer.info.framework,
+        layer_type=layer.info.layer_type,
+        kind=layer.info.kind,
+        observations=firing.observations,
+        sequences=firing.sequences,
+        events=firing.events,
+        total=firing.total,
+        nonfinite=firing.nonfinite,
+        not_binary=firing.not_binary,
+        dt=dt,
+        results=dict(zip(names, others, strict=True)),
+    )
