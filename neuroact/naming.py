@@ -63,14 +63,18 @@ def named_modules(model: nn.Module) -> tuple[NamedModule, ...]:
 
 
 def select(
-    modules: Sequence[NamedModule], layers: str | Sequence[str] | LayerPredicate, known: set[str]
+    modules: Sequence[NamedModule],
+    layers: str | Sequence[str] | LayerPredicate,
+    *,
+    known: set[str],
+    spiking: set[str],
 ) -> tuple[NamedModule, ...]:
     """The modules that `layers` asks for, in the model's order.
 
     A name takes the module of that name, whatever it is. A glob (`*`, `?`, `[...]`; `*` crosses
     dots) takes the layers an adapter knows, whose names are `known`, and other modules without
-    children; so a pattern never takes a container, nor the inner parts of a known layer, beside
-    it. A predicate takes every module for which it is true.
+    children; so a pattern never takes a container, nor the inner parts of a known layer beside it,
+    unless they are `spiking` themselves. A predicate takes every module for which it is true.
 
     Raises:
         UnknownLayerError: a name, a pattern or the predicate matches nothing.
@@ -84,7 +88,13 @@ def select(
             )
     else:
         patterns = [layers] if isinstance(layers, str) else list(layers)
-        chosen = {name for pattern in patterns for name in _matches(modules, pattern, known)}
+        layer_like = {
+            m.name
+            for m in modules
+            if m.name in spiking
+            or ((m.name in known or not m.module._modules) and not _is_inside(m.name, known))
+        }
+        chosen = {name for p in patterns for name in _matches(modules, p, layer_like)}
     return tuple(m for m in modules if m.name in chosen)
 
 
@@ -127,15 +137,14 @@ def _walk(module: nn.Module, name: str, above: tuple[int, ...]) -> Iterator[tupl
             yield from _walk(child, f"{name}.{child_name}" if name else child_name, above)
 
 
-def _matches(modules: Sequence[NamedModule], pattern: str, known: set[str]) -> list[str]:
+def _matches(modules: Sequence[NamedModule], pattern: str, layers: set[str]) -> list[str]:
     exact = [m.name for m in modules if pattern in (m.name, *m.aliases)]
     if exact:
         return exact
     matched = [
         m.name
         for m in modules
-        if any(fnmatchcase(name, pattern) for name in (m.name, *m.aliases))
-        and (m.name in known or (not m.module._modules and not _is_inside(m.name, known)))
+        if m.name in layers and any(fnmatchcase(n, pattern) for n in (m.name, *m.aliases))
     ]
     if not matched:
         names = [n for m in modules for n in (m.name, *m.aliases)]

@@ -42,14 +42,13 @@ def choose_layers(
     registry = AdapterRegistry(adapters)
     modules = named_modules(model)
     owners = {m.name: owner for m in modules if (owner := registry.owner(m.module)) is not None}
+    spiking = {name for name, (_, kind) in owners.items() if kind is not SignalKind.ANALOG}
     if layers is None:
-        chosen = tuple(
-            m for m in modules if m.name in owners and owners[m.name][1] is not SignalKind.ANALOG
-        )
+        chosen = tuple(m for m in modules if m.name in spiking)
         if not chosen:
             raise NoSpikingLayersError(_no_layers(modules, owners, registry))
     else:
-        chosen = select(modules, layers, set(owners))
+        chosen = select(modules, layers, known=set(owners), spiking=spiking)
     check_distinct(chosen)
     if of == "input":
         return tuple(_input_of(m, owners.get(m.name), axes) for m in chosen)

@@ -7,8 +7,6 @@ detached ones on the same storage. No value is read, so no device is waited for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -48,14 +46,14 @@ class StateTrace:
             state kept its shapes through this call (a framework that finds a state of the wrong
             shape starts afresh). False for the first call, and for a layer without state.
         """
-        started_from = tuple(_tensors(given))
-        ended_with = tuple(_tensors(left))
-        same = (
-            len(started_from) == len(self._left) == len(ended_with) > 0
-            and all(mark.is_on(t) for mark, t in zip(self._left, started_from, strict=True))
-            and all(a.shape == b.shape for a, b in zip(started_from, ended_with, strict=True))
-        )
-        self._left = tuple(_Mark(tensor) for tensor in ended_with)
+        started_from, ended_with = _tensors(given), _tensors(left)
+        same = 0 < len(ended_with) == len(started_from) == len(self._left)
+        if same:
+            for mark, before, after in zip(self._left, started_from, ended_with, strict=True):
+                if before.shape != after.shape or not mark.is_on(before):
+                    same = False
+                    break
+        self._left = tuple([_Mark(tensor) for tensor in ended_with])
         return same
 
     def forget(self) -> None:
@@ -87,11 +85,11 @@ def _strided(tensor: Tensor) -> Tensor:
     return tensor._values() if tensor.layout is torch.sparse_coo else tensor
 
 
-def _tensors(state: object) -> Iterator[Tensor]:
+def _tensors(state: object) -> tuple[Tensor, ...]:
     if isinstance(state, Tensor):
-        yield state
-    elif isinstance(state, tuple | list):
-        for part in state:
-            yield from _tensors(part)
-    elif isinstance(state, dict):
-        yield from _tensors(tuple(state.values()))
+        return (state,)
+    if isinstance(state, dict):
+        state = tuple(state.values())
+    if isinstance(state, tuple | list):
+        return tuple([tensor for part in state for tensor in _tensors(part)])
+    return ()
