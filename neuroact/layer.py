@@ -58,7 +58,7 @@ class LayerRecorder:
         self._undo: Callable[[], None] | None = None
         self._state: object = None
         self._trace = StateTrace()
-        self._begin = False
+        self._begin = self._marked = False
 
     @property
     def called(self) -> bool:
@@ -91,8 +91,12 @@ class LayerRecorder:
         self._source = None
 
     def begin_sequence(self) -> None:
-        """Make the next chunk start a sequence, whatever its adapter says."""
-        self._begin = True
+        """Make the next chunk start a sequence, whatever its adapter says.
+
+        A layer without state, read step by step, cannot tell by itself where a sequence starts:
+        from the first mark on, its sequences reach from one mark to the next.
+        """
+        self._begin = self._marked = True
 
     def reset(self) -> None:
         """Forget everything counted, and the neurons' shape."""
@@ -139,15 +143,20 @@ class LayerRecorder:
                 "first. What was recorded before stays.",
                 layer=self.info.name,
             )
-        if self._begin:
-            chunk = replace(chunk, starts_sequence=True)
-            self._begin = False
+        if self._marked:
+            chunk = self._as_marked(chunk)
         if chunk.kind is not self.info.kind:
             # What holds of all chunks is what the most general of them promises.
             kind = max(self.info.kind, chunk.kind, key=_GENERALITY.index)
             self.info = replace(self.info, kind=kind)
         for statistic in self.statistics:
             statistic.update(chunk)
+
+    def _as_marked(self, chunk: SpikeChunk) -> SpikeChunk:
+        by_mark_alone = chunk.steps == 1 and not self._trace.has_state and self._source is not None
+        starts = self._begin or (chunk.starts_sequence and not by_mark_alone)
+        self._begin = False
+        return replace(chunk, starts_sequence=starts)
 
     def _before(self, module: nn.Module) -> None:
         assert self._stateful is not None

@@ -47,7 +47,7 @@ def record(
         of: "output" for what the layers emit; "input" for what goes into the modules that
             `layers` names.
         axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
-            the neurons' dimensions ("TBN", "BTN", "BN"). "BN" where None.
+            the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
         statistics: classes (or functions) that build one statistic a layer, kept beside `Firing`,
             which is always kept.
         adapters: adapters asked before the installed ones, about every module.
@@ -148,7 +148,12 @@ class Recording:
             layer.watch()
 
     def new_sequence(self) -> None:
-        """Say that the next call of every layer starts a sequence; wins over what state says."""
+        """Say that the next call of every layer starts a sequence; wins over what state says.
+
+        A module without state (a Linear, a ReLU, whatever no adapter knows) that is called step by
+        step takes each call for a sequence of its own, until it is marked so: from then on its
+        sequences reach from one mark to the next.
+        """
         for layer in self._layers.values():
             layer.begin_sequence()
 

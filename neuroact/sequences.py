@@ -56,6 +56,11 @@ class StateTrace:
         self._left = tuple([_Mark(tensor) for tensor in ended_with])
         return same
 
+    @property
+    def has_state(self) -> bool:
+        """Whether the last call left a state."""
+        return bool(self._left)
+
     def forget(self) -> None:
         """Make the next call start a sequence."""
         self._left = ()

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import neuroact
-from neuroact import Recording, SignalKind, SpikeChunk
+from neuroact import LayerCall, Recording, SignalKind, SpikeChunk
+from neuroact.axes import TensorAdapter
 from neuroact.errors import (
     AdapterReadError,
     LayerNameError,
@@ -113,9 +114,42 @@ def test_axes_say_the_order_for_modules_no_adapter_knows(axes: str, shape: Any) 
     np.testing.assert_array_equal(layer.events, (values.numpy() > 0).sum(where))
 
 
-@pytest.mark.parametrize("axes", ["", "TB", "TBNN", "XBN", "tbn"])
+@pytest.mark.parametrize(
+    ("axes", "flatten", "neurons"),
+    [
+        ("(T=4 B)N", lambda x: x.reshape(8, 3, 5), (3, 5)),
+        ("(T B=2)N", lambda x: x.reshape(8, 15), (15,)),
+        ("(BT=4)N", lambda x: x.transpose(0, 1).reshape(8, 3, 5), (3, 5)),
+        ("N(TB=2)", lambda x: x.reshape(8, 3, 5).permute(1, 2, 0), (3, 5)),
+    ],
+)
+def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, neurons: Any) -> None:
+    values = torch.randn(4, 2, 3, 5)
+    adapter = TensorAdapter(axes)
+    chunk = adapter.read(nn.Identity(), LayerCall((), {}, flatten(values)))
+    assert torch.equal(chunk.values, values.reshape(4, 2, *neurons))
+    with pytest.raises(ValueError, match=r"expected the axes .* came a tensor of shape \[7, 3\]"):
+        adapter.read(nn.Identity(), LayerCall((), {}, torch.zeros(7, 3)))
+
+
+def test_time_and_batch_in_one_dimension_need_a_size() -> None:
+    with pytest.raises(ValueError, match=r"either time or batch.*such as '\(T=16 B\)N'"):
+        record(nn.ReLU(), layers="model", axes="(TB)N")
+
+
+def test_marks_make_sequences_of_modules_without_state() -> None:
+    net = Net()
+    with record(net, layers="fc*") as recording:
+        for _ in range(2):
+            recording.new_sequence()
+            net(torch.randn(6, 3, 5))
+    layer = recording.report()["fc2"]
+    assert (layer.sequences, layer.observations) == (6, 36)
+
+
+@pytest.mark.parametrize("axes", ["", "TB", "TBNN", "XBN", "tbn", "(T=0 B)N", "(T=2 T)N"])
 def test_axes_that_are_none_are_refused(axes: str) -> None:
-    with pytest.raises(ValueError, match=r'such as "TBN", "BTN" or "BN"'):
+    with pytest.raises(ValueError, match=r'such as "TBN", "BTN", "BN"'):
         record(nn.ReLU(), layers="model", axes=axes)
 
 

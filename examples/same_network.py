@@ -1,0 +1,100 @@
+"""One integrate-and-fire network in three frameworks: the same input gives the same counts.
+
+Two layers, the same weights, a membrane potential without leak that is set to zero after a spike.
+The frameworks then follow the same rule, but for one thing: SpikingJelly fires at the threshold,
+the others only above it. Here all weights are multiples of 1/8 and the threshold is 1 + 1/16, so
+no membrane potential ever equals it, and every sum is exact in float32.
+
+Run: python examples/same_network.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import neuroact
+import norse.torch as norse
+import snntorch
+import torch
+from neuroact import ActivityReport
+from spikingjelly.activation_based import functional, layer, neuron
+from torch import Tensor, nn
+
+STEPS, BATCH, INPUTS, HIDDEN, OUTPUTS = 40, 8, 12, 30, 10
+THRESHOLD = 1 + 1 / 16
+
+
+def linear(seed: int, inputs: int, outputs: int, cls: type[nn.Linear] = nn.Linear) -> nn.Linear:
+    """Connections with weights drawn from multiples of 1/8."""
+    connections = cls(inputs, outputs, bias=False)
+    draw = torch.Generator().manual_seed(seed)
+    weights = torch.randint(-4, 8, (outputs, inputs), generator=draw) / 8
+    connections.weight = nn.Parameter(weights)
+    return connections
+
+
+def in_snntorch(spikes: Tensor) -> ActivityReport:
+    """Single steps; the state is on the modules."""
+
+    def fire() -> nn.Module:
+        return snntorch.Leaky(
+            beta=1.0, threshold=THRESHOLD, init_hidden=True, reset_mechanism="zero",
+            reset_delay=False,
+        )  # fmt: skip
+
+    net = nn.Sequential(linear(1, INPUTS, HIDDEN), fire(), linear(2, HIDDEN, OUTPUTS), fire())
+    with neuroact.record(net) as recording:
+        for step in spikes:
+            net(step)
+    return recording.report()
+
+
+def in_norse(spikes: Tensor) -> ActivityReport:
+    """Single steps; the state is passed from call to call."""
+    rule = norse.IAFParameters(v_th=torch.tensor(THRESHOLD))
+    net = norse.SequentialState(
+        linear(1, INPUTS, HIDDEN), norse.IAFCell(rule),
+        linear(2, HIDDEN, OUTPUTS), norse.IAFCell(rule),
+    )  # fmt: skip
+    with neuroact.record(net) as recording:
+        state = None
+        for step in spikes:
+            _, state = net(step, state)
+    return recording.report()
+
+
+def in_spikingjelly(spikes: Tensor, step_mode: str) -> ActivityReport:
+    """Single steps ("s") or the whole sequence in one call ("m")."""
+    net = nn.Sequential(
+        linear(1, INPUTS, HIDDEN, layer.Linear), neuron.IFNode(THRESHOLD, v_reset=0.0),
+        linear(2, HIDDEN, OUTPUTS, layer.Linear), neuron.IFNode(THRESHOLD, v_reset=0.0),
+    )  # fmt: skip
+    functional.set_step_mode(net, step_mode)
+    with neuroact.record(net) as recording:
+        for chunk in spikes if step_mode == "s" else [spikes]:
+            net(chunk)
+    return recording.report()
+
+
+RUNS: dict[str, Callable[[Tensor], ActivityReport]] = {
+    "snnTorch": in_snntorch,
+    "Norse": in_norse,
+    "SpikingJelly, step mode s": lambda spikes: in_spikingjelly(spikes, "s"),
+    "SpikingJelly, step mode m": lambda spikes: in_spikingjelly(spikes, "m"),
+}
+
+
+def main() -> None:
+    """Print each framework's counts of the output layer, and whether all agree."""
+    draw = torch.Generator().manual_seed(3)
+    spikes = (torch.rand(STEPS, BATCH, INPUTS, generator=draw) < 0.3).float()
+    reports = {name: run(spikes) for name, run in RUNS.items()}
+    for name, report in reports.items():
+        hidden, output = report.values()
+        print(f"{name:26} hidden {hidden.events.sum():5}  output {output.events.tolist()}")
+    first, *others = ([layer.events.tolist() for layer in r.values()] for r in reports.values())
+    print("the same events in every neuron:", all(other == first for other in others))
+
+
+if __name__ == "__main__":
+    main()
