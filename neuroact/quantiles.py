@@ -123,8 +123,8 @@ def tally(values: ArrayLike) -> tuple[Numbers, Ranks]:
     the few distinct values: to the last bit the same as dividing all, and cheaper.
 
     Args:
-        values: Real numbers of any shape; bool becomes 0 and 1. All NaN are one value, the last,
-            and -0.0 and 0.0 are one.
+        values: Real numbers of any shape, bool included. All NaN are one value, the last, and
+            -0.0 and 0.0 are one.
 
     Returns:
         The distinct values in their own type, and int64 counts of the same length: none at all
@@ -300,7 +300,7 @@ def _real(numbers: ArrayLike, name: str) -> Numbers:
             f"expected {name}= to be real numbers of at most 64 bits, came {array.dtype}; "
             "convert them with .astype(float)"
         )
-    return array.view(np.uint8) if array.dtype.kind == "b" else array
+    return array
 
 
 def _levels(q: ArrayLike) -> Floats:

@@ -46,6 +46,7 @@ def columns(histogram: Histogram) -> tuple[list[float], list[int]]:
 
 
 @given(values=samples(extended), q=some_levels)
+@example(values=[-1.7e308, 1.7e308], q=[0.0, 0.25, 0.75, 1.0])
 def test_equals_numpy(values: list[float], q: list[float]) -> None:
     """Ties, infinities and differences that overflow included."""
     for method in NUMPYS:
@@ -87,6 +88,7 @@ def test_positions_round_as_numpys_do(method: str, size: int) -> None:
     values=st.one_of(
         hnp.arrays(np.int64, st.integers(1, 20), elements=st.integers(-(2**62), 2**62 - 1)),
         hnp.arrays(np.int64, st.integers(1, 20), elements=st.integers(0, 9)),
+        hnp.arrays(np.int64, st.integers(1, 20), elements=st.integers(2**53, 2**53 + 99)),
         hnp.arrays(np.uint64, st.integers(1, 20), elements=st.integers(2**63, 2**63 + 9)),
         hnp.arrays(np.uint64, st.integers(1, 20)),
         hnp.arrays(np.uint8, st.integers(1, 20)),
@@ -233,6 +235,14 @@ def test_memory_does_not_grow_with_counts() -> None:
     tracemalloc.stop()
     assert result.tolist() == [values[0], values[49], values[99]]
     assert peak < 100_000
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int32, np.uint64])
+def test_counts_of_any_integer_type_do_not_wrap(dtype: type[np.integer[Any]]) -> None:
+    """Where their sum is too large for the type."""
+    most = min(np.iinfo(dtype).max, 10**12)
+    counts = np.array([most, most, most], dtype)
+    assert quantile([1, 2, 3], [0.3, 0.5, 0.7], counts=counts).tolist() == [1.0, 2.0, 3.0]
 
 
 def test_the_largest_total_is_the_last_whose_ranks_are_all_floats() -> None:
@@ -405,6 +415,7 @@ def test_infinities_are_picked_but_not_weighed(method: str) -> None:
         ([1, 2], 0.5, {"counts": [True, False]}, TypeError, "integers, came bool"),
         ([1, 2], 0.5, {"counts": [1, 10**30]}, TypeError, "integers, came object"),
         ([1, 2], 0.5, {"counts": [1, 2, 3]}, ValueError, r"\(2,\), came \(3,\)"),
+        ([1, 2], 0.5, {"counts": [[1, 2]]}, ValueError, r"\(2,\), came \(1, 2\); give one"),
         ([1, 2], 0.5, {"counts": 3}, ValueError, r"\(2,\), came \(\)"),
         ([1, 2], 0.5, {"counts": [2**53, 1]}, ValueError, r"at most 2\*\*53"),
         ([1, 2], 0.5, {"counts": np.array([9, 2**64 - 4], np.uint64)}, ValueError, "2.*53"),
@@ -428,7 +439,9 @@ def test_what_makes_no_sense_is_refused(
 
 integers = st.one_of(
     hnp.arrays(np.int64, st.integers(0, 30), elements=st.integers(0, 20)),
-    hnp.arrays(st.sampled_from([np.int8, np.uint8, np.int64, np.uint64]), st.integers(0, 300)),
+    hnp.arrays(
+        st.sampled_from([bool, np.int8, np.uint8, np.int64, np.uint64]), st.integers(0, 300)
+    ),
     hnp.arrays(np.int64, (5, 4), elements=st.integers(-(2**63), -(2**63) + 9)),
     hnp.arrays(np.uint64, (5, 4), elements=st.integers(2**64 - 9, 2**64 - 1)),
 )
@@ -444,13 +457,6 @@ def test_a_tally_repeated_is_the_sorted_data(values: Any) -> None:
     assert counts.dtype == np.int64
     assert (distinct[1:] > distinct[:-1]).all()
     assert (counts > 0).all()
-
-
-def test_a_tally_of_bool_counts_zero_and_one() -> None:
-    """Numbers that can be divided."""
-    distinct, counts = tally([True, False, True])
-    assert (distinct / 2).tolist() == [0.0, 0.5]
-    assert counts.tolist() == [1, 2]
 
 
 def test_all_nan_are_one_value_of_a_tally() -> None:
