@@ -1,0 +1,56 @@
+# One virtual environment for all targets; each installs only what it needs and has not yet.
+# The stamps in it make a second call start at once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONSTRAINTS := .ci/constraints.txt
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint $(CONSTRAINTS)
+
+.PHONY: help demo test lint types wheel clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed-demo ## train a small network on digits and report on it (ARGS="--out DIR")
+	$(BIN)/neuroact demo $(ARGS)
+
+test: $(VENV)/.installed-test ## run the tests (ARGS="-k name")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-lint ## style and format of the code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-lint ## mypy --strict
+	$(BIN)/mypy
+
+wheel: $(BIN)/pip ## build the wheel into dist/ and check what is in it
+	rm -rf dist
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(BIN)/python .ci/check_wheel.py dist/*.whl
+
+clean: ## remove what these targets made
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# pip is the last thing that venv puts there: a venv that was cut short is made anew.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "neuroact needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one, for example: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+# --editable: a change of the sources needs no new install.
+$(VENV)/.installed-demo: pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+	$(INSTALL) --editable ".[demo]"
+	@touch $@
+
+# The extra `test` holds all of `demo`.
+$(VENV)/.installed-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+	$(INSTALL) --editable ".[test]"
+	@touch $(VENV)/.installed-demo $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed-test
+	$(INSTALL) --editable ".[test,lint]"
+	@touch $@

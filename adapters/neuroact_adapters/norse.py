@@ -1,0 +1,148 @@
+"""Norse's neurons, of both generations, 1.0 and 1.1.
+
+Classes are told by the names in their MRO: Norse is never imported here, and a class that one
+release lacks is simply never met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from neuroact.adapter import LayerCall
+from neuroact.stream import SignalKind, SpikeChunk
+
+ONE_STEP = "BN"
+SEQUENCE = "TBN"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What has to be known of one class.
+
+    Attributes:
+        axes: order of the dimensions of what it emits.
+        kind: what the values mean.
+        takes: order of the dimensions of its input; as `axes` where None.
+        state_at: position of the argument `state`, if it takes one.
+        by_default: recorded without being named, if it spikes.
+    """
+
+    axes: str
+    kind: SignalKind = SignalKind.BINARY
+    takes: str | None = None
+    state_at: int = 1
+    by_default: bool = True
+
+
+def _encoder(axes: str, kind: SignalKind = SignalKind.BINARY, takes: str = ONE_STEP) -> Layer:
+    return Layer(axes, kind, takes, by_default=False)
+
+
+# By class name. Where a class derives from another one here, the derived one counts.
+LAYERS = {
+    "SNNCell": Layer(ONE_STEP),
+    "SNNRecurrentCell": Layer(ONE_STEP),
+    "SNN": Layer(SEQUENCE),
+    "SNNRecurrent": Layer(SEQUENCE),
+    "CobaLIFCell": Layer(ONE_STEP),
+    "LIFCorrelation": Layer(ONE_STEP, state_at=3),
+    "LICell": Layer(ONE_STEP, SignalKind.ANALOG),
+    "LIBoxCell": Layer(ONE_STEP, SignalKind.ANALOG),
+    "LILinearCell": Layer(ONE_STEP, SignalKind.ANALOG),
+    "LI": Layer(SEQUENCE, SignalKind.ANALOG),
+    "ExpFilter": Layer(SEQUENCE, SignalKind.ANALOG),
+    "PoissonEncoder": _encoder(SEQUENCE),
+    "PoissonEncoderStep": _encoder(ONE_STEP),
+    "SignedPoissonEncoder": _encoder(SEQUENCE, SignalKind.GRADED),
+    "SignedPoissonEncoderStep": _encoder(ONE_STEP, SignalKind.GRADED),
+    "ConstantCurrentLIFEncoder": _encoder(SEQUENCE),
+    "SpikeLatencyLIFEncoder": _encoder(SEQUENCE),
+    "SpikeLatencyEncoder": _encoder(SEQUENCE, takes=SEQUENCE),
+}
+
+# The steps of leaky integrators. `SNN(li_feed_forward_step, ...)` is one without being an `LI`.
+LEAKY_STEPS = {"li_step", "li_feed_forward_step", "li_box_step", "li_box_feed_forward_step"}
+
+
+class NorseAdapter:
+    """Reads every cell and sequence module of Norse, and the user's own subclasses of them.
+
+    Cells emit one step `[batch, *neurons]` a call, sequence modules `[time, batch, *neurons]`;
+    without a batch they emit `[neurons]` and `[time, neurons]`, a batch of one. Spikes are the
+    first member of the returned pair; sparse ones are made dense, all others are views.
+
+    State is an argument and the second member of that pair: a call goes on from the last one
+    where it is given the state that the last one returned, detached or not. Where no state is
+    passed, each call is a sequence of its own. With `record_states=True` the state returned has a
+    time axis, and it is its last step that carries on.
+
+    Wrappers (`Lift`, `SequentialState`, `RecurrentSequential`, `RegularizationCell`,
+    `TemporalReceptiveField`, NIR's `CubaLIF`) repeat what their children emit and are no layers.
+
+    Raises:
+        ChunkError: from `read`, for an output that is not a tensor of these shapes.
+    """
+
+    framework = "norse"
+
+    def kind(self, module: nn.Module) -> SignalKind | None:
+        """BINARY for what spikes; ANALOG for leaky integrators and filters; None for the rest.
+
+        Encoders are ANALOG here, whatever their chunks say, so that they are recorded only by
+        request: they turn data into spikes and are no neurons of the network.
+        """
+        layer = _layer(module)
+        if layer is None:
+            return None
+        return _emits(module, layer) if layer.by_default else SignalKind.ANALOG
+
+    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
+        """What the module emitted: its output, or the first member where it is a pair."""
+        layer = _known(module)
+        values, left = call.output[:2] if isinstance(call.output, tuple) else (call.output, None)
+        if getattr(module, "record_states", False):
+            left = _last_step(left)
+        given = call.argument(layer.state_at, "state")
+        starts = call.starts_sequence(given=given, left=left)
+        make = SpikeChunk.of_step if layer.axes == ONE_STEP else SpikeChunk.of_sequence
+        return make(_dense(values), _emits(module, layer), starts_sequence=starts)
+
+    def input_axes(self, module: nn.Module) -> str:
+        """`BN` for cells, `TBN` for sequence modules; `BN` for encoders that add the time."""
+        layer = _known(module)
+        return layer.takes or layer.axes
+
+
+def _layer(module: nn.Module) -> Layer | None:
+    for base in type(module).__mro__:
+        layer = LAYERS.get(base.__name__)
+        if layer is not None and base.__module__.partition(".")[0] == "norse":
+            return layer
+    return None
+
+
+def _known(module: nn.Module) -> Layer:
+    layer = _layer(module)
+    if layer is None:
+        raise TypeError(f"{type(module).__name__} is no layer of Norse that emits values")
+    return layer
+
+
+def _emits(module: nn.Module, layer: Layer) -> SignalKind:
+    step = getattr(getattr(module, "activation", None), "__name__", None)
+    return SignalKind.ANALOG if step in LEAKY_STEPS else layer.kind
+
+
+def _dense(values: Tensor) -> Tensor:
+    return values if values.layout is torch.strided else values.to_dense()
+
+
+def _last_step(state: Any) -> Any:
+    """The last step of a state whose tensors have a time axis in front, as views."""
+    if isinstance(state, Tensor):
+        return state.detach()[-1]
+    return tuple(_last_step(part) for part in state) if isinstance(state, tuple) else state

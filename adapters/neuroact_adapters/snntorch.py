@@ -1,0 +1,255 @@
+"""snnTorch's neurons, of both generations, 0.9 and 1.0.
+
+Classes are told by the names in their MRO: snnTorch is never imported here, and a class that one
+release lacks is simply never met.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from neuroact.adapter import LayerCall
+from neuroact.errors import NeuroactWarning
+from neuroact.stream import SignalKind, SpikeChunk
+
+# More distinct levels than this, not all whole numbers, and a spike function is continuous.
+FEW_LEVELS = 8
+
+State = tuple[Any, ...]
+
+
+def _input_shape(module: Any, current: Tensor) -> Sequence[int]:
+    return current.shape
+
+
+def _convolved_shape(module: Any, current: Tensor) -> Sequence[int]:
+    return (len(current), module.out_channels, *current.shape[2:])
+
+
+def _by_argument(neuron: Neuron, module: Any, call: LayerCall) -> State | None:
+    """Where a neuron starts from: each state passed, or else held; None where it starts afresh."""
+    held = call.state if isinstance(call.state, tuple) else (None,) * len(neuron.states)
+    passed = [call.argument(at, name) for at, name in enumerate(neuron.states, start=1)]
+    given = tuple([h if p is None else p for p, h in zip(passed, held, strict=True)])
+    current = call.argument(0, "input_")
+    if isinstance(current, Tensor):
+        # The framework's own test: what fails it is silently replaced by zeros.
+        shape = neuron.state_shape(module, current)
+        for state in given:
+            if getattr(state, "shape", None) != shape:
+                return None
+    return given
+
+
+def _as_pair(neuron: Neuron, module: Any, call: LayerCall) -> State | None:
+    """As DeltaLeaky takes it: held only with init_hidden, else passed as (mem, mem_prev)."""
+    if module.init_hidden:
+        return call.state if isinstance(call.state, tuple) else None
+    pair = call.argument(1, "mem")
+    return None if pair is None else (pair[0],)
+
+
+@dataclass(frozen=True, slots=True)
+class Neuron:
+    """What has to be known of one class of neuron.
+
+    Attributes:
+        states: attributes that hold its state between calls, in the order of its arguments after
+            the input; empty where each call is a whole sequence `[time, batch, *neurons]` that
+            starts from nothing.
+        given: finds the state that a call started from.
+        state_shape: shape that a given state must have not to be replaced by zeros.
+        inhibits: it honours `inhibition=True`, which leaves `graded_spikes_factor` out.
+        gain: how often `graded_spikes_factor` is multiplied into its spikes.
+        real: tells an instance that emits real values rather than spikes.
+    """
+
+    states: tuple[str, ...] = ()
+    given: Callable[[Neuron, Any, LayerCall], State | None] = _by_argument
+    state_shape: Callable[[Any, Tensor], Sequence[int]] = _input_shape
+    inhibits: bool = False
+    gain: int = 1
+    real: Callable[[Any], bool] = lambda module: False
+
+    def held(self, module: Any) -> State:
+        """The state the module holds now; None for a part that it does not have yet."""
+        return tuple([getattr(module, name, None) for name in self.states])
+
+
+# By class name. Where a class derives from another one here, the derived one counts.
+NEURONS = {
+    "Leaky": Neuron(("mem",), inhibits=True),
+    "Lapicque": Neuron(("mem",), inhibits=True),
+    "Synaptic": Neuron(("syn", "mem"), inhibits=True),
+    "Alpha": Neuron(("syn_exc", "syn_inh", "mem"), inhibits=True),
+    "RLeaky": Neuron(("spk", "mem"), inhibits=True),
+    "RSynaptic": Neuron(("spk", "syn", "mem"), inhibits=True),
+    "SLSTM": Neuron(("syn", "mem")),
+    "SConv2dLSTM": Neuron(("syn", "mem"), state_shape=_convolved_shape),
+    # Its second state, mem_prev, is written and never read.
+    "DeltaLeaky": Neuron(("mem",), given=_as_pair, gain=0),
+    "LeakyParallel": Neuron(),
+    "LeakyKernel": Neuron(),
+    "StateLeaky": Neuron(gain=2, real=lambda module: not module.output),
+    "LinearLeaky": Neuron(gain=2, real=lambda module: not module.output),
+    "AssociativeLeaky": Neuron(
+        real=lambda module: module.use_q_projection or not module.output,
+    ),
+}
+# Bases that cannot be called themselves.
+ABSTRACT = {"SpikingNeuron", "LIF"}
+
+
+class SnnTorchAdapter:
+    """Reads every neuron class of snnTorch, and the user's own subclasses of them.
+
+    A subclass keeps its base's order of arguments, its first output (the spikes) and its state
+    attributes, or is read by an adapter of its own.
+
+    Step classes (Leaky, Synaptic, Alpha, Lapicque, RLeaky, RSynaptic, SLSTM, SConv2dLSTM,
+    DeltaLeaky) emit one step `[batch, *neurons]` a call; one dimension alone is a batch of one.
+    A call goes on from the last one where the state it starts from, passed or held, is the state
+    the last call left; a state that snnTorch itself replaces by zeros, since its shape is not the
+    input's, starts a new sequence. That is so at every call of an SLSTM whose `input_size` is not
+    its `hidden_size`: snnTorch compares its state with the input and forgets it each time.
+
+    Sequence classes (LeakyParallel, LeakyKernel, StateLeaky, LinearLeaky, AssociativeLeaky) emit
+    a whole sequence `[time, batch, *neurons]` a call, and keep no state.
+
+    Raises:
+        ChunkError: from `read`, for an output that is not a tensor of these shapes.
+    """
+
+    framework = "snntorch"
+    tested = ("0.9.4", "1.0.0")
+
+    def __init__(self) -> None:
+        # A memo, not a record: finding the kind runs the layer's spike function and, on a GPU,
+        # waits for it, which no call of the layer may.
+        self._known: WeakKeyDictionary[nn.Module, tuple[Neuron, SignalKind]] = WeakKeyDictionary()
+
+    def kind(self, module: nn.Module) -> SignalKind | None:
+        """What the neuron emits, by its class, its options and a probe of its `spike_grad`.
+
+        ANALOG where it returns a membrane or other real values (StateLeaky and LinearLeaky with
+        `output=False`, AssociativeLeaky with its query projection, a `spike_grad` that is
+        continuous); GRADED where spikes have levels other than 0 and 1 or are scaled by a
+        `graded_spikes_factor` that is learnable, per neuron, or not 1; else BINARY. None for what
+        is no neuron.
+
+        Warns:
+            NeuroactWarning: the class derives from `SpikingNeuron` and from no neuron known here.
+        """
+        neuron = _neuron(type(module))
+        if neuron is None:
+            _warn_if_unknown(type(module))
+            return None
+        kind = _kind(neuron, module)
+        self._known[module] = (neuron, kind)
+        return kind
+
+    def state(self, module: nn.Module) -> State | None:
+        """The state tensors the module holds; None for a class that keeps none."""
+        neuron = self._look_up(module)[0]
+        return neuron.held(module) if neuron.states else None
+
+    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
+        """The spikes: the output, or its first member where it is a tuple. Views, no copies."""
+        neuron, kind = self._look_up(module)
+        spikes = call.output[0] if isinstance(call.output, tuple) else call.output
+        if not neuron.states:
+            return SpikeChunk.of_sequence(spikes, kind, starts_sequence=True)
+        given, left = neuron.given(neuron, module, call), neuron.held(module)
+        starts = call.starts_sequence(given=given, left=left)
+        return SpikeChunk.of_step(spikes, kind, starts_sequence=starts)
+
+    def input_axes(self, module: nn.Module) -> str:
+        """`BN` for step classes, `TBN` for sequence classes."""
+        return "BN" if self._look_up(module)[0].states else "TBN"
+
+    def _look_up(self, module: nn.Module) -> tuple[Neuron, SignalKind]:
+        known = self._known.get(module)
+        if known is None:
+            if self.kind(module) is None:
+                raise TypeError(f"{type(module).__name__} is no neuron of snnTorch")
+            known = self._known[module]
+        return known
+
+
+def _is_of_snntorch(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "snntorch"
+
+
+def _neuron(cls: type) -> Neuron | None:
+    names = (base.__name__ for base in cls.__mro__ if _is_of_snntorch(base))
+    return next((NEURONS[name] for name in names if name in NEURONS), None)
+
+
+def _warn_if_unknown(cls: type) -> None:
+    if _is_of_snntorch(cls) and cls.__name__ in ABSTRACT:
+        return
+    if any(base.__name__ == "SpikingNeuron" and _is_of_snntorch(base) for base in cls.__mro__):
+        warnings.warn(
+            f"{cls.__module__}.{cls.__qualname__} is a SpikingNeuron of snnTorch that neuroact "
+            f"does not know, so layers of it are not recorded. Known are {', '.join(NEURONS)}, "
+            "and what derives from them; for others pass an adapter: "
+            "neuroact.record(model, adapters=[...]).",
+            NeuroactWarning,
+            stacklevel=2,
+        )
+
+
+def _kind(neuron: Neuron, module: Any) -> SignalKind:
+    if neuron.real(module):
+        return SignalKind.ANALOG
+    kind = _kind_of_levels(_probe(module))
+    return SignalKind.GRADED if kind is SignalKind.BINARY and _scaled(neuron, module) else kind
+
+
+def _scaled(neuron: Neuron, module: Any) -> bool:
+    """Whether spikes are multiplied by something other than exactly one."""
+    if neuron.gain == 0 or (neuron.inhibits and module.inhibition):
+        return False
+    factor: Tensor = module.graded_spikes_factor
+    return isinstance(factor, nn.Parameter) or factor.ndim > 0 or bool(factor**neuron.gain != 1)
+
+
+def _probe(module: Any) -> Tensor:
+    """The levels that a neuron's spike function gives below, at and above threshold.
+
+    Leaves no trace in random state, gradients or the function's own buffers. A function that
+    cannot be run on its own counts as binary: what it emits is tested when it is recorded.
+    """
+    device = module.threshold.device
+    # Close to zero and far from it, so that a steep function shows its slope too.
+    above = torch.logspace(-4, 1, 64, device=device)
+    points = torch.cat([-above.flip(0), torch.zeros(1, device=device), above])
+    others = [] if device.type == "cpu" else [device]
+    try:
+        with torch.no_grad(), torch.random.fork_rng(others, device_type=_backend(device)):
+            fire = module.spike_grad
+            if isinstance(fire, nn.Module):
+                fire = copy.deepcopy(fire).forward
+            levels: Tensor = torch.unique(fire(points).float())
+    except Exception:
+        return torch.tensor([0.0, 1.0])
+    return levels
+
+
+def _backend(device: torch.device) -> str:
+    return "cuda" if device.type == "cpu" else device.type
+
+
+def _kind_of_levels(levels: Tensor) -> SignalKind:
+    if bool(((levels == 0) | (levels == 1)).all()):
+        return SignalKind.BINARY
+    whole = bool((levels == levels.round()).all())
+    return SignalKind.GRADED if whole or len(levels) <= FEW_LEVELS else SignalKind.ANALOG

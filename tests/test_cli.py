@@ -1,0 +1,224 @@
+"""The command line: what it prints and writes, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import snntorch
+import torch
+from typer.testing import CliRunner, Result
+
+import neuroact
+from neuroact import ActivityReport, Recording, cli
+from neuroact.table import table_text
+
+RUN = "import sys; sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
+Main = Callable[..., tuple[int, str, str]]
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, arguments)
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Main:
+    """The console script: its exit code, standard output and standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["neuroact", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return code if isinstance(code, int) else 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def report() -> ActivityReport:
+    recording = Recording()
+    recording.observe("lif", torch.tensor([[[1, 0, 1]], [[1, 0, 0]]]))
+    return recording.report()
+
+
+@dataclass
+class Outcome:
+    report: ActivityReport
+    accuracy: float = 0.875
+    samples: int = 1234
+
+
+class Demo:
+    """Stands for the entry points of the group and for the one demo among them."""
+
+    def __init__(self, report: ActivityReport) -> None:
+        self.report = report
+        self.calls: list[tuple[int, int | None]] = []
+
+    def __getitem__(self, framework: str) -> Demo:
+        return self
+
+    def load(self) -> Any:
+        return self
+
+    def __call__(self, *, seed: int, epochs: int | None, progress: cli.Progress) -> Outcome:
+        self.calls.append((seed, epochs))
+        progress(1, 2, "loss 0.5")
+        progress(2, 2, "loss 0.2")
+        return Outcome(self.report)
+
+
+@pytest.fixture
+def demo(report: ActivityReport, monkeypatch: pytest.MonkeyPatch) -> Demo:
+    found = Demo(report)
+    monkeypatch.setattr(cli, "entry_points", lambda **selection: found)
+    return found
+
+
+def test_the_version_is_the_packages() -> None:
+    assert invoke("--version").output == f"neuroact {neuroact.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["demo", "--help"], ["show", "-h"]])
+def test_help_is_plain_text_and_ends_well(arguments: list[str]) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: ")
+    assert result.output.isascii()
+
+
+def test_without_arguments_the_commands_are_listed() -> None:
+    assert "show  Print the table of a report's file." in invoke().output
+
+
+def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path) -> None:
+    path = tmp_path / "{activity}.json"
+    report.to_json(path)
+    assert invoke("show", str(path)).output == table_text(report) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"schema": "neuroact.report", "schema_ver', "not JSON, or cut short"),
+        ('{"schema": "other"}', 'expected a document with "schema": "neuroact.report"'),
+        ("", "not JSON, or cut short"),
+    ],
+)
+def test_a_damaged_file_is_one_line_on_standard_error_and_exit_code_2(
+    text: str, message: str, main: Main, tmp_path: Path
+) -> None:
+    path = tmp_path / "activity.json"
+    path.write_text(text)
+    code, out, err = main("show", path)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"neuroact: {path}: {message}")
+    assert err.count("\n") == 1
+
+
+def test_a_message_prints_no_escape_codes_that_a_file_holds(
+    report: ActivityReport, main: Main, tmp_path: Path
+) -> None:
+    document = report.to_dict()
+    document["layers"] = [{**document["layers"][0], "name": "a\x1b[31mb"}] * 2
+    path = tmp_path / "activity.json"
+    path.write_text(json.dumps(document))
+    code, _, err = main("show", path)
+    assert code == 2
+    assert r"a\x1b[31mb" in err
+
+
+def test_a_missing_file_is_bad_use(main: Main, tmp_path: Path) -> None:
+    code, out, err = main("show", tmp_path / "none.json")
+    assert (code, out) == (2, "")
+    assert "does not exist" in err
+
+
+def test_the_demo_prints_and_writes_what_was_recorded(demo: Demo, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    result = invoke("demo", "--out", str(out), "--seed", "7", "--epochs", "2")
+    assert result.exit_code == 0
+    assert demo.calls == [(7, 2)]
+    assert ActivityReport.from_json(out / "activity.json") == demo.report
+    assert (out / "activity.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in out.iterdir()) == ["activity.json", "activity.png"]
+    assert "87.5% of 1,234 test digits classified correctly." in result.stdout
+    assert table_text(demo.report) in result.stdout
+    assert f"Written: {out / 'activity.json'}, {out / 'activity.png'}\n" in result.stdout
+    assert "epoch 1/2: loss 0.5\nepoch 2/2: loss 0.2\n" in result.stderr
+
+
+def test_the_demo_writes_beside_the_user_where_no_folder_is_named(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert invoke("demo").exit_code == 0
+    assert demo.calls == [(0, None)]
+    assert (tmp_path / "neuroact-demo" / "activity.json").exists()
+
+
+def test_the_five_lines_that_the_demo_ends_with_run(demo: Demo, tmp_path: Path) -> None:
+    printed = invoke("demo", "--out", str(tmp_path)).stdout
+    lines = textwrap.dedent(printed.partition("network of your own:\n")[2])
+    assert sum(bool(line) for line in lines.splitlines()) == 5
+    net = torch.nn.Sequential(snntorch.Leaky(beta=0.9, init_hidden=True))
+    loader = [(torch.ones(2, 3), None)] * 4
+    with redirect_stdout(io.StringIO()) as out:
+        exec(lines, {"net": net, "loader": loader})
+    assert out.getvalue().splitlines()[2].split()[:5] == ["0", "3", "3", "2", "8"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_training(
+    demo: Demo, main: Main, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, err = main("demo", "--out", tmp_path / "file")
+    assert code == 2
+    assert "File exists" in err
+    assert not demo.calls
+
+
+@pytest.mark.parametrize("arguments", [["--epochs", "0"], ["--seed", "-1"], ["--seed", "x"]])
+def test_numbers_out_of_range_are_bad_use(arguments: list[str], demo: Demo) -> None:
+    assert invoke("demo", *arguments).exit_code == 2
+    assert not demo.calls
+
+
+def test_an_installation_without_demos_says_so(
+    main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli, "entry_points", lambda **selection: ())
+    code, _, err = main("demo", "--out", tmp_path)
+    assert code == 2
+    assert 'there is no demo for "snntorch"' in err
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("sklearn", "scikit-learn"), ("snntorch", "snntorch"), ("matplotlib", "matplotlib")],
+)
+def test_a_missing_package_names_the_extra_and_leaves_no_traceback(
+    module: str, package: str, tmp_path: Path
+) -> None:
+    program = f"import sys; sys.modules[{module!r}] = None; {RUN}"
+    command = [sys.executable, "-c", program, "demo", "--out", str(tmp_path / "out")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.splitlines()[-1] == (
+        f'neuroact: neuroact demo needs the package "{package}", which is not installed. '
+        'Install it with: pip install "neuroact[demo]"'
+    )
+    assert "Traceback" not in run.stderr
+    assert not (tmp_path / "out").exists()

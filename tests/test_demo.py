@@ -1,0 +1,118 @@
+"""The demo learns, tells the truth, repeats itself, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from neuroact_adapters.demos import DemoResult, digits
+from neuroact_adapters.demos.snntorch import DigitsNet, run
+
+RUN = "import sys; sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
+
+
+def ignore(done: int, total: int, text: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[DemoResult, nn.Module, list[tuple[int, int, str]]]:
+    """One epoch: the result, the network as it was recorded, and what progress was told."""
+    nets: list[nn.Module] = []
+    told: list[tuple[int, int, str]] = []
+
+    def build() -> nn.Module:
+        nets.append(DigitsNet())
+        return nets[0]
+
+    result = digits.run(build, seed=3, epochs=1, progress=lambda *news: told.append(news))
+    return result, nets[0], told
+
+
+def test_a_fifth_is_held_out_with_the_same_share_of_each_digit() -> None:
+    data = digits.Digits.load()
+    (train, train_labels), (test, test_labels) = data.train.tensors, data.test.tensors
+    assert (len(train), len(test)) == (1437, 360)
+    assert train.min() == 0
+    assert train.max() == 1
+    shares = [torch.bincount(labels) / len(labels) for labels in (train_labels, test_labels)]
+    assert torch.allclose(*shares, atol=0.003)
+
+
+def test_every_test_digit_is_recorded_once_the_short_last_batch_too(trained: Any) -> None:
+    result, _, _ = trained
+    assert result.samples % digits.BATCH
+    assert list(result.report) == ["lif1", "lif2", "lif3"]
+    assert [layer.shape for layer in result.report.values()] == [(128,), (64,), (10,)]
+    for layer in result.report.values():
+        assert layer.sequences == result.samples == 360
+        assert layer.observations == 360 * digits.STEPS
+
+
+def test_the_figures_are_those_of_the_raw_spikes(trained: Any) -> None:
+    result, net, _ = trained
+    seen: dict[str, list[Tensor]] = {name: [] for name in result.report}
+    for name, spikes in seen.items():
+        layer = net.get_submodule(name)
+        layer.register_forward_hook(lambda _m, _a, output, to=spikes: to.append(output[0]))
+    images, labels = digits.Digits.load().test.tensors
+    with torch.no_grad():
+        votes = [net(digits.coded(part)).sum(0).argmax(1) for part in images.split(digits.BATCH)]
+    assert result.accuracy == float((torch.cat(votes) == labels).double().mean())
+    for name, spikes in seen.items():
+        counts = torch.cat(spikes).sum(0).numpy()
+        np.testing.assert_array_equal(result.report[name].events, counts)
+
+
+def test_progress_is_told_of_each_epoch(trained: Any) -> None:
+    ((done, total, text),) = trained[2]
+    assert (done, total) == (1, 1)
+    assert re.fullmatch(r"loss \d\.\d{3}, training accuracy +\d+\.\d%", text)
+
+
+def test_random_state_and_threads_are_left_as_found() -> None:
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    with pytest.raises(InterruptedError):
+        run(seed=0, epochs=1, progress=interrupt)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def interrupt(done: int, total: int, text: str) -> None:
+    raise InterruptedError
+
+
+def test_another_seed_gives_other_counts(trained: Any) -> None:
+    other = run(seed=4, epochs=1, progress=ignore)
+    assert other.report != trained[0].report
+
+
+def test_the_command_finds_the_demo_by_its_entry_point() -> None:
+    (point,) = entry_points(group="neuroact.demos", name="snntorch")
+    assert point.load() is run
+
+
+def test_the_digits_are_learned() -> None:
+    assert run(seed=0, epochs=None, progress=ignore).accuracy >= 0.9
+
+
+def test_the_command_run_again_gives_the_same_file_but_for_its_time(tmp_path: Path) -> None:
+    options = ["--epochs", "1", "--seed", "5", "--out", str(tmp_path)]
+    command = [sys.executable, "-W", "error", "-c", RUN, "demo", *options]
+    output = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Warning" not in output.stderr
+    written = json.loads((tmp_path / "activity.json").read_text())
+    again = run(seed=5, epochs=1, progress=ignore).report.to_dict()
+    for document in (written, again):
+        del document["origin"]["created"]
+    assert written == again
