@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import neuroact
 import norse.torch as norse
 import snntorch
 import torch
-from neuroact import ActivityReport
 from spikingjelly.activation_based import functional, layer, neuron
 from torch import Tensor, nn
+
+import neuroact
+from neuroact import ActivityReport
 
 STEPS, BATCH, INPUTS, HIDDEN, OUTPUTS = 40, 8, 12, 30, 10
 THRESHOLD = 1 + 1 / 16

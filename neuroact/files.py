@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -14,6 +15,8 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         OSError: the folder does not exist or cannot be written; the old file is intact.
     """
     target = Path(path)
+    if not target.parent.is_dir():  # else the error would show the temporary file's name
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(target.parent))
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:

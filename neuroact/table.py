@@ -38,13 +38,13 @@ _MEANINGS = {
     "mean to max": "of the activity over neurons; std with ddof 0, quartiles of type 7 (linear)",
     "sequences": "samples' sequences begun",
     "steps": "(time step, sample) pairs looked at: how often each neuron was seen",
-    "sparsity": "share of values that are 0: 1 - events / (neurons x steps)",
-    "dead": "neurons without an event, that is, a value other than 0",
-    "saturated": "neurons with an event at every step",
+    "sparsity": "share of values that are 0; of the total, among all values of its layers",
+    "dead": "neurons whose values are all 0: they never fired",
+    "saturated": "neurons with no value 0: they fired at every step",
 }
 _KINDS = {
     SignalKind.GRADED: "few levels, signed, scaled or several spikes at once; 0 is silent",
-    SignalKind.ANALOG: "real values, no spikes; an event is then any value but 0",
+    SignalKind.ANALOG: "real values, no spikes; any value but 0 counts as firing",
 }
 
 
@@ -208,7 +208,7 @@ def printable(text: str) -> str:
 
 
 def figure_text(value: float) -> str:
-    """A figure in at most nine characters: four decimals; `0` and `1` only where exact.
+    """A figure in few characters: four decimals; `0` and `1` only where exact.
 
     >>> from neuroact.table import figure_text
     >>> [figure_text(x) for x in (0.0, 0.25, 2e-5, 0.99999, 1.0, 12345.6)]

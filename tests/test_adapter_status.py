@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint
 
 import pytest
-import toy
 
 import neuroact.adapter
 import neuroact.adapter_status
+import toy
 from neuroact.adapter_status import AdapterStatus, adapter_statuses
 
 

@@ -10,15 +10,18 @@ import textwrap
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import snntorch
 import torch
 from typer.testing import CliRunner, Result
 
 import neuroact
+import neuroact.adapter
 from neuroact import ActivityReport, Recording, cli
 from neuroact.table import table_text
 
@@ -99,7 +102,7 @@ def test_help_is_plain_text_and_ends_well(arguments: list[str]) -> None:
 
 
 def test_without_arguments_the_commands_are_listed() -> None:
-    assert "show  Print the table of a report's file." in invoke().output
+    assert "show Print the table of a report's file." in " ".join(invoke().output.split())
 
 
 def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path) -> None:
@@ -222,3 +225,25 @@ def test_a_missing_package_names_the_extra_and_leaves_no_traceback(
     )
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        EntryPoint("numpy", "nowhere:Adapter", "neuroact.adapters"),
+        EntryPoint("torch", "toy:ToyAdapter", "neuroact.adapters"),
+    ]
+    monkeypatch.setattr(neuroact.adapter, "entry_points", lambda group: points)
+    result = invoke("adapters")
+    header, numpy, problem, torch_line = result.output.splitlines()
+    assert result.exit_code == 0
+    assert header.split() == ["framework", "installed", "tested", "adapter", "status"]
+    assert numpy.split() == ["numpy", np.__version__, "-", "nowhere:Adapter", "broken"]
+    assert "No module named 'nowhere'" in problem
+    assert torch_line.split() == ["torch", torch.__version__, "-", "toy:ToyAdapter", "works"]
+
+
+def test_python_dash_m_is_the_command() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "neuroact", "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == f"neuroact {neuroact.__version__}\n"

@@ -45,8 +45,8 @@ def test_a_fifth_is_held_out_with_the_same_share_of_each_digit() -> None:
     assert (len(train), len(test)) == (1437, 360)
     assert train.min() == 0
     assert train.max() == 1
-    shares = [torch.bincount(labels) / len(labels) for labels in (train_labels, test_labels)]
-    assert torch.allclose(*shares, atol=0.003)
+    share, test_share = (torch.bincount(x) / len(x) for x in (train_labels, test_labels))
+    assert torch.allclose(share, test_share, atol=0.003)
 
 
 def test_every_test_digit_is_recorded_once_the_short_last_batch_too(trained: Any) -> None:
@@ -67,7 +67,9 @@ def test_the_figures_are_those_of_the_raw_spikes(trained: Any) -> None:
         layer.register_forward_hook(lambda _m, _a, output, to=spikes: to.append(output[0]))
     images, labels = digits.Digits.load().test.tensors
     with torch.no_grad():
-        votes = [net(digits.coded(part)).sum(0).argmax(1) for part in images.split(digits.BATCH)]
+        votes = [
+            net(digits.coded(part)).sum(0).argmax(1) for part in torch.split(images, digits.BATCH)
+        ]
     assert result.accuracy == float((torch.cat(votes) == labels).double().mean())
     for name, spikes in seen.items():
         counts = torch.cat(spikes).sum(0).numpy()

@@ -12,6 +12,21 @@ from neurobench.benchmarks import Benchmark
 from torch import Tensor
 
 from neuroact import LayerCall
+from neuroact.sequences import StateTrace
+
+
+class _BatchTrace(StateTrace):
+    """Knows where a sequence starts without looking at state: with the first call of a batch."""
+
+    __slots__ = ("begun",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = False
+
+    def goes_on(self, given: object, left: object) -> bool:
+        return self.begun
+
 
 # A metric's `reset` is three calls below `Benchmark.run`; a subclass may add some of its own.
 _FRAMES_UP = 6
@@ -66,14 +81,16 @@ def calls(hook: Any) -> Iterator[LayerCall]:
     """The calls of a hook's layer since NeuroBench last emptied it, with what each returned.
 
     NeuroBench keeps no keyword arguments and no state, so they are empty. Where it kept the first
-    member of a tuple, the spikes, that is the output.
+    member of a tuple, the spikes, that is the output. The first call starts a sequence, the others
+    go on from it: NeuroBench runs a model once a batch.
 
     Raises:
         ValueError: what the call returned was cut by NeuroBench and cannot be put together again.
     """
-    cut = _cuts_tensors(hook)
+    cut, trace = _cuts_tensors(hook), _BatchTrace()
     for args, kept in zip(hook.activation_inputs, hook.activation_outputs, strict=True):
-        yield LayerCall(args, {}, _whole(kept, args) if cut else kept)
+        yield LayerCall(args, {}, _whole(kept, args) if cut else kept, None, trace)
+        trace.begun = True
 
 
 def _cuts_tensors(hook: Any) -> bool:

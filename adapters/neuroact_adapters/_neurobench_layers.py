@@ -11,7 +11,7 @@ from torch import nn
 from neuroact import Adapter, Firing, Recording, SignalKind, SpikeChunk, Statistic
 from neuroact.adapter import AdapterRegistry
 from neuroact.axes import TensorAdapter
-from neuroact.errors import NoSpikingLayersError
+from neuroact.errors import NeuroactError, NoSpikingLayersError
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.naming import LayerSelection, NamedModule, check_distinct, named_modules, select
 from neuroact_adapters._neurobench_hooks import calls, live_hooks
@@ -63,19 +63,19 @@ class Source:
 
     def read(self, hook: Any, samples: int | None) -> None:
         """Count what the hook kept of a batch; each sample's sequence starts with its batch."""
-        starts = True
+        goes_on = False
         for call in calls(hook):
             chunk = self.adapter.read(self.module, call)
-            self._check(chunk, samples)
-            # What NeuroBench keeps does not tell where sequences start, but that is known: it
-            # runs the model once a batch.
-            again = SpikeChunk(chunk.values, chunk.kind, starts, chunk.valid)
-            self.counted.recorder.take(again)
-            starts = False
+            if chunk.batch != samples:
+                self._check(chunk, samples)
+            if chunk.starts_sequence is goes_on:  # a layer without state starts one with each call
+                chunk = SpikeChunk(chunk.values, chunk.kind, not goes_on, chunk.valid)
+            self.counted.recorder.take(chunk)
+            goes_on = True
 
     def _check(self, chunk: SpikeChunk, samples: int | None) -> None:
         adapter = self.adapter
-        if isinstance(adapter, TensorAdapter) and samples not in (None, chunk.batch):
+        if isinstance(adapter, TensorAdapter) and samples is not None:
             raise ValueError(
                 f"read with axes {adapter.stated!r} it has {chunk.batch} samples where the batch "
                 f'has {samples}: say the order of its dimensions, such as axes="TBN", in '
@@ -116,7 +116,7 @@ class Run:
                 self.layers = {s.counted.recorder.info.name: s.counted for s in self._sources}
             self._read(self._sources, model, _samples(batch))
         except Exception as cause:
-            self._failure = f"{type(cause).__name__}: {cause}"
+            self._failure = _said(cause)
 
     def problems(self) -> list[str]:
         """What is wrong, in whole sentences that name the layer."""
@@ -137,7 +137,7 @@ class Run:
                 source.read(hook, samples)
             except Exception as cause:
                 # One layer that cannot be read must not hurt the others.
-                counted.problem = f"{type(cause).__name__}: {cause}"
+                counted.problem = _said(cause)
 
 
 def sources(model: Any, options: Options) -> list[Source]:
@@ -186,6 +186,11 @@ def _source(named: NamedModule, owner: tuple[Adapter, SignalKind], options: Opti
 
 def _samples(batch: Any) -> int | None:
     return len(batch[0]) if isinstance(batch, tuple | list) and batch else None
+
+
+def _said(cause: Exception) -> str:
+    told = isinstance(cause, NeuroactError | ValueError | TypeError)
+    return str(cause) if told else f"{type(cause).__name__}: {cause}"
 
 
 def _why_unhooked(model: Any) -> str:

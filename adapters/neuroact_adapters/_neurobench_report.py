@@ -60,7 +60,7 @@ def entry_of(results: Mapping[str, Any], name: str | None = None) -> Mapping[str
         raise ValueError(f"figures of {', '.join(found)} are in the results: say which with name=")
     else:
         raise NothingRecordedError(_why_none(results, name))
-    if isinstance(entry.get("error"), str):
+    if set(entry) == {"error"}:
         raise NothingRecordedError(entry["error"])
     return entry
 
@@ -68,12 +68,15 @@ def entry_of(results: Mapping[str, Any], name: str | None = None) -> Mapping[str
 def _is_entry(part: Any) -> bool:
     if not isinstance(part, Mapping) or not part:
         return False
-    return isinstance(part.get("error"), str) or all(map(_is_layer, part.values()))
+    failed = set(part) == {"error"} and isinstance(part["error"], str)
+    return failed or all(map(_is_layer, part.values()))
 
 
 def _is_layer(part: Any) -> bool:
-    return isinstance(part, Mapping) and (
-        isinstance(part.get("error"), str) or isinstance(part.get("timesteps"), int)
+    return (
+        isinstance(part, Mapping)
+        and "layer_type" in part
+        and bool({"timesteps", "error"} & set(part))
     )
 
 

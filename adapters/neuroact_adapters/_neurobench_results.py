@@ -47,10 +47,10 @@ class Tally:
         return {name: self._entry(counted) for name, counted in self._layers.items()}
 
     def _entry(self, counted: Counted) -> dict[str, Any]:
-        if counted.problem is not None:
-            return {"error": counted.problem}
-        if not counted.recorder.called:
-            return {"error": NOT_CALLED}
+        problem = counted.problem or (None if counted.recorder.called else NOT_CALLED)
+        if problem is not None:
+            info = counted.recorder.info
+            return {"error": problem, "framework": info.framework, "layer_type": info.layer_type}
         with warnings.catch_warnings():
             # The entry says it, which NeuroBench cannot swallow.
             warnings.simplefilter("ignore", UnreliableLayerWarning)
@@ -167,7 +167,9 @@ class MissingLayerError(UnknownLayerError, KeyError):
 
 def _filled_first(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Figures, *args: Any, **kwargs: Any) -> Any:
-        self._fill()
+        for figures in (self, *args):  # the other side of == may be another one
+            if isinstance(figures, Figures):
+                figures._fill()
         return method(self, *args, **kwargs)
 
     call.__name__ = method.__name__

@@ -59,11 +59,10 @@ class Surroundings:
                     "spikes and once with their traces; record it in eval mode"
                 )
         elif sequence:
-            mode = getattr(module, "step_mode", None)
-            if mode == "m" and any(child is module for child in around.children()):
+            if any(child is module for child in around.children()):
                 raise ValueError(
-                    f"the {container} around it runs modules of step mode 's', and its own is "
-                    "'m', so it takes samples for time steps; set it to 's' "
+                    f"the {container} around it runs what takes one step a call, but it takes "
+                    "whole sequences, so it takes samples for time steps; set its step_mode to 's' "
                     "(functional.set_step_mode of SpikingJelly 0.0.0.0.14 made it 'm')"
                 )
         elif _takes_time(around, names):

@@ -88,6 +88,7 @@ class NorseAdapter:
     """
 
     framework = "norse"
+    tested = ("1.0.0", "1.1.0")
 
     def kind(self, module: nn.Module) -> SignalKind | None:
         """BINARY for what spikes; ANALOG for leaky integrators and filters; None for the rest.

@@ -22,8 +22,8 @@ class SinabsAdapter:
     are views.
 
     State stays on the layer between calls. A call starts a sequence after `reset_states()`, where
-    sinabs makes the state anew, and where the batch size changes: sinabs then hands each sample
-    the state of a random other one. `zero_grad()` and any `detach` go on.
+    sinabs makes the state anew, and where the batch size changes: a sample of LIF and IAF then
+    gets the state of some other sample, by chance. `zero_grad()` and any `detach` go on.
 
     Under `torch.inference_mode` a reset can only be told by looking at the state, which waits for
     the device once a call; a state that is all zeros, left so or reset, then starts a sequence.
@@ -38,6 +38,7 @@ class SinabsAdapter:
     """
 
     framework = "sinabs"
+    tested = ("3.1.3", "3.1.3")
 
     def kind(self, module: nn.Module) -> SignalKind | None:
         """What the layer emits, told by its `spike_fn`.

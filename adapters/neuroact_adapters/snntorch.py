@@ -219,7 +219,7 @@ def _scaled(neuron: Neuron, module: Any) -> bool:
     if neuron.gain == 0 or (neuron.inhibits and module.inhibition):
         return False
     factor: Tensor = module.graded_spikes_factor
-    return isinstance(factor, nn.Parameter) or factor.ndim > 0 or bool(factor**neuron.gain != 1)
+    return isinstance(factor, nn.Parameter) or factor.numel() > 1 or bool(factor**neuron.gain != 1)
 
 
 def _probe(module: Any) -> Tensor:

@@ -42,7 +42,8 @@ class SpikingJellyAdapter:
     What cannot be seen: a neuron in step mode `s` that is given a whole sequence takes its time
     axis for the batch, and so it is recorded; the same holds for a module that is called by
     `functional.seq_to_ann_forward` without a container. `base.to_functional_forward` of a neuron
-    runs no hook.
+    runs no hook, nor does `memopt.checkpoint_module` around one; the report says which layers
+    were not called.
 
     Raises:
         ValueError: from `read`, for a module in a container where its time axis is lost
@@ -68,7 +69,9 @@ class SpikingJellyAdapter:
         nodes while `is_training`, `LIAFNode` and `FewSpikeNode` in step mode `s`, and for layers
         and encoders, so that they are recorded only by request. GRADED where spikes have other
         levels than 0 and 1: `ILIFNode`, `Ternary*`, `DSR*`, `STBIFNode`, `FewSpikeNode` in step
-        mode `m`, `FlexSN`. Else BINARY. None for containers, surrogate functions, and all else.
+        mode `m`, `FlexSN`, and with the surrogate function `MultiLevelSpikeCount`. Else BINARY,
+        also for a module of the user's own that has a step mode and a `surrogate_function`. None
+        for containers, surrogate functions, and all else.
         """
         self._surroundings.meet(module)
         layer = layer_of(module)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from neuroact import LayerCall, SignalKind, SpikeChunk
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
+
+from neuroact import LayerCall, SignalKind, SpikeChunk
 
 
 class TorchAdapter:
@@ -22,6 +23,7 @@ class TorchAdapter:
     """
 
     framework = "torch"
+    tested = ("2.13.0", "2.13.0")
 
     def kind(self, module: nn.Module) -> SignalKind | None:
         """ANALOG for the layers above, None for all others."""

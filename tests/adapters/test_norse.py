@@ -167,6 +167,8 @@ def test_the_state_of_lif_correlation_comes_after_its_weights(way: str) -> None:
     figures = recording.report()["model"]
     assert_true_figures(figures, raw.values(lambda o: o[0]), CALLS if way == "never" else 1)
     assert 0 < figures.mean < 1
+    with pytest.raises(RuntimeError, match="must match the size"):
+        layer(torch.rand(3, INPUTS), *weights, None)
 
 
 def module_classes() -> dict[str, type[nn.Module]]:

@@ -175,6 +175,15 @@ def test_a_class_of_the_users_own_is_read_as_its_base_is() -> None:
     assert_true_figures(figures, raw.values(lambda output: output[0]), BATCH)
 
 
+def test_a_wrapper_stays_one_whatever_the_user_calls_it() -> None:
+    named_like_a_layer = type("SNN", (snn.SequentialState,), {})
+    model = named_like_a_layer(snn.LIFCell())
+    assert NorseAdapter().kind(model) is None
+    with neuroact.record(model) as recording:
+        by_steps(model, sequence())
+    assert list(recording.report()) == ["0"]
+
+
 @pytest.mark.parametrize("name", sorted({"LI", "LICell", "LIBoxCell"} & set(vars(snn))))
 def test_a_leaky_integrator_stays_one_with_a_step_of_its_own(name: str) -> None:
     layer = getattr(snn, name)()

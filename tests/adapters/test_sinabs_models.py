@@ -168,6 +168,16 @@ def test_a_recorded_model_works_as_if_it_were_not(case: Any) -> None:
         assert not module._forward_pre_hooks
 
 
+def test_a_wrapper_stays_one_whatever_the_user_calls_it() -> None:
+    named_like_a_layer = type("StatefulLayer", (sl.Repeat,), {})
+    model = named_like_a_layer(nn.Sequential(nn.Linear(5, 4), sl.IAFSqueeze(batch_size=BATCH)))
+    with neuroact.record(model) as recording:
+        model(signal())
+    report = recording.report()
+    assert list(report) == ["module.1"]
+    assert report["module.1"].sequences == BATCH
+
+
 def test_copies_made_meanwhile_are_not_recorded() -> None:
     model = nn.Sequential(sl.LIF(5.0))
     with neuroact.record(model) as recording:

@@ -256,13 +256,20 @@ def test_a_users_subclass_may_return_its_spikes_alone() -> None:
     assert_true_figures(recording.report()["0"], raw.values(lambda spikes: spikes), sequences=3)
 
 
-layer_names = st.sampled_from(
-    ["Leaky", "Lapicque", "Synaptic", "Alpha", "RLeaky-linear", "RSynaptic", "SLSTM"]
-)
+ANY_SHAPE = ["Leaky", "Leaky-no-delay", "Lapicque", "Synaptic", "Alpha", "RLeaky-one-to-one"]
+OF_FIVE = ["RLeaky-linear", "RSynaptic", "SLSTM"]
+
+
+@st.composite
+def nets(draw: st.DrawFn) -> tuple[tuple[int, ...], list[str]]:
+    """The shape of a net's neurons, dense or convolutional, and its layers."""
+    shape = draw(st.one_of(st.just((5,)), st.lists(st.integers(1, 4), min_size=1, max_size=3)))
+    names = ANY_SHAPE + (OF_FIVE if shape == (5,) else [])
+    return tuple(shape), draw(st.lists(st.sampled_from(names), min_size=1, max_size=3))
 
 
 @given(
-    names=st.lists(layer_names, min_size=1, max_size=3),
+    net=nets(),
     batches=st.lists(
         st.tuples(st.integers(1, 3), st.integers(0, 4), st.booleans()), min_size=1, max_size=5
     ),
@@ -270,17 +277,20 @@ layer_names = st.sampled_from(
     seed=st.integers(0, 2**31),
 )
 def test_figures_of_random_nets_equal_numpy(
-    names: list[str], batches: list[tuple[int, int, bool]], style: Style, seed: int
+    net: tuple[tuple[int, ...], list[str]],
+    batches: list[tuple[int, int, bool]],
+    style: Style,
+    seed: int,
 ) -> None:
     """Any layers, numbers of steps, batch sizes and resets, or none, between batches."""
     torch.manual_seed(seed)
+    shape, names = net
     cases = [STEP_CASES[name] for name in names]
     layers = [style.build(case) for case in cases]
-    net = nn.Sequential(*layers)
     raws = [RawCalls(layer) for layer in layers]
     sequences, last = 0, 0
     states: list[tuple[Any, ...]] = [() for _ in layers]
-    with neuroact.record(net) as recording:
+    with neuroact.record(nn.Sequential(*layers)) as recording:
         for steps, batch, reset in batches:
             if reset:
                 states = [
@@ -289,13 +299,27 @@ def test_figures_of_random_nets_equal_numpy(
             sequences += batch if reset or batch != last else 0
             last = batch
             for _ in range(steps):
-                current = torch.randn(batch, 5) + 0.5
+                current = torch.randn(batch, *shape) + 0.5
                 for at, (layer, case) in enumerate(zip(layers, cases, strict=True)):
                     current, states[at] = style.step(layer, case, current, states[at])
     report = recording.report()
     for at, (case, raw) in enumerate(zip(cases, raws, strict=True)):
         values = raw.values(case.spikes(style.hidden, style.output))
         assert_true_figures(report[str(at)], values, sequences)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_spikes_of_any_floating_dtype_are_counted_exactly(dtype: torch.dtype) -> None:
+    """In bfloat16, 300 ones add up to 256."""
+    layer = snn.Leaky(0.9, init_hidden=True, spike_grad=lambda x: (x > 0).to(x.dtype)).to(dtype)
+    raw = RawCalls(layer)
+    with neuroact.record(nn.Sequential(layer)) as recording:
+        for _ in range(300):
+            layer(torch.ones(2, 3, dtype=dtype) * torch.tensor([0.0, 0.3, 3.0], dtype=dtype))
+    assert {output.dtype for output in raw.outputs} == {dtype}
+    values = raw.values(lambda spikes: spikes)
+    assert_true_figures(recording.report()["0"], values, sequences=2)
+    assert values.sum(0).tolist()[::2] == [0, 600]
 
 
 def test_the_adapter_is_all_three_protocols_and_knows_the_axes_of_inputs() -> None:

@@ -102,6 +102,11 @@ KINDS: dict[str, tuple[SignalKind, Build, set[float] | None]] = {
         lambda: snn.Leaky(0.9, graded_spikes_factor=torch.ones(5)),
         {0.0, 1.0},
     ),
+    "factor of 1 in a list": (
+        BINARY,
+        lambda: snn.Leaky(0.9, graded_spikes_factor=torch.ones(1)),
+        {0.0, 1.0},
+    ),
     "learnable factor of 1": (
         GRADED,
         lambda: snn.Leaky(0.9, learn_graded_spikes_factor=True),
@@ -184,6 +189,11 @@ if has("StateLeaky"):
             GRADED,
             lambda: snn.LinearLeaky(0.5, 5, 4, threshold=0.1, graded_spikes_factor=3.0),
             {0.0, 9.0},
+        ),
+        "LinearLeaky squares a factor of -1": (
+            BINARY,
+            lambda: snn.LinearLeaky(0.5, 5, 4, threshold=0.1, graded_spikes_factor=-1.0),
+            {0.0, 1.0},
         ),
         "LinearLeaky without spikes": (
             ANALOG,
@@ -309,6 +319,28 @@ def test_a_neuron_of_an_unknown_class_is_left_out_with_a_warning() -> None:
         neuroact.record(nn.Sequential(snn.Leaky(0.9), Unheard(0.9))) as recording,
     ):
         assert list(recording.layers) == ["0"]
+
+
+class Leaky(nn.Module):
+    """Not snnTorch's, for all its name."""
+
+
+class Synaptic(snn.Leaky):  # type: ignore[misc]  # snnTorch carries no types
+    """A Leaky, for all its name."""
+
+
+class LIF(snn.SpikingNeuron):  # type: ignore[misc]  # snnTorch carries no types
+    """Not the abstract base of that name."""
+
+
+def test_only_snntorchs_own_names_count() -> None:
+    adapter = SnnTorchAdapter()
+    assert adapter.kind(Leaky()) is None
+    with pytest.warns(NeuroactWarning, match="LIF is a SpikingNeuron"):
+        assert adapter.kind(LIF()) is None
+    state = adapter.state(Synaptic(0.9))
+    assert state is not None
+    assert len(state) == 1
 
 
 class Counting(nn.Module):

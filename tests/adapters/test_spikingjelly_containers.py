@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 from raw import assert_true_figures
 from spikingjelly.activation_based import base, encoding, functional, layer, neuron
+from spikingjelly.activation_based.model import parametric_lif_net
 from torch import Tensor, nn
 
 import neuroact
 from neuroact import SignalKind
 from neuroact.errors import AdapterReadError
+from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 
 OLDER = not hasattr(neuron, "PSN")
 STEPS, BATCH, NEURONS = 6, 3, 4
@@ -98,12 +99,14 @@ def stepping_containers() -> dict[str, tuple[Callable[[Any], nn.Module], Any]]:
         run = per_step if mode == "s" else nn.Module.__call__
         return {
             f"ElementWiseRecurrentContainer {mode}": (
-                lambda node: layer.ElementWiseRecurrentContainer(node, torch.add, mode), run
+                lambda node: layer.ElementWiseRecurrentContainer(node, torch.add, mode),
+                run,
             ),
             f"LinearRecurrentContainer {mode}": (
-                lambda node: layer.LinearRecurrentContainer(node, NEURONS, NEURONS, True, mode), run
+                lambda node: layer.LinearRecurrentContainer(node, NEURONS, NEURONS, True, mode),
+                run,
             ),
-        }  # fmt: skip
+        }
 
     found: dict[str, tuple[Callable[[Any], nn.Module], Any]] = {
         "MultiStepContainer": (layer.MultiStepContainer, nn.Module.__call__),
@@ -242,7 +245,7 @@ def test_set_step_mode_makes_the_node_of_a_container_take_samples_for_steps_in_0
 
 
 @every_stepping_container
-def test_a_node_of_step_mode_m_in_a_container_is_refused(build: Any, run: Any) -> None:
+def test_a_node_that_takes_sequences_is_refused_in_a_container(build: Any, run: Any) -> None:
     container = build(neuron.IFNode())
     (node,) = (m for m in container.modules() if isinstance(m, neuron.IFNode))
     node.step_mode = "m"
@@ -251,6 +254,44 @@ def test_a_node_of_step_mode_m_in_a_container_is_refused(build: Any, run: Any) -
         pytest.raises(AdapterReadError, match="takes samples for time steps"),
     ):
         run(container, torch.rand(STEPS, BATCH, NEURONS))
+
+
+def networks() -> dict[str, tuple[Callable[[], Any], tuple[int, ...]]]:
+    """Networks of the framework's own in step mode m, and the shape of a sample."""
+    some: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
+        "MNISTNet": (
+            lambda: parametric_lif_net.MNISTNet(8, neuron.ParametricLIFNode, v_threshold=0.2),
+            (1, 28, 28),
+        ),
+    }
+    if not OLDER:
+        some["SpikingSelfAttention"] = (lambda: layer.SpikingSelfAttention(16, 4), (16, 9))
+        some["SpikeDrivenSelfAttention"] = (
+            lambda: layer.SpikeDrivenSelfAttention(16, 4),
+            (16, 3, 3),
+        )
+    return some
+
+
+@pytest.mark.parametrize(("build", "shape"), networks().values(), ids=networks().keys())
+def test_a_network_of_the_frameworks_own_is_recorded_node_by_node(
+    build: Callable[[], Any], shape: tuple[int, ...]
+) -> None:
+    torch.manual_seed(1)
+    net = build()
+    functional.set_step_mode(net, "m")
+    nodes = {name: m for name, m in net.named_modules() if isinstance(m, neuron.BaseNode)}
+    assert len(nodes) >= 3
+    outputs = {name: outputs_of(node) for name, node in nodes.items()}
+    with neuroact.record(net) as recording, torch.no_grad():
+        for batch in (2, 1):
+            functional.reset_net(net)
+            net(torch.randn(STEPS, batch, *shape) * 4)
+    report = recording.report()
+    assert list(report) == list(nodes)
+    assert sum(int(figures.events.sum()) > 0 for figures in report.values()) >= 3
+    for name, kept in outputs.items():
+        assert_true_figures(report[name], flat(kept, sequence=True), sequences=3)
 
 
 def test_a_block_with_time_steps_of_its_own_runs_in_a_container() -> None:
@@ -321,7 +362,9 @@ def run_in(mode: str, net: nn.Module, x: Tensor) -> None:
 
 @every_mode
 @every_layer
-def test_layers_and_encoders_are_recorded_by_request_alone(build: Any, x: Tensor, mode: str) -> None:
+def test_layers_and_encoders_are_recorded_by_request_alone(
+    build: Any, x: Tensor, mode: str
+) -> None:
     torch.manual_seed(1)
     net = layer_net(build, mode).append(neuron.IFNode(step_mode=mode))
     outputs = outputs_of(net[0])
@@ -395,6 +438,16 @@ def test_a_block_of_the_users_own_with_a_step_mode_is_no_layer() -> None:
 
 if not OLDER:
 
+    def test_a_node_that_knows_no_step_mode_is_refused_in_a_container_too() -> None:
+        """It would take the samples of a batch, or all steps of all samples, for its time steps."""
+        for container in (layer.MultiStepContainer, layer.SeqToANNContainer):
+            net = nn.Sequential(container(neuron.NonSpikingIFNode("max-mem")))
+            with (
+                neuroact.record(net, layers="0.0"),
+                pytest.raises(AdapterReadError, match="takes samples for time steps"),
+            ):
+                net[0][0](torch.rand(BATCH, NEURONS))
+
     def test_a_module_in_vmap_is_refused() -> None:
         net = nn.Sequential(layer.Linear(NEURONS, NEURONS))
         with (
@@ -405,9 +458,11 @@ if not OLDER:
 
     def online_net() -> nn.Sequential:
         return layer.OTTTSequential(
-            layer.Linear(NEURONS, 8), neuron.OTTTLIFNode(v_threshold=0.25),
-            layer.Linear(8, 5), neuron.OTTTLIFNode(v_threshold=0.25),
-        )  # fmt: skip
+            layer.Linear(NEURONS, 8),
+            neuron.OTTTLIFNode(v_threshold=0.25),
+            layer.Linear(8, 5),
+            neuron.OTTTLIFNode(v_threshold=0.25),
+        )
 
     @pytest.mark.parametrize("train", [True, False])
     def test_nodes_trained_online_are_counted_once(train: bool) -> None:

@@ -19,9 +19,16 @@ from torch import Tensor, nn
 
 import neuroact
 from neuroact import SignalKind
-from neuroact.errors import AdapterReadError, NothingRecordedError, UnreliableLayerWarning
+from neuroact.errors import (
+    AdapterReadError,
+    LayerNotCalledWarning,
+    NothingRecordedError,
+    UnreliableLayerWarning,
+)
 
 OLDER = not hasattr(neuron, "PSN")
+if not OLDER:
+    from spikingjelly.activation_based import memopt
 STEPS, BATCH, NEURONS = 6, 3, 5
 BINARY, GRADED, ANALOG = SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG
 
@@ -163,9 +170,14 @@ def test_spikes_of_any_precision_are_counted_exactly(dtype: torch.dtype, mode: s
 
 def conv_net(mode: str) -> nn.Sequential:
     net = nn.Sequential(
-        layer.Conv2d(1, 4, 3), layer.BatchNorm2d(4), neuron.LIFNode(), layer.Dropout(0.3),
-        layer.Flatten(), layer.Linear(64, 5), neuron.ParametricLIFNode(v_threshold=0.2),
-    )  # fmt: skip
+        layer.Conv2d(1, 4, 3),
+        layer.BatchNorm2d(4),
+        neuron.LIFNode(),
+        layer.Dropout(0.3),
+        layer.Flatten(),
+        layer.Linear(64, 5),
+        neuron.ParametricLIFNode(v_threshold=0.2),
+    )
     functional.set_step_mode(net, mode)
     return net
 
@@ -317,3 +329,10 @@ if not OLDER:
             call(node, torch.rand(BATCH, NEURONS))
         with pytest.raises(NothingRecordedError, match="functional call"):
             recording.report()
+
+    def test_a_node_that_memopt_runs_without_hooks_is_no_silent_zero() -> None:
+        net = nn.Sequential(neuron.IFNode(), memopt.checkpoint_module(neuron.LIFNode()))
+        with neuroact.record(net) as recording:
+            net(torch.rand(BATCH, NEURONS))
+        with pytest.warns(LayerNotCalledWarning, match="not called, so not in the report: 1"):
+            assert list(recording.report()) == ["0"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 import neuroact
 from neuroact import SignalKind
+from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 
 OLDER = not hasattr(neuron, "PSN")
 
@@ -102,7 +104,8 @@ def test_sequences_of_any_length_go_on_in_step_mode_m() -> None:
     """With `store_v_seq` the membrane's record has another shape after each call."""
     node = neuron.LIFNode(step_mode="m", store_v_seq=True)
     starts = Starts(node)
-    found = [starts.after(lambda: node(torch.rand(steps, 2, 5))) for steps in (3, 7, 1, 4)]
+    inputs = [torch.rand(steps, 2, 5) for steps in (3, 7, 1, 4)]
+    found = [starts.after(partial(node, x)) for x in inputs]
     assert found == [True, False, False, False]
 
 
@@ -175,9 +178,11 @@ if not OLDER:
             functional.reset_net(node)
         assert found == [True, False, False, False, False] * 2
 
-    @pytest.mark.parametrize("build", [
-        lambda: neuron.SlidingPSN(k=2), lambda: neuron.MaskedPSN(k=2, T=4, lambda_init=1.0)
-    ], ids=["SlidingPSN", "MaskedPSN"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "build",
+        [lambda: neuron.SlidingPSN(k=2), lambda: neuron.MaskedPSN(k=2, T=4, lambda_init=1.0)],
+        ids=["SlidingPSN", "MaskedPSN"],
+    )
     def test_a_queue_that_steps_left_is_not_used_by_sequences(build: Callable[[], Any]) -> None:
         node = build()
         node(torch.rand(2, 5))
@@ -241,6 +246,12 @@ def test_figures_of_a_recurrent_layer_equal_numpy(build: Any, bidirectional: boo
     assert_true_figures(figures, values, sequences=3 + 2)
     assert figures.shape == (16 if bidirectional else 8,)
     assert figures.kind is SignalKind.BINARY
+
+
+def test_axes_of_what_goes_into_recurrent_layers_and_cells() -> None:
+    adapter = SpikingJellyAdapter()
+    assert {adapter.input_axes(build(4, 8, 1)) for build in RNNS.values()} == {"TBN"}
+    assert {adapter.input_axes(build(4, 8)) for build in CELLS.values()} == {"BN"}
 
 
 @every_rnn

@@ -1,0 +1,123 @@
+"""Write docs/reference/frameworks.md from what the installed frameworks do.
+
+Run in each environment, the newest frameworks' and the older generation's:
+
+    python tests/adapters/framework_table.py
+
+Each run writes one JSON file a framework and version, and the page from all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / "docs/reference/frameworks"
+PAGE = FOLDER.with_suffix(".md")
+FRAMEWORKS = {
+    "snntorch": "snnTorch",
+    "norse": "Norse",
+    "spikingjelly": "SpikingJelly",
+    "sinabs": "sinabs",
+}
+COLUMNS = ("class", "versions", "a call is", "axes", "kind", "values", "state", "recorded", "test")
+NOTES = {
+    "snntorch": "Spikes are graded where `graded_spikes_factor` is learnable, per neuron or not 1. "
+    "Of two outputs, the first is with `init_hidden=False`. `AssociativeLeaky` emits spikes with "
+    "`use_q_projection=False`; `StateLeaky` and `LinearLeaky` emit their membrane with "
+    "`output=False`. State may also be passed by hand, by position or by name.",
+    "norse": "`Lift`, `SequentialState`, `RecurrentSequential` and `RegularizationCell` repeat "
+    "what their children emit and are no layers. A layer that is passed no state starts a sequence with "
+    "each call.",
+    "spikingjelly": "Of two entries the first is step mode `s`, the second `m`, but for classes "
+    "that have one mode or none. Layers of `layer.*` (Linear, Conv2d, …) and encoders are read by "
+    "their step mode when they are named. Containers repeat what is in them and are no layers.",
+    "sinabs": "Kinds by `spike_fn`: graded with `MultiSpike` and `MaxSpike`, binary with "
+    "`SingleSpike` and `MaxSpike(1)`, analog with None. `(BT)` is one dimension, batch first.",
+}
+
+Row = dict[str, str]
+
+
+def stored(framework: str) -> dict[str, list[Row]]:
+    """All rows on disk, by version, the oldest first."""
+    files = FOLDER.glob(f"{framework}-*.json")
+    found = {path.stem.partition("-")[2]: json.loads(path.read_text()) for path in files}
+    return dict(sorted(found.items(), key=lambda item: [int(n) for n in item[0].split(".")]))
+
+
+def merged(by_version: dict[str, list[Row]]) -> list[Row]:
+    """Rows that are alike in several versions are one row."""
+    versions: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for number, rows in by_version.items():
+        for row in rows:
+            versions.setdefault(tuple(row.items()), []).append(number)
+    rows = [{**dict(key), "versions": ", ".join(found)} for key, found in versions.items()]
+    return sorted(rows, key=lambda row: (row["class"].lower(), row["versions"]))
+
+
+def page() -> str:
+    """The whole page, from the rows on disk."""
+    return "\n".join([HEAD, *(line for name in FRAMEWORKS for line in section(name))])
+
+
+def section(framework: str) -> Iterable[str]:
+    """A framework's heading, note and table."""
+    by_version = stored(framework)
+    yield f"## {FRAMEWORKS[framework]} {', '.join(by_version)}\n"
+    yield f"{NOTES[framework]}\n"
+    yield "| " + " | ".join(COLUMNS) + " |"
+    yield "|" + "---|" * len(COLUMNS)
+    for row in merged(by_version):
+        links = ", ".join(map(link, row["test"].split(" / ")))
+        yield "| " + " | ".join([*(row[column] for column in COLUMNS[:-1]), links]) + " |"
+    yield ""
+
+
+def link(test: str) -> str:
+    """A test's claim, leading to its file."""
+    file, _, name = test.partition("::")
+    return f"[{name.removeprefix('test_').replace('_', ' ')}](../../tests/adapters/{file})"
+
+
+HEAD = """# Which class is read how
+
+Written by `tests/adapters/framework_table.py`, which runs every class of every framework and looks
+at its calls; a test compares it with what the installed versions do. A class that a framework has
+and this page lacks fails the tests.
+
+- **a call is** one step, or a whole sequence.
+- **axes** of what the class emits: `T` time, `B` batch, `N` the neurons' dimensions.
+- **kind**: `binary` 0 and 1, `graded` few levels of which zero is silent, `analog` real values.
+- **values**: where in the output of a call they are.
+- **state**: where that is which tells whether a call goes on from the last one.
+- **recorded**: by default, or only when named in `layers=`.
+"""
+
+
+def write(frameworks: Iterable[str]) -> None:
+    """Measure the installed frameworks, and write their rows and the page."""
+    from framework_rows import rows
+
+    FOLDER.mkdir(exist_ok=True)
+    for framework in frameworks:
+        lines = ",\n".join(json.dumps(row) for row in rows(framework))
+        path = FOLDER / f"{framework}-{version(framework)}.json"
+        path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+def is_installed(framework: str) -> bool:
+    """Whether the framework is in this environment."""
+    try:
+        return bool(version(framework))
+    except PackageNotFoundError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    write(name for name in FRAMEWORKS if is_installed(name))

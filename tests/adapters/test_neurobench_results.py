@@ -1,0 +1,234 @@
+"""What the metric gives NeuroBench: plain Python, worked out late, and what is made of it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import csv
+import json
+import pickle
+import pprint
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+import torch
+from matplotlib.figure import Figure
+from neurobench.models import SNNTorchModel, TorchModel
+from neurobench_cases import Batches, Explicit, WholeSequence, batches, bench, run
+from torch import nn
+
+import neuroact
+from neuroact import SpikeChunk
+from neuroact.errors import NothingRecordedError, ReportFileError
+from neuroact_adapters.neurobench import AverageActivityMetric, report
+
+NAME = "AverageActivityMetric"
+
+
+class Chunks:
+    """A statistic of one's own: how many chunks came, and how many began a sequence."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.chunks = self.begun = 0
+
+    def update(self, chunk: SpikeChunk) -> None:
+        self.chunks += 1
+        self.begun += chunk.starts_sequence
+
+    def merge(self, other: Any) -> None:
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: Any) -> None:
+        raise NotImplementedError
+
+    def result(self) -> dict[str, int]:
+        return {"chunks": self.chunks, "begun": self.begun}
+
+
+def explicit() -> dict[str, Any]:
+    return run(SNNTorchModel(Explicit()), batches(4, 3), AverageActivityMetric)
+
+
+def real_values() -> dict[str, Any]:
+    """Results with layers of real values, one of them with a NaN."""
+    model = TorchModel(nn.Sequential(nn.ReLU(), nn.Linear(2, 2), nn.Sigmoid()))
+    nan = Batches(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, float("nan")]]))
+    return run(model, nan, AverageActivityMetric)
+
+
+@pytest.mark.parametrize("results_of", [explicit, real_values])
+def test_results_are_saved_and_read_back_in_every_format(results_of: Any, tmp_path: Path) -> None:
+    benchmark = bench(SNNTorchModel(Explicit()), batches(4), AverageActivityMetric)
+    expected = results_of()
+    for ending in ("json", "csv", "txt"):
+        benchmark.results = results_of()  # not looked at yet
+        benchmark.save_benchmark_results(str(tmp_path / "saved"), ending)
+    assert json.loads((tmp_path / "saved.json").read_text()) == expected
+    with (tmp_path / "saved.csv").open(newline="") as file:
+        header, row = csv.reader(file)
+    assert dict(zip(header, map(ast.literal_eval, row), strict=True)) == expected
+    name, text = (tmp_path / "saved.txt").read_text().split(": ", 1)
+    assert {name: ast.literal_eval(text)} == expected
+
+
+READERS = {
+    "json": lambda figures: json.loads(json.dumps(figures)),
+    "json with indents": lambda figures: json.loads(json.dumps(figures, indent=4)),
+    "json, sorted": lambda figures: json.loads(json.dumps(figures, sort_keys=True)),
+    "repr": lambda figures: ast.literal_eval(repr(figures)),
+    "str of what holds it": lambda figures: ast.literal_eval(str([figures]))[0],
+    "pprint": lambda figures: ast.literal_eval(pprint.pformat(figures)),
+    "dict": dict,
+    "unpacking": lambda figures: {**figures},
+    "update": lambda figures: {} | figures,
+    "keys": lambda figures: {name: figures[name] for name in figures},
+    "items": lambda figures: dict(figures.items()),
+    "zip": lambda figures: dict(zip(figures.keys(), figures.values(), strict=True)),
+    "get": lambda figures: {name: figures.get(name) for name in reversed(list(figures))},
+    "pop": lambda figures: {name: figures.pop(name) for name in list(figures)},
+    "copy": copy.copy,
+    "method copy": lambda figures: figures.copy(),
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda figures: pickle.loads(pickle.dumps(figures)),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_an_unread_result_reads_like_a_plain_dict(read: Any) -> None:
+    expected = dict(explicit()[NAME].items())
+    assert type(expected["lif1"]) is dict
+    assert read(explicit()[NAME]) == expected
+
+
+def test_pprint_lays_it_out_as_it_does_a_dict() -> None:
+    assert pprint.pformat(explicit()) == pprint.pformat({NAME: dict(explicit()[NAME])})
+
+
+def test_unread_results_are_compared_by_their_figures() -> None:
+    one, two, other = explicit(), explicit(), real_values()
+    assert one == two
+    assert one != other
+    assert len(one[NAME]) == 2
+
+
+def test_changing_it_changes_its_figures_alone() -> None:
+    figures = explicit()[NAME]
+    figures["lif1"] = None
+    del figures["lif2"]
+    assert figures == {"lif1": None}
+
+
+def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
+    with pytest.raises(KeyError, match="'lif3'; there are: lif1, lif2"):
+        explicit()[NAME]["lif3"]
+
+
+def test_the_report_is_that_of_a_recording_of_the_same_run() -> None:
+    model, loader = SNNTorchModel(WholeSequence(), custom_forward=True), batches(4, 3)
+    with neuroact.record(model.net) as recording:
+        results = run(model, loader, AverageActivityMetric)
+    assert report(results) == recording.report()
+    assert report(json.loads(json.dumps(results))) == recording.report()
+    assert report(results[NAME]) == recording.report()
+
+
+@pytest.mark.filterwarnings("ignore::neuroact.errors.UnreliableLayerWarning")
+def test_the_report_keeps_real_values_and_what_is_wrong_with_them() -> None:
+    live = report(json.loads(json.dumps(real_values())))
+    assert live["0"].fault is not None
+    model = TorchModel(nn.Sequential(nn.ReLU(), nn.Linear(2, 2), nn.Sigmoid()))
+    with neuroact.record(model.net, layers=["0", "2"]) as recording:
+        results = run(model, Batches(torch.rand(3, 2) - 0.5), AverageActivityMetric)
+    assert report(json.loads(json.dumps(results))) == recording.report()
+
+
+def test_configured_metrics_stand_side_by_side() -> None:
+    first = AverageActivityMetric.configured(name="First", layers="lif1", dt=1e-3)
+    small = AverageActivityMetric.configured(name="Small", per_neuron=False)
+    own = AverageActivityMetric.configured(name="Own", statistics=[Chunks], layers="*2")
+    assert (first.__name__, small.__name__) == ("First", "Small")
+    results = run(SNNTorchModel(Explicit()), batches(4, 3), first, small, own)
+    assert list(results) == ["First", "Small", "Own"]
+    assert list(results["First"]) == ["lif1"]
+    assert results["First"]["lif1"]["dt"] == 1e-3
+    assert report(results, name="First")["lif1"].dt == 1e-3
+    assert "histogram" not in results["Small"]["lif1"]
+    assert results["Small"]["lif1"]["mean"] == results["First"]["lif1"]["mean"]
+    assert results["Own"]["lif2"]["Chunks"] == {"chunks": 18, "begun": 2}
+    with pytest.raises(ValueError, match="First, Small, Own"):
+        report(results)
+    with pytest.raises(ReportFileError, match="per_neuron=False"):
+        report(results, name="Small")
+
+
+def test_what_cannot_be_configured_is_refused_at_once() -> None:
+    configured = AverageActivityMetric.configured
+    with pytest.raises(ValueError, match="name="):
+        configured(name="")
+    with pytest.raises(ValueError, match="dt="):
+        configured(name="X", dt=-1.0)
+    with pytest.raises(ValueError, match=r"at most one T"):
+        configured(name="X", axes="TTN")
+    with pytest.raises(TypeError, match="statistics="):
+        configured(name="X", statistics=[dict])
+    with pytest.raises(TypeError, match="adapters="):
+        configured(name="X", adapters=[object()])
+
+
+def test_a_name_in_layers_that_matches_nothing_is_told() -> None:
+    wrong = AverageActivityMetric.configured(name="Wrong", layers="lif9")
+    with pytest.warns(neuroact.errors.NeuroactWarning, match=r"Wrong .*'lif9' matches no module"):
+        results = run(SNNTorchModel(Explicit()), batches(4), wrong)
+    assert list(results["Wrong"]) == ["error"]
+
+
+def test_what_neurobench_made_of_an_exception_is_no_result() -> None:
+    with pytest.raises(NothingRecordedError, match=r"no figures of neurons: 0\.0"):
+        report({NAME: 0.0, "ActivationSparsity": 0.5}, name=NAME)
+    with pytest.raises(NothingRecordedError, match="no figures of neurons"):
+        AverageActivityMetric.plot_activity_distributions({NAME: 0.0})
+
+
+def test_damaged_results_are_refused_by_the_layers_name() -> None:
+    results = json.loads(json.dumps(explicit()))
+    results[NAME]["lif1"]["histogram"].pop()
+    with pytest.raises(ReportFileError, match='"lif1"'):
+        report(results)
+
+
+def test_the_plot_has_a_box_a_layer_and_fits_the_data() -> None:
+    results = explicit()
+    axes = AverageActivityMetric.plot_activity_distributions(results)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["lif1", "lif2"]
+    assert axes.get_xlim()[1] >= max(layer["max"] for layer in results[NAME].values())
+    mpl.pyplot.close(axes.figure)
+
+
+def test_the_plot_takes_axes_results_of_a_file_and_many_layers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = json.loads(json.dumps(explicit()))[NAME]["lif1"]
+    many = {NAME: {f"block{n}.lif": layer for n in range(40)}}
+    monkeypatch.setattr("matplotlib.pyplot.show", None)
+    given = Figure().add_subplot()
+    assert AverageActivityMetric.plot_activity_distributions(many, given) is given
+    assert len(given.get_yticks()) == 40
+    axes = AverageActivityMetric.plot_activity_distributions(many)
+    assert axes.figure.get_figheight() > 10
+    mpl.pyplot.close(axes.figure)
+
+
+def test_each_configured_metric_draws_its_own_figures() -> None:
+    first = AverageActivityMetric.configured(name="First", layers="lif1")
+    results = run(SNNTorchModel(Explicit()), batches(4), AverageActivityMetric, first)
+    given = Figure().add_subplot()
+    first.plot_activity_distributions(results, ax=given)
+    assert [label.get_text() for label in given.get_yticklabels()] == ["lif1"]
