@@ -30,8 +30,8 @@ NOTES = {
     "`use_q_projection=False`; `StateLeaky` and `LinearLeaky` emit their membrane with "
     "`output=False`. State may also be passed by hand, by position or by name.",
     "norse": "`Lift`, `SequentialState`, `RecurrentSequential` and `RegularizationCell` repeat "
-    "what their children emit and are no layers. A layer that is passed no state starts a sequence with "
-    "each call.",
+    "what their children emit and are no layers. A layer that is passed no state starts a "
+    "sequence with each call.",
     "spikingjelly": "Of two entries the first is step mode `s`, the second `m`, but for classes "
     "that have one mode or none. Layers of `layer.*` (Linear, Conv2d, …) and encoders are read by "
     "their step mode when they are named. Containers repeat what is in them and are no layers.",
