@@ -26,7 +26,8 @@ class TensorAdapter:
     Args:
         axes: the order of the tensor's dimensions: `T` time, `B` batch, `N` all the neurons'
             dimensions together, each at most once, `N` always. Without `T` a call is one step,
-            without `B` a batch of one. "BN" where None: one step, batch first. Time and batch in
+            without `B` a batch of one, as is a tensor of one dimension less than the axes. "BN"
+            where None: one step, batch first. Time and batch in
             one dimension are written `(T=16 B)` or `(B T=16)`, the slower one first, with the size
             of either: a tensor alone does not tell how to part them.
         of: "output" reads what the module returns, "input" its first argument.
@@ -63,9 +64,12 @@ class TensorAdapter:
         values = values.to_dense() if values.is_sparse else values
         if self._flat is not None:
             values = self._unflattened(values, *self._flat)
-        if values.ndim < len(self.axes) - 1:
+        # One dimension short: as for adapters, an unbatched tensor is a batch of one.
+        unbatched = values.ndim == len(self.axes) - 1
+        axes = self.axes.replace("B", "") if unbatched else self.axes
+        if values.ndim < len(axes) - 1:
             raise self._misfit(values)
-        ordered = _to_protocol(values, self.axes)
+        ordered = _to_protocol(values, axes)
         return SpikeChunk(ordered, self.kind(module), starts_sequence=True)
 
     def _tensor(self, call: LayerCall) -> Tensor:

@@ -123,6 +123,7 @@ class LayerRecorder:
         self.check_fits(other)
         if other.neurons is None:
             return
+        self._see_kind(other.info.kind, first=self.neurons is None)
         self.neurons = other.neurons
         for mine, theirs in zip(self.statistics, other.statistics, strict=True):
             mine.merge(theirs)
@@ -133,7 +134,8 @@ class LayerRecorder:
         Raises:
             LayerShapeError: its neurons are not those of the chunks before; nothing is counted.
         """
-        if self.neurons is None:
+        first = self.neurons is None
+        if first:
             self.neurons = chunk.neurons
         elif chunk.neurons != self.neurons:
             raise LayerShapeError(
@@ -146,11 +148,14 @@ class LayerRecorder:
         if self._marked:
             chunk = self._as_marked(chunk)
         if chunk.kind is not self.info.kind:
-            # What holds of all chunks is what the most general of them promises.
-            kind = max(self.info.kind, chunk.kind, key=_GENERALITY.index)
-            self.info = replace(self.info, kind=kind)
+            self._see_kind(chunk.kind, first=first)
         for statistic in self.statistics:
             statistic.update(chunk)
+
+    def _see_kind(self, kind: SignalKind, *, first: bool) -> None:
+        # What holds of all chunks is what the most general of them promises.
+        kinds = (kind,) if first else (self.info.kind, kind)
+        self.info = replace(self.info, kind=max(kinds, key=_GENERALITY.index))
 
     def _as_marked(self, chunk: SpikeChunk) -> SpikeChunk:
         by_mark_alone = chunk.steps == 1 and not self._trace.has_state and self._source is not None

@@ -87,8 +87,8 @@ def _no_layers(
     if owners:
         names = ", ".join(owners)
         parts.append(
-            f"These layers emit real values, not spikes: {names}. Name them with layers= to "
-            "record them all the same."
+            f"These layers emit real values or encode data: {names}. They are recorded when "
+            "named in layers=."
         )
     packages = [p for p in packages_in(m.module for m in modules) if p not in ("torch", "builtins")]
     parts.append(f"Its classes come from: {', '.join(packages) or 'torch alone'}.")

@@ -110,7 +110,7 @@ class SpikeChunk:
     ) -> SpikeChunk:
         """Many steps, `[time, batch, *neurons]`, or `[batch, time, *neurons]` if `batch_first`.
 
-        An unbatched `[time, neurons]` is a batch of one.
+        An unbatched `[time, neurons]` is a batch of one, `[time]` that of a single neuron.
 
         >>> import torch
         >>> from neuroact import SignalKind, SpikeChunk
@@ -119,7 +119,7 @@ class SpikeChunk:
         ... ).values.shape
         torch.Size([9, 2, 3])
         """
-        if values.ndim == 2:
+        if values.ndim in (1, 2):
             return cls(values.detach().unsqueeze(1), kind, starts_sequence)
         if batch_first and values.ndim > 2:
             values = values.transpose(0, 1)

@@ -132,6 +132,15 @@ def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, neu
         adapter.read(nn.Identity(), LayerCall((), {}, torch.zeros(7, 3)))
 
 
+@pytest.mark.parametrize(
+    ("axes", "shape", "came"),
+    [("TBN", (6, 3), (6, 1, 3)), ("BN", (3,), (1, 1, 3)), ("BTN", (6, 3), (6, 1, 3))],
+)
+def test_a_tensor_without_a_batch_is_a_batch_of_one(axes: str, shape: Any, came: Any) -> None:
+    chunk = TensorAdapter(axes).read(nn.Identity(), LayerCall((), {}, torch.zeros(shape)))
+    assert chunk.values.shape == came
+
+
 def test_time_and_batch_in_one_dimension_need_a_size() -> None:
     with pytest.raises(ValueError, match=r"either time or batch.*such as '\(T=16 B\)N'"):
         record(nn.ReLU(), layers="model", axes="(TB)N")
@@ -326,7 +335,7 @@ def test_no_spiking_layer_says_what_there_is_and_how_to_get_more() -> None:
         record(nn.Sequential(nn.Linear(2, 2), Integrator()))
     message = str(caught.value)
     assert "no spiking layer among the model's 3 modules" in message
-    assert "emit real values, not spikes: 1." in message
+    assert "emit real values or encode data: 1." in message
     assert "Adapters installed:" in message
     assert "snntorch" in message
     assert 'pip install "neuroact[' in message
@@ -483,6 +492,16 @@ def test_merging_equals_one_recording_over_all() -> None:
         merged.merge(part)
         assert part.report() == kept
     assert merged.report() == whole.report()
+
+
+@pytest.mark.parametrize("order", [("binary", "graded"), ("graded", "binary")])
+def test_the_more_general_kind_stands_after_a_merge(order: tuple[str, str]) -> None:
+    merged = Recording()
+    for kind in order:
+        part = Recording()
+        part.observe("a", torch.ones(1, 1, 3), kind=kind)
+        merged.merge(part)
+    assert merged.report()["a"].kind is SignalKind.GRADED
 
 
 def test_what_does_not_fit_is_not_merged() -> None:

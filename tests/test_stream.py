@@ -26,6 +26,7 @@ def test_one_step_gets_the_axes_it_lacks(shape: Any, axes: Any) -> None:
 @pytest.mark.parametrize(
     ("shape", "batch_first", "axes"),
     [
+        ((7,), False, (7, 1)),
         ((7, 3), False, (7, 1, 3)),
         ((7, 3), True, (7, 1, 3)),
         ((7, 2, 3), False, (7, 2, 3)),

@@ -135,7 +135,7 @@ def test_figures_of_a_sequence_module_equal_numpy_on_the_raw_outputs(name: str, 
 @every_way
 @every_leaky_layer
 def test_leaky_integrators_are_analog_and_recorded_by_request(name: str, way: str) -> None:
-    with pytest.raises(NoSpikingLayersError, match="real values, not spikes: 0"):
+    with pytest.raises(NoSpikingLayersError, match="real values or encode data: 0"):
         neuroact.record(nn.Sequential(build(name)))
     assert_read_truly(name, way, kind=SignalKind.ANALOG)
 

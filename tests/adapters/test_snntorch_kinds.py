@@ -276,7 +276,7 @@ def test_figures_of_scaled_and_odd_spikes_equal_numpy(build: Build) -> None:
 def test_real_values_are_recorded_only_when_named(build: Build) -> None:
     layer = build()
     net = nn.Sequential(layer)
-    with pytest.raises(NoSpikingLayersError, match="emit real values, not spikes: 0"):
+    with pytest.raises(NoSpikingLayersError, match="emit real values or encode data: 0"):
         neuroact.record(net)
     raw = RawCalls(layer)
     with neuroact.record(net, layers="0") as recording:
