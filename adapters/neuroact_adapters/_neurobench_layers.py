@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from neuroact import Adapter, Firing, Recording, SignalKind, SpikeChunk, Statistic
 from neuroact.adapter import AdapterRegistry
@@ -185,7 +185,8 @@ def _source(named: NamedModule, owner: tuple[Adapter, SignalKind], options: Opti
 
 
 def _samples(batch: Any) -> int | None:
-    return len(batch[0]) if isinstance(batch, tuple | list) and batch else None
+    first = batch[0] if isinstance(batch, tuple | list) and batch else None
+    return len(first) if isinstance(first, Tensor) and first.ndim else None
 
 
 def _said(cause: Exception) -> str:

@@ -15,7 +15,7 @@
        │
     NeuroBench's results, plain Python          _neurobench_results
        │
-    ActivityReport                              _neurobench_report
+    ActivityReport, picture                     _neurobench_report, _neurobench_plot
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import contextlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakSet
 
 from torch import nn
 
@@ -43,6 +42,7 @@ except ModuleNotFoundError as cause:
         raise
     purpose = "AverageActivityMetric"
     raise MissingExtraError("neurobench", extra="neurobench", purpose=purpose) from cause
+from neuroact_adapters._neurobench_plot import plot
 from neuroact_adapters._neurobench_report import entry_of, report
 from neuroact_adapters._neurobench_results import Figures, Tally
 
@@ -108,8 +108,8 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
             layers: as in `neuroact.record`, among the layers that NeuroBench hooks.
             statistics: as in `neuroact.record`; each one's result stands, as plain Python, under
                 its class's name beside the other figures.
-            per_neuron: with `histogram`; without it results stay small, and are neither plotted
-                nor made into a report.
+            per_neuron: with `histogram`; without it results stay small, are drawn without outliers
+                and make no report.
             dt: seconds per time step, kept with the figures.
             axes: as in `neuroact.record`; "BN", one step, batch first, where None.
             adapters: as in `neuroact.record`.
@@ -178,13 +178,9 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         Raises:
             MissingExtraError: matplotlib is not installed.
             NothingRecordedError: as `report`.
-            ReportFileError: as `report`.
+            ReportFileError: the results are damaged.
         """
-        from neuroact.plots import box_plot
-
-        figures = entry_of(results, cls.__name__ if cls.__name__ in results else None)
-        drawn = report(figures)
-        return box_plot(drawn, ax=_new_axes(len(figures)) if ax is None else ax)
+        return plot(entry_of(results, cls.__name__ if cls.__name__ in results else None), ax)
 
     def _tally(self) -> Tally:
         return Tally(self._run.layers, self._run.problem, self.options)
@@ -236,17 +232,8 @@ class SpikingLayers:
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
-        self._modules = WeakSet(modules)
+        # No set of weak references: a deep copy of that would hold the original's modules.
+        self._modules = tuple(modules)
 
     def __instancecheck__(self, module: object) -> bool:
-        return isinstance(module, nn.Module) and module in self._modules
-
-
-def _new_axes(layers: int) -> Axes:
-    try:
-        from matplotlib import pyplot as plt
-    except ModuleNotFoundError as cause:
-        raise MissingExtraError("matplotlib", extra="plots", purpose="drawing results") from cause
-    size = (7.0, min(1.4 + 0.35 * layers, 400.0))
-    axes: Axes = plt.figure(figsize=size, layout="constrained").add_subplot()
-    return axes
+        return any(module is spiking for spiking in self._modules)

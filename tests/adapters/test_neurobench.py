@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -234,6 +235,13 @@ def test_add_spiking_layers_hooks_them_before_or_after_the_benchmark_is_built() 
     raw = neurons_of(model.net)
     results = late.run(quiet=True)
     assert_true_figures(report(results)["1"], raw["1"].values(spikes_of), 7)
+
+
+def test_a_copy_of_the_model_hooks_its_own_layers() -> None:
+    model = TorchModel(nn.Sequential(nn.Linear(5, 3), snntorch.Leaky(beta=0.9, init_hidden=True)))
+    add_spiking_layers(model)
+    copied = copy.deepcopy(model)
+    assert [found["layer"] for found in copied.activation_layers()] == [copied.net[1]]
 
 
 def test_a_network_that_is_itself_a_layer_is_refused() -> None:

@@ -22,6 +22,7 @@ from torch import nn
 import neuroact
 from neuroact import SpikeChunk
 from neuroact.errors import NothingRecordedError, ReportFileError
+from neuroact_adapters._neurobench_results import layer_entry
 from neuroact_adapters.neurobench import AverageActivityMetric, report
 
 NAME = "AverageActivityMetric"
@@ -106,6 +107,21 @@ def test_an_unread_result_reads_like_a_plain_dict(read: Any) -> None:
     expected = dict(explicit()[NAME].items())
     assert type(expected["lif1"]) is dict
     assert read(explicit()[NAME]) == expected
+
+
+def test_figures_are_worked_out_once_and_only_when_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers: list[str] = []
+
+    def counted(layer: Any, **options: Any) -> Any:
+        layers.append(layer.name)
+        return layer_entry(layer, **options)
+
+    monkeypatch.setattr("neuroact_adapters._neurobench_results.layer_entry", counted)
+    results = run(SNNTorchModel(Explicit()), batches(4, 4, 3), AverageActivityMetric)
+    assert not layers
+    assert repr(results) == repr(results)
+    assert results[NAME]["lif1"]["samples"] == 11
+    assert layers == ["lif1", "lif2"]
 
 
 def test_pprint_lays_it_out_as_it_does_a_dict() -> None:
@@ -232,3 +248,15 @@ def test_each_configured_metric_draws_its_own_figures() -> None:
     given = Figure().add_subplot()
     first.plot_activity_distributions(results, ax=given)
     assert [label.get_text() for label in given.get_yticklabels()] == ["lif1"]
+
+
+def test_results_without_every_neurons_figure_are_drawn_from_the_others() -> None:
+    small = AverageActivityMetric.configured(name="Small", per_neuron=False)
+    results = json.loads(json.dumps(run(SNNTorchModel(Explicit()), batches(4), small)))
+    axes = small.plot_activity_distributions(results)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["lif1", "lif2"]
+    assert axes.get_ylim()[1] >= max(layer["max"] for layer in results["Small"].values())
+    mpl.pyplot.close(axes.figure)
+    results["Small"]["lif2"] = {"error": "why", "framework": "snntorch", "layer_type": "Leaky"}
+    given = Figure().add_subplot()
+    assert small.plot_activity_distributions(results, given) is given
