@@ -31,7 +31,7 @@ wheel: $(BIN)/pip ## build the wheel into dist/ and check what is in it
 	$(BIN)/python .ci/check_wheel.py dist/*.whl
 
 clean: ## remove what these targets made
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* neuroact-demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # pip is the last thing that venv puts there: a venv that was cut short is made anew.
 $(BIN)/pip:

@@ -54,7 +54,7 @@ class TorchAdapter:
         )
 
     def input_axes(self, module: nn.Module) -> str:
-        """ "BN" for a cell, "TBN" or, with `batch_first`, "BTN" for a sequence layer."""
+        """One step ("BN") for a cell; for a sequence layer "TBN" or, with `batch_first`, "BTN"."""
         if isinstance(module, nn.RNNCellBase):
             return "BN"
         return "BTN" if module.batch_first else "TBN"

@@ -1,4 +1,4 @@
-"""The metric on Norse's and sinabs' networks in NeuroBench's TorchModel."""
+"""The metric in NeuroBench's TorchModel: Norse, sinabs, and what only newer snnTorch has."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import norse.torch as norse
+import numpy as np
 import pytest
 import sinabs.layers as sinabs
+import snntorch
 import torch
 from neurobench.metrics.workload import ActivationSparsity
 from neurobench.models import TorchModel
@@ -133,6 +135,32 @@ def test_several_spikes_a_step_are_kept_apart_from_how_often_there_were_any() ->
     assert (layer["kind"], layer["histogram"]) == ("graded", [2.0, 0.0, 0.5])
     assert layer["sparsity"] == results["ActivationSparsity"] == 0.5
     assert (layer["dead"], layer["saturated"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: snntorch.StateLeaky(beta=0.9, channels=INPUTS, output=False),
+        lambda: snntorch.StateLeaky(beta=0.9, channels=INPUTS),
+    ],
+)
+def test_a_sequence_that_every_neurobench_cuts_is_read_whole(build: Any) -> None:
+    # With output=False it returns one tensor, of which the hook keeps the first time step.
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.neuron = build()
+
+        def forward(self, data: Tensor) -> Tensor:
+            total: Tensor = spikes_of(self.neuron(data.transpose(0, 1))).sum(0)
+            return total
+
+    model, loader = TorchModel(Net()), batches(4, 3)
+    model.add_activation_module(snntorch.SpikingNeuron)
+    raw = RawCalls(model.net.neuron)
+    live = report(run(model, loader, AverageActivityMetric))["neuron"]
+    values = np.ascontiguousarray(raw.values(spikes_of, sequence=True))
+    assert_true_figures(live, values, 7)
 
 
 def test_the_example_measures_both_frameworks() -> None:

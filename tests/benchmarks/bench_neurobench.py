@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 METRICS = ("hooks alone", "neuroact", "workshop")
-BATCHES = (5, 10, 20, 40, 80)
-BATCH, STEPS, SIZES = 32, 50, (20, 256, 256, 256, 35)
+BATCHES = (5, 20, 80)
+BATCH, STEPS, SIZES = 128, 50, (20, 256, 256, 256, 35)
 
 
 def metric_of(name: str) -> type[Any]:
