@@ -134,9 +134,9 @@ class LayerRecorder:
         Raises:
             LayerShapeError: its neurons are not those of the chunks before; nothing is counted.
         """
-        first = self.neurons is None
-        if first:
+        if self.neurons is None:
             self.neurons = chunk.neurons
+            self._see_kind(chunk.kind, first=True)
         elif chunk.neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
@@ -145,10 +145,10 @@ class LayerRecorder:
                 "first. What was recorded before stays.",
                 layer=self.info.name,
             )
+        elif chunk.kind is not self.info.kind:
+            self._see_kind(chunk.kind, first=False)
         if self._marked:
             chunk = self._as_marked(chunk)
-        if chunk.kind is not self.info.kind:
-            self._see_kind(chunk.kind, first=first)
         for statistic in self.statistics:
             statistic.update(chunk)
 
