@@ -146,7 +146,7 @@ def test_a_chunk_has_its_time_axis_in_front_and_is_a_view(case: Case) -> None:
 
 def test_layers_without_a_spike_function_are_recorded_by_request() -> None:
     model = nn.Sequential(linear(), sl.ExpLeak(5.0))
-    with pytest.raises(NoSpikingLayersError, match="real values, not spikes: 1"):
+    with pytest.raises(NoSpikingLayersError, match="real values or encode data: 1"):
         neuroact.record(model)
 
 
