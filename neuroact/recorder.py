@@ -104,7 +104,7 @@ class Recording:
         self.dt = dt
         self._factories = _factories(statistics)
         self._layers: dict[str, LayerRecorder] = {}
-        self._origin = provenance(None, ())
+        self._origin: dict[str, Any] | None = None
         self._closed = False
 
     @property
@@ -123,7 +123,8 @@ class Recording:
                 `report.not_called`.
             UnreliableLayerWarning: a layer's values are not what its kind promises.
         """
-        return report_of(self._layers.values(), origin=self._origin, dt=self.dt)
+        origin = provenance(None, ()) if self._origin is None else self._origin
+        return report_of(self._layers.values(), origin=origin, dt=self.dt)
 
     def reset(self) -> None:
         """Forget everything counted. The next call of each layer starts a sequence."""

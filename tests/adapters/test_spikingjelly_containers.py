@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from raw import assert_true_figures
-from spikingjelly.activation_based import base, encoding, functional, layer, neuron
+from spikingjelly.activation_based import base, encoding, functional, layer, neuron, surrogate
 from spikingjelly.activation_based.model import parametric_lif_net
 from torch import Tensor, nn
 
@@ -426,8 +426,9 @@ def test_a_block_of_the_users_own_with_a_step_mode_is_no_layer() -> None:
     class Block(base.MemoryModule):
         def __init__(self) -> None:
             super().__init__()
+            self.surrogate_function = surrogate.ATan()  # which alone would make it a neuron
             self.conv = layer.Linear(NEURONS, NEURONS)
-            self.node = neuron.IFNode()
+            self.node = neuron.IFNode(surrogate_function=self.surrogate_function)
 
         def forward(self, x: Tensor) -> Tensor:
             return self.node(self.conv(x))
