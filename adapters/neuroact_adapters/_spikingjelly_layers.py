@@ -108,6 +108,7 @@ class Layer:
         held: finds the state that the module holds.
         passed: name of its second argument, where state is passed and returned, not held.
         writes_input: it changes its input in place.
+        by_request: it is no neuron, and recorded only when named.
     """
 
     levels: SignalKind = SignalKind.BINARY
@@ -118,12 +119,14 @@ class Layer:
     held: Callable[[Any], object] = _memories
     passed: str | None = None
     writes_input: bool = False
+    by_request: bool = False
 
 
 _BINARY = Layer()
 _GRADED = Layer(SignalKind.GRADED)
 _MEMBRANE = Layer(real=_always, spikes=_over_time)
-BY_REQUEST = Layer(real=_always)
+_ENCODER = Layer(by_request=True)
+_BY_REQUEST = Layer(real=_always, by_request=True)
 
 # By class name. Where a class derives from another one here, the derived one counts.
 NEURONS = {
@@ -158,6 +161,9 @@ NEURONS = {
     "FewSpikeNode": Layer(SignalKind.GRADED, real=lambda module: module.step_mode == "s"),
     "NonSpikingBaseNode": _MEMBRANE,
     "NoisyNonSpikingBaseNode": _MEMBRANE,
+    "PoissonEncoder": _ENCODER,
+    "LatencyEncoder": _ENCODER,
+    "WeightedPhaseEncoder": _ENCODER,
     "SpikingRNNBase": Layer(surrogate=_of_cells, spikes=_without_state, passed="states"),
     "SpikingVanillaRNNCell": Layer(one_step=True, passed="h"),
     "SpikingGRUCell": Layer(surrogate=_gates, one_step=True, passed="h"),
@@ -178,7 +184,7 @@ def layer_of(module: nn.Module) -> Layer | None:
     if _surrogate_function(module) is not None:
         return _BINARY  # a neuron of the user's own, or one of a newer release
     own = any(base.__module__.startswith(_LAYERS) for base in type(module).__mro__)
-    return BY_REQUEST if own else None
+    return _BY_REQUEST if own else None
 
 
 def is_sequence(module: nn.Module, layer: Layer) -> bool:

@@ -10,13 +10,7 @@ from torch import Tensor, nn
 
 from neuroact.adapter import LayerCall
 from neuroact.stream import SignalKind, SpikeChunk
-from neuroact_adapters._spikingjelly_layers import (
-    BY_REQUEST,
-    Layer,
-    emits,
-    is_sequence,
-    layer_of,
-)
+from neuroact_adapters._spikingjelly_layers import Layer, emits, is_sequence, layer_of
 from neuroact_adapters._spikingjelly_places import Surroundings
 
 
@@ -66,19 +60,20 @@ class SpikingJellyAdapter:
 
         ANALOG for `NonSpiking*` nodes, surrogate functions with `spiking=False` (but for nodes
         that fire without them in eval mode: IF and LIF of 0.0.0.0.14, OTTT and SLTT), `Noisy*`
-        nodes while `is_training`, `LIAFNode` and `FewSpikeNode` in step mode `s`, and for layers
-        and encoders, so that they are recorded only by request. GRADED where spikes have other
-        levels than 0 and 1: `ILIFNode`, `Ternary*`, `DSR*`, `STBIFNode`, `FewSpikeNode` in step
-        mode `m`, `FlexSN`, and with the surrogate function `MultiLevelSpikeCount`. Else BINARY,
-        also for a module of the user's own that has a step mode and a `surrogate_function`. None
-        for containers, surrogate functions, and all else.
+        nodes while `is_training`, `LIAFNode` and `FewSpikeNode` in step mode `s`; and for layers
+        and encoders, whatever their chunks say, so that they are recorded only by request.
+
+        GRADED where spikes have other levels than 0 and 1: `ILIFNode`, `Ternary*`, `DSR*`,
+        `STBIFNode`, `FewSpikeNode` in step mode `m`, `FlexSN`, and with the surrogate function
+        `MultiLevelSpikeCount`. Else BINARY, also for a module of the user's own that has a step
+        mode and a `surrogate_function`. None for containers, surrogate functions, and all else.
         """
         self._surroundings.meet(module)
         layer = layer_of(module)
         if layer is None or (layer.passed and self._surroundings.are_recurrent(module)):
             return None
         self._known[module] = layer
-        return emits(module, layer)
+        return SignalKind.ANALOG if layer.by_request else emits(module, layer)
 
     def state(self, module: nn.Module) -> object:
         """The state the module holds; None where state is passed, not held."""
@@ -89,7 +84,7 @@ class SpikingJellyAdapter:
         """What the module emitted: a view, but for nodes that return a list of steps."""
         layer = self._look_up(module)
         kind, sequence = emits(module, layer), is_sequence(module, layer)
-        self._surroundings.check(module, sequence=sequence, spikes=layer is not BY_REQUEST)
+        self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
         values = _one_tensor(layer.spikes(call.output))
         if layer.passed:
             left = call.output[1] if sequence else call.output
@@ -115,7 +110,7 @@ class SpikingJellyAdapter:
                 "when its call is over; record the output of the layer before it"
             )
         sequence = is_sequence(module, layer)
-        self._surroundings.check(module, sequence=sequence, spikes=layer is not BY_REQUEST)
+        self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
         return "TBN" if sequence else "BN"
 
     def _look_up(self, module: nn.Module) -> Layer:

@@ -378,7 +378,8 @@ def test_layers_and_encoders_are_recorded_by_request_alone(
     calls = 1 if mode == "m" or carries else STEPS
     activity = by_request.report()["0"]
     assert_true_figures(activity, values, sequences=BATCH * calls)
-    assert activity.kind is SignalKind.ANALOG
+    encodes = isinstance(net[0], encoding.PoissonEncoder)
+    assert activity.kind is (SignalKind.BINARY if encodes else SignalKind.ANALOG)
     assert activity.framework == "spikingjelly"
 
 
@@ -396,17 +397,20 @@ def test_what_goes_into_a_layer_has_the_axes_of_its_step_mode(
     assert activity.kind is SignalKind.GRADED
 
 
-def test_an_encoder_goes_on_through_the_steps_of_its_code() -> None:
-    net = nn.Sequential(encoding.LatencyEncoder(STEPS))
+@pytest.mark.parametrize("build", [encoding.LatencyEncoder, encoding.WeightedPhaseEncoder])
+def test_an_encoder_goes_on_through_the_steps_of_its_code(build: Any) -> None:
+    net = nn.Sequential(build(STEPS))
     outputs = outputs_of(net[0])
     with neuroact.record(net, layers="0") as recording:
         for _ in range(2):
             functional.reset_net(net)
-            x = torch.rand(BATCH, NEURONS)
+            x = torch.rand(BATCH, NEURONS) * 0.9
             for _ in range(STEPS):
                 net(x)
     values = flat(outputs, sequence=False)
+    assert set(values.flat) == {0.0, 1.0}
     assert_true_figures(recording.report()["0"], values, sequences=2 * BATCH)
+    assert recording.layers["0"].kind is SignalKind.BINARY
 
 
 def test_surrogate_functions_and_dropout_are_never_counted() -> None:
