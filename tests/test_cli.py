@@ -23,6 +23,7 @@ from typer.testing import CliRunner, Result
 import neuroact
 import neuroact.adapter
 from neuroact import ActivityReport, Recording, cli
+from neuroact.cli import demo as demo_command
 from neuroact.table import table_text
 
 RUN = "import sys; sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
@@ -75,7 +76,9 @@ class Demo:
     def load(self) -> Any:
         return self
 
-    def __call__(self, *, seed: int, epochs: int | None, progress: cli.Progress) -> Outcome:
+    def __call__(
+        self, *, seed: int, epochs: int | None, progress: demo_command.Progress
+    ) -> Outcome:
         self.calls.append((seed, epochs))
         progress(1, 2, "loss 0.5")
         progress(2, 2, "loss 0.2")
@@ -85,7 +88,7 @@ class Demo:
 @pytest.fixture
 def demo(report: ActivityReport, monkeypatch: pytest.MonkeyPatch) -> Demo:
     found = Demo(report)
-    monkeypatch.setattr(cli, "entry_points", lambda **selection: found)
+    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: found)
     return found
 
 
@@ -201,7 +204,7 @@ def test_numbers_out_of_range_are_bad_use(arguments: list[str], demo: Demo) -> N
 def test_an_installation_without_demos_says_so(
     main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cli, "entry_points", lambda **selection: ())
+    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: ())
     code, _, err = main("demo", "--out", tmp_path)
     assert code == 2
     assert 'there is no demo for "snntorch"' in err

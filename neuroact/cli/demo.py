@@ -1,12 +1,7 @@
-"""The `neuroact` command.
-
-What a command needs is imported when it runs. A failure that is the user's to mend is one line on
-standard error and exit code 2; anything else is a bug and keeps its traceback.
-"""
+"""`neuroact demo`: a network that is trained, recorded and shown."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -34,17 +29,6 @@ The same for a network of your own:
     print(recording.report())
 """
 
-app = typer.Typer(
-    name="neuroact",
-    help="What a spiking network's neurons do: who fires, how much, who is dead or saturated.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    # Help in plain text: as markup, the extra in `neuroact[demo]` would vanish.
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 
 class DemoResult(Protocol):
     """What a demo gives back."""
@@ -69,30 +53,6 @@ class Demo(Protocol):
         """Train a network and record it, telling `progress(done, total, text)` of each epoch."""
 
 
-def main() -> None:
-    """Run the command line; the console script."""
-    try:
-        app()
-    except (NeuroactError, OSError) as error:
-        from neuroact.table import printable
-
-        for line in str(error).splitlines():
-            typer.echo(f"neuroact: {printable(line)}", err=True)
-        sys.exit(2)
-
-
-@app.callback(invoke_without_command=True)
-def _options(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    if version:
-        from neuroact import __version__
-
-        typer.echo(f"neuroact {__version__}")
-        raise typer.Exit
-
-
-@app.command()
 def demo(
     out: Annotated[
         Path,
@@ -113,56 +73,18 @@ def demo(
     It learns the 1,797 handwritten digits inside scikit-learn, in less than a minute on two
     cores, and is recorded over those held out. The same seed gives the same figures.
     """
+    from neuroact.table import print_table
+
     typer.echo("Training a spiking network on handwritten digits (snnTorch).", err=True)
     run = _load_demo("snntorch")
     out.mkdir(parents=True, exist_ok=True)
     with _progress_shown() as progress:
         result = run(seed=seed, epochs=epochs, progress=progress)
     typer.echo(f"{result.accuracy:.1%} of {result.samples:,} test digits classified correctly.\n")
-    _print_table(result.report)
+    print_table(result.report)
     result.report.to_json(out / "activity.json")
     result.report.plot(out / "activity.png")
     typer.echo(f"\nWritten: {out / 'activity.json'}, {out / 'activity.png'}\n\n{_YOUR_OWN}")
-
-
-@app.command()
-def show(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="A report's JSON.")
-    ],
-) -> None:
-    """Print the table of a report's file."""
-    _print_table(ActivityReport.from_json(file))
-
-
-@app.command()
-def adapters() -> None:
-    """List the adapters installed here: their framework's version, and whether they work.
-
-    A version outside the range that an adapter was tested with may work all the same. A broken
-    adapter hurts no other.
-    """
-    from neuroact.adapter_status import adapter_statuses
-    from neuroact.table import printable
-
-    rows = [("framework", "installed", "tested", "adapter", "status")]
-    for status in adapter_statuses():
-        tested = " to ".join(dict.fromkeys(status.tested or ("-",)))
-        rows.append(
-            (status.framework, status.version or "-", tested, status.source, status.verdict)
-        )
-        if status.problem is not None and status.version is not None:
-            rows.append(("", "", "", "", status.problem))
-    widths = [max(len(row[at]) for row in rows) for at in range(4)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        typer.echo(printable("  ".join([*cells, row[4]]).rstrip()))
-
-
-def _print_table(report: ActivityReport) -> None:
-    from neuroact.table import print_table
-
-    print_table(report)
 
 
 def _load_demo(framework: str) -> Demo:

@@ -1,0 +1,44 @@
+"""The application that the commands are added to, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from neuroact.errors import NeuroactError
+
+app = typer.Typer(
+    name="neuroact",
+    help="What a spiking network's neurons do: who fires, how much, who is dead or saturated.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    # Help in plain text: as markup, the extra in `neuroact[demo]` would vanish.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; the console script."""
+    try:
+        app()
+    except (NeuroactError, OSError) as error:
+        from neuroact.table import printable
+
+        for line in str(error).splitlines():
+            typer.echo(f"neuroact: {printable(line)}", err=True)
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        from neuroact import __version__
+
+        typer.echo(f"neuroact {__version__}")
+        raise typer.Exit
