@@ -108,8 +108,8 @@ def test_layers_come_in_order_from_the_top() -> None:
 def test_the_axis_says_its_unit() -> None:
     spikes = box_plot(ActivityReport([layer("lif")]))
     mixed = box_plot(ActivityReport([layer("lif"), analog("relu", [0.5])]))
-    assert spikes.get_xlabel() == "average activity (spikes per neuron and time step)"
-    assert mixed.get_xlabel() == "average activity (spikes or values per neuron and time step)"
+    assert spikes.get_xlabel() == "average activity\n(spikes per neuron and time step)"
+    assert mixed.get_xlabel() == "average activity\n(spikes or values per neuron and time step)"
     assert row_labels(mixed) == ["lif", "relu (analog)"]
 
 

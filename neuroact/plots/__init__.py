@@ -1,0 +1,19 @@
+"""A report as pictures; needs the extra `plots`.
+
+One function a picture. Each takes `ax`, axes to draw into, or makes a figure of its own, as wide
+as a paper's column where the names leave room; returns the axes; never shows anything, and leaves
+pyplot alone. A report read from a file gives the same picture as a live one.
+"""
+
+from neuroact.plots.box import MOST_OUTLIERS, BoxStats, box_plot, box_stats
+from neuroact.plots.figure import FORMATS, image_bytes, save_figure
+
+__all__ = [
+    "FORMATS",
+    "MOST_OUTLIERS",
+    "BoxStats",
+    "box_plot",
+    "box_stats",
+    "image_bytes",
+    "save_figure",
+]

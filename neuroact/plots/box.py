@@ -1,0 +1,159 @@
+"""A box per layer: quartiles, whiskers, outliers; or a few boxes per layer, to compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroact.activity import LayerActivity
+from neuroact.plots.figure import FILL, MEAN, SMALL, activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.rows import limits, row_axes, rows_of, say_what_is_missing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.report import ActivityReport
+
+MOST_OUTLIERS = 100
+"""Most outliers drawn for one layer."""
+
+_CAPTION = (
+    "box: quartiles, median; diamond: mean; whiskers: 1.5 IQR\n"
+    "circles: neurons beyond, each activity once"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BoxStats:
+    """What a layer's box shows.
+
+    Attributes:
+        q1: lower edge, the first quartile.
+        median: line in the box.
+        q3: upper edge, the third quartile.
+        mean: diamond.
+        low: end of the lower whisker, the lowest activity of `q1 - 1.5 (q3 - q1)` or more.
+        high: end of the upper whisker, the highest activity of `q3 + 1.5 (q3 - q1)` or less.
+        outliers: activities beyond the whiskers, each once, ascending. Of more than
+            `MOST_OUTLIERS`, that many, evenly by rank, the lowest and the highest among them.
+        outliers_left_out: number of different activities that are beyond and not drawn.
+    """
+
+    q1: float
+    median: float
+    q3: float
+    mean: float
+    low: float
+    high: float
+    outliers: NDArray[np.float64]
+    outliers_left_out: int
+
+    def times(self, factor: float) -> BoxStats:
+        """The same in another unit."""
+        names = ("q1", "median", "q3", "mean", "low", "high", "outliers")
+        return replace(self, **{name: getattr(self, name) * factor for name in names})
+
+
+def box_stats(layer: LayerActivity) -> BoxStats:
+    """What a layer's box shows; Tukey's rule, as matplotlib and most others have it.
+
+    Where nothing fired everything is 0. Everything is NaN, without outliers, where the layer's
+    figures are. It needs the layer's different activities only, so a million neurons cost little.
+
+    >>> import numpy as np
+    >>> from neuroact import LayerActivity, SignalKind
+    >>> from neuroact.plots import box_stats
+    >>> layer = LayerActivity(
+    ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
+    ...     observations=10, sequences=1, events=np.array([1, 1, 2, 2, 3, 9]),
+    ... )
+    >>> stats = box_stats(layer)
+    >>> stats.low, stats.high, stats.outliers.tolist()
+    (0.1, 0.3, [0.9])
+    """
+    q1, q3 = layer.q1, layer.q3
+    if np.isnan(q1):
+        return BoxStats(q1, q1, q1, q1, q1, q1, np.empty(0), 0)
+    reach = 1.5 * (q3 - q1)
+    activities, _ = layer.activity_counts
+    within = activities[(activities >= q1 - reach) & (activities <= q3 + reach)]
+    # A quartile lies between two activities; the whisker never ends inside the box.
+    low = float(min(q1, within.min(initial=np.inf)))
+    high = float(max(q3, within.max(initial=-np.inf)))
+    beyond = activities[(activities < low) | (activities > high)]
+    ranks = np.linspace(0, max(len(beyond) - 1, 0), min(len(beyond), MOST_OUTLIERS))
+    outliers = beyond[ranks.round().astype(np.intp)]
+    left_out = len(beyond) - len(outliers)
+    return BoxStats(q1, layer.median, q3, layer.mean, low, high, outliers, left_out)
+
+
+def box_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+    r"""A box per layer of its neurons' average activity, in the report's order from the top.
+
+    `box_stats` says what a box shows. A layer without figures, and one never called, keeps an
+    empty place that says why. The axis spans the data; where nothing was measured, 0 to 1. It
+    shows firing rates in Hz where every layer emits spikes and has a `dt`.
+
+    Args:
+        report: what to show.
+        ax: axes to draw into; None makes a figure of its own, as high as its layers need.
+
+    Returns:
+        The axes drawn into. Nothing is shown on a screen.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+
+    >>> import numpy as np
+    >>> from neuroact import ActivityReport, LayerActivity, SignalKind
+    >>> from neuroact.plots import box_plot
+    >>> layer = LayerActivity(
+    ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
+    ...     observations=10, sequences=1, events=np.array([0, 5, 10]),
+    ... )
+    >>> box_plot(ActivityReport([layer])).get_xlabel()
+    'average activity\n(spikes per neuron and time step)'
+    """
+    rows, hertz = rows_of(report), in_hertz(report.values())
+    axes = row_axes([row.label for row in rows], ax)
+    boxes = []
+    for place, row in enumerate(rows):
+        if row.layer is not None:
+            boxes.append(box_stats(row.layer).times(per_unit(row.layer, hertz)))
+            draw_box(axes, place, boxes[-1])
+    say_what_is_missing(axes, [row.missing for row in rows])
+    axes.set_xlabel(activity_label(report.values()))
+    axes.set_title(caption(boxes), fontsize=SMALL, loc="right")
+    axes.set_xlim(*box_limits(boxes))
+    plain_look(axes, grid="x")
+    return axes
+
+
+def draw_box(
+    axes: Axes, row: float, box: BoxStats, *, height: float = 0.6, colour: str = FILL
+) -> None:
+    """Draw one box, lying, around the height `row`."""
+    # Axes.bxp reads every rcParam, the backend among them: that imports pyplot and chooses one.
+    line: dict[str, Any] = {"colors": "black", "linewidth": 0.7}
+    half = height / 2
+    axes.hlines([row, row], [box.low, box.q3], [box.q1, box.high], **line)
+    axes.vlines([box.low, box.high], row - half / 2, row + half / 2, **line)
+    width = box.q3 - box.q1
+    axes.barh(row, width, height, box.q1, color=colour, edgecolor="black", linewidth=0.7)
+    axes.vlines(box.median, row - half, row + half, colors="black", linewidth=1.6)
+    axes.plot(box.mean, row, "D", ms=3.2, mfc=MEAN, mec="white", mew=0.5)
+    axes.plot(box.outliers, [row] * len(box.outliers), "o", ms=2, mfc="none", mec="0.35", mew=0.4)
+
+
+def caption(boxes: list[BoxStats]) -> str:
+    """What the boxes show, and what they leave out."""
+    most = f", at most {MOST_OUTLIERS} a layer" if any(b.outliers_left_out for b in boxes) else ""
+    return _CAPTION + most
+
+
+def box_limits(boxes: list[BoxStats]) -> tuple[float, float]:
+    """Ends of an axis that holds the boxes."""
+    return limits(x for box in boxes for x in (box.low, box.high, box.mean, *box.outliers))

@@ -1,0 +1,106 @@
+"""A row a layer, named at the left, in the report's order from the top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from neuroact.activity import LayerActivity
+from neuroact.plots.figure import COLUMN, FONT, PLAIN, new_axes, shown_name
+from neuroact.stream import SignalKind
+from neuroact.table import why_no_figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.report import ActivityReport
+
+_NARROW, _WIDE = 20, 34  # characters of a layer's name on one line
+_CHARACTER = 0.055  # inches
+_LINE, _LEAST_ROW = 0.115, 0.21
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One layer's place.
+
+    Attributes:
+        label: its name, in lines; its kind too where it does not emit spikes.
+        layer: its figures; None where it has none.
+        missing: why it has none; empty where it has.
+    """
+
+    label: str
+    layer: LayerActivity | None
+    missing: str = ""
+
+
+def rows_of(report: ActivityReport) -> list[Row]:
+    """Every layer recorded, those without figures and those never called too."""
+    width = name_width([*map(_name, report.values()), *report.not_called])
+    called = [_row(layer, width) for layer in report.values()]
+    missing = [Row(shown_name(name, width), None, "never called") for name in report.not_called]
+    return called + missing
+
+
+def name_width(names: Iterable[str]) -> int:
+    """Characters of a line, so that most names take two lines at the most."""
+    return _NARROW if max(map(len, names), default=0) <= 2 * _NARROW else _WIDE
+
+
+def row_axes(labels: Sequence[str], ax: Axes | None, *, least: float = _LEAST_ROW) -> Axes:
+    """Axes with a row for each label, from the top at 0, 1, 2, …; as high as they need."""
+    lines = [label.split("\n") for label in labels]
+    if ax is None:
+        longest = max((len(line) for label in lines for line in label), default=0)
+        width = COLUMN + _CHARACTER * max(0, longest - _NARROW)
+        rows = sum(max(least, _LINE * len(label) + 0.04) for label in lines)
+        ax = new_axes(width, max(1.3, 0.85 + rows))
+    ax.set_yticks(range(len(labels)), labels, fontsize=FONT, **PLAIN)
+    ax.tick_params(axis="y", length=0)
+    ax.set_ylim(max(len(labels), 1) - 0.4, -0.6)
+    ax.spines["left"].set_visible(False)
+    return ax
+
+
+def say_what_is_missing(axes: Axes, reasons: Sequence[str]) -> None:
+    """Write into each row that has a reason why it is empty."""
+    across = axes.get_yaxis_transform()
+    for row, reason in enumerate(reasons):
+        if reason:
+            axes.text(0.01, row, reason, transform=across, va="center", fontsize=FONT)
+
+
+def limits(values: Iterable[float]) -> tuple[float, float]:
+    """Ends of an axis: a little beyond everything drawn, and never one point."""
+    ends = list(values)
+    lowest, highest = min(ends, default=0.0), max(ends, default=1.0)
+    if lowest == highest:
+        lowest, highest = (lowest - 0.05, highest + 0.05) if lowest else (0.0, 1.0)
+    margin = 0.04 * (highest - lowest)
+    return lowest - margin, highest + margin
+
+
+def _row(layer: LayerActivity, width: int) -> Row:
+    missing = missing_figures(layer)
+    return Row(shown_name(_name(layer), width), None if missing else layer, missing)
+
+
+def _name(layer: LayerActivity) -> str:
+    spikes = layer.kind is SignalKind.BINARY
+    return layer.name if spikes else f"{layer.name} ({layer.kind.value})"
+
+
+def missing_figures(layer: LayerActivity) -> str:
+    """Why a layer has no figures, in few words; empty where it has.
+
+    Shorter than `LayerActivity.fault`, which would not fit into a narrow figure.
+    """
+    if layer.nonfinite:
+        return "no figures: NaN or infinity emitted"
+    if layer.not_binary:
+        return "no figures: not only 0 and 1 emitted"
+    if why_no_figures(layer) is not None:
+        return "no figures: nothing observed"
+    return ""
