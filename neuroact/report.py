@@ -90,6 +90,11 @@ class ActivityReport(Mapping[str, LayerActivity]):
 
         return table_text(self)
 
+    def _repr_html_(self) -> str:
+        from neuroact.table import table_html
+
+        return table_html(self)
+
     def __repr__(self) -> str:
         return f"<neuroact.ActivityReport of {len(self)} layers: {', '.join(self)}>"
 

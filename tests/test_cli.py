@@ -182,7 +182,7 @@ def test_the_five_lines_that_the_demo_ends_with_run(demo: Demo, tmp_path: Path) 
     loader = [(torch.ones(2, 3), None)] * 4
     with redirect_stdout(io.StringIO()) as out:
         exec(lines, {"net": net, "loader": loader})
-    assert out.getvalue().splitlines()[2].split()[:5] == ["0", "3", "3", "2", "8"]
+    assert out.getvalue().splitlines()[2].split()[:4] == ["0", "3", "3", "0.7500"]
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_the_training(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroact import ActivityReport, LayerActivity, SignalKind
-from neuroact.table import NARROWEST, figure_text, folded, print_table, printable, table_text
+from neuroact.table import (
+    NARROWEST,
+    ReportTable,
+    figure_text,
+    folded,
+    print_table,
+    printable,
+    table_text,
+)
+from neuroact.table.rows import rows_of
+from neuroact.table.text import histogram_text
 
 FIGURES = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity")
 NAME = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
@@ -108,7 +119,7 @@ def test_every_figure_of_the_report_is_in_its_row(events: list[int]) -> None:
             continue
         figures = report[name]
         assert cells["shape"] == str(figures.neurons)
-        for head in ("neurons", "sequences", "dead", "saturated"):
+        for head in ("neurons", "dead", "saturated"):
             assert int(cells[head].replace(",", "")) == getattr(figures, head)
         assert int(cells["steps"].replace(",", "")) == figures.observations
         assert [cells[head] for head in FIGURES] == [
@@ -157,19 +168,19 @@ def test_eighty_columns_give_two_tables_counts_above_activity() -> None:
     report = ActivityReport([layer("encoder.lif1", *range(10)), layer("lif_out")])
     counts, activity, notes = table_text(report, 80).split("\n\n")
     assert counts.splitlines()[0].split() == [
-        "layer", "shape", "neurons", "sequences", "steps", "sparsity", "dead", "saturated",
+        "layer", "verdict", "shape", "neurons", "sparsity", "dead", "saturated",
     ]  # fmt: skip
     assert activity.splitlines()[0].split() == [
-        "layer", "mean", "std", "min", "q1", "median", "q3", "max",
+        "layer", "mean", "std", "min", "q1", "median", "q3", "max", "histogram",
     ]  # fmt: skip
-    assert notes.startswith("activity")
+    assert notes.startswith("! ")
 
 
 def test_a_long_name_is_broken_after_dots_and_whole() -> None:
     counts = table_text(ActivityReport([layer(NAME)]), 80).split("\n\n")[0].splitlines()
     parts = [line.split()[0] for line in counts[2:-2]]
     assert "".join(parts) == NAME
-    assert "features." in parts
+    assert "features.denseblock4." in parts
 
 
 @given(names, st.integers(2, 40))
@@ -312,3 +323,134 @@ def test_a_terminal_of_ten_columns_still_gets_every_figure(
         print_table(report)
     assert "…" not in terminal.getvalue()
     assert figure_text(report[NAME].std) in terminal.getvalue()
+
+
+def deep(layers: int = 40) -> ActivityReport:
+    rng = np.random.default_rng(0)
+    return ActivityReport(
+        [layer(f"net.block{n // 8}.{n % 8}.lif", *rng.integers(0, 9, 5 + n)) for n in range(layers)]
+    )
+
+
+def test_a_deep_network_is_folded_by_module_with_the_figures_of_all_its_neurons() -> None:
+    report = deep()
+    table = ReportTable(report)
+    cells = {column.head: column.cells for column in table.columns}
+    assert cells["layer"] == tuple(f"net.block{n}" for n in range(5))
+    assert cells["shape"] == ("8 layers",) * 5
+    assert "40 layers by module" in table.notes["folded"]
+    for row in range(5):
+        within = [x for name, x in report.items() if name.startswith(f"net.block{row}.")]
+        activity = np.concatenate([x.activity for x in within])
+        expected = {
+            "neurons": str(activity.size),
+            "mean": figure_text(activity.mean()),
+            "std": figure_text(activity.std()),
+            "min": figure_text(activity.min()),
+            "q1": figure_text(np.quantile(activity, 0.25)),
+            "median": figure_text(np.median(activity)),
+            "q3": figure_text(np.quantile(activity, 0.75)),
+            "max": figure_text(activity.max()),
+            "dead": str((activity == 0).sum()),
+            "sparsity": figure_text(1 - activity.mean()),
+        }
+        assert {head: cells[head][row] for head in expected} == expected
+    totals = {column.head: column.total for column in table.columns}
+    assert totals["neurons"] == str(sum(x.neurons for x in report.values()))
+
+
+def test_folding_is_a_choice_and_loses_no_layer() -> None:
+    report = deep()
+    unfolded = table_text(report, fold=False)
+    assert all(name in unfolded for name in report)
+    assert "folded" not in unfolded
+    assert "net.block0  " in table_text(deep(9), fold=True)
+    assert "net.block0.0.lif" in table_text(deep(9))
+
+
+@given(st.lists(st.lists(st.sampled_from("ab"), min_size=1, max_size=4), min_size=1, max_size=60))
+def test_every_layer_is_in_one_row(paths: list[list[str]]) -> None:
+    layers = [layer(".".join([*path, str(n)])) for n, path in enumerate(paths)]
+    for fold in (None, True, False):
+        found = [x.name for row in rows_of(layers, fold=fold) for x in row.layers]
+        assert sorted(found) == sorted(x.name for x in layers)
+
+
+def test_a_sick_layer_is_marked_and_a_well_one_is_not() -> None:
+    sick, well = layer("sick", 0, 0, 0, 4), layer("well", 3, 4, 5)
+    text = table_text(ActivityReport([sick, well]))
+    assert rows(text)["sick"]["verdict"] == "dead"
+    assert rows(text)["well"]["verdict"] == "-"
+    assert "! dead       sick (" in text
+    assert "verdict" not in table_text(ActivityReport([well]))
+    assert "! dead" not in table_text(ActivityReport([well]))
+
+
+def test_a_module_says_how_many_of_its_layers_have_which_verdict() -> None:
+    layers = [layer(f"a.{n}", 0, 0, 0, 4) for n in range(3)] + [layer("a.well", 3, 4)]
+    table = ReportTable(ActivityReport([*layers, layer("b", 3, 4)]), fold=True)
+    assert table.columns[1].cells == ("3 dead", "-")
+
+
+def test_rates_in_hertz_stand_where_a_time_step_is_known() -> None:
+    text = table_text(ActivityReport([layer("lif", 1, 2, 3, dt=0.001), layer("other", 1)]))
+    assert rows(text)["lif"]["Hz"] == "200"
+    assert rows(text)["other"]["Hz"] == "-"
+    assert "\nHz           mean firing rate" in text
+    assert "Hz" not in table_text(ActivityReport([layer("lif", 1)]))
+
+
+def test_counts_that_differ_are_columns_and_others_are_said_once() -> None:
+    same = table_text(ActivityReport([layer("a"), layer("b")]))
+    assert "steps        10, in each layer" in same
+    assert "steps" not in rows(same)["a"]
+    differ = table_text(ActivityReport([layer("a"), layer("b", observations=2000)]))
+    assert [rows(differ)[name]["steps"] for name in "ab"] == ["10", "2,000"]
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=50))
+def test_the_small_histogram_shows_where_neurons_are_and_where_none_are(events: list[int]) -> None:
+    figures = layer("a", *events, observations=10**6)
+    text = histogram_text(*figures.activity_counts)
+    bins = np.histogram(figures.activity, 8)[0]
+    assert len(text) == 8
+    assert [block == "_" for block in text] == [count == 0 for count in bins]
+    assert text[bins.argmax()] == "#"
+
+
+class Utf8Terminal(Terminal):
+    encoding = "utf-8"
+
+
+def test_a_terminal_that_can_show_blocks_gets_them(terminal: Terminal) -> None:
+    report = ActivityReport([layer("lif", 1, 2, 2)])
+    with redirect_stdout(Utf8Terminal()) as utf8:
+        print_table(report)
+    with redirect_stdout(terminal):
+        print_table(report)
+    assert "█" in utf8.getvalue()
+    assert "█" not in terminal.getvalue()
+
+
+def test_a_notebook_gives_the_same_figures() -> None:
+    report = ActivityReport([layer("lif", 0, 5, 9, dt=0.01), layer("sick", 0, 0, 1, dt=0.01)])
+    html = report._repr_html_()
+    shown = [
+        [re.sub("<.*?>", "", cell) for cell in re.findall("<td.*?</td>", row)]
+        for row in re.findall("<tr>.*?</tr>", html)[1:-1]
+    ]
+    for cells in shown:
+        printed = rows(table_text(report))[cells[0]]
+        heads = [head for head in printed if head != "histogram"]
+        assert [cells[list(printed).index(head)] for head in heads] == [printed[h] for h in heads]
+    assert len(shown) == 2
+    assert "neurons that never" not in html
+    assert "neurons whose values are all 0" in html
+
+
+@given(names)
+def test_a_notebook_shows_names_as_text(name: str) -> None:
+    evil = f"<script>{name}</script><img src=x onerror=alert(1)>"
+    html = ActivityReport([layer(evil)], not_called=[evil], origin={"model": evil})._repr_html_()
+    assert "<script" not in html
+    assert "<img" not in html

@@ -1,0 +1,127 @@
+"""A report as a table of text, for a terminal, a file or a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from neuroact.table.columns import Column, columns_of
+from neuroact.table.layout import (
+    NARROWEST,
+    drawn,
+    is_terminal,
+    plain_text,
+    print_to_terminal,
+    terminal_blocks,
+    terminal_width,
+)
+from neuroact.table.notebook import html_table
+from neuroact.table.notes import notes
+from neuroact.table.rows import MOST_ROWS, rows_of
+from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, figure_text, folded, printable
+from neuroact.table.totals import Totals, why_no_figures
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+    from neuroact.report import ActivityReport
+
+__all__ = [
+    "MOST_ROWS",
+    "NARROWEST",
+    "ReportTable",
+    "Totals",
+    "figure_text",
+    "folded",
+    "notes",
+    "print_table",
+    "printable",
+    "table_html",
+    "table_text",
+    "why_no_figures",
+]
+
+
+def table_text(
+    report: ActivityReport, width: int | None = None, *, fold: bool | None = None
+) -> str:
+    r"""A report's table and what its figures mean, as plain text without colour.
+
+    A width that does not suffice for one table gives two, counts above activity, or more; a name
+    too long is broken, after a dot where it can be. Nothing is cut off.
+
+    A layer where nothing fired has zeros and a sparsity of 1. One whose figures are NaN shows
+    `nan`, and `-` for its dead and saturated neurons, and a line below says why.
+
+    More than `MOST_ROWS` layers are folded by module: a row then has the figures of all neurons of
+    the module's layers, and says how many of them have which verdict.
+
+    Args:
+        report: what to show.
+        width: longest line, `NARROWEST` or more. Where None, the terminal's width if standard
+            output is one, else as wide as the table is.
+        fold: True or False to fold by module or not, whatever the number of layers.
+
+    >>> import numpy as np
+    >>> from neuroact import ActivityReport, LayerActivity, SignalKind
+    >>> layer = LayerActivity(
+    ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
+    ...     observations=10, sequences=2, events=np.array([5, 5, 9, 5]),
+    ... )
+    >>> print("\n".join(table_text(ActivityReport([layer]), width=72).splitlines()[:5]))
+    layer  shape  neurons  sparsity  dead  saturated
+    ------------------------------------------------
+    lif    4            4    0.4000     0          0
+    ------------------------------------------------
+    total               4    0.4000     0          0
+    """
+    if width is None:
+        width = terminal_width()
+    return plain_text(ReportTable(report, fold=fold, blocks=terminal_blocks()), width)
+
+
+def print_table(report: ActivityReport, *, fold: bool | None = None) -> None:
+    """Print the table to standard output, in colour where that is a terminal."""
+    if is_terminal():
+        print_to_terminal(ReportTable(report, fold=fold, blocks=terminal_blocks()))
+    else:
+        print(table_text(report, fold=fold))
+
+
+def table_html(report: ActivityReport, *, fold: bool | None = None) -> str:
+    """The table for a notebook: the same figures as `table_text`, every text escaped."""
+    table = ReportTable(report, fold=fold, blocks=BLOCKS)
+    return html_table(table.columns, table.notes, f"{len(report)} layers")
+
+
+class ReportTable:
+    """The table as `rich.console.Console.print` takes it, laid out for the console's width.
+
+    Args:
+        report: what to show.
+        fold: as in `table_text`.
+        blocks: characters of the small histograms.
+    """
+
+    def __init__(
+        self, report: ActivityReport, *, fold: bool | None = None, blocks: str = PLAIN_BLOCKS
+    ) -> None:
+        layers = list(report.values())
+        rows = rows_of(layers, fold=fold)
+        self.columns: list[Column] = columns_of(layers, rows, blocks)
+        self.notes = _folded_note(len(rows), len(layers)) | notes(report)
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        yield from drawn(self.columns, self.notes, options.max_width)
+
+
+def _folded_note(rows: int, layers: int) -> dict[str, str]:
+    if rows == layers:
+        return {}
+    said = (
+        f"{layers} layers by module: figures over all neurons of a module; "
+        "every layer by neuroact.table.table_text(report, fold=False)"
+    )
+    return {"folded": said}

@@ -1,0 +1,135 @@
+"""The columns of a report's table, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from neuroact.activity import LayerActivity
+from neuroact.stream import SignalKind
+from neuroact.table.marks import verdicts
+from neuroact.table.notes import COUNTS, same_in_all
+from neuroact.table.rows import Row
+from neuroact.table.text import PLAIN_BLOCKS, figure_text, histogram_text, printable
+from neuroact.table.totals import Totals
+
+FIGURES = ("mean", "std", "min", "q1", "median", "q3", "max")
+_STYLES = {"dead": "yellow", "saturated": "magenta", "verdict": "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as it is shown.
+
+    Attributes:
+        head: its title.
+        cells: a text for each row.
+        total: what stands below; empty where nothing does.
+        left: whether the texts begin, rather than end, in one line.
+        of_activity: whether it shows how activity spreads, rather than counts.
+    """
+
+    head: str
+    cells: tuple[str, ...]
+    total: str = ""
+    left: bool = False
+    of_activity: bool = False
+
+    @property
+    def width(self) -> int:
+        """Cells of a terminal that its widest text takes."""
+        from rich.cells import cell_len
+
+        return max(cell_len(text) for text in (self.head, *self.cells, self.total))
+
+    def style(self, cell: str) -> str:
+        """How a text is coloured: only what is an alarm."""
+        return _STYLES.get(self.head, "") if cell not in ("0", "-", "") else ""
+
+
+def columns_of(
+    layers: Sequence[LayerActivity], rows: Sequence[Row], blocks: str = PLAIN_BLOCKS
+) -> list[Column]:
+    """The name's column, and the others. What says nothing is left out.
+
+    Verdicts where there are any; kinds where not all is spikes; sequences and steps where they
+    differ from layer to layer; rates in Hz where a time step is known.
+    """
+    totals = Totals.of(layers)
+
+    def column(head: str, text: Callable[[Row], str], total: str = "", **more: bool) -> Column:
+        return Column(head, tuple(map(text, rows)), total, **more)
+
+    def figures(name: str) -> Column:
+        return column(name, lambda row: figure_text(row.figure(name)), of_activity=True)
+
+    return [
+        column("layer", lambda row: printable(row.name), "total", left=True),
+        *_verdicts(layers, rows),
+        *(
+            []
+            if all(layer.kind is SignalKind.BINARY for layer in layers)
+            else [column("kind", lambda row: row.kind, left=True)]
+        ),
+        column("shape", lambda row: row.shape, left=True),
+        column("neurons", _neurons, f"{totals.neurons:,}"),
+        *(
+            column(head, _summed(attribute))
+            for head, attribute in COUNTS.items()
+            if same_in_all(layers, attribute) is None
+        ),
+        *([column("Hz", _rate)] if any(layer.dt is not None for layer in layers) else []),
+        *map(figures, FIGURES),
+        column(
+            "histogram", lambda row: histogram_text(*row.activity_counts, blocks), of_activity=True
+        ),
+        column("sparsity", _sparsity, figure_text(totals.sparsity)),
+        column("dead", lambda row: _count(row, row.totals.dead), f"{totals.dead:,}"),
+        column("saturated", lambda row: _count(row, row.totals.saturated), f"{totals.saturated:,}"),
+    ]
+
+
+def _verdicts(layers: Sequence[LayerActivity], rows: Sequence[Row]) -> list[Column]:
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts(layers):
+        found.setdefault(verdict.layer, []).append(verdict.name)
+    if not found:
+        return []
+    cells = []
+    for row in rows:
+        names = [name for layer in row.layers for name in found.get(layer.name, ())]
+        text = ", ".join(_tallied(names)) if len(row.layers) > 1 else "+".join(names)
+        cells.append(text or "-")
+    return [Column("verdict", tuple(cells), left=True)]
+
+
+def _tallied(names: Iterable[str]) -> list[str]:
+    found = list(names)
+    return [f"{found.count(name)} {name}" for name in dict.fromkeys(found)]
+
+
+def _neurons(row: Row) -> str:
+    return f"{sum(layer.neurons for layer in row.layers):,}"
+
+
+def _summed(attribute: str) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        values = sorted({getattr(layer, attribute) for layer in row.layers})
+        return " to ".join(f"{value:,}" for value in dict.fromkeys((values[0], values[-1])))
+
+    return text
+
+
+def _rate(row: Row) -> str:
+    steps = {layer.dt for layer in row.layers}
+    step = steps.pop() if len(steps) == 1 else None
+    spikes = all(layer.kind is not SignalKind.ANALOG for layer in row.layers)
+    return "-" if step is None or not spikes else f"{row.figure('mean') / step:.4g}"
+
+
+def _sparsity(row: Row) -> str:
+    return figure_text(row.totals.sparsity if len(row.layers) > 1 else row.layers[0].sparsity)
+
+
+def _count(row: Row, count: int) -> str:
+    return f"{count:,}" if row.has_figures else "-"

@@ -1,0 +1,47 @@
+"""A table as HTML, for a notebook's cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from neuroact.table.columns import Column
+from neuroact.table.text import printable
+
+_CELL = "padding:.15em .6em;white-space:pre-wrap;overflow-wrap:anywhere;text-align:"
+# Legible on a light and on a dark page alike.
+_COLOURS = {"yellow": "#b58900", "magenta": "#c2185b", "bold red": "#d32f2f;font-weight:bold"}
+
+
+def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str) -> str:
+    """The same texts as in a terminal; all escaped, nothing fetched, no script."""
+    heads = "".join(_cell("th", column, column.head) for column in columns)
+    rows = zip(*(column.cells for column in columns), strict=True)
+    body = "".join(f"<tr>{_row(columns, row)}</tr>" for row in rows)
+    foot = ""
+    if any(column.total for column in columns[1:]):
+        totals = "".join(_cell("th", column, column.total) for column in columns)
+        foot = f"<tfoot><tr>{totals}</tr></tfoot>"
+    terms = "".join(
+        f"<dt><b>{escape(printable(term))}</b></dt><dd>{escape(printable(meaning))}</dd>"
+        for term, meaning in notes.items()
+    )
+    return (
+        '<div class="neuroact"><table style="border-collapse:collapse;font-size:90%">'
+        f'<caption style="text-align:left">{escape(caption)}</caption>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table>"
+        f"<details><summary>what the figures mean</summary><dl>{terms}</dl></details></div>"
+    )
+
+
+def _row(columns: Sequence[Column], row: Sequence[str]) -> str:
+    return "".join(
+        _cell("td", column, text, _COLOURS.get(column.style(text), ""))
+        for column, text in zip(columns, row, strict=True)
+    )
+
+
+def _cell(tag: str, column: Column, text: str, colour: str = "") -> str:
+    side = "left" if column.left else "right"
+    style = f"{_CELL}{side}" + (f";color:{colour}" if colour else "")
+    return f'<{tag} style="{style}">{escape(text)}</{tag}>'

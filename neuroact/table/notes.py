@@ -1,0 +1,99 @@
+"""What stands below the table: what the figures mean, and what they leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from neuroact.activity import LayerActivity
+from neuroact.stream import SignalKind
+from neuroact.table.marks import verdicts
+from neuroact.table.text import figure_text, printable
+from neuroact.table.totals import Totals, why_no_figures
+
+if TYPE_CHECKING:
+    from neuroact.report import ActivityReport
+
+MEANINGS = {
+    "activity": "of a neuron: mean of its values over all steps; where 0 and 1, spikes per step",
+    "mean to max": "of the activity over neurons; std with ddof 0, quartiles of type 7 (linear)",
+    "histogram": "of the activity over neurons, in eight bins from min to max",
+    "sequences": "samples' sequences begun",
+    "steps": "(time step, sample) pairs looked at: how often each neuron was seen",
+    "sparsity": "share of values that are 0; of the total, among all values of its layers",
+    "dead": "neurons whose values are all 0: they never fired",
+    "saturated": "neurons with no value 0: they fired at every step",
+}
+_RATE = "mean firing rate of a neuron per second: mean / time step"
+_KINDS = {
+    SignalKind.GRADED: "few levels, signed, scaled or several spikes at once; 0 is silent",
+    SignalKind.ANALOG: "real values, no spikes; any value but 0 counts as firing",
+}
+_MOST_NAMES = 12
+
+
+def notes(report: ActivityReport) -> dict[str, str]:
+    """What the figures mean and what they leave out, by term; a line each below the table."""
+    layers = list(report.values())
+    found = _marked(layers) | MEANINGS
+    for term, attribute in COUNTS.items():
+        if (same := same_in_all(layers, attribute)) is not None:
+            found[term] = f"{same:,}, in each layer: {MEANINGS[term]}"
+    if left_out := Totals.of(layers).left_out:
+        found["total"] = f"of all layers but {joined(left_out)}"
+    for kind, meaning in _KINDS.items():
+        if names := [layer.name for layer in layers if layer.kind is kind]:
+            found[kind.value] = f"{joined(names)}: {meaning}"
+    if steps := {layer.dt for layer in layers if layer.dt is not None}:
+        found["Hz"] = _RATE
+        found["time step"] = joined(f"{dt:g} s" for dt in sorted(steps))
+    reasons = {layer.name: why_no_figures(layer) for layer in layers}
+    if missing := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
+        found["no figures"] = joined(missing, "; ")
+    if report.not_called:
+        found["not called"] = f"{joined(report.not_called)}: recorded, but without figures"
+    if aliases := [f"{x.name} is also {joined(x.aliases)}" for x in layers if x.aliases]:
+        found["aliases"] = joined(aliases, "; ")
+    return found | _origin(report.origin)
+
+
+COUNTS = {"sequences": "sequences", "steps": "observations"}
+"""Columns that are one note where all layers have the same, and the attributes they show."""
+
+
+def same_in_all(layers: Sequence[LayerActivity], attribute: str) -> int | None:
+    """What all layers have the same of; None where they differ, or there are none."""
+    values: set[int] = {getattr(layer, attribute) for layer in layers}
+    return values.pop() if len(values) == 1 else None
+
+
+def joined(parts: Iterable[str], between: str = ", ") -> str:
+    """The parts as they may be shown, one after the other."""
+    return between.join(map(printable, parts))
+
+
+def _marked(layers: Sequence[LayerActivity]) -> dict[str, str]:
+    """A line for each verdict, the layers under it with the figure that led to it."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts(layers):
+        said = f"{printable(verdict.layer)} ({verdict.figure} {figure_text(verdict.value)})"
+        found.setdefault(verdict.name, []).append(said)
+    return {f"! {name}": _some(said) for name, said in found.items()}
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _origin(origin: Mapping[str, Any]) -> dict[str, str]:
+    # A report may come from a file that anyone wrote, so nothing is taken for granted.
+    found = {}
+    options, versions, model = (origin.get(key) for key in ("options", "versions", "model"))
+    if isinstance(options, Mapping) and options.get("of") == "input":
+        found["of input"] = "the figures are of what goes into the layers, not of what they emit"
+    if isinstance(model, str):
+        found["model"] = model
+    if isinstance(versions, Mapping) and versions:
+        found["versions"] = joined(f"{name} {version}" for name, version in versions.items())
+    return found

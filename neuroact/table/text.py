@@ -1,0 +1,85 @@
+"""Names and figures as short text."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+PLAIN_BLOCKS = "_.:-=+*#"
+"""The same in ASCII, for wherever the encoding may know no others."""
+
+
+def printable(text: str) -> str:
+    r"""A name as it may be shown: what does not print, escape codes too, as an escape.
+
+    The empty name is shown as two quotation marks.
+
+    >>> from neuroact.table import printable
+    >>> print(printable("lif\x1b[31m\n"))
+    lif\x1b[31m\n
+    """
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(escaped) or '""'
+
+
+def figure_text(value: float) -> str:
+    """A figure in few characters: four decimals; `0` and `1` only where exact.
+
+    >>> from neuroact.table import figure_text
+    >>> [figure_text(x) for x in (0.0, 0.25, 2e-5, 0.99999, 1.0, 12345.6)]
+    ['0', '0.2500', '2.0e-05', '>0.9999', '1', '1.235e+04']
+    """
+    if value in (0.0, 1.0):
+        return str(int(value))
+    if 0.99995 <= value < 1:
+        return ">0.9999"
+    if 0.001 <= abs(value) < 10_000 or math.isnan(value):
+        return f"{value:.4f}"
+    return f"{value:.1e}" if abs(value) < 1 else f"{value:.3e}"
+
+
+def folded(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells that make up the text, broken after dots where they can be.
+
+    >>> from neuroact.table import folded
+    >>> folded("encoder.block1.lif", 10)
+    ['encoder.', 'block1.lif']
+    """
+    from rich.cells import cell_len, chop_cells
+
+    lines = [""]
+    for part in re.split(r"(?<=\.)", text):
+        if cell_len(lines[-1] + part) <= width:
+            lines[-1] += part
+        else:
+            lines += chop_cells(part, width)
+    return [line for line in lines if line] or [""]
+
+
+def histogram_text(
+    values: NDArray[np.float64], counts: NDArray[np.int64], blocks: str = PLAIN_BLOCKS
+) -> str:
+    """Eight characters, a bin each from the smallest value to the largest.
+
+    The fullest bin has the highest character, an empty one the lowest, and one that is not empty
+    at least the next. One value alone is a full bin in the middle; no value, a dash.
+
+    Args:
+        values: different values, ascending.
+        counts: how often each is there.
+        blocks: eight characters, from nothing to full.
+
+    >>> import numpy as np
+    >>> from neuroact.table.text import histogram_text
+    >>> histogram_text(np.array([0.0, 0.1, 1.0]), np.array([90, 20, 1]))
+    '#______.'
+    """
+    if len(values) == 0:
+        return "-"
+    bins = np.histogram(values, 8, weights=counts)[0]
+    heights = np.ceil(bins * (len(blocks) - 1) / bins.max()).astype(int)
+    return "".join(blocks[height] for height in heights)
