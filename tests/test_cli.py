@@ -64,14 +64,12 @@ class Outcome:
 
 
 class Demo:
-    """Stands for the entry points of the group and for the one demo among them."""
+    """Stands for an entry point of the group, and for its demo."""
 
-    def __init__(self, report: ActivityReport) -> None:
+    def __init__(self, report: ActivityReport, name: str = "snntorch") -> None:
         self.report = report
+        self.name = name
         self.calls: list[tuple[int, int | None]] = []
-
-    def __getitem__(self, framework: str) -> Demo:
-        return self
 
     def load(self) -> Any:
         return self
@@ -88,7 +86,7 @@ class Demo:
 @pytest.fixture
 def demo(report: ActivityReport, monkeypatch: pytest.MonkeyPatch) -> Demo:
     found = Demo(report)
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: found)
+    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: [found])
     return found
 
 
@@ -102,6 +100,25 @@ def test_help_is_plain_text_and_ends_well(arguments: list[str]) -> None:
     assert result.exit_code == 0
     assert result.output.startswith("Usage: ")
     assert result.output.isascii()
+
+
+def test_each_commands_help_ends_with_examples_that_name_only_options_it_has() -> None:
+    for name in commands():
+        text = invoke(name, "--help").output
+        usage, _, examples = text.partition("\n  Examples:\n")
+        lines = examples.strip().splitlines()
+        assert lines, f"{name} has no examples"
+        for line in lines:
+            assert line.split()[:2] == ["neuroact", name]
+            for option in [word for word in line.split() if word.startswith("--")]:
+                assert f" {option} " in usage, f"{name} has no {option}"
+
+
+def commands() -> list[str]:
+    """The names of all commands."""
+    names = [info.name or info.callback.__name__ for info in cli.app.registered_commands]
+    assert names
+    return names
 
 
 def test_without_arguments_the_commands_are_listed() -> None:
@@ -207,24 +224,52 @@ def test_an_installation_without_demos_says_so(
     monkeypatch.setattr(demo_command, "entry_points", lambda **selection: ())
     code, _, err = main("demo", "--out", tmp_path)
     assert code == 2
-    assert 'there is no demo for "snntorch"' in err
+    assert "there is no demo" in err
+
+
+def test_an_unknown_framework_is_bad_use_and_the_known_ones_are_listed(demo: Demo) -> None:
+    result = invoke("demo", "--framework", "brian")
+    assert result.exit_code == 2
+    assert 'there is no demo for "brian". There are: snntorch, all.' in result.stderr
+    assert not demo.calls
+
+
+def test_all_frameworks_are_trained_alike_and_each_leaves_its_files(
+    report: ActivityReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Demo(report, name) for name in ("snntorch", "norse")]
+    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: found)
+    result = invoke("demo", "--framework", "all", "--seed", "3", "--out", str(tmp_path))
+    assert result.exit_code == 0
+    assert [demo.calls for demo in found] == [[(3, None)]] * 2
+    files = ["norse.json", "norse.png", "snntorch.json", "snntorch.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert "norse: 87.5% of 1,234" in result.stdout
+    assert "snntorch: 87.5% of 1,234" in result.stdout
 
 
 @pytest.mark.parametrize(
-    ("module", "package"),
-    [("sklearn", "scikit-learn"), ("snntorch", "snntorch"), ("matplotlib", "matplotlib")],
+    ("module", "package", "framework", "extra"),
+    [
+        ("sklearn", "scikit-learn", "snntorch", "demo"),
+        ("snntorch", "snntorch", "snntorch", "demo"),
+        ("matplotlib", "matplotlib", "snntorch", "demo"),
+        ("norse", "norse", "norse", "norse"),
+        ("spikingjelly", "spikingjelly", "all", "spikingjelly"),
+    ],
 )
 def test_a_missing_package_names_the_extra_and_leaves_no_traceback(
-    module: str, package: str, tmp_path: Path
+    module: str, package: str, framework: str, extra: str, tmp_path: Path
 ) -> None:
     program = f"import sys; sys.modules[{module!r}] = None; {RUN}"
-    command = [sys.executable, "-c", program, "demo", "--out", str(tmp_path / "out")]
+    options = ["--framework", framework, "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-c", program, "demo", *options]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stdout == ""
     assert run.stderr.splitlines()[-1] == (
         f'neuroact: neuroact demo needs the package "{package}", which is not installed. '
-        'Install it with: pip install "neuroact[demo]"'
+        f'Install it with: pip install "neuroact[{extra}]"'
     )
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "out").exists()
@@ -243,6 +288,16 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
     assert numpy.split() == ["numpy", np.__version__, "-", "nowhere:Adapter", "broken"]
     assert "No module named 'nowhere'" in problem
     assert torch_line.split() == ["torch", torch.__version__, "-", "toy:ToyAdapter", "works"]
+
+
+def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
+    main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "activity.json").write_text("{}")
+    monkeypatch.setattr(ActivityReport, "from_json", lambda path: 1 / 0)
+    code, out, err = main("show", tmp_path / "activity.json")
+    assert (code, out) == (70, "")
+    assert "ZeroDivisionError" in err
 
 
 def test_python_dash_m_is_the_command() -> None:

@@ -15,9 +15,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from neuroact_adapters.demos import DemoResult, digits
+import neuroact
+from neuroact_adapters.demos import DemoResult, digits, norse, spikingjelly
+from neuroact_adapters.demos import snntorch as snntorch_demo
 from neuroact_adapters.demos.snntorch import DigitsNet, run
 
+FRAMEWORKS = {"norse": norse, "snntorch": snntorch_demo, "spikingjelly": spikingjelly}
 RUN = "import sys; sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
 
 
@@ -99,13 +102,59 @@ def test_another_seed_gives_other_counts(trained: Any) -> None:
     assert other.report != trained[0].report
 
 
-def test_the_command_finds_the_demo_by_its_entry_point() -> None:
-    (point,) = entry_points(group="neuroact.demos", name="snntorch")
-    assert point.load() is run
+def test_the_command_finds_the_demos_by_their_entry_points() -> None:
+    found = {point.name: point.load() for point in entry_points(group="neuroact.demos")}
+    assert found == {name: module.run for name, module in FRAMEWORKS.items()}
 
 
-def test_the_digits_are_learned() -> None:
-    assert run(seed=0, epochs=None, progress=ignore).accuracy >= 0.9
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_the_digits_are_learned(name: str) -> None:
+    assert FRAMEWORKS[name].run(seed=0, epochs=None, progress=ignore).accuracy >= 0.9
+
+
+def emitted(net: Any, currents: Tensor) -> list[Any]:
+    """The network's rule written out in NumPy, in float64: spikes `[time, batch, ...]` a layer."""
+    spikes: Any = currents.double().numpy()
+    layers = []
+    for connections in (net.fc1, net.fc2, net.fc3):
+        weight, bias = (p.detach().double().numpy() for p in connections.parameters())
+        potential, emitted = 0.0, []
+        for step in spikes:
+            potential = digits.DECAY * potential + step @ weight.T + bias
+            emitted.append((potential > digits.THRESHOLD).astype(float))
+            potential = np.where(emitted[-1], 0.0, potential)
+        spikes = np.stack(emitted)
+        layers.append(spikes)
+    return layers
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_each_frameworks_network_follows_the_rule_that_numpy_follows(name: str) -> None:
+    images = digits.Digits.load().test.tensors[0][:64]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = FRAMEWORKS[name].DigitsNet()
+    for connections in (net.fc1, net.fc2, net.fc3):
+        connections.weight.data *= 3  # untrained, the last layer would be silent
+    with neuroact.record(net) as recording, torch.no_grad():
+        net(digits.coded(images))
+    report = recording.report()
+    for layer, spikes in zip(report.values(), emitted(net, digits.coded(images)), strict=True):
+        counts = spikes.sum((0, 1))
+        assert counts.sum() > 1000, "the test would prove little"
+        # A potential this close to the threshold rounds to either side of it, once in a while.
+        assert np.abs(layer.events - counts).sum() <= counts.sum() / 1000
+
+
+def test_the_same_seed_trains_the_same_network_in_each_framework(trained: Any) -> None:
+    """Gradients and all: after an epoch the counts are those of the others but for rounding."""
+    for name in ("norse", "spikingjelly"):
+        other = FRAMEWORKS[name].run(seed=3, epochs=1, progress=ignore)
+        assert abs(other.accuracy - trained[0].accuracy) <= 2 / 360
+        for layer, theirs in zip(trained[0].report.values(), other.report.values(), strict=True):
+            assert layer.name == theirs.name
+            difference = np.abs(layer.events - theirs.events).sum()
+            assert difference <= layer.events.sum() / 100
 
 
 def test_the_command_run_again_gives_the_same_file_but_for_its_time(tmp_path: Path) -> None:

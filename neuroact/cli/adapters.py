@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+EXAMPLES = "neuroact adapters"
+
 
 def adapters() -> None:
     """List the adapters installed here: their framework's version, and whether they work.

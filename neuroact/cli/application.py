@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
 from neuroact.errors import NeuroactError
+
+FOUND, BAD_USE, UNEXPECTED, INTERRUPTED = 1, 2, 70, 130
+"""Exit codes other than 0; the last is what shells give a command that Ctrl-C ended."""
 
 app = typer.Typer(
     name="neuroact",
@@ -30,7 +34,11 @@ def main() -> None:
 
         for line in str(error).splitlines():
             typer.echo(f"neuroact: {printable(line)}", err=True)
-        sys.exit(2)
+        sys.exit(BAD_USE)
+    except Exception:
+        # Python's own code for it is 1, which a pipeline would take for a verdict.
+        traceback.print_exc()
+        sys.exit(UNEXPECTED)
 
 
 @app.callback(invoke_without_command=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Protocol, cast
 
@@ -14,10 +14,16 @@ import typer
 from neuroact.errors import MissingExtraError, NeuroactError
 from neuroact.report import ActivityReport
 
+EXAMPLES = """
+neuroact demo
+neuroact demo --framework norse --out /tmp/demo
+neuroact demo --framework all
+"""
 DEMO_ENTRY_POINTS = "neuroact.demos"
 Progress = Callable[[int, int, str], None]
 
 _INSTALLED_AS = {"sklearn": "scikit-learn"}
+_EXTRAS = {"snntorch": "demo"}
 _YOUR_OWN = """\
 The same for a network of your own:
 
@@ -54,11 +60,13 @@ class Demo(Protocol):
 
 
 def demo(
+    framework: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="snntorch, norse, spikingjelly, or all to compare them."),
+    ] = "snntorch",
     out: Annotated[
         Path,
-        typer.Option(
-            metavar="DIR", help="Folder for activity.json and activity.png; made if missing."
-        ),
+        typer.Option(metavar="DIR", help="Folder for reports and pictures; made if missing."),
     ] = Path("neuroact-demo"),
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="Draws weights and order of samples.")
@@ -71,33 +79,60 @@ def demo(
     """Train a small spiking network and show what its neurons do.
 
     It learns the 1,797 handwritten digits inside scikit-learn, in less than a minute on two
-    cores, and is recorded over those held out. The same seed gives the same figures.
+    cores, and is recorded over those held out. The same seed gives the same figures. It is the
+    same network in each framework: weights, neurons and order of samples.
     """
+    runs = _load_demos(framework)
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, run in runs.items():
+        typer.echo(f"Training a spiking network on handwritten digits ({name}).", err=True)
+        with _progress_shown() as progress:
+            result = run(seed=seed, epochs=epochs, progress=progress)
+        _show(name, result)
+        stem = out / ("activity" if len(runs) == 1 else name)
+        result.report.to_json(stem.with_suffix(".json"))
+        result.report.plot(stem.with_suffix(".png"))
+        written += [f"{stem}.json", f"{stem}.png"]
+    typer.echo(f"Written: {', '.join(written)}\n\n{_YOUR_OWN}")
+
+
+def _show(name: str, result: DemoResult) -> None:
     from neuroact.table import print_table
 
-    typer.echo("Training a spiking network on handwritten digits (snnTorch).", err=True)
-    run = _load_demo("snntorch")
-    out.mkdir(parents=True, exist_ok=True)
-    with _progress_shown() as progress:
-        result = run(seed=seed, epochs=epochs, progress=progress)
-    typer.echo(f"{result.accuracy:.1%} of {result.samples:,} test digits classified correctly.\n")
+    typer.echo(
+        f"{name}: {result.accuracy:.1%} of {result.samples:,} test digits classified correctly.\n"
+    )
     print_table(result.report)
-    result.report.to_json(out / "activity.json")
-    result.report.plot(out / "activity.png")
-    typer.echo(f"\nWritten: {out / 'activity.json'}, {out / 'activity.png'}\n\n{_YOUR_OWN}")
+    typer.echo()
 
 
-def _load_demo(framework: str) -> Demo:
-    points = entry_points(group=DEMO_ENTRY_POINTS, name=framework)
+def _load_demos(framework: str) -> dict[str, Demo]:
+    """The demos asked for, by framework: all are loaded before the first is trained."""
+    points = {point.name: point for point in entry_points(group=DEMO_ENTRY_POINTS)}
     if not points:
-        raise NeuroactError(f'there is no demo for "{framework}": neuroact is not wholly installed')
+        raise NeuroactError("there is no demo: neuroact is not wholly installed")
+    if framework not in (*points, "all"):
+        there_are = ", ".join([*sorted(points), "all"])
+        raise typer.BadParameter(
+            f'there is no demo for "{framework}". There are: {there_are}.',
+            param_hint="--framework",
+        )
+    names = sorted(points) if framework == "all" else [framework]
+    return {name: _load_demo(points[name]) for name in names}
+
+
+def _load_demo(point: EntryPoint) -> Demo:
     try:
         import_module("matplotlib.figure")  # needed last, but missed before the training
-        return cast(Demo, points[framework].load())
+        return cast(Demo, point.load())
     except ModuleNotFoundError as cause:
         package = (cause.name or "").partition(".")[0]
         raise MissingExtraError(
-            _INSTALLED_AS.get(package, package), extra="demo", purpose="neuroact demo"
+            _INSTALLED_AS.get(package, package),
+            # The extra `demo` brings snnTorch; the other frameworks' extras have their names.
+            extra="demo" if package != point.name else _EXTRAS.get(package, package),
+            purpose="neuroact demo",
         ) from cause
 
 

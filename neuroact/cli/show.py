@@ -9,6 +9,8 @@ import typer
 
 from neuroact.report import ActivityReport
 
+EXAMPLES = "neuroact show activity.json"
+
 
 def show(
     file: Annotated[

@@ -2,6 +2,15 @@
 
 Knows no framework. A network takes `[time, batch, 64]` and gives the spikes of one neuron per
 class, `[time, batch, 10]`; whatever state it has, it begins each call afresh.
+
+It is the same network in each framework. Layers of `LAYERS` neurons, named `lif1` to `lif3`, behind
+connections named `fc1` to `fc3`; a neuron with the input `x` and the membrane potential `v` has
+
+    v = DECAY v + x,    a spike if v is above THRESHOLD,    then v = 0
+
+and the gradient of the spike is taken to be `1 - tanh(SLOPE (v - THRESHOLD))^2`. The same seed
+draws the same weights. So all that differs is how the frameworks round, and that SpikingJelly
+fires at the threshold too.
 """
 
 from __future__ import annotations
@@ -20,6 +29,8 @@ import neuroact
 from neuroact_adapters.demos import DemoResult, Progress
 
 PIXELS, CLASSES = 64, 10
+LAYERS = (128, 64, CLASSES)
+DECAY, THRESHOLD, SLOPE = 0.9, 1.0, 2.0
 STEPS = 20
 BATCH = 64
 EPOCHS = 8

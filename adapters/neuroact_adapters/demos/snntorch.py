@@ -1,25 +1,26 @@
-"""The digits network in snnTorch."""
+"""The digits network in snnTorch: step by step, the state passed from call to call."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import snntorch
 import torch
+from snntorch import surrogate
 from torch import Tensor, nn
 
 from neuroact_adapters.demos import DemoResult, Progress, digits
 
 
 class DigitsNet(nn.Module):
-    """64 pixels, two hidden layers of leaky integrate-and-fire neurons, one neuron per digit."""
+    """The network that `neuroact_adapters.demos.digits` describes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(digits.PIXELS, 128)
-        self.lif1 = snntorch.Leaky(beta=0.9)
-        self.fc2 = nn.Linear(128, 64)
-        self.lif2 = snntorch.Leaky(beta=0.9)
-        self.fc3 = nn.Linear(64, digits.CLASSES)
-        self.lif3 = snntorch.Leaky(beta=0.9)
+        hidden1, hidden2, classes = digits.LAYERS
+        self.fc1, self.lif1 = nn.Linear(digits.PIXELS, hidden1), _neurons()
+        self.fc2, self.lif2 = nn.Linear(hidden1, hidden2), _neurons()
+        self.fc3, self.lif3 = nn.Linear(hidden2, classes), _neurons()
 
     def forward(self, currents: Tensor) -> Tensor:
         """Spikes of the last layer, `[time, batch, 10]`, for currents `[time, batch, 64]`."""
@@ -36,3 +37,18 @@ class DigitsNet(nn.Module):
 def run(*, seed: int, epochs: int | None, progress: Progress) -> DemoResult:
     """Train the network and record it over the test split; see `digits.run`."""
     return digits.run(DigitsNet, seed=seed, epochs=epochs, progress=progress)
+
+
+def _neurons() -> Any:
+    return snntorch.Leaky(
+        beta=digits.DECAY,
+        threshold=digits.THRESHOLD,
+        spike_grad=surrogate.custom_surrogate(_gradient),
+        reset_mechanism="zero",
+        reset_delay=False,
+    )
+
+
+def _gradient(above: Tensor, gradient: Tensor, spikes: Tensor) -> Tensor:
+    # Written out: snnTorch's sigmoid is the same function, but NaN far below the threshold.
+    return gradient * (1 - torch.tanh(digits.SLOPE * above) ** 2)
