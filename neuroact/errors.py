@@ -13,6 +13,7 @@
     ├── RecordingClosedError  (RuntimeError)  a closed recording was asked to record
     ├── MergeError            (ValueError)    two recordings that do not fit together
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
+    ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
     └── MissingExtraError     (ImportError)   an optional dependency is not installed
 
     NeuroactWarning (UserWarning)
@@ -77,6 +78,10 @@ class MergeError(NeuroactError, ValueError):
 
 class ReportFileError(NeuroactError, ValueError):
     """A file or mapping that is no report, or one this version cannot read."""
+
+
+class RecordingFileError(NeuroactError, ValueError):
+    """A file or bytes that are no recording, or one this version cannot read or write."""
 
 
 class MissingExtraError(NeuroactError, ImportError):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], data: bytes | Iterable[bytes | memoryview]) -> None:
     """Replace the file at `path` by `data`: a reader sees the old file or the new one, whole.
+
+    Args:
+        path: the file; its folder has to exist.
+        data: all of it, or its pieces in order.
 
     Raises:
         OSError: the folder does not exist or cannot be written; the old file is intact.
@@ -20,7 +25,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(_permissions(target))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -201,6 +202,43 @@ class Recording:
         for name, theirs in other._layers.items():
             ours = self._layers.get(name) or self._add(theirs.info)
             ours.merge(theirs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything counted to a file, whole or not at all; recording goes on.
+
+        The file is in the safetensors format, without pickle. A killed process leaves the old
+        file as it was.
+
+        Raises:
+            RecordingFileError: a layer's name, or what a statistic of your own keeps, has no
+                place in the format.
+            OSError: the folder does not exist or cannot be written; the old file is intact.
+        """
+        from neuroact import storage
+
+        storage.save(self, path)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory] = ()
+    ) -> Recording:
+        """The recording that `save` wrote: closed, on the CPU, without a model.
+
+        It can be reported, merged and saved. To go on where it ended, record the model anew, with
+        the same `statistics=` and `dt=`, and merge it: `recording.merge(Recording.load(path))`.
+
+        Args:
+            path: the file.
+            statistics: as in `record`, where it was given statistics of your own.
+
+        Raises:
+            RecordingFileError: the file is damaged, foreign, of a newer schema, or holds a
+                statistic that is neither neuroact's nor given.
+            OSError: it cannot be read.
+        """
+        from neuroact import storage
+
+        return storage.load(path, statistics=statistics)
 
     def close(self) -> None:
         """Take the hooks away for good and let go of the model; figures stay readable.

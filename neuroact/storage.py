@@ -1,0 +1,272 @@
+"""A recording as a file: safetensors, without pickle, checked before anything in it is believed.
+
+::
+
+    text       JSON: schema and version, dt, origin, the statistics' names, the layers in order
+    tensors    "<layer>.<statistic>.<key>": two places in the text, and a key of `state_dict`
+
+A file names statistics but brings no code: those of `neuroact.statistics` are known, and a user's
+own is passed in. Reading a file imports nothing that the file names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from torch import Size, Tensor
+
+from neuroact import statistics as ours
+from neuroact.errors import RecordingFileError
+from neuroact.files import write_bytes
+from neuroact.layer import LayerInfo, LayerRecorder
+from neuroact.statistics import Statistic
+from neuroact.stream import SignalKind
+from neuroact.tensor_file import PREFIX, TensorFile, header_end, pack, parse_json
+
+if TYPE_CHECKING:
+    from neuroact.recorder import Recording
+
+SCHEMA = "neuroact.recording"
+SCHEMA_VERSION = 1
+LONGEST_NAME = 4096
+
+_OURS = "neuroact."  # before a statistic's name: it is one of neuroact's own
+_T = TypeVar("_T")
+
+StatisticFactory = Callable[[], Statistic]
+
+
+def to_bytes(recording: Recording) -> bytes:
+    """Everything a recording has counted, open sequences included, in one string of bytes.
+
+    Raises:
+        RecordingFileError: a layer's name, or what a user's own statistic keeps, has no place in
+            the format.
+
+    >>> from neuroact import Recording
+    >>> from neuroact.storage import from_bytes, to_bytes
+    >>> recording = Recording()
+    >>> recording.observe("lif", [[[0, 1]], [[1, 1]]])
+    >>> from_bytes(to_bytes(recording)).report() == recording.report()
+    True
+    """
+    return b"".join(_pieces(recording))
+
+
+def from_bytes(data: bytes, *, statistics: Sequence[StatisticFactory] = ()) -> Recording:
+    """The recording that `to_bytes` was given: closed, on the CPU, without a model.
+
+    Args:
+        data: what `to_bytes` returned.
+        statistics: the classes (or functions) that `record` was given, where they build
+            statistics that are not neuroact's own.
+
+    Raises:
+        RecordingFileError: the bytes are damaged, foreign, of a newer schema, or hold a statistic
+            that is not known here.
+    """
+    file = TensorFile(data, len(data))
+    document = _document(file)
+    file.check(data)
+    return _recording(file, document, data, statistics)
+
+
+def save(recording: Recording, path: str | os.PathLike[str]) -> None:
+    """Write `to_bytes` to a file, whole or not at all."""
+    write_bytes(path, _pieces(recording))
+
+
+def load(path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory] = ()) -> Recording:
+    """Read what `save` wrote; a file of another kind is told by its header, without the rest."""
+    try:
+        with Path(path).open("rb") as handle:
+            size = os.fstat(handle.fileno()).st_size
+            prefix = handle.read(PREFIX)
+            header = prefix + handle.read(header_end(prefix, size) - PREFIX)
+            _document(TensorFile(header, size))
+            return from_bytes(header + handle.read(), statistics=statistics)
+    except RecordingFileError as cause:
+        raise RecordingFileError(f"{path}: {cause}", layer=cause.layer) from cause
+
+
+def _pieces(recording: Recording) -> Iterator[bytes | memoryview]:
+    layers = list(recording._layers.values())
+    tensors = {
+        f"{number}.{place}.{key}": tensor
+        for number, layer in enumerate(layers)
+        for place, statistic in enumerate(layer.statistics)
+        for key, tensor in statistic.state_dict().items()
+    }
+    document = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "dt": recording.dt,
+        "origin": recording._origin,
+        "statistics": [_name_of(build()) for build in recording._factories],
+        "layers": [_layer_document(layer) for layer in layers],
+    }
+    return pack(tensors, json.dumps(document, allow_nan=False))
+
+
+def _layer_document(layer: LayerRecorder) -> dict[str, Any]:
+    info = layer.info
+    for name in (info.name, info.framework, info.layer_type, *info.aliases):
+        if len(name) > LONGEST_NAME:
+            raise RecordingFileError(
+                f"the name {name[:80]!r}... has {len(name):,} characters, a file holds names of "
+                f"up to {LONGEST_NAME:,}: give the module a shorter one",
+                layer=info.name,
+            )
+    return {
+        "name": info.name,
+        "aliases": list(info.aliases),
+        "framework": info.framework,
+        "layer_type": info.layer_type,
+        "kind": info.kind.value,
+        "neurons": None if layer.neurons is None else list(layer.neurons),
+        "statistics": [_name_of(statistic) for statistic in layer.statistics],
+    }
+
+
+def _document(file: TensorFile) -> dict[str, Any]:
+    """The file's text, if it is one that this version reads."""
+    document = parse_json(file.text, "text")
+    if document.get("schema") != SCHEMA:
+        raise RecordingFileError(f'expected a text with "schema": "{SCHEMA}"; this is another')
+    version = document.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise RecordingFileError(
+            f"it has schema version {str(version)[:20]}, this neuroact reads up to "
+            f"{SCHEMA_VERSION}: update neuroact"
+        )
+    return document
+
+
+def _recording(
+    file: TensorFile,
+    document: Mapping[str, Any],
+    data: bytes,
+    statistics: Sequence[StatisticFactory],
+) -> Recording:
+    known = _known(statistics)
+    try:
+        recording = _empty(document, known)
+        layers = [_layer(entry, known) for entry in _list_of(dict, document["layers"])]
+    except RecordingFileError:
+        raise
+    except (KeyError, TypeError, ValueError) as cause:
+        raise RecordingFileError(f"its text is damaged: {str(cause)[:200]}") from cause
+    keys = _keys(file)
+    for number, layer in enumerate(layers):
+        if recording._layers.setdefault(layer.info.name, layer) is not layer:
+            raise RecordingFileError("two of its layers have one name", layer=layer.info.name)
+        for place, statistic in enumerate(layer.statistics):
+            found = keys.pop(f"{number}.{place}", {})
+            _take_over(layer, statistic, {key: file.tensor(found[key], data) for key in found})
+    if keys:
+        raise RecordingFileError("it holds tensors that belong to none of its layers")
+    recording.close()
+    return recording
+
+
+def _empty(document: Mapping[str, Any], known: Mapping[str, StatisticFactory]) -> Recording:
+    from neuroact.recorder import Recording
+
+    dt, origin, names = document["dt"], document["origin"], document["statistics"]
+    if not (origin is None or isinstance(origin, dict)) or type(dt) is bool:
+        raise TypeError("the origin or dt is none")
+    recording = Recording(statistics=_builders(_list_of(str, names), known), dt=dt)
+    if [_name_of(build()) for build in recording._factories] != names:
+        raise ValueError("these are not the statistics of a recording")
+    recording._origin = origin
+    return recording
+
+
+def _layer(entry: Mapping[str, Any], known: Mapping[str, StatisticFactory]) -> LayerRecorder:
+    name, framework, layer_type, *aliases = (
+        _name(text)
+        for text in (
+            entry["name"],
+            entry["framework"],
+            entry["layer_type"],
+            *_list_of(str, entry["aliases"]),
+        )
+    )
+    info = LayerInfo(name, tuple(aliases), framework, layer_type, SignalKind(entry["kind"]))
+    builders = _builders(_list_of(str, entry["statistics"]), known)
+    layer = LayerRecorder(info, [build() for build in builders])
+    if entry["neurons"] is not None:
+        layer.neurons = Size(_list_of(int, entry["neurons"]))
+    return layer
+
+
+def _take_over(layer: LayerRecorder, statistic: Statistic, state: Mapping[str, Tensor]) -> None:
+    try:
+        statistic.load_state_dict(state)
+        kept = statistic.state_dict()
+    except Exception as cause:  # a user's own statistic may raise anything
+        problem = f"{type(cause).__name__}: {str(cause)[:200]}"
+    else:
+        if _form(kept) == _form(state):
+            return
+        problem = f"expected a state of {_form(kept)}, came {_form(state)}"
+    raise RecordingFileError(
+        f"{layer.info}: the figures of {type(statistic).__name__} are damaged: {problem}",
+        layer=layer.info.name,
+    )
+
+
+def _form(state: Mapping[str, Tensor]) -> dict[str, tuple[str, list[int]]]:
+    return {key: (str(state[key].dtype), list(state[key].shape)) for key in sorted(state)}
+
+
+def _known(given: Sequence[StatisticFactory]) -> dict[str, StatisticFactory]:
+    """What builds a statistic, by the name that files give it."""
+    found: list[StatisticFactory] = []
+    for name in ours.__all__:
+        cls = getattr(ours, name)
+        if isinstance(cls, type) and cls is not Statistic and issubclass(cls, Statistic):
+            found.append(cls)
+    return {_name_of(build()): build for build in (*found, *given)}
+
+
+def _builders(
+    names: Sequence[str], known: Mapping[str, StatisticFactory]
+) -> list[StatisticFactory]:
+    for name in names:
+        if name not in known:
+            raise RecordingFileError(
+                f"it holds figures of the statistic {name[:80]!r}, which is not one of neuroact's: "
+                "pass its class, as in Recording.load(path, statistics=[ItsClass])"
+            )
+    return [known[name] for name in names]
+
+
+def _name_of(statistic: Statistic) -> str:
+    name = type(statistic).__name__
+    return _OURS + name if getattr(ours, name, None) is type(statistic) else name
+
+
+def _keys(file: TensorFile) -> dict[str, dict[str, str]]:
+    """The tensors' names by "<layer>.<statistic>", then by key."""
+    keys: dict[str, dict[str, str]] = {}
+    for name in file.names:
+        layer, place, key = (*name.split(".", 2), "", "")[:3]
+        keys.setdefault(f"{layer}.{place}", {})[key] = name
+    return keys
+
+
+def _list_of(kind: type[_T], value: Any) -> list[_T]:
+    if type(value) is not list or any(type(entry) is not kind for entry in value):
+        raise TypeError(f"expected a list of {kind.__name__}")
+    return value
+
+
+def _name(value: Any) -> str:
+    if type(value) is not str or len(value) > LONGEST_NAME:
+        raise ValueError(f"expected a name of up to {LONGEST_NAME:,} characters")
+    return value
