@@ -19,6 +19,8 @@ Left of `SpikeChunk` only frameworks are known; right of it nobody knows a frame
 
 from neuroact import quantiles
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
+from neuroact.compare import compare
+from neuroact.comparison import Comparison
 from neuroact.measure import measure
 from neuroact.provenance import installed_version
 from neuroact.recorder import Recording, record
@@ -29,6 +31,7 @@ from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 __all__ = [
     "ActivityReport",
     "Adapter",
+    "Comparison",
     "Firing",
     "LayerActivity",
     "LayerCall",
@@ -38,6 +41,7 @@ __all__ = [
     "SpikeSink",
     "StatefulAdapter",
     "Statistic",
+    "compare",
     "measure",
     "quantiles",
     "record",

@@ -12,6 +12,7 @@
     ├── NothingRecordedError  (RuntimeError)  a report before any layer was called
     ├── RecordingClosedError  (RuntimeError)  a closed recording was asked to record
     ├── MergeError            (ValueError)    two recordings that do not fit together
+    ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
     └── MissingExtraError     (ImportError)   an optional dependency is not installed
@@ -74,6 +75,10 @@ class RecordingClosedError(NeuroactError, RuntimeError):
 
 class MergeError(NeuroactError, ValueError):
     """Two recordings or statistics that cannot be added up."""
+
+
+class ComparisonError(NeuroactError, ValueError):
+    """Reports, labels or a map of layers that cannot be compared."""
 
 
 class ReportFileError(NeuroactError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,19 @@ def to_frame(report: ActivityReport) -> Any:
     columns: dict[str, list[Any]] = {"layer": list(report)}
     columns["kind"] = [layer.kind.value for layer in report.values()]
     columns |= {c: [getattr(layer, c) for layer in report.values()] for c in COLUMNS}
+    return data_frame(columns, purpose="ActivityReport.to_frame()")
+
+
+def data_frame(columns: Mapping[str, Sequence[Any]], *, purpose: str) -> Any:
+    """The columns as a pandas data frame, or as a polars one where pandas is missing.
+
+    Raises:
+        MissingExtraError: neither is installed.
+    """
     for package in ("pandas", "polars"):
         try:
             library = import_module(package)
         except ModuleNotFoundError:
             continue
         return library.DataFrame(columns)
-    raise MissingExtraError("pandas", extra="plots", purpose="ActivityReport.to_frame()")
+    raise MissingExtraError("pandas", extra="plots", purpose=purpose)

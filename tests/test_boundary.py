@@ -47,6 +47,7 @@ def test_the_public_names_are_these() -> None:
     assert sorted(neuroact.__all__) == [
         "ActivityReport",
         "Adapter",
+        "Comparison",
         "Firing",
         "LayerActivity",
         "LayerCall",
@@ -56,6 +57,7 @@ def test_the_public_names_are_these() -> None:
         "SpikeSink",
         "StatefulAdapter",
         "Statistic",
+        "compare",
         "measure",
         "quantiles",
         "record",

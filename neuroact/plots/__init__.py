@@ -6,6 +6,7 @@ pyplot alone. A report read from a file gives the same picture as a live one.
 """
 
 from neuroact.plots.box import MOST_OUTLIERS, BoxStats, box_plot, box_stats
+from neuroact.plots.comparison import comparison_plot
 from neuroact.plots.figure import FORMATS, image_bytes, save_figure
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "BoxStats",
     "box_plot",
     "box_stats",
+    "comparison_plot",
     "image_bytes",
     "save_figure",
 ]

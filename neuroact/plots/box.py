@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroact.activity import LayerActivity
-from neuroact.plots.figure import FILL, MEAN, SMALL, activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
 from neuroact.plots.rows import limits, row_axes, rows_of, say_what_is_missing
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def draw_box(
     width = box.q3 - box.q1
     axes.barh(row, width, height, box.q1, color=colour, edgecolor="black", linewidth=0.7)
     axes.vlines(box.median, row - half, row + half, colors="black", linewidth=1.6)
-    axes.plot(box.mean, row, "D", ms=3.2, mfc=MEAN, mec="white", mew=0.5)
+    axes.plot(box.mean, row, "D", ms=3.2, mfc="white", mec="black", mew=0.6)
     axes.plot(box.outliers, [row] * len(box.outliers), "o", ms=2, mfc="none", mec="0.35", mew=0.4)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,8 @@ _DPI = 300
 _MOST_INCHES = 200  # a PNG of 2^16 pixels or more cannot be made
 # Okabe and Ito's palette without its yellow, which is lost on white: told apart by people who see
 # colours differently.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-FILL, MEAN, ALARM = "#56B4E9", "#D55E00", "#D55E00"
+COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#999999")
+FILL = COLOURS[0]
 COLOUR_MAP = "cividis"
 # A layer's name is text: neither mathtext nor TeX.
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -98,6 +98,41 @@ def plain_look(axes: Axes, *, grid: str | None = None) -> None:
     if grid is not None:
         axes.grid(axis=grid, color="0.9", linewidth=0.6)  # type: ignore[arg-type]  # "x" or "y"
         axes.set_axisbelow(True)
+
+
+def colours(number: int) -> list[str]:
+    """Colours for so many lines or boxes: of `COLOURS`, or in order from dark to light.
+
+    Light yellow, which is lost on white, is not among them.
+    """
+    if number <= len(COLOURS):
+        return list(COLOURS[:number])
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    return [to_hex(colormaps[COLOUR_MAP](0.15 + 0.75 * n / (number - 1))) for n in range(number)]
+
+
+def legend_height(entries: int, columns: int) -> float:
+    """Inches that a legend below the axes takes."""
+    return 0.14 * -(-entries // columns) + 0.1
+
+
+def legend_below(axes: Axes, handles: Sequence[Any], *, columns: int) -> None:
+    """A legend under the label of the axes."""
+    lines = axes.get_xlabel().count("\n") + 1
+    legend = axes.legend(
+        handles=handles,
+        fontsize=SMALL,
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        # Ticks, their labels and the axis' own, in units of the legend's type.
+        borderaxespad=(20 + 1.3 * FONT * lines) / SMALL,
+        ncols=min(columns, len(handles)) or 1,
+    )
+    for text in legend.get_texts():
+        text.set(**PLAIN)
 
 
 def shown_name(name: str, width: int) -> str:

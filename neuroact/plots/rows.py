@@ -49,14 +49,23 @@ def name_width(names: Iterable[str]) -> int:
     return _NARROW if max(map(len, names), default=0) <= 2 * _NARROW else _WIDE
 
 
-def row_axes(labels: Sequence[str], ax: Axes | None, *, least: float = _LEAST_ROW) -> Axes:
-    """Axes with a row for each label, from the top at 0, 1, 2, …; as high as they need."""
+def row_axes(
+    labels: Sequence[str], ax: Axes | None, *, least: float = _LEAST_ROW, below: float = 0.0
+) -> Axes:
+    """Axes with a row for each label, from the top at 0, 1, 2, …; as high as they need.
+
+    Args:
+        labels: in lines.
+        ax: axes to use; None makes a figure of its own.
+        least: inches of a row at the least.
+        below: inches that something below the axes takes.
+    """
     lines = [label.split("\n") for label in labels]
     if ax is None:
         longest = max((len(line) for label in lines for line in label), default=0)
         width = COLUMN + _CHARACTER * max(0, longest - _NARROW)
         rows = sum(max(least, _LINE * len(label) + 0.04) for label in lines)
-        ax = new_axes(width, max(1.3, 0.85 + rows))
+        ax = new_axes(width, max(1.3, 0.85 + rows) + below)
     ax.set_yticks(range(len(labels)), labels, fontsize=FONT, **PLAIN)
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(max(len(labels), 1) - 0.4, -0.6)

@@ -1,0 +1,82 @@
+"""Each layer's box in each of the reports compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neuroact.plots.box import box_limits, box_stats, caption, draw_box
+from neuroact.plots.figure import (
+    SMALL,
+    activity_label,
+    colours,
+    in_hertz,
+    legend_below,
+    legend_height,
+    per_unit,
+    plain_look,
+    shown_name,
+)
+from neuroact.plots.rows import missing_figures, name_width, row_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.comparison import Comparison
+
+_BOX_HEIGHT = 0.13  # inches
+_COLUMNS = 2
+
+
+def comparison_plot(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
+    """A row per layer, in it a box per report; the reports in order from the top, by colour.
+
+    Layers that were matched with none are not in it. What a box shows, and which unit, is as in
+    `box_plot`. A report without figures of a layer leaves its place empty, and says why.
+
+    Args:
+        comparison: what `neuroact.compare` gave.
+        ax: axes to draw into; None makes a figure of its own.
+
+    Returns:
+        The axes drawn into. Nothing is shown on a screen.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    width = name_width(comparison)
+    names = [shown_name(name, width) for name in comparison]
+    reports = len(comparison.labels)
+    axes = row_axes(
+        names, ax, least=0.1 + _BOX_HEIGHT * reports, below=legend_height(reports, _COLUMNS)
+    )
+    layers = [layer for entry in comparison.values() for layer in entry.layers.values()]
+    hertz, height = in_hertz(layers), 0.8 / reports
+    boxes = []
+    for row, entry in enumerate(comparison.values()):
+        for place, (label, colour) in enumerate(
+            zip(comparison.labels, colours(reports), strict=True)
+        ):
+            layer, at = entry.layers.get(label), row + (place + 0.5) * height - 0.4
+            missing = "no such layer" if layer is None else missing_figures(layer)
+            if layer is not None and not missing:
+                boxes.append(box_stats(layer).times(per_unit(layer, hertz)))
+                draw_box(axes, at, boxes[-1], height=0.8 * height, colour=colour)
+            else:
+                across = axes.get_yaxis_transform()
+                axes.text(0.01, at, missing, transform=across, va="center", fontsize=SMALL)
+    axes.set_xlabel(activity_label(layers))
+    axes.set_xlim(*box_limits(boxes))
+    axes.set_title(caption(boxes), fontsize=SMALL, loc="right")
+    plain_look(axes, grid="x")
+    _legend(axes, comparison.labels)
+    return axes
+
+
+def _legend(axes: Axes, labels: tuple[str, ...]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(facecolor=colour, edgecolor="black", linewidth=0.5, label=shown_name(label, 24))
+        for label, colour in zip(labels, colours(len(labels)), strict=True)
+    ]
+    legend_below(axes, handles, columns=_COLUMNS)

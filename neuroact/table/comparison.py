@@ -1,0 +1,175 @@
+"""A comparison as a table: the first report's figures, and below them what is other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from neuroact.activity import LayerActivity
+from neuroact.table.columns import Column
+from neuroact.table.layout import drawn, plain_text, terminal_width
+from neuroact.table.notebook import html_table
+from neuroact.table.notes import joined
+from neuroact.table.text import figure_text, printable
+from neuroact.table.totals import why_no_figures
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+    from neuroact.comparison import Comparison, Difference
+
+_FIGURES = ("mean", "std", "q1", "median", "q3", "sparsity")
+_COUNTS = ("dead", "saturated")
+_MEANINGS = {
+    "first row": "of a layer: its figures in the first report",
+    "with + or -": "figures of that report, less those of the first",
+    "distance": "1-Wasserstein, between the neurons' activities in that report and in the first",
+    "mean to q3": "of the activity over neurons; std with ddof 0, quartiles of type 7 (linear)",
+    "sparsity": "share of values that are 0",
+    "dead": "neurons whose values are all 0: they never fired",
+    "saturated": "neurons with no value 0: they fired at every step",
+}
+
+
+def comparison_text(comparison: Comparison, width: int | None = None) -> str:
+    """The table and what its figures mean, as plain text; widths as in `table_text`."""
+    return plain_text(ComparisonTable(comparison), terminal_width() if width is None else width)
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The table for a notebook: the same figures, every text escaped."""
+    table = ComparisonTable(comparison)
+    return html_table(table.columns, table.notes, " and ".join(comparison.labels))
+
+
+class ComparisonTable:
+    """The table as `rich.console.Console.print` takes it, laid out for the console's width."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.columns = _columns(comparison)
+        self.notes = _notes(comparison)
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        yield from drawn(self.columns, self.notes, options.max_width)
+
+
+def _columns(comparison: Comparison) -> list[Column]:
+    # Of each layer the first report's row, then one for each other report that has it.
+    entries: list[tuple[str, str, LayerActivity, Difference | None]] = []
+    for name, entry in comparison.items():
+        for label, layer in entry.layers.items():
+            less = entry.differences.get(label)
+            entries.append((printable(name) if less is None else "", label, layer, less))
+
+    def column(
+        head: str, text: Callable[[LayerActivity, Difference | None], str], *, activity: bool
+    ) -> Column:
+        cells = tuple(text(layer, less) for _, _, layer, less in entries)
+        return Column(head, cells, of_activity=activity)
+
+    def figure(name: str) -> Callable[[LayerActivity, Difference | None], str]:
+        return lambda layer, less: (
+            figure_text(getattr(layer, name)) if less is None else signed_text(getattr(less, name))
+        )
+
+    def count(name: str) -> Callable[[LayerActivity, Difference | None], str]:
+        return lambda layer, less: _count(layer, name) if less is None else _change(less, name)
+
+    names = Column("layer", tuple(name for name, *_ in entries), left=True)
+    return [
+        names,
+        Column("report", tuple(printable(label) for _, label, _, _ in entries), left=True),
+        column("neurons", lambda layer, less: f"{layer.neurons:,}", activity=False),
+        *(column(name, figure(name), activity=True) for name in _FIGURES),
+        *(column(name, count(name), activity=False) for name in _COUNTS),
+        column(
+            "distance",
+            lambda layer, less: "" if less is None else figure_text(less.distance),
+            activity=True,
+        ),
+    ]
+
+
+def signed_text(value: float) -> str:
+    """A difference in few characters, with its sign; `0` only where there is none.
+
+    >>> from neuroact.table.comparison import signed_text
+    >>> [signed_text(x) for x in (0.0, 0.25, -2e-5, 1.0)]
+    ['0', '+0.2500', '-2.0e-05', '+1']
+    """
+    text = figure_text(value)
+    if text == "1":
+        return "+1"
+    if text == ">0.9999":
+        return "+0.9999"
+    return text if value == 0 or math.isnan(value) or value < 0 else f"+{text}"
+
+
+def _count(layer: LayerActivity, name: str) -> str:
+    return "-" if why_no_figures(layer) else f"{getattr(layer, name):,}"
+
+
+def _change(less: Difference, name: str) -> str:
+    change = getattr(less, name)
+    return "-" if change is None else f"{change:+,}" if change else "0"
+
+
+def _notes(comparison: Comparison) -> dict[str, str]:
+    found = _farthest(comparison) | _MEANINGS
+    for label, names in comparison.unmatched.items():
+        found[f"only in {printable(label)}"] = joined(names)
+    renamed = [
+        f"{name} is {layer.name} in {label}"
+        for name, entry in comparison.items()
+        for label, layer in entry.layers.items()
+        if layer.name != name
+    ]
+    if renamed:
+        found["matched"] = joined(renamed, "; ")
+    for label, report in comparison.reports.items():
+        if report.not_called:
+            found[f"not called in {printable(label)}"] = joined(report.not_called)
+    return found | _unlike(comparison)
+
+
+def _farthest(comparison: Comparison) -> dict[str, str]:
+    apart = [
+        (less.distance, name, label)
+        for name, entry in comparison.items()
+        for label, less in entry.differences.items()
+        if not math.isnan(less.distance)
+    ]
+    distance, name, label = max(apart, default=(math.nan, "", ""))
+    if math.isnan(distance):
+        return {"differs most": "none can be said to: no layer has figures in both reports"}
+    if distance == 0:
+        return {"differs most": "none: in every layer the neurons' activities are the same"}
+    said = f"{printable(name)}, in {printable(label)}, by a distance of {figure_text(distance)}"
+    return {"differs most": said}
+
+
+def _unlike(comparison: Comparison) -> dict[str, str]:
+    """What makes figures of two reports hard to compare."""
+    found = {}
+    of_kinds = {
+        name: kinds
+        for name, entry in comparison.items()
+        if len(kinds := {x.kind.value for x in entry.layers.values()}) > 1
+    }
+    if of_kinds:
+        said = (f"{name} ({', '.join(sorted(kinds))})" for name, kinds in of_kinds.items())
+        found["unlike values"] = f"{joined(said)}: activities are of different units"
+    steps = {
+        label: {layer.dt for layer in report.values()}
+        for label, report in comparison.reports.items()
+    }
+    if len({dt for values in steps.values() for dt in values}) > 1:
+        said = (
+            f"{label} " + ", ".join("unknown" if dt is None else f"{dt:g} s" for dt in values)
+            for label, values in steps.items()
+        )
+        found["unlike steps"] = f"{joined(said, '; ')}: activities are per step all the same"
+    return found
