@@ -15,6 +15,7 @@
     ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
+    ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
     └── MissingExtraError     (ImportError)   an optional dependency is not installed
 
     NeuroactWarning (UserWarning)
@@ -87,6 +88,18 @@ class ReportFileError(NeuroactError, ValueError):
 
 class RecordingFileError(NeuroactError, ValueError):
     """A file or bytes that are no recording, or one this version cannot read or write."""
+
+
+class CheckFailedError(NeuroactError, AssertionError):
+    """A named check of `neuroact.testing` failed, or passed although it was expected to fail.
+
+    Attributes:
+        check: the check's name.
+    """
+
+    def __init__(self, message: str, *, check: str) -> None:
+        super().__init__(message)
+        self.check = check
 
 
 class MissingExtraError(NeuroactError, ImportError):

@@ -1,0 +1,159 @@
+"""Named checks: running them, expected failures, and the report of what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import torch
+
+from neuroact.errors import CheckFailedError
+from neuroact.table import printable
+
+Case = TypeVar("Case")
+Verdict = Literal["passed", "failed", "expected failure", "passed unexpectedly"]
+
+
+@dataclass(frozen=True)
+class Check(Generic[Case]):
+    """One named check.
+
+    Attributes:
+        name: what expected failures and reports call it.
+        claim: what holds where it passes, one sentence.
+        run: raises where it does not hold.
+        applies: whether it says anything about a case.
+    """
+
+    name: str
+    claim: str
+    run: Callable[[Case], None]
+    applies: Callable[[Case], bool]
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check on one case.
+
+    Attributes:
+        case: the example's or statistic's name.
+        check: the check's name.
+        claim: what the check claims.
+        verdict: "passed", "failed", "expected failure" or "passed unexpectedly".
+        message: why, where it did not pass.
+    """
+
+    case: str
+    check: str
+    claim: str
+    verdict: Verdict
+    message: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is as it should be."""
+        return self.verdict in ("passed", "expected failure")
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Outcomes of all checks, in the order they ran; `str` is a table."""
+
+    subject: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every outcome is as it should be."""
+        return all(outcome.ok for outcome in self.outcomes)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the checks that failed, or passed unexpectedly, each once."""
+        return tuple(dict.fromkeys(o.check for o in self.outcomes if not o.ok))
+
+    def __str__(self) -> str:
+        rows = [("case", "check", "verdict")]
+        rows += [(o.case, o.check, o.verdict) for o in self.outcomes]
+        widths = [max(len(row[at]) for row in rows) for at in range(3)]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows]
+        notes = [f"{o.case}: {o.check}: {o.message}" for o in self.outcomes if o.message]
+        wrong = sum(not o.ok for o in self.outcomes)
+        verdict = (
+            f"{wrong} of {len(self.outcomes)} checks failed"
+            if wrong
+            else (f"all {len(self.outcomes)} checks are as they should be")
+        )
+        text = [*(line.rstrip() for line in lines), "", *notes, f"{self.subject}: {verdict}"]
+        return "\n".join(printable(line) for part in text for line in part.splitlines() or [""])
+
+
+def outcome_of(
+    check: Check[Case], case: Case, *, name: str, expected: Mapping[str, str]
+) -> Outcome:
+    """Run one check on one case; the caller's random state is left as it is."""
+    reason = expected.get(check.name)
+    try:
+        with torch.random.fork_rng(devices=()):
+            check.run(case)
+    except Exception as failure:
+        if reason is not None:
+            return Outcome(name, check.name, check.claim, "expected failure", reason)
+        return Outcome(name, check.name, check.claim, "failed", _told(failure))
+    if reason is not None:
+        message = f"expected to fail, as {reason!r}, and passes: take it out of expected_failures"
+        return Outcome(name, check.name, check.claim, "passed unexpectedly", message)
+    return Outcome(name, check.name, check.claim, "passed")
+
+
+def run_checks(
+    subject: str,
+    tasks: Iterable[tuple[Check[Case], Case, str, Mapping[str, str]]],
+    *,
+    stop: bool,
+) -> CheckReport:
+    """Run `(check, case, name of the case, expected failures)` one after another.
+
+    Raises:
+        CheckFailedError: with `stop`, at the first outcome that is not as it should be.
+    """
+    outcomes: list[Outcome] = []
+    for check, case, name, expected in tasks:
+        outcomes.append(outcome_of(check, case, name=name, expected=expected))
+        if stop and not outcomes[-1].ok:
+            raise failure_of(subject, outcomes[-1])
+    return CheckReport(subject, tuple(outcomes))
+
+
+def failure_of(subject: str, outcome: Outcome) -> CheckFailedError:
+    """The error that tells of an outcome that is not as it should be."""
+    return CheckFailedError(
+        f"{subject}, {outcome.case}: the check {outcome.check!r} "
+        f'("{outcome.claim}") {outcome.verdict}: {outcome.message}',
+        check=outcome.check,
+    )
+
+
+def refuse_unknown(expected: Mapping[str, str], checks: Sequence[Check[Case]]) -> None:
+    """Refuse an expected failure whose check does not exist, or does not apply.
+
+    Raises:
+        ValueError: names it, and the checks there are.
+    """
+    names = [check.name for check in checks]
+    for name in expected:
+        if name not in names:
+            raise ValueError(
+                f"expected_failures names {name!r}, which is no check that runs here: "
+                f"{', '.join(names)}"
+            )
+
+
+def _told(failure: Exception) -> str:
+    if isinstance(failure, AssertionError):
+        return str(failure)
+    return f"{type(failure).__name__}: {failure}"
