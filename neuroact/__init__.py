@@ -25,7 +25,7 @@ from neuroact.measure import measure
 from neuroact.provenance import installed_version
 from neuroact.recorder import Recording, record
 from neuroact.report import ActivityReport, LayerActivity
-from neuroact.statistics import Firing, Statistic
+from neuroact.statistics import Firing, SpikeCounts, Statistic, TimeCourse
 from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 
 __all__ = [
@@ -38,9 +38,11 @@ __all__ = [
     "Recording",
     "SignalKind",
     "SpikeChunk",
+    "SpikeCounts",
     "SpikeSink",
     "StatefulAdapter",
     "Statistic",
+    "TimeCourse",
     "compare",
     "measure",
     "quantiles",

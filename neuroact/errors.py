@@ -13,6 +13,8 @@
     ├── RecordingClosedError  (RuntimeError)  a closed recording was asked to record
     ├── MergeError            (ValueError)    two recordings that do not fit together
     ├── ComparisonError       (ValueError)    reports that cannot be compared
+    ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
+    ├── NoTimeStepError       (ValueError)    seconds or Hz were asked for without a dt
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
     ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
@@ -28,6 +30,11 @@ in `layer`.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class NeuroactError(Exception):
@@ -80,6 +87,32 @@ class MergeError(NeuroactError, ValueError):
 
 class ComparisonError(NeuroactError, ValueError):
     """Reports, labels or a map of layers that cannot be compared."""
+
+
+class StatisticKindError(NeuroactError, ValueError):
+    """A statistic of spikes was asked for of a layer whose values are no spikes.
+
+    Attributes:
+        layer: reported name of the layer, or None where a statistic was fed directly.
+        statistic: name of the statistic.
+    """
+
+    def __init__(
+        self, statistic: str, kind: object, applies: Iterable[object], *, layer: str | None = None
+    ) -> None:
+        kinds = " and ".join(sorted(str(getattr(k, "value", k)) for k in applies))
+        what = f'layer "{layer}" is' if layer is not None else "the values are"
+        super().__init__(
+            f"{statistic} applies to {kinds} layers; {what} {getattr(kind, 'value', kind)}. Real "
+            "values are hardly ever exactly 0, so counting the others as spikes would count "
+            "steps. Leave the layer out with layers=, or the statistic.",
+            layer=layer,
+        )
+        self.statistic = statistic
+
+
+class NoTimeStepError(NeuroactError, ValueError):
+    """A figure in seconds or Hz was asked for, of a recording without `dt`."""
 
 
 class ReportFileError(NeuroactError, ValueError):

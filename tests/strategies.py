@@ -89,3 +89,28 @@ def cuts(draw: st.DrawFn, steps: int) -> list[slice]:
     edges = sorted(draw(st.sets(st.integers(1, max(1, steps - 1)), max_size=4)))
     edges = [edge for edge in edges if edge < steps]
     return [slice(a, b) for a, b in pairwise([0, *edges, steps])]
+
+
+@st.composite
+def paddings(draw: st.DrawFn, steps: int, batch: int) -> tuple[NDArray[np.int64], int]:
+    """Where each sample's steps go in a padded batch, int64 `[steps, batch]`, and its length.
+
+    Padding may come before, between and behind a sample's steps.
+    """
+    length = steps + draw(st.integers(0, 4))
+    places = st.permutations(range(length)).map(lambda order: sorted(order[:steps]))
+    columns = [draw(places) for _ in range(batch)]
+    return np.array(columns, dtype=np.int64).reshape(batch, steps).T, length
+
+
+def padded(
+    values: NDArray[np.float64], places: NDArray[np.int64], length: int, filler: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The values `[time, batch, *neurons]` at their places among the filler, and the mask."""
+    batch = values.shape[1]
+    wide = np.full((length, batch, *values.shape[2:]), filler)
+    mask = np.zeros((length, batch), dtype=bool)
+    for sample in range(batch):
+        wide[places[:, sample], sample] = values[:, sample]
+        mask[places[:, sample], sample] = True
+    return wide, mask

@@ -13,9 +13,19 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from neuroact.statistics.firing import Firing, FiringResult
+from neuroact.statistics.spike_counts import SpikeCounts, SpikeCountsResult
+from neuroact.statistics.time_course import TimeCourse, TimeCourseResult
 from neuroact.stream import SpikeChunk
 
-__all__ = ["Firing", "FiringResult", "Statistic"]
+__all__ = [
+    "Firing",
+    "FiringResult",
+    "SpikeCounts",
+    "SpikeCountsResult",
+    "Statistic",
+    "TimeCourse",
+    "TimeCourseResult",
+]
 
 
 @runtime_checkable
