@@ -47,18 +47,20 @@ def measure(
     >>> report["0"].activity.tolist()
     [0.25, 0.25]
     """
-    run_batch = _call if run is None else run
+    run_batch = call_with_first if run is None else run
     with record(model, **record_options) as recording, torch.no_grad():
-        for batch in _shown(batches) if progress else batches:
+        for batch in shown(batches) if progress else batches:
             run_batch(model, batch)
     return recording.report()
 
 
-def _call(model: nn.Module, batch: Any) -> object:
+def call_with_first(model: nn.Module, batch: Any) -> object:
+    """How a batch is run where nobody says otherwise: its first member goes through the model."""
     return model(batch[0] if isinstance(batch, tuple | list) else batch)
 
 
-def _shown(batches: Iterable[Batch]) -> Iterator[Batch]:
+def shown(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches, with a progress bar on standard error while they are taken, on a terminal."""
     if not sys.stderr.isatty():
         yield from batches
         return

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -22,31 +21,16 @@ from typer.testing import CliRunner, Result
 
 import neuroact
 import neuroact.adapter
+from command import neuroact as neuroact_command
 from neuroact import ActivityReport, Recording, cli
 from neuroact.cli import demo as demo_command
 from neuroact.table import table_text
 
 RUN = "import sys; sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
-Main = Callable[..., tuple[int, str, str]]
 
 
 def invoke(*arguments: str) -> Result:
     return CliRunner().invoke(cli.app, arguments)
-
-
-@pytest.fixture
-def main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Main:
-    """The console script: its exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["neuroact", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        code = ended.value.code
-        return code if isinstance(code, int) else 0, out, err
-
-    return run
 
 
 @pytest.fixture
@@ -140,30 +124,30 @@ def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path)
     ],
 )
 def test_a_damaged_file_is_one_line_on_standard_error_and_exit_code_2(
-    text: str, message: str, main: Main, tmp_path: Path
+    text: str, message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "activity.json"
     path.write_text(text)
-    code, out, err = main("show", path)
+    code, out, err = neuroact_command("show", path)
     assert (code, out) == (2, "")
     assert err.startswith(f"neuroact: {path}: {message}")
     assert err.count("\n") == 1
 
 
 def test_a_message_prints_no_escape_codes_that_a_file_holds(
-    report: ActivityReport, main: Main, tmp_path: Path
+    report: ActivityReport, tmp_path: Path
 ) -> None:
     document = report.to_dict()
     document["layers"] = [{**document["layers"][0], "name": "a\x1b[31mb"}] * 2
     path = tmp_path / "activity.json"
     path.write_text(json.dumps(document))
-    code, _, err = main("show", path)
+    code, _, err = neuroact_command("show", path)
     assert code == 2
     assert r"a\x1b[31mb" in err
 
 
-def test_a_missing_file_is_bad_use(main: Main, tmp_path: Path) -> None:
-    code, out, err = main("show", tmp_path / "none.json")
+def test_a_missing_file_is_bad_use(tmp_path: Path) -> None:
+    code, out, err = neuroact_command("show", tmp_path / "none.json")
     assert (code, out) == (2, "")
     assert "does not exist" in err
 
@@ -203,10 +187,10 @@ def test_the_five_lines_that_the_demo_ends_with_run(demo: Demo, tmp_path: Path) 
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_the_training(
-    demo: Demo, main: Main, tmp_path: Path
+    demo: Demo, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    code, _, err = main("demo", "--out", tmp_path / "file")
+    code, _, err = neuroact_command("demo", "--out", tmp_path / "file")
     assert code == 2
     assert "File exists" in err
     assert not demo.calls
@@ -219,10 +203,10 @@ def test_numbers_out_of_range_are_bad_use(arguments: list[str], demo: Demo) -> N
 
 
 def test_an_installation_without_demos_says_so(
-    main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(demo_command, "entry_points", lambda **selection: ())
-    code, _, err = main("demo", "--out", tmp_path)
+    code, _, err = neuroact_command("demo", "--out", tmp_path)
     assert code == 2
     assert "there is no demo" in err
 
@@ -291,11 +275,11 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
 
 
 def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
-    main: Main, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "activity.json").write_text("{}")
     monkeypatch.setattr(ActivityReport, "from_json", lambda path: 1 / 0)
-    code, out, err = main("show", tmp_path / "activity.json")
+    code, out, err = neuroact_command("show", tmp_path / "activity.json")
     assert (code, out) == (70, "")
     assert "ZeroDivisionError" in err
 

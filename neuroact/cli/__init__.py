@@ -9,13 +9,14 @@ be read or written, 70 for an unexpected error, in the user's code or in neuroac
 
 from __future__ import annotations
 
-from neuroact.cli import adapters, demo, show
+from neuroact.cli import adapters, demo, run, show
 from neuroact.cli.application import app, main
 
 __all__ = ["app", "main"]
 
 for _module, _command in (
     (demo, demo.demo),
+    (run, run.run),
     (show, show.show),
     (adapters, adapters.adapters),
 ):

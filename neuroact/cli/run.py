@@ -1,0 +1,99 @@
+"""`neuroact run`: a user's own model, recorded over the user's own batches."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from neuroact.cli.application import INTERRUPTED
+from neuroact.cli.interrupt import Progress, run_each
+from neuroact.cli.reports import print_report
+from neuroact.cli.target import statistic, subject, users_code
+from neuroact.report import ActivityReport
+
+EXAMPLES = """
+neuroact run evaluation:test_set
+neuroact run my_package.evaluation:test_set --out activity.json
+neuroact run evaluation:test_set --layers 'encoder.*' --layers head.lif
+neuroact run evaluation:test_set --dt 0.001 --json
+"""
+
+
+def run(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="package.module:function, see above.")
+    ],
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A layer's name or a glob; again for more of them."),
+    ] = None,
+    statistics: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A statistic to keep beside the counts, one of neuroact's or "
+            "package.module:Class; again for more of them.",
+        ),
+    ] = None,
+    dt: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Length of a time step.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write the report, as JSON.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON and not as a table.")
+    ] = False,
+) -> None:
+    """Record your own model over your own batches.
+
+    TARGET names a function of yours, in a module of the working folder or an installed one. It
+    takes no arguments and returns (model, batches) or (model, batches, run). Each batch is run by
+    run(model, batch), time steps and resets included; without a run, the model is called with the
+    batch's first member. It all runs without gradients, the model in the mode, train or eval,
+    that it comes in.
+
+    Ctrl-C ends it after the batch at hand: what was recorded is shown and written all the same,
+    and the exit code is 130. A second Ctrl-C drops everything.
+    """
+    import torch
+
+    from neuroact.measure import shown
+    from neuroact.recorder import record
+
+    _check_can_be_written(out)
+    kept = [statistic(name) for name in statistics or ()]
+    model, batches, run_batch = subject(target)
+    with (
+        record(model, layers=layers or None, statistics=kept, dt=dt) as recording,
+        torch.no_grad(),
+        users_code(),
+    ):
+        progress = run_each(shown(batches), lambda batch: run_batch(model, batch))
+    if progress.interrupted and not progress.batches:
+        typer.echo("Ctrl-C came before the first batch was done: nothing was recorded.", err=True)
+        raise typer.Exit(INTERRUPTED)
+    report = _with_origin(recording.report(), target, progress)
+    print_report(report, as_json=as_json)
+    if out is not None:
+        report.to_json(out)
+        typer.echo(f"Written: {out}", err=True)
+    if progress.interrupted:
+        typer.echo(f"Ctrl-C: the figures are those of {progress.batches:,} batches.", err=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+def _check_can_be_written(out: Path | None) -> None:
+    """Tell what is wrong with the file's name before hours of recording, not after."""
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        what = "it is a folder" if out.is_dir() else f"there is no folder {str(out.parent)!r}"
+        raise typer.BadParameter(f"{str(out)!r} cannot be written: {what}.", param_hint="--out")
+
+
+def _with_origin(report: ActivityReport, target: str, progress: Progress) -> ActivityReport:
+    run: dict[str, Any] = {"target": target, **asdict(progress)}
+    origin = {**report.origin, "run": run}
+    return ActivityReport(report.values(), origin=origin, not_called=report.not_called)

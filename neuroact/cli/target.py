@@ -1,0 +1,148 @@
+"""What a user names on the command line as `package.module:name`, found and checked."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+from torch import nn
+
+from neuroact.cli.application import UNEXPECTED
+from neuroact.measure import call_with_first
+from neuroact.naming import nearest
+
+_CONTRACT = (
+    "Expected a function without arguments that returns (model, batches) or (model, batches, run): "
+    "a torch.nn.Module, an iterable, and a function run(model, batch)."
+)
+
+
+class Subject(NamedTuple):
+    """What is to be recorded.
+
+    Attributes:
+        model: the model.
+        batches: what goes through it.
+        run: runs one batch, time steps, resets and all.
+    """
+
+    model: nn.Module
+    batches: Iterable[Any]
+    run: Callable[[nn.Module, Any], object]
+
+
+def subject(target: str) -> Subject:
+    """What the function that `target` names returns.
+
+    Raises:
+        BadParameter: there is no such function, or what it is or returns is not the contract's.
+    """
+    function = named(target, hint="TARGET")
+    if not callable(function) or not _takes_nothing(function):
+        raise _wrong(f"{target} is {function!r}.")
+    with users_code():
+        returned = function()
+    if not isinstance(returned, tuple) or len(returned) not in (2, 3):
+        raise _wrong(f"{target} returned {_described(returned)}.")
+    model, batches, run = (*returned, call_with_first)[:3]
+    for name, value, fits in (
+        ("model", model, isinstance(model, nn.Module)),
+        ("batches", batches, hasattr(batches, "__iter__") or hasattr(batches, "__getitem__")),
+        ("run", run, callable(run)),
+    ):
+        if not fits:
+            raise _wrong(f"{target} returned {_described(value)} for its {name}.")
+    return Subject(model, batches, run)
+
+
+def statistic(name: str) -> Callable[[], Any]:
+    """The statistic of that name: one of neuroact's, or `package.module:Class`.
+
+    Raises:
+        BadParameter: there is none.
+    """
+    from neuroact import statistics
+
+    if ":" in name:
+        return named(name, hint="--statistics")  # type: ignore[no-any-return]  # record checks it
+    known = [n for n in statistics.__all__ if hasattr(getattr(statistics, n), "update")]
+    known.remove("Statistic")  # the protocol
+    if name not in known:
+        raise typer.BadParameter(
+            f"there is no statistic {name!r}.{nearest(name, known)} There are: {', '.join(known)}; "
+            "name one of your own as package.module:Class.",
+            param_hint="--statistics",
+        )
+    found: Callable[[], Any] = getattr(statistics, name)
+    return found
+
+
+def named(target: str, *, hint: str) -> Any:
+    """The object that `package.module:name` names; modules of the working folder count too.
+
+    Raises:
+        BadParameter: there is no such module, or nothing of that name in it.
+    """
+    module_name, _, path = target.partition(":")
+    if not module_name or not path:
+        raise typer.BadParameter(f"expected package.module:name, came {target!r}.", param_hint=hint)
+    found: Any = _imported(module_name, hint)
+    for name in path.split("."):
+        if not hasattr(found, name):
+            near = nearest(name, [n for n in dir(found) if not n.startswith("_")])
+            raise typer.BadParameter(f"{module_name} has no {name!r}.{near}", param_hint=hint)
+        found = getattr(found, name)
+    return found
+
+
+@contextmanager
+def users_code() -> Iterator[None]:
+    """What goes wrong in it is shown with its traceback, even a file that is not there."""
+    try:
+        yield
+    except OSError:
+        traceback.print_exc()
+        raise typer.Exit(UNEXPECTED) from None
+
+
+def _imported(module: str, hint: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does, and a console script does not
+    try:
+        with users_code():
+            return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # a module that theirs imports
+        raise typer.BadParameter(
+            f"there is no module {error.name!r} in {here}, nor among the installed packages.",
+            param_hint=hint,
+        ) from error
+
+
+def _takes_nothing(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # written in C, and says nothing of its arguments
+    return True
+
+
+def _wrong(what: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{what} {_CONTRACT}", param_hint="TARGET")
+
+
+def _described(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"a tuple of {len(value)}"
+    return f"a value of type {type(value).__name__}"

@@ -1,0 +1,40 @@
+"""The console script, run as a shell runs it, but in the tests' own process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from typing import NamedTuple
+from unittest import mock
+
+from neuroact import cli
+
+# SIGINT as in a terminal's foreground, whatever the tests themselves were started from.
+PROGRAM = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
+)
+
+
+class Ended(NamedTuple):
+    """How a command ended: what a shell sees of it."""
+
+    code: int
+    out: str
+    err: str
+
+
+def neuroact(*arguments: object) -> Ended:
+    """Run the command; its output is no terminal's."""
+    code, out, err = 0, io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", ["neuroact", *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code if isinstance(ended.code, int) else 0
+    return Ended(code, out.getvalue(), err.getvalue())
