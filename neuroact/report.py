@@ -16,6 +16,8 @@ from neuroact.naming import nearest
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from neuroact.diagnosis import Verdict
+
 __all__ = ["ActivityReport", "LayerActivity"]
 
 
@@ -97,6 +99,20 @@ class ActivityReport(Mapping[str, LayerActivity]):
 
     def __repr__(self) -> str:
         return f"<neuroact.ActivityReport of {len(self)} layers: {', '.join(self)}>"
+
+    def diagnose(self, **thresholds: float) -> tuple[Verdict, ...]:
+        """What is wrong with the layers: see `neuroact.diagnosis.diagnose`.
+
+        Args:
+            thresholds: `dead`, `saturated`, `fading`, `busy` or `bimodal`, where the default is
+                not wanted.
+
+        Raises:
+            TypeError: a threshold of another name.
+        """
+        from neuroact.diagnosis import diagnose
+
+        return diagnose(self, **thresholds)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values; `from_dict` reads it back, to the bit.

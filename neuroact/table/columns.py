@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from neuroact.activity import LayerActivity
+from neuroact.diagnosis import diagnose
 from neuroact.stream import SignalKind
-from neuroact.table.marks import verdicts
 from neuroact.table.notes import COUNTS, same_in_all
 from neuroact.table.rows import Row
 from neuroact.table.text import PLAIN_BLOCKS, figure_text, histogram_text, printable
@@ -91,7 +91,7 @@ def columns_of(
 
 def _verdicts(layers: Sequence[LayerActivity], rows: Sequence[Row]) -> list[Column]:
     found: dict[str, list[str]] = {}
-    for verdict in verdicts(layers):
+    for verdict in diagnose(layers):
         found.setdefault(verdict.layer, []).append(verdict.name)
     if not found:
         return []

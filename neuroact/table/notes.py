@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neuroact.activity import LayerActivity
+from neuroact.diagnosis import diagnose
 from neuroact.stream import SignalKind
-from neuroact.table.marks import verdicts
 from neuroact.table.text import figure_text, printable
 from neuroact.table.totals import Totals, why_no_figures
 
@@ -75,7 +75,7 @@ def joined(parts: Iterable[str], between: str = ", ") -> str:
 def _marked(layers: Sequence[LayerActivity]) -> dict[str, str]:
     """A line for each verdict, the layers under it with the figure that led to it."""
     found: dict[str, list[str]] = {}
-    for verdict in verdicts(layers):
+    for verdict in diagnose(layers):
         said = f"{printable(verdict.layer)} ({verdict.figure} {figure_text(verdict.value)})"
         found.setdefault(verdict.name, []).append(said)
     return {f"! {name}": _some(said) for name, said in found.items()}
