@@ -67,8 +67,10 @@ class ActivityReport(Mapping[str, LayerActivity]):
         Raises:
             KeyError: there is none; the message shows the nearest names.
         """
+        if name in self._layers:
+            return self._layers[name]
         for layer in self._layers.values():
-            if name == layer.name or name in layer.aliases:
+            if name in layer.aliases:
                 return layer
         raise UnknownReportLayerError(name, tuple(self._layers), self.not_called)
 
@@ -156,6 +158,21 @@ class ActivityReport(Mapping[str, LayerActivity]):
         if isinstance(source, str) and source.lstrip().startswith("{"):
             return parse(source, "the text")
         return parse(Path(source).read_bytes(), str(source))
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The report as one self-contained web page; also written to `path` where given.
+
+        Verdicts first, then the table, which sorts and filters, plots (with the extra `plots`),
+        each layer's details, definitions and origin. It fetches nothing. The file is written whole
+        or not at all.
+        """
+        from neuroact.files import write_text
+        from neuroact.html import report_page
+
+        page = report_page(self)
+        if path is not None:
+            write_text(path, page)
+        return page
 
     def to_frame(self) -> Any:
         """One row a layer, as a pandas data frame, or a polars one where pandas is missing.

@@ -1,0 +1,81 @@
+"""Matplotlib's figures as SVG that stands inside a page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+_ENLARGED = 2.2  # pixels a point
+# The style would be the whole page's; the metadata names other sites.
+_LEFT_OUT = ("metadata", "style")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A plot in a page."""
+
+    title: str
+    svg: Markup
+
+
+def pictures(drawn: Iterable[tuple[str, Callable[[], Axes]]]) -> tuple[Picture, ...]:
+    """The plots, each by its title and what draws it.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return tuple(
+        Picture(title, inlined(draw(), title, f"plot{at}"))
+        for at, (title, draw) in enumerate(drawn)
+    )
+
+
+def inlined(axes: Axes, title: str, prefix: str) -> Markup:
+    """The figure of the axes as an `<svg>` element: text stays text, identifiers get a prefix.
+
+    Identifiers are one page's; without the prefix two plots' clip paths would be mistaken for each
+    other. The element is built anew from what was parsed, so it is well formed and escaped.
+    """
+    import matplotlib
+    from markupsafe import Markup
+
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "neuroact"}):
+        axes.figure.figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    root = ET.fromstring(file.getvalue())
+    for element in root.iter():
+        for child in [child for child in element if _bare(child.tag) in _LEFT_OUT]:
+            element.remove(child)
+        attributes = dict(element.attrib)
+        element.tag = _bare(element.tag)
+        element.attrib.clear()
+        element.attrib.update(_own(attributes, prefix))
+    root.attrib.update({"role": "img", "aria-label": title, "stroke-linejoin": "round"})
+    # Drawn for paper; a screen is read from farther away.
+    root.attrib["width"] = f"{_ENLARGED * float(root.attrib['width'].removesuffix('pt')):.0f}"
+    del root.attrib["height"]  # follows from the view box
+    return Markup(ET.tostring(root, encoding="unicode"))
+
+
+def _bare(name: str) -> str:
+    """A name without its namespace: within HTML an `<svg>` needs none."""
+    return name.rpartition("}")[2]
+
+
+def _own(attributes: Mapping[str, str], prefix: str) -> dict[str, str]:
+    found = {}
+    for name, value in ((_bare(name), value) for name, value in attributes.items()):
+        if name == "id":
+            found[name] = f"{prefix}-{value}"
+        elif name == "href" and value.startswith("#"):
+            found[name] = f"#{prefix}-{value[1:]}"
+        else:
+            found[name] = value.replace("url(#", f"url(#{prefix}-")
+    return found

@@ -1,0 +1,147 @@
+"""The page of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from neuroact.errors import MissingExtraError
+from neuroact.html.drawings import counted, scales
+from neuroact.html.page import facts_of, rendered
+from neuroact.html.pictures import Picture, pictures
+from neuroact.html.rows import Row, columns, row_of, value_text
+from neuroact.table import Totals, figure_text, notes, printable, why_no_figures
+from neuroact.table.marks import Verdict
+from neuroact.table.marks import verdicts as verdicts_on
+
+if TYPE_CHECKING:
+    from neuroact.report import ActivityReport
+
+_CHECKED = "Every layer has figures, and none of them gave a verdict."
+_ORIGIN_NOTES = ("model", "versions")  # in the provenance already
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A verdict in words."""
+
+    what: str
+    figures: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sick:
+    """A layer that needs a look, and why."""
+
+    layer: str
+    target: str
+    mark: str
+    lines: tuple[Line, ...]
+
+
+def report_page(report: ActivityReport) -> str:
+    """The report as a self-contained page of HTML.
+
+    Verdicts come first; then the table, which sorts and filters; the plots; each layer's details;
+    what the figures mean; where they come from. The page fetches nothing. Names and whatever else
+    came from a model or a file are shown as text. Where matplotlib is missing the page has no
+    plots, and says so; the drawings in its table are there all the same.
+    """
+    verdicts: dict[str, list[Verdict]] = {}
+    for verdict in verdicts_on(report.values()):
+        verdicts.setdefault(verdict.layer, []).append(verdict)
+    layers = list(report.values())
+    ends = scales(layers)
+    rows = [row_of(x, at, verdicts.get(x.name, ()), ends) for at, x in enumerate(layers)]
+    sick = _sick(report, rows, verdicts)
+    drawn, missing = _pictures(report)
+    return rendered(
+        "report.html.j2",
+        title=printable(_title(report)),
+        facts=_line(report),
+        headline=_headline(sick, len(rows) + len(report.not_called)),
+        checked=_CHECKED if rows else "",
+        sick=sick,
+        rows=rows,
+        columns=columns(rows, layers),
+        totals=_totals(report),
+        scale_note=_scale_note(ends),
+        pictures=drawn,
+        no_pictures=missing,
+        notes={k: v for k, v in notes(report).items() if k not in _ORIGIN_NOTES},
+        origin=facts_of(report.origin),
+    )
+
+
+def _title(report: ActivityReport) -> str:
+    model = report.origin.get("model")
+    return model if isinstance(model, str) and model else "Activity report"
+
+
+def _line(report: ActivityReport) -> list[str]:
+    layers = list(report.values())
+    created = report.origin.get("created")
+    return [
+        counted(len(layers), "layer"),
+        counted(sum(layer.neurons for layer in layers), "neuron"),
+        counted(max((layer.sequences for layer in layers), default=0), "sequence"),
+        counted(max((layer.observations for layer in layers), default=0), "step"),
+        *([printable(created)] if isinstance(created, str) else []),
+    ]
+
+
+def _headline(sick: Sequence[Sick], layers: int) -> str:
+    if not layers:
+        return "No layer was recorded"
+    if not sick:
+        return f"All {layers} layers look well" if layers > 1 else "The layer looks well"
+    return f"{len(sick)} of {layers} layers need{'s' if len(sick) == 1 else ''} a look"
+
+
+def _sick(
+    report: ActivityReport, rows: Sequence[Row], verdicts: Mapping[str, Sequence[Verdict]]
+) -> list[Sick]:
+    found = []
+    for row, layer in zip(rows, report.values(), strict=True):
+        lines = [_line_of(verdict) for verdict in verdicts.get(layer.name, ())]
+        if not lines and (reason := why_no_figures(layer)):
+            lines = [Line("no figures", reason, "")]
+        if lines:
+            found.append(Sick(row.name, row.target, row.mark, tuple(lines)))
+    never = Line("never called", "recorded, but without figures", "")
+    return found + [
+        Sick(printable(name), "definitions", "fault", (never,)) for name in report.not_called
+    ]
+
+
+def _line_of(verdict: Verdict) -> Line:
+    value, threshold = value_text(verdict), value_text(verdict, verdict.threshold)
+    figure = "" if verdict.figure == verdict.name else f"{verdict.figure} "
+    return Line(verdict.name, f"{figure}{value}, threshold {threshold}", verdict.advice)
+
+
+def _totals(report: ActivityReport) -> dict[str, str]:
+    totals = Totals.of(list(report.values()))
+    counts = {name: f"{getattr(totals, name):,}" for name in ("neurons", "dead", "saturated")}
+    return counts | {"sparsity": figure_text(totals.sparsity)}
+
+
+def _scale_note(ends: Mapping[Any, tuple[float, float]]) -> str:
+    scale = "; ".join(
+        f"{kind.value} layers from {figure_text(low)} to {figure_text(high)}"
+        for kind, (low, high) in ends.items()
+    )
+    return f"The drawn activity has one scale for all layers of a kind: {scale}." if scale else ""
+
+
+def _pictures(report: ActivityReport) -> tuple[tuple[Picture, ...], str]:
+    try:
+        from neuroact.plots import box_plot
+
+        return pictures(
+            [("Average activity of each layer's neurons", lambda: box_plot(report))]
+        ), ""
+    except MissingExtraError as missing:
+        return (), f"No plots: {missing}"

@@ -1,0 +1,175 @@
+"""What a page shows of one layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuroact.activity import LayerActivity
+from neuroact.definitions import definition
+from neuroact.html.drawings import Histogram, Shares, Strip
+from neuroact.report_file import FIGURES
+from neuroact.stream import SignalKind
+from neuroact.table import figure_text, printable, why_no_figures
+from neuroact.table.marks import Verdict
+
+_MOST_PLACES = 12  # of dead or saturated neurons that are listed
+_COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
+_TITLES = {"name": "layer", "shares": "who fires", "strip": "activity", "observations": "steps"}
+_MEANINGS = {
+    "verdict": "What is wrong with the layer, if anything.",
+    "shares": "Shares of the neurons that never fired, that fired at some steps, and at every one.",
+    "strip": "Activity over the layer's neurons: smallest, quartiles, median and largest.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table of layers."""
+
+    key: str
+    title: str
+    meaning: str = ""
+    side: str = "right"
+    sorts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number in a table: as it sorts, and as it is read."""
+
+    value: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A verdict in a few characters."""
+
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A layer in the table, and what its details tell."""
+
+    name: str
+    target: str
+    text: str
+    about: str
+    marks: tuple[Mark, ...]
+    shares: Shares | None
+    strip: Strip | None
+    histogram: Histogram | None
+    cells: Mapping[str, Cell]
+    facts: Mapping[str, Any]
+    results: tuple[Any, ...] = ()
+
+    @property
+    def mark(self) -> str:
+        """The mark that colours the row; empty where the layer is well."""
+        return self.marks[0].mark if self.marks else ""
+
+
+def columns(rows: Iterable[Row], layers: Iterable[LayerActivity]) -> list[Column]:
+    """The table's columns, those first that a sick layer shows by."""
+    verdict = ("verdict",) if any(row.marks for row in rows) else ()
+    kind = () if all(layer.kind is SignalKind.BINARY for layer in layers) else ("kind",)
+    left = ("name", *verdict, "shares", "strip", *kind)
+    right = ("neurons", "dead", "saturated", "sparsity", *FIGURES[:7], "sequences", "observations")
+    return [
+        *(_column(key, "left", sorts=key != "strip") for key in left),
+        *(_column(key, "right") for key in right),
+    ]
+
+
+def _column(key: str, side: str, *, sorts: bool = True) -> Column:
+    meaning = _MEANINGS.get(key) or definition(key)
+    return Column(key, _TITLES.get(key, key), meaning, side, sorts)
+
+
+def row_of(
+    layer: LayerActivity,
+    at: int,
+    verdicts: Iterable[Verdict],
+    scales: Mapping[SignalKind, tuple[float, float]],
+) -> Row:
+    """The row of the report's layer number `at`."""
+    measured = why_no_figures(layer) is None
+    kind = f"{layer.framework} {layer.layer_type}"
+    shape = shape_text(layer.shape)
+    about = f"{printable(kind)}, {layer.kind.value}, {shape}"
+    return Row(
+        name=printable(layer.name),
+        target=f"layer-{at}",
+        text=" ".join(map(printable, (layer.name, *layer.aliases, kind, shape, layer.kind.value))),
+        about=about,
+        marks=marks_of(layer, verdicts),
+        shares=Shares.of(layer),
+        strip=Strip.of(layer, scales[layer.kind]) if measured else None,
+        histogram=Histogram.of(layer) if measured else None,
+        cells=_cells(layer),
+        facts=_facts(layer),
+    )
+
+
+def marks_of(layer: LayerActivity, verdicts: Iterable[Verdict]) -> tuple[Mark, ...]:
+    """The layer's verdicts, and one that it has no figures where it has none."""
+    found = [Mark(verdict.name, f"{verdict.name} {value_text(verdict)}") for verdict in verdicts]
+    return (
+        tuple(found) if found or why_no_figures(layer) is None else (Mark("fault", "no figures"),)
+    )
+
+
+def value_text(verdict: Verdict, value: float | None = None) -> str:
+    """A verdict's value, or another one of its figure: a share in percent."""
+    found = verdict.value if value is None else value
+    return f"{found:.0%}" if 0 <= found <= 1 else figure_text(found)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as the table of text has it."""
+    return "x".join(map(str, shape)) or "()"
+
+
+def _cells(layer: LayerActivity) -> dict[str, Cell]:
+    missing = why_no_figures(layer) is not None
+    cells = {"kind": Cell(layer.kind.value, layer.kind.value)}
+    for key in _COUNTS:
+        unknown = missing and key in ("dead", "saturated")
+        count = getattr(layer, key)
+        cells[key] = Cell("", "-") if unknown else Cell(str(count), f"{count:,}")
+    for key in FIGURES[:8]:
+        value = getattr(layer, key)
+        cells[key] = Cell("" if math.isnan(value) else repr(value), figure_text(value))
+    return cells
+
+
+def _facts(layer: LayerActivity) -> dict[str, Any]:
+    facts = {"type": printable(f"{layer.framework} {layer.layer_type}")}
+    if layer.aliases:
+        facts["also named"] = ", ".join(map(printable, layer.aliases))
+    facts |= {"kind": layer.kind.value, "shape": shape_text(layer.shape)}
+    if layer.dt is not None:
+        facts["time step"] = f"{layer.dt:g} s"
+    facts |= {_TITLES.get(key, key): cell.text for key, cell in _cells(layer).items()}
+    if reason := why_no_figures(layer):
+        facts["no figures"] = reason
+    for key in ("dead", "saturated"):
+        if places := _places(getattr(layer, f"{key}_neurons"), layer.neurons):
+            facts[f"{key} neurons"] = places
+    return facts
+
+
+def _places(places: np.ndarray[Any, Any], neurons: int) -> str:
+    if len(places) == neurons:
+        return "all" if neurons else ""
+    shown = ["(" + ", ".join(map(str, place)) + ")" for place in places[:_MOST_PLACES].tolist()]
+    if more := len(places) - len(shown):
+        shown.append(f"and {more:,} more")
+    return ", ".join(shown)
