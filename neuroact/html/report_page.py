@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from neuroact.diagnosis import Verdict, diagnose
 from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import counted, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, pictures
 from neuroact.html.rows import Row, columns, row_of, value_text
 from neuroact.table import Totals, figure_text, notes, printable, why_no_figures
-from neuroact.table.marks import Verdict
-from neuroact.table.marks import verdicts as verdicts_on
 
 if TYPE_CHECKING:
     from neuroact.report import ActivityReport
@@ -50,7 +49,7 @@ def report_page(report: ActivityReport) -> str:
     plots, and says so; the drawings in its table are there all the same.
     """
     verdicts: dict[str, list[Verdict]] = {}
-    for verdict in verdicts_on(report.values()):
+    for verdict in diagnose(report):
         verdicts.setdefault(verdict.layer, []).append(verdict)
     layers = list(report.values())
     ends = scales(layers)

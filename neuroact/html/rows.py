@@ -11,11 +11,11 @@ import numpy as np
 
 from neuroact.activity import LayerActivity
 from neuroact.definitions import definition
+from neuroact.diagnosis import Verdict
 from neuroact.html.drawings import Histogram, Shares, Strip
 from neuroact.report_file import FIGURES
 from neuroact.stream import SignalKind
 from neuroact.table import figure_text, printable, why_no_figures
-from neuroact.table.marks import Verdict
 
 _MOST_PLACES = 12  # of dead or saturated neurons that are listed
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
@@ -129,7 +129,7 @@ def marks_of(layer: LayerActivity, verdicts: Iterable[Verdict]) -> tuple[Mark, .
 def value_text(verdict: Verdict, value: float | None = None) -> str:
     """A verdict's value, or another one of its figure: a share in percent."""
     found = verdict.value if value is None else value
-    return f"{found:.0%}" if 0 <= found <= 1 else figure_text(found)
+    return f"{100 * found:.3g}%" if 0 <= found <= 1 else figure_text(found)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

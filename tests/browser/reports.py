@@ -54,7 +54,7 @@ def mixed() -> ActivityReport:
             layer("encoder.lif2", [0, 0, 0, 5]),
             layer("encoder.lif10", [100, 100, 100, 3]),
             layer("readout", [1, 2], kind=SignalKind.ANALOG, total=np.zeros(2), nonfinite=True),
-            layer("head", 7, kind=SignalKind.GRADED, total=np.array(2.5), framework="norse"),
+            layer("head", 30, kind=SignalKind.GRADED, total=np.array(2.5), framework="norse"),
         ],
         origin={"model": "nets.Mixed", "created": "2026-11-25T01:22:50+00:00"},
         not_called=["unused"],
