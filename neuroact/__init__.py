@@ -25,7 +25,7 @@ from neuroact.measure import measure
 from neuroact.provenance import installed_version
 from neuroact.recorder import Recording, record
 from neuroact.report import ActivityReport, LayerActivity
-from neuroact.statistics import Firing, SpikeCounts, Statistic, TimeCourse
+from neuroact.statistics import Firing, SpikeCounts, Statistic, Synchrony, TimeCourse
 from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "SpikeSink",
     "StatefulAdapter",
     "Statistic",
+    "Synchrony",
     "TimeCourse",
     "compare",
     "measure",

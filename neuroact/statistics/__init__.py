@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neuroact.statistics.firing import Firing, FiringResult
 from neuroact.statistics.spike_counts import SpikeCounts, SpikeCountsResult
+from neuroact.statistics.synchrony import Synchrony, SynchronyResult
 from neuroact.statistics.time_course import TimeCourse, TimeCourseResult
 from neuroact.stream import SpikeChunk
 
@@ -23,6 +24,8 @@ __all__ = [
     "SpikeCounts",
     "SpikeCountsResult",
     "Statistic",
+    "Synchrony",
+    "SynchronyResult",
     "TimeCourse",
     "TimeCourseResult",
 ]

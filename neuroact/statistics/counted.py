@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroact.errors import NoTimeStepError
 from neuroact.quantiles import quantile
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -169,3 +170,17 @@ def ratio(numerator: Any, denominator: Any) -> Floats:
     quotient: Floats = np.full(above.shape, np.nan)
     np.divide(above, below, out=quotient, where=below != 0)
     return quotient
+
+
+def seconds_per_step(dt: float | None, figure: str) -> float:
+    """The time step, for a figure that is in Hz or seconds.
+
+    Raises:
+        NoTimeStepError: there is none.
+    """
+    if dt is None:
+        raise NoTimeStepError(
+            f"{figure} is in seconds or Hz, and the recording was not told how long a step is: "
+            "neuroact.record(model, dt=0.001) says 1 ms. Figures per step need no dt."
+        )
+    return dt

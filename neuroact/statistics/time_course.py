@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroact.errors import NoTimeStepError
 from neuroact.statistics.counted import (
     Floats,
     Integers,
@@ -19,6 +18,7 @@ from neuroact.statistics.counted import (
     histogram_quantile,
     moments,
     ratio,
+    seconds_per_step,
 )
 from neuroact.statistics.stepwise import EXACT, StepwiseStatistic, padded, per_sample, whole
 from neuroact.stream import SignalKind, SpikeChunk
@@ -268,17 +268,3 @@ class TimeCourse(StepwiseStatistic):
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         self._fired.copy_(state["fired"])
         self._have_fired.copy_(state["fired"].sum())
-
-
-def seconds_per_step(dt: float | None, figure: str) -> float:
-    """The time step, for a figure that is in Hz or seconds.
-
-    Raises:
-        NoTimeStepError: there is none.
-    """
-    if dt is None:
-        raise NoTimeStepError(
-            f"{figure} is in seconds or Hz, and the recording was not told how long a step is: "
-            "neuroact.record(model, dt=0.001) says 1 ms. Figures per step need no dt."
-        )
-    return dt
