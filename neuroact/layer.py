@@ -109,19 +109,24 @@ class LayerRecorder:
         """Refuse a layer whose counts cannot be added to this one's.
 
         Raises:
-            MergeError: it has other neurons.
+            MergeError: it is of another class, or has other neurons or statistics.
         """
-        if self.neurons is not None and other.neurons not in (None, self.neurons):
-            raise MergeError(
-                f"{self.info}: cannot add figures of neurons of shape {list(other.neurons or ())} "
-                f"to figures of neurons of shape {list(self.neurons)}",
-                layer=self.info.name,
-            )
+        for what, mine in self._means().items():
+            theirs = other._means()[what]
+            if mine != theirs and None not in (mine, theirs):
+                raise MergeError(
+                    f"{self.info}: cannot add figures of {what} {theirs} to figures of {what} "
+                    f"{mine}",
+                    layer=self.info.name,
+                )
 
     def merge(self, other: LayerRecorder) -> None:
         """Add another's counts; `other` stays unchanged."""
         self.check_fits(other)
+        self._see_aliases(other.info.aliases)
         if other.neurons is None:
+            if self.neurons is None:
+                self._see_kind(other.info.kind, first=False)
             return
         self._see_kind(other.info.kind, first=self.neurons is None)
         self.neurons = other.neurons
@@ -151,6 +156,20 @@ class LayerRecorder:
             chunk = self._as_marked(chunk)
         for statistic in self.statistics:
             statistic.update(chunk)
+
+    def _means(self) -> dict[str, str | None]:
+        """What figures can only be added to figures of; None where it is not known yet."""
+        return {
+            "the class": f"{self.info.framework} {self.info.layer_type}",
+            "the statistics": ", ".join(type(s).__name__ for s in self.statistics),
+            "neurons of shape": None if self.neurons is None else str(list(self.neurons)),
+        }
+
+    def _see_aliases(self, aliases: tuple[str, ...]) -> None:
+        if aliases != self.info.aliases:
+            # No order of theirs or ours: the sum is the same, whichever is added to the other.
+            names = tuple(sorted({*aliases, *self.info.aliases}))
+            self.info = replace(self.info, aliases=names)
 
     def _see_kind(self, kind: SignalKind, *, first: bool) -> None:
         # What holds of all chunks is what the most general of them promises.

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
-from neuroact.errors import MergeError, RecordingClosedError
+from neuroact.errors import RecordingClosedError
 from neuroact.layer import LayerInfo, LayerRecorder
+from neuroact.merging import check_fits
 from neuroact.naming import LayerSelection
 from neuroact.provenance import provenance
 from neuroact.report import ActivityReport
@@ -192,13 +193,18 @@ class Recording:
     def merge(self, other: Recording) -> None:
         """Add another recording's counts, exactly; `other` stays unchanged.
 
-        A layer that only one of the two has is kept.
+        In any order and grouping the sum is the same to the bit. A layer that only one of the two
+        has is kept, behind those that were there. Sequences that are open in `other` count as
+        ended there; a recording that has counted nothing yet takes them over open, so that what
+        comes next can go on from them.
 
         Raises:
-            MergeError: another dt, other statistics, or a layer with other neurons, which is
-                named; nothing is added then.
+            MergeError: another dt, other statistics, another `of=`, or a layer with other neurons
+                or of another class; the layer is named, and nothing is added then.
         """
-        self._check_fits(other)
+        check_fits(self, other)
+        if self._origin is None and not self._layers:
+            self._origin = other._origin
         for name, theirs in other._layers.items():
             ours = self._layers.get(name) or self._add(theirs.info)
             ours.merge(theirs)
@@ -275,15 +281,6 @@ class Recording:
                 f"a closed recording cannot be {what}; its report can still be read. Start "
                 "another with neuroact.record(model), and merge the two if need be."
             )
-
-    def _check_fits(self, other: Recording) -> None:
-        if self.dt != other.dt:
-            raise MergeError(f"cannot merge a recording of dt={other.dt} into one of dt={self.dt}")
-        if list(self._factories) != list(other._factories):
-            raise MergeError("cannot merge recordings of different statistics=")
-        for name, theirs in other._layers.items():
-            if name in self._layers:
-                self._layers[name].check_fits(theirs)
 
 
 def _factories(statistics: Sequence[StatisticFactory] | None) -> tuple[StatisticFactory, ...]:

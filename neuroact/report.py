@@ -24,8 +24,8 @@ __all__ = ["ActivityReport", "LayerActivity"]
 class ActivityReport(Mapping[str, LayerActivity]):
     """Figures of every recorded layer, by name, in the model's order.
 
-    Printing it gives a table. Two reports are equal when their layers' counts are; where and when
-    they were made does not count.
+    Printing it gives a table. Two reports are equal when their layers' counts are; the layers'
+    order, and where and when they were made, does not count.
 
     Args:
         layers: the layers' figures.
@@ -83,9 +83,7 @@ class ActivityReport(Mapping[str, LayerActivity]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActivityReport):
             return NotImplemented
-        return list(self._layers.items()) == list(other._layers.items()) and (
-            self.not_called == other.not_called
-        )
+        return self._layers == other._layers and set(self.not_called) == set(other.not_called)
 
     __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
 

@@ -142,6 +142,11 @@ class TensorFile:
         return torch.frombuffer(raw, dtype=entry.dtype).reshape(entry.shape)
 
 
+def may_begin(prefix: bytes | memoryview) -> bool:
+    """Whether a file that begins so may be one of these; no text does, as none has a zero byte."""
+    return len(prefix) == PREFIX and int.from_bytes(prefix, "little") <= LARGEST_HEADER
+
+
 def header_end(prefix: bytes | memoryview, size: int) -> int:
     """Where the header of a file of that size ends, told by its first bytes.
 
@@ -150,9 +155,9 @@ def header_end(prefix: bytes | memoryview, size: int) -> int:
     """
     if len(prefix) < PREFIX:
         raise RecordingFileError(f"{size} bytes are too few for a recording: it is cut short")
-    length = int.from_bytes(prefix[:PREFIX], "little")
-    if length > LARGEST_HEADER:
+    if not may_begin(prefix[:PREFIX]):
         raise RecordingFileError("it does not begin like a recording, or its header is damaged")
+    length = int.from_bytes(prefix[:PREFIX], "little")
     if PREFIX + length > size:
         raise RecordingFileError(f"it is cut short in its header, at {size} bytes")
     return PREFIX + length

@@ -513,7 +513,7 @@ def test_what_does_not_fit_is_not_merged() -> None:
         ours.merge(theirs)
     assert caught.value.layer == "a"
     assert list(ours.layers) == ["a"]
-    with pytest.raises(MergeError, match=r"dt=0.1 into one of dt=None"):
+    with pytest.raises(MergeError, match=r"recorded with dt=0\.1 to figures recorded with dt=None"):
         ours.merge(Recording(dt=0.1))
 
 

@@ -1,91 +1,221 @@
-"""A recording in a file: the same to the bit, and readable without neuroact."""
+"""A recording in a file: the same to the bit, taken up again, and readable without neuroact."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
+import pytest
+import safetensors.torch
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import nn
 
-from neuroact import Recording, SignalKind, SpikeChunk
-from neuroact.storage import from_bytes, to_bytes
-from strategies import Stream, streams
+import neuroact
+from neuroact import Recording, SignalKind
+from neuroact.errors import RecordingClosedError, RecordingFileError
+from neuroact.storage import LONGEST_NAME, from_bytes, to_bytes
+from stored import LEVELS, Largest, bits_of, fed, feed, same
+from strategies import Stream, cuts, streams
+from toy import Net, ToyAdapter
 
-KINDS = {
-    SignalKind.BINARY: (0.0, 1.0),
-    SignalKind.GRADED: (0.0, -0.5, 1.0, 3.0),
-    SignalKind.ANALOG: (0.0, 0.1, -2.5),
-}
-
-
-class Largest:
-    """A statistic of a user's own, with state of many dtypes and keys that look like paths."""
-
-    def __init__(self, bins: int = 3) -> None:
-        self.bins = bins
-        self.reset()
-
-    def reset(self) -> None:
-        self.seen = torch.zeros(0, dtype=torch.bfloat16)
-        self.calls = torch.zeros((), dtype=torch.int16)
-
-    def update(self, chunk: SpikeChunk, /) -> None:
-        self.seen = torch.cat([self.seen, chunk.values.amax().reshape(1).to(torch.bfloat16)])
-        self.calls += 1
-
-    def merge(self, other: Any, /) -> None:
-        self.seen = torch.cat([self.seen, other.seen]).sort().values
-        self.calls += other.calls
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return {"../seen": self.seen.clone(), "a.b": self.calls.clone(), "": torch.zeros(0, 2)}
-
-    def load_state_dict(self, state: Mapping[str, Tensor], /) -> None:
-        self.seen, self.calls = state["../seen"].clone(), state["a.b"].clone()
-
-    def result(self) -> Any:
-        return self.seen.tolist(), int(self.calls)
+ADAPTERS = [ToyAdapter()]
+kinds = st.sampled_from(list(LEVELS))
 
 
-def fed(
-    stream: Stream, kind: SignalKind = SignalKind.BINARY, name: str = "lif", **options: Any
-) -> Recording:
-    recording = Recording(**options)
-    for sequence in stream.sequences:
-        recording.observe(name, torch.from_numpy(sequence), kind=kind)
-    return recording
-
-
-def state_of(recording: Recording) -> dict[tuple[str, int, str], Tensor]:
-    return {
-        (name, place, key): tensor
-        for name, layer in recording._layers.items()
-        for place, statistic in enumerate(layer.statistics)
-        for key, tensor in statistic.state_dict().items()
-    }
-
-
-def same(ours: Recording, theirs: Recording) -> bool:
-    """Whether two recordings hold the same, to the bit."""
-    a, b = state_of(ours), state_of(theirs)
-    return (
-        dict(ours.layers) == dict(theirs.layers)
-        and a.keys() == b.keys()
-        and all(a[k].dtype == b[k].dtype and a[k].shape == b[k].shape for k in a)
-        and all(a[k].numpy().tobytes() == b[k].numpy().tobytes() for k in a if a[k].itemsize != 2)
-        and ours.dt == theirs.dt
-    )
-
-
-@given(st.data(), st.sampled_from(list(KINDS)), st.sampled_from([None, 0.001, 1 / 3]))
+@given(st.data(), kinds, st.sampled_from([None, 0.001, 1 / 3]))
 def test_a_recording_comes_back_from_bytes_to_the_bit(
     data: st.DataObject, kind: SignalKind, dt: float | None
 ) -> None:
-    recording = fed(data.draw(streams(KINDS[kind])), kind, data.draw(st.text()), dt=dt)
-    again = from_bytes(to_bytes(recording))
+    stream, name = data.draw(streams(LEVELS[kind])), data.draw(st.text())
+    recording = fed(stream, kind, name, dt=dt, statistics=[Largest])
+    again = from_bytes(to_bytes(recording), statistics=[Largest])
     assert same(again, recording)
     assert to_bytes(again) == to_bytes(recording)
     assert again.report() == recording.report()
+
+
+def test_a_file_tells_all_that_the_report_does(tmp_path: Path) -> None:
+    net = Net()
+    with neuroact.record(net, adapters=ADAPTERS, dt=0.001) as recording:
+        net(torch.randn(6, 2, 5))
+    recording.save(tmp_path / "run.nact")
+    again = Recording.load(tmp_path / "run.nact")
+    assert again.report().to_json() == recording.report().to_json()
+    assert list(again.layers.items()) == list(recording.layers.items())
+
+
+def test_layers_never_called_are_kept_and_named_as_such() -> None:
+    net = nn.Sequential(nn.ReLU(), nn.Tanh())
+    with neuroact.record(net, layers=["0", "1"]) as recording:
+        net[0](torch.eye(3))
+    again = from_bytes(to_bytes(recording))
+    with pytest.warns(neuroact.errors.LayerNotCalledWarning):
+        assert again.report().not_called == ("1",)
+
+
+@given(streams(LEVELS[SignalKind.GRADED]))
+def test_the_safetensors_package_reads_the_same_tensors(stream: Stream) -> None:
+    recording = fed(stream, SignalKind.GRADED, statistics=[Largest])
+    found = safetensors.torch.load(to_bytes(recording))
+    places = {"Firing": 0, "Largest": 1}
+    expected = {
+        f"0.{places[statistic]}.{key}": form
+        for (_, statistic, key), form in bits_of(recording).items()
+    }
+    assert found.keys() == expected.keys() | {"sha256"}
+    for name, (dtype, shape, raw) in expected.items():
+        tensor = found[name]
+        assert (tensor.dtype, tuple(tensor.shape)) == (dtype, shape)
+        assert tensor.reshape(-1).view(torch.uint8).numpy().tobytes() == raw
+
+
+def test_a_file_is_read_without_neuroact(tmp_path: Path) -> None:
+    fed(Stream((np.ones((5, 2, 3)),), (3,)), name="encoder.lif").save(tmp_path / "run.nact")
+    with safetensors.safe_open(tmp_path / "run.nact", framework="numpy") as file:
+        text = json.loads(file.metadata()["neuroact"])
+        assert file.get_tensor("0.0.events").tolist() == [10, 10, 10]
+    assert (text["schema"], text["schema_version"]) == ("neuroact.recording", 1)
+    assert text["statistics"] == ["neuroact.Firing"]
+    assert text["layers"][0]["name"] == "encoder.lif"
+    assert text["layers"][0]["neurons"] == [3]
+
+
+@given(st.data(), kinds)
+def test_a_run_that_is_saved_and_taken_up_again_equals_one_that_was_not(
+    data: st.DataObject, kind: SignalKind
+) -> None:
+    """In mid-sequence too: the chunk after a resume goes on from the one before."""
+    stream = data.draw(streams(LEVELS[kind]))
+    whole, parts = Recording(), Recording()
+    for sequence in stream.sequences:
+        for number, piece in enumerate(data.draw(cuts(len(sequence)))):
+            for recording in (whole, parts):
+                recording.observe(
+                    "lif", torch.from_numpy(sequence[piece]), kind=kind, starts_sequence=not number
+                )
+            if data.draw(st.booleans()):
+                resumed = Recording()
+                resumed.merge(from_bytes(to_bytes(parts)))
+                parts = resumed
+    assert same(parts, whole)
+    assert parts.report() == whole.report()
+
+
+def test_a_model_recorded_anew_goes_on_from_a_file(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    batches, net = torch.randn(7, 5, 2, 5), Net()
+    with neuroact.record(net, adapters=ADAPTERS, dt=0.001) as whole:
+        for batch in batches:
+            net(batch)
+    for batch in batches:  # each in a process of its own, as far as the recording can tell
+        recording = neuroact.record(net, adapters=ADAPTERS, dt=0.001)
+        if (tmp_path / "run.nact").exists():
+            recording.merge(Recording.load(tmp_path / "run.nact"))
+        with recording:
+            net(batch)
+        recording.save(tmp_path / "run.nact")
+    assert same(Recording.load(tmp_path / "run.nact"), whole)
+
+
+def test_saving_in_mid_recording_changes_nothing_and_keeps_nothing_back() -> None:
+    net = Net()
+    with neuroact.record(net, adapters=ADAPTERS) as recording:
+        net(torch.randn(3, 2, 5))
+        first, before = to_bytes(recording), bits_of(recording)
+        net(torch.randn(3, 2, 5))
+    assert bits_of(from_bytes(first)) == before
+    assert bits_of(recording) != before
+
+
+def test_a_loaded_recording_is_closed_and_can_be_saved_again(tmp_path: Path) -> None:
+    recording = fed(Stream((np.ones((5, 2, 3)),), (3,)))
+    recording.save(tmp_path / "a.nact")
+    again = Recording.load(tmp_path / "a.nact")
+    with pytest.raises(RecordingClosedError):
+        again.observe("lif", torch.ones(1, 1, 3))
+    again.save(tmp_path / "b.nact")
+    assert (tmp_path / "a.nact").read_bytes() == (tmp_path / "b.nact").read_bytes()
+
+
+def test_a_users_own_statistic_is_read_only_where_it_is_given() -> None:
+    data = to_bytes(fed(Stream((np.ones((5, 2, 3)),), (3,)), statistics=[Largest]))
+    with pytest.raises(RecordingFileError, match=r"statistic 'Largest'.*statistics=\[ItsClass\]"):
+        from_bytes(data)
+    # A function that builds one will do, as it does for recording.
+    again = from_bytes(data, statistics=[lambda: Largest(2.0)])
+    assert again.report()["lif"].results["Largest"] == ([1.0], 1)
+    again.merge(from_bytes(data, statistics=[Largest]))
+
+
+def test_a_users_class_is_not_taken_for_one_of_neuroacts_of_the_same_name() -> None:
+    impostor = type("Firing", (Largest,), {})
+    recording = fed(Stream((np.ones((5, 2, 3)),), (3,)), statistics=[impostor])
+    with pytest.raises(RecordingFileError, match="statistic 'Firing'"):
+        from_bytes(to_bytes(recording))
+    assert same(from_bytes(to_bytes(recording), statistics=[impostor]), recording)
+
+
+def test_names_of_layers_never_become_paths_or_keys(tmp_path: Path) -> None:
+    recording = Recording()
+    for name in ("../../etc/passwd", "0.0.events", "__metadata__", "sha256", "", "a\x00\x1b[31m"):
+        recording.observe(name, torch.ones(1, 1, 2))
+    recording.save(tmp_path / "run.nact")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.nact"]
+    assert same(Recording.load(tmp_path / "run.nact"), recording)
+    assert set(safetensors.torch.load(to_bytes(recording))) == {
+        *(
+            f"{number}.0.{key}"
+            for number in range(6)
+            for key in recording._layers["sha256"].statistics[0].state_dict()
+        ),
+        "sha256",
+    }
+
+
+def test_what_a_file_could_not_give_back_is_not_saved(tmp_path: Path) -> None:
+    recording = Recording()
+    recording.observe("x" * (LONGEST_NAME + 1), torch.ones(1, 1, 2))
+    with pytest.raises(RecordingFileError, match="has 4,097 characters") as caught:
+        recording.save(tmp_path / "run.nact")
+    assert caught.value.layer == "x" * (LONGEST_NAME + 1)
+
+    class Odd(Largest):
+        def state_dict(self) -> dict[str, torch.Tensor]:
+            return {"odd": torch.zeros(2, dtype=torch.complex64)}
+
+    recording = fed(Stream((np.ones((5, 2, 3)),), (3,)), statistics=[Odd])
+    with pytest.raises(RecordingFileError, match=r"0\.1\.odd.*came torch\.complex64"):
+        recording.save(tmp_path / "run.nact")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_or_folder_is_the_systems_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Recording.load(tmp_path / "none.nact")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        Recording().save(tmp_path / "none" / "run.nact")
+
+
+def test_loading_imports_no_framework_and_nothing_that_the_file_names(tmp_path: Path) -> None:
+    fed(Stream((np.ones((5, 2, 3)),), (3,))).save(tmp_path / "run.nact")
+    program = (
+        "import sys, neuroact; before = set(sys.modules); "
+        f"neuroact.Recording.load({str(tmp_path / 'run.nact')!r}).report(); "
+        "new = {m.partition('.')[0] for m in set(sys.modules) - before}; "
+        "assert new <= {'neuroact', *sys.stdlib_module_names}, new"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_feeding_after_a_merge_into_a_fresh_recording_leaves_the_merged_as_it_was() -> None:
+    stream = Stream((np.ones((5, 2, 3)),), (3,))
+    part = from_bytes(to_bytes(fed(stream)))
+    before, total = bits_of(part), Recording()
+    total.merge(part)
+    feed(total, stream)
+    assert bits_of(part) == before

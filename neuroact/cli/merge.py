@@ -1,0 +1,55 @@
+"""`neuroact merge`: recordings' files added up to one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuroact.errors import MergeError
+
+EXAMPLES = "neuroact merge part-*.nact -o all.nact"
+
+
+def merge(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE...",
+            help="Recordings that Recording.save wrote.",
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="The sum; replaced, whole or not at all."),
+    ],
+) -> None:
+    """Add up recordings of one model, exactly.
+
+    The sum is what one process over all the data would have recorded. A layer that only some of them have is kept. No file may come twice, and the sum is none of
+    the parts, so that nothing is counted twice. Neither the model nor its framework has to be
+    there.
+    """
+    from neuroact.recorder import Recording
+
+    _check_each_once([*files, out])
+    merged = Recording.load(files[0])
+    for file in files[1:]:
+        part = Recording.load(file)
+        try:
+            merged.merge(part)
+        except MergeError as cause:
+            raise MergeError(f"{file}: {cause}", layer=cause.layer) from cause
+    merged.save(out)
+    typer.echo(f"{len(files):,} recordings of {len(merged.layers):,} layers added up: {out}")
+
+
+def _check_each_once(files: list[Path]) -> None:
+    seen: set[Path] = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise MergeError(f"{file} is named twice, so its counts would be added twice")
+        seen.add(file.resolve())

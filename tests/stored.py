@@ -1,0 +1,88 @@
+"""Recordings to store and to merge, and whether two are the same to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neuroact import Recording, SignalKind, SpikeChunk
+from strategies import Stream
+
+LEVELS = {
+    SignalKind.BINARY: (0.0, 1.0),
+    SignalKind.GRADED: (0.0, -0.5, 1.0, 3.0),
+    SignalKind.ANALOG: (0.0, 0.125, -2.5),
+}
+
+
+class Largest:
+    """A statistic of a user's own; its state has odd dtypes, and keys that look like paths."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = scale
+        self.reset()
+
+    def reset(self) -> None:
+        self.seen = torch.zeros(0, dtype=torch.bfloat16)
+        self.calls = torch.zeros((), dtype=torch.int16)
+
+    def update(self, chunk: SpikeChunk, /) -> None:
+        if chunk.values.numel():
+            largest = (chunk.values.double().max() * self.scale).reshape(1)
+            self.seen = torch.cat([self.seen, largest.to(torch.bfloat16)]).sort().values
+        self.calls += 1
+
+    def merge(self, other: Largest, /) -> None:
+        self.seen = torch.cat([self.seen, other.seen]).sort().values
+        self.calls += other.calls
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"../seen": self.seen.clone(), "a.b": self.calls.clone(), "": torch.zeros(0, 2)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor], /) -> None:
+        self.seen, self.calls = state["../seen"].clone(), state["a.b"].clone()
+
+    def result(self) -> Any:
+        return self.seen.tolist(), int(self.calls)
+
+
+def fed(
+    stream: Stream, kind: SignalKind = SignalKind.BINARY, name: str = "lif", **options: Any
+) -> Recording:
+    """A recording that was fed a stream by hand."""
+    recording = Recording(**options)
+    feed(recording, stream, kind, name)
+    return recording
+
+
+def feed(
+    recording: Recording, stream: Stream, kind: SignalKind = SignalKind.BINARY, name: str = "lif"
+) -> None:
+    for sequence in stream.sequences:
+        recording.observe(name, torch.from_numpy(sequence), kind=kind)
+
+
+def bits_of(recording: Recording) -> dict[tuple[str, str, str], tuple[Any, ...]]:
+    """All that a recording has counted: dtype, shape and bytes of every tensor."""
+    return {
+        (name, type(statistic).__name__, key): (
+            tensor.dtype,
+            tuple(tensor.shape),
+            tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(),
+        )
+        for name, layer in recording._layers.items()
+        for statistic in layer.statistics
+        for key, tensor in statistic.state_dict().items()
+    }
+
+
+def same(ours: Recording, theirs: Recording) -> bool:
+    """Whether two recordings hold the same, to the bit; the layers' order does not count."""
+    return (
+        dict(ours.layers) == dict(theirs.layers)
+        and ours.dt == theirs.dt
+        and bits_of(ours) == bits_of(theirs)
+    )
