@@ -216,7 +216,9 @@ def _header_bytes(header: Mapping[str, Any]) -> bytes:
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    flat = tensor.detach().cpu().reshape(-1)
+    if flat.stride(0) != 1:  # torch calls one element, or none, contiguous whatever its stride
+        flat = flat.clone(memory_format=torch.contiguous_format)
     return flat.view(torch.uint8).numpy().data
 
 

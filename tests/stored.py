@@ -66,17 +66,19 @@ def feed(
 
 
 def bits_of(recording: Recording) -> dict[tuple[str, str, str], tuple[Any, ...]]:
-    """All that a recording has counted: dtype, shape and bytes of every tensor."""
+    """All that a recording has counted: dtype, shape and bits of every tensor."""
     return {
-        (name, type(statistic).__name__, key): (
-            tensor.dtype,
-            tuple(tensor.shape),
-            tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(),
-        )
+        (name, type(statistic).__name__, key): form_of(tensor)
         for name, layer in recording._layers.items()
         for statistic in layer.statistics
         for key, tensor in statistic.state_dict().items()
     }
+
+
+def form_of(tensor: Tensor) -> tuple[Any, ...]:
+    # float64 holds every other dtype here to the bit, -0.0 too.
+    wide = tensor if tensor.dtype is torch.int64 else tensor.double()
+    return tensor.dtype, tuple(tensor.shape), wide.cpu().numpy().tobytes()
 
 
 def same(ours: Recording, theirs: Recording) -> bool:

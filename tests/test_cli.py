@@ -106,7 +106,8 @@ def commands() -> list[str]:
 
 
 def test_without_arguments_the_commands_are_listed() -> None:
-    assert "show Print the table of a report's or a recording's file." in " ".join(invoke().output.split())
+    listed = " ".join(invoke().output.split())
+    assert "show Print the table of a report's or a recording's file." in listed
 
 
 def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ def merge(
 ) -> None:
     """Add up recordings of one model, exactly.
 
-    The sum is what one process over all the data would have recorded. A layer that only some of them have is kept. No file may come twice, and the sum is none of
-    the parts, so that nothing is counted twice. Neither the model nor its framework has to be
-    there.
+    The sum is what one process over all the data would have recorded. A layer that only some of
+    them have is kept. No file may come twice, and the sum is none of the parts, so that nothing
+    is counted twice. Neither the model nor its framework has to be there.
     """
     from neuroact.recorder import Recording
 
