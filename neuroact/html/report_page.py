@@ -27,7 +27,7 @@ class Line:
 
     what: str
     figures: str
-    advice: str
+    bound: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ def report_page(report: ActivityReport) -> str:
         headline=_headline(sick, len(rows) + len(report.not_called)),
         checked=_CHECKED if rows else "",
         sick=sick,
+        advice={v.name: v.advice for found in verdicts.values() for v in found if v.advice},
         rows=rows,
         columns=columns(rows, layers),
         totals=_totals(report),
@@ -106,10 +107,10 @@ def _sick(
     for row, layer in zip(rows, report.values(), strict=True):
         lines = [_line_of(verdict) for verdict in verdicts.get(layer.name, ())]
         if not lines and (reason := why_no_figures(layer)):
-            lines = [Line("no figures", reason, "")]
+            lines = [Line("no figures", reason)]
         if lines:
             found.append(Sick(row.name, row.target, row.mark, tuple(lines)))
-    never = Line("never called", "recorded, but without figures", "")
+    never = Line("never called", "recorded, but without figures")
     return found + [
         Sick(printable(name), "definitions", "fault", (never,)) for name in report.not_called
     ]
@@ -118,7 +119,7 @@ def _sick(
 def _line_of(verdict: Verdict) -> Line:
     value, threshold = value_text(verdict), value_text(verdict, verdict.threshold)
     figure = "" if verdict.figure == verdict.name else f"{verdict.figure} "
-    return Line(verdict.name, f"{figure}{value}, threshold {threshold}", verdict.advice)
+    return Line(verdict.name, f"{figure}{value}", f"threshold {threshold}")
 
 
 def _totals(report: ActivityReport) -> dict[str, str]:
