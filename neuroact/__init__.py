@@ -17,7 +17,7 @@
 Left of `SpikeChunk` only frameworks are known; right of it nobody knows a framework.
 """
 
-from neuroact import quantiles
+from neuroact import distributed, quantiles
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.compare import compare
 from neuroact.comparison import Comparison
@@ -45,6 +45,7 @@ __all__ = [
     "Synchrony",
     "TimeCourse",
     "compare",
+    "distributed",
     "measure",
     "quantiles",
     "record",

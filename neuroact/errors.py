@@ -15,6 +15,7 @@
     ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
     ├── NoTimeStepError       (ValueError)    seconds or Hz were asked for without a dt
+    ├── RankError             (RuntimeError)  a rank failed, or was lost, while ranks did one work
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
     ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
@@ -113,6 +114,18 @@ class StatisticKindError(NeuroactError, ValueError):
 
 class NoTimeStepError(NeuroactError, ValueError):
     """A figure in seconds or Hz was asked for, of a recording without `dt`."""
+
+
+class RankError(NeuroactError, RuntimeError):
+    """A rank of a process group failed or was lost, so none has what they were to have together.
+
+    Attributes:
+        rank: the first rank that failed; None where only its silence is known.
+    """
+
+    def __init__(self, message: str, *, layer: str | None = None, rank: int | None = None) -> None:
+        super().__init__(message, layer=layer)
+        self.rank = rank
 
 
 class ReportFileError(NeuroactError, ValueError):

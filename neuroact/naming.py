@@ -24,6 +24,8 @@ _WRAPPED_ATTRIBUTE = {
     "FullyShardedDataParallel": "_fsdp_wrapped_module",
     "CheckpointWrapper": "_checkpoint_wrapped_module",
 }
+# Where the classes that PyTorch derives from a module's own say that they come from.
+_MADE_BY = ("torch.distributed.", "torch.nn.utils.parametrize")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,21 @@ def named_modules(model: nn.Module) -> tuple[NamedModule, ...]:
     return tuple(
         NamedModule(first, modules[key], tuple(rest)) for key, (first, *rest) in names.items()
     )
+
+
+def class_of(model: nn.Module) -> type:
+    """The class that the author of a module wrote, whatever wraps it or was made of it.
+
+    `fully_shard` and parametrizations give a module a class of their own, derived from its own.
+
+    >>> from torch import nn
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
+    >>> type(layer).__name__, class_of(layer).__name__
+    ('ParametrizedLinear', 'Linear')
+    """
+    while (inner := _wrapped_by(model)) is not None:
+        model = inner
+    return next(c for c in type(model).__mro__ if not c.__module__.startswith(_MADE_BY))
 
 
 def select(
@@ -125,16 +142,18 @@ def _walk(module: nn.Module, name: str, above: tuple[int, ...]) -> Iterator[tupl
     if id(module) in above:
         return  # a module that contains itself
     above = (*above, id(module))
-    wrapped = _WRAPPED_ATTRIBUTE.get(type(module).__name__)
-    if wrapped is not None and wrapped in module._modules:
-        inner = module._modules[wrapped]
-        if inner is not None:
-            yield from _walk(inner, name, above)
+    if (inner := _wrapped_by(module)) is not None:
+        yield from _walk(inner, name, above)
         return
     yield name, module
     for child_name, child in module._modules.items():
         if child is not None:
             yield from _walk(child, f"{name}.{child_name}" if name else child_name, above)
+
+
+def _wrapped_by(module: nn.Module) -> nn.Module | None:
+    attribute = _WRAPPED_ATTRIBUTE.get(type(module).__name__)
+    return None if attribute is None else module._modules.get(attribute)
 
 
 def _matches(modules: Sequence[NamedModule], pattern: str, layers: set[str]) -> list[str]:

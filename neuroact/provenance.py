@@ -10,20 +10,26 @@ from typing import Any
 
 from torch import nn
 
+from neuroact.naming import class_of
+
 
 def provenance(model: nn.Module | None, frameworks: Iterable[str]) -> dict[str, Any]:
     """What a report says of its origin, as plain JSON values.
 
-    Keys: `created` (UTC, ISO 8601), `model` (class, or None), `versions` (of Python, neuroact,
-    torch, numpy and the frameworks whose layers are recorded).
+    Keys: `created` (UTC, ISO 8601), `model` (its class, wrappers left out, or None), `versions` (of
+    Python, neuroact, torch, numpy and the frameworks whose layers are recorded).
     """
     packages = dict.fromkeys(("neuroact", "torch", "numpy", *frameworks))
     versions = {name: found for name in packages if (found := installed_version(name))}
     return {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "model": None if model is None else f"{type(model).__module__}.{type(model).__qualname__}",
+        "model": None if model is None else _path(class_of(model)),
         "versions": {"python": sys.version.partition(" ")[0], **versions},
     }
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def installed_version(package: str) -> str | None:

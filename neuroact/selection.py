@@ -12,7 +12,14 @@ from neuroact.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
 from neuroact.axes import Side, TensorAdapter
 from neuroact.errors import NoSpikingLayersError
 from neuroact.layer import LayerInfo
-from neuroact.naming import LayerSelection, NamedModule, check_distinct, named_modules, select
+from neuroact.naming import (
+    LayerSelection,
+    NamedModule,
+    check_distinct,
+    class_of,
+    named_modules,
+    select,
+)
 from neuroact.stream import SignalKind
 
 
@@ -73,7 +80,7 @@ def _input_of(
 def _chosen(named: NamedModule, owner: tuple[Adapter, SignalKind]) -> ChosenLayer:
     adapter, kind = owner
     info = LayerInfo(
-        named.name, named.aliases, adapter.framework, type(named.module).__name__, kind
+        named.name, named.aliases, adapter.framework, class_of(named.module).__name__, kind
     )
     return ChosenLayer(info, named.module, adapter)
 

@@ -13,7 +13,14 @@ from neuroact.adapter import AdapterRegistry
 from neuroact.axes import TensorAdapter
 from neuroact.errors import NeuroactError, NoSpikingLayersError
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.naming import LayerSelection, NamedModule, check_distinct, named_modules, select
+from neuroact.naming import (
+    LayerSelection,
+    NamedModule,
+    check_distinct,
+    class_of,
+    named_modules,
+    select,
+)
 from neuroact_adapters._neurobench_hooks import calls, live_hooks
 
 
@@ -177,7 +184,7 @@ def _source(named: NamedModule, owner: tuple[Adapter, SignalKind], options: Opti
         name=named.name,
         aliases=named.aliases,
         framework=adapter.framework,
-        layer_type=type(named.module).__name__,
+        layer_type=class_of(named.module).__name__,
         kind=kind,
     )
     recorder = LayerRecorder(info, options.new_statistics())
