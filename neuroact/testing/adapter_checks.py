@@ -273,6 +273,11 @@ def input_axes(case: AdapterCase) -> None:
         assert report[name].observations == seen, (
             f"{stated}: expected {seen} pairs of step and sample, came {report[name].observations}"
         )
+        samples = sum(each.shape[1] for each in true)
+        assert report[name].sequences == samples, (
+            f"{stated}: expected {samples} samples over all calls, came {report[name].sequences}; "
+            f"by the example the layer takes {layer.takes or layer.axes!r}"
+        )
         assert np.array_equal(report[name].events, events), (
             f"{stated}: the non-zero inputs per neuron are not those of {layer.takes or layer.axes}"
         )

@@ -63,7 +63,12 @@ def gradients_unchanged(case: AdapterCase) -> None:
             for grad in (torch.zeros(()) if p.grad is None else p.grad,)
         ]
 
-    _assert_same(computed(_bare), computed(_recorded(case)), "gradients of the parameters")
+    plain = computed(_bare)
+    assert any(bool(grad.count_nonzero()) for grad in plain), (
+        "all gradients are zero while nobody looks, which proves nothing: have `run` return an "
+        "output that depends on parameters, or say limits={Limit.GRADIENTS}"
+    )
+    _assert_same(plain, computed(_recorded(case)), "gradients of the parameters")
 
 
 def _backward(output: Any) -> None:
