@@ -109,7 +109,7 @@ def test_the_axis_says_its_unit() -> None:
     spikes = box_plot(ActivityReport([layer("lif")]))
     mixed = box_plot(ActivityReport([layer("lif"), analog("relu", [0.5])]))
     assert spikes.get_xlabel() == "average activity\n(spikes per neuron and time step)"
-    assert mixed.get_xlabel() == "average activity\n(spikes or values per neuron and time step)"
+    assert mixed.get_xlabel() == "average activity\n(values per neuron and time step)"
     assert row_labels(mixed) == ["lif", "relu (analog)"]
 
 

@@ -147,8 +147,8 @@ def in_hertz(layers: Iterable[LayerActivity]) -> bool:
 
 
 def unit_of(layers: Iterable[LayerActivity]) -> str:
-    """What is counted: spikes, or values too where a layer emits others than 0 and 1."""
-    return "spikes" if all(x.kind is SignalKind.BINARY for x in layers) else "spikes or values"
+    """What is counted: spikes, or values where a layer emits others than 0 and 1."""
+    return "spikes" if all(x.kind is SignalKind.BINARY for x in layers) else "values"
 
 
 def activity_label(layers: Iterable[LayerActivity]) -> str:

@@ -1,0 +1,84 @@
+"""Neurons sorted by their activity: who carries a layer, and how many are silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroact.activity import LayerActivity
+from neuroact.plots.figure import activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.lines import line_axes, line_colours, line_width, measured, name_lines
+from neuroact.plots.rows import limits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.report import ActivityReport
+
+MOST_STEPS = 2000
+"""Most steps of one curve: more could not be told apart."""
+
+
+def sorted_activity(layer: LayerActivity) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Activities from the highest, and the shares of neurons at which each begins and ends.
+
+    Of more than `MOST_STEPS` different activities, that many, evenly by rank.
+
+    Returns:
+        Float64 `[steps]`, descending, and `[steps + 1]`, from 0 to 1. Both without steps where the
+        layer's figures are NaN.
+
+    >>> import numpy as np
+    >>> from neuroact import LayerActivity, SignalKind
+    >>> from neuroact.plots import sorted_activity
+    >>> layer = LayerActivity(
+    ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
+    ...     observations=10, sequences=1, events=np.array([0, 5, 0, 0]),
+    ... )
+    >>> [array.tolist() for array in sorted_activity(layer)]
+    [[0.5, 0.0], [0.0, 0.25, 1.0]]
+    """
+    activities, neurons = layer.activity_counts
+    if len(activities) == 0:
+        return np.empty(0), np.zeros(1)
+    ends = np.cumsum(neurons[::-1]) / layer.neurons
+    last = len(ends) - 1
+    steps = np.linspace(0, last, min(last + 1, MOST_STEPS)).round().astype(np.intp)
+    return activities[::-1][steps], np.concatenate([[0.0], ends[steps]])
+
+
+def curve_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+    """A curve per layer: its neurons' average activity, the most active neuron first.
+
+    At x the curve is as high as the activity that a share x of the neurons has or exceeds. A long
+    end at 0 are dead neurons, a beginning at 1 saturated ones. Layers without figures are named
+    above. Of more than seven layers, colours tell the place in the network.
+
+    Args:
+        report: what to show.
+        ax: axes to draw into; None makes a figure of its own.
+
+    Returns:
+        The axes drawn into. Nothing is shown on a screen.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    layers, missing = measured(list(report.values()))
+    hertz = in_hertz(report.values())
+    axes = line_axes(layers, ax)
+    tops, width = [0.0], line_width(len(layers))
+    for layer, colour in zip(layers, line_colours(len(layers)), strict=True):
+        activities, shares = sorted_activity(layer)
+        activities = activities * per_unit(layer, hertz)
+        axes.stairs(activities, shares, baseline=None, color=colour, linewidth=width)
+        tops += [activities[0], activities[-1]]
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(*limits(tops))
+    axes.set_xlabel("share of the layer's neurons, most active first")
+    axes.set_ylabel(activity_label(report.values()))
+    plain_look(axes, grid="y")
+    name_lines(axes, layers, [*missing, *report.not_called])
+    return axes

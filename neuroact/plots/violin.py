@@ -1,0 +1,126 @@
+"""A silhouette per layer: how many of its neurons have which activity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroact.activity import LayerActivity
+from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.rows import limits, row_axes, rows_of, say_what_is_missing
+from neuroact.stream import SignalKind
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.report import ActivityReport
+
+MOST_BINS = 40
+"""Most bins of one layer."""
+
+_HALF, _LEAST = 0.42, 0.025  # heights, of a row of 1
+_CAPTION = "height: neurons, of each layer up to its fullest bin\nbar: quartiles; line: median"
+
+
+@dataclass(frozen=True, slots=True)
+class Silhouette:
+    """Neurons by activity.
+
+    Attributes:
+        counts: neurons in each bin, int64 `[bins]`.
+        edges: of the bins, float64 `[bins + 1]`, of equal width.
+    """
+
+    counts: NDArray[np.int64]
+    edges: NDArray[np.float64]
+
+
+def silhouette(layer: LayerActivity) -> Silhouette:
+    """Neurons by activity in at most `MOST_BINS` bins of equal width, from least to most.
+
+    The activities of a binary layer are whole numbers of spikes over the observations: a bin then
+    holds the same number of these each, and its edges lie between two, so that no bin is empty
+    only because no activity can fall into it.
+
+    Without bins where the layer's figures are NaN.
+
+    >>> import numpy as np
+    >>> from neuroact import LayerActivity, SignalKind
+    >>> from neuroact.plots import silhouette
+    >>> layer = LayerActivity(
+    ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
+    ...     observations=2, sequences=1, events=np.array([0, 1, 1, 2]),
+    ... )
+    >>> silhouette(layer).counts.tolist(), silhouette(layer).edges.tolist()
+    ([1, 2, 1], [-0.25, 0.25, 0.75, 1.25])
+    """
+    activities, neurons = layer.activity_counts
+    if len(activities) == 0:
+        return Silhouette(np.empty(0, np.int64), np.zeros(1))
+    if layer.kind is SignalKind.BINARY:
+        events = np.rint(activities * layer.observations).astype(np.int64)
+        least = int(events[0])
+        width = math.ceil((int(events[-1]) - least + 1) / MOST_BINS)
+        counts = np.bincount((events - least) // width, weights=neurons)
+        edges = (least - 0.5 + width * np.arange(len(counts) + 1)) / layer.observations
+    else:
+        bins = min(MOST_BINS, len(activities))
+        counts, edges = np.histogram(activities, bins, weights=neurons)
+    return Silhouette(counts.astype(np.int64), edges)
+
+
+def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+    """A silhouette per layer of its neurons' average activity, in the report's order from the top.
+
+    A silhouette is a histogram, and its mirror image: nothing is smoothed, so nothing is shown
+    where no neuron is. `silhouette` says which bins. The bar reaches from the first quartile to
+    the third, the line on it is the median. Places without figures and the unit are as in
+    `box_plot`.
+
+    Args:
+        report: what to show.
+        ax: axes to draw into; None makes a figure of its own, as high as its layers need.
+
+    Returns:
+        The axes drawn into. Nothing is shown on a screen.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    rows, hertz = rows_of(report), in_hertz(report.values())
+    axes = row_axes([row.label for row in rows], ax, least=0.3)
+    ends: list[float] = []
+    for place, row in enumerate(rows):
+        if row.layer is not None:
+            shape, unit = silhouette(row.layer), per_unit(row.layer, hertz)
+            _draw(axes, place, shape, unit)
+            quartiles = (row.layer.q1 * unit, row.layer.q3 * unit)
+            axes.hlines(place, *quartiles, colors="black", linewidth=2.2)
+            axes.plot(row.layer.median * unit, place, "|", color="black", ms=7, mew=1.6)
+            # One bin alone would fill the axis.
+            beyond = 2 * (shape.edges[1] - shape.edges[0]) if len(shape.counts) == 1 else 0.0
+            ends += [(shape.edges[0] - beyond) * unit, (shape.edges[-1] + beyond) * unit]
+    say_what_is_missing(axes, [row.missing for row in rows])
+    axes.set_xlabel(activity_label(report.values()))
+    axes.set_title(_CAPTION, fontsize=SMALL, loc="right")
+    axes.set_xlim(*limits(ends))
+    plain_look(axes, grid="x")
+    return axes
+
+
+def _draw(axes: Axes, place: int, shape: Silhouette, unit: float) -> None:
+    heights = shape.counts / shape.counts.max() * (_HALF - _LEAST)
+    # One neuron among a million is still to be seen.
+    heights[shape.counts > 0] += _LEAST
+    axes.stairs(
+        place + heights,
+        shape.edges * unit,
+        baseline=place - heights,
+        fill=True,
+        facecolor=FILL,
+        edgecolor="none",
+    )
