@@ -25,7 +25,7 @@ from neuroact.measure import measure
 from neuroact.provenance import installed_version
 from neuroact.recorder import Recording, record
 from neuroact.report import ActivityReport, LayerActivity
-from neuroact.statistics import Firing, SpikeCounts, Statistic, Synchrony, TimeCourse
+from neuroact.statistics import Firing, Raster, SpikeCounts, Statistic, Synchrony, TimeCourse
 from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "Firing",
     "LayerActivity",
     "LayerCall",
+    "Raster",
     "Recording",
     "SignalKind",
     "SpikeChunk",

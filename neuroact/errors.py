@@ -14,6 +14,7 @@
     ├── MergeError            (ValueError)    two recordings that do not fit together
     ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
+    ├── MissingStatisticError (LookupError)   a picture of results that were not recorded
     ├── NoTimeStepError       (ValueError)    seconds or Hz were asked for without a dt
     ├── RankError             (RuntimeError)  a rank failed, or was lost, while ranks did one work
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
@@ -107,6 +108,23 @@ class StatisticKindError(NeuroactError, ValueError):
             f"{statistic} applies to {kinds} layers; {what} {getattr(kind, 'value', kind)}. Real "
             "values are hardly ever exactly 0, so counting the others as spikes would count "
             "steps. Leave the layer out with layers=, or the statistic.",
+            layer=layer,
+        )
+        self.statistic = statistic
+
+
+class MissingStatisticError(NeuroactError, LookupError):
+    """Results of a statistic are needed that was not recorded.
+
+    Attributes:
+        statistic: name of the statistic's class.
+    """
+
+    def __init__(self, statistic: str, *, layer: str | None = None) -> None:
+        where = "no layer of the report has" if layer is None else f'the layer "{layer}" has not'
+        super().__init__(
+            f"this needs the results of {statistic}, which {where}. Record them: "
+            f"neuroact.record(model, statistics=[neuroact.{statistic}])",
             layer=layer,
         )
         self.statistic = statistic

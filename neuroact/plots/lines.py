@@ -91,4 +91,4 @@ def _colour_bar(axes: Axes, layers: int) -> None:
     bar.set_ticks([1, layers])
     bar.ax.tick_params(labelsize=FONT, length=0)
     bar.set_label("layer, in the report's order", fontsize=FONT)
-    bar.outline.set_visible(False)  # type: ignore[operator]  # matplotlib's stubs
+    bar.outline.set_visible(False)

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from neuroact.statistics.firing import Firing, FiringResult
+from neuroact.statistics.raster import Raster, RasterResult
 from neuroact.statistics.spike_counts import SpikeCounts, SpikeCountsResult
 from neuroact.statistics.synchrony import Synchrony, SynchronyResult
 from neuroact.statistics.time_course import TimeCourse, TimeCourseResult
@@ -21,6 +22,8 @@ from neuroact.stream import SpikeChunk
 __all__ = [
     "Firing",
     "FiringResult",
+    "Raster",
+    "RasterResult",
     "SpikeCounts",
     "SpikeCountsResult",
     "Statistic",

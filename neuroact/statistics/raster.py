@@ -1,0 +1,399 @@
+"""The spikes themselves, of the first few sequences: what a raster plot shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroact.errors import MergeError, StatisticKindError
+from neuroact.statistics.counted import Integers, LayerResult
+from neuroact.statistics.stepwise import SPIKING
+from neuroact.stream import SpikeChunk
+
+
+@dataclass(frozen=True, eq=False)
+class RasterResult(LayerResult):
+    """Every event of the sequences that were kept, by sequence, step and neuron.
+
+    Attributes:
+        sequence: which of the kept sequences each event is in, int64 `[events]`, ascending.
+        step: the step of each event in its sequence, from 0, int64 `[events]`; ascending within a
+            sequence.
+        neuron: the neuron of each event, its place among the layer's neurons in C order, int64
+            `[events]`; ascending within a step.
+        lengths: steps that were kept of each sequence, int64 `[kept]`.
+        begun: sequences that were begun, kept or not.
+        neurons: the layer's neurons.
+        every: one neuron in so many was looked at, those of places 0, every, 2 · every, ….
+        dt: seconds per time step, or None.
+
+    >>> import numpy as np
+    >>> from neuroact.statistics import RasterResult
+    >>> raster = RasterResult(
+    ...     sequence=np.array([0, 0, 1]), step=np.array([0, 4, 2]), neuron=np.array([7, 0, 7]),
+    ...     lengths=np.array([5, 5]), begun=360, neurons=8, every=1,
+    ... )
+    >>> raster.of(0)
+    (array([0, 4]), array([7, 0]))
+    """
+
+    sequence: Integers
+    step: Integers
+    neuron: Integers
+    lengths: Integers
+    begun: int
+    neurons: int
+    every: int
+    dt: float | None = field(default=None, kw_only=True)
+
+    @property
+    def kept(self) -> int:
+        """Number of sequences kept."""
+        return len(self.lengths)
+
+    @property
+    def watched(self) -> int:
+        """Number of neurons looked at."""
+        return -(-self.neurons // self.every)
+
+    def of(self, sequence: int) -> tuple[Integers, Integers]:
+        """Steps and neurons of the events of one sequence; empty where nothing fired.
+
+        Raises:
+            IndexError: the sequence was not kept.
+        """
+        if not 0 <= sequence < self.kept:
+            raise IndexError(f"sequence {sequence} was not kept: there are {self.kept}, from 0")
+        within = slice(*np.searchsorted(self.sequence, [sequence, sequence + 1]))
+        return self.step[within], self.neuron[within]
+
+
+class Raster:
+    """The events of the first sequences, and of no others: for a look at raw activity.
+
+    Kept are the first `sequences` samples' sequences in the order in which they begin, samples of
+    one batch by their place in it; of each the first `steps` valid steps; and of a layer with more
+    than `neurons` neurons one in so many. An event is a value that is not zero. What starts a
+    sequence, and that padded steps do not exist, is as in the other statistics.
+
+    Memory is bounded by `sequences · steps · neurons` bytes, and does not grow with data. Once the
+    sequences are complete, an update costs next to nothing.
+
+    Merging keeps one's own sequences and then the other's, up to `sequences`: the order of merging
+    is the order of sequences, so the first that is merged is seen. Grouping does not matter.
+
+    With zero spikes there are sequences without events; before any chunk there is no result.
+
+    Args:
+        sequences: most sequences kept.
+        steps: most steps kept of a sequence.
+        neurons: most neurons looked at.
+
+    >>> import torch
+    >>> from neuroact import Raster, SignalKind, SpikeChunk
+    >>> raster = Raster()
+    >>> spikes = torch.tensor([[[0, 1]], [[1, 1]]])
+    >>> raster.update(SpikeChunk(spikes, SignalKind.BINARY, starts_sequence=True))
+    >>> result = raster.result()
+    >>> result.step.tolist(), result.neuron.tolist(), result.begun
+    ([0, 1, 1], [1, 0, 1], 1)
+    """
+
+    kinds = SPIKING
+    """The kinds of layers it applies to."""
+
+    def __init__(self, sequences: int = 1, *, steps: int = 1000, neurons: int = 1000) -> None:
+        self._limits = (sequences, steps, neurons)
+        if min(self._limits) < 1:
+            raise ValueError(f"expected numbers of 1 or more, came {self._limits}")
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, the neurons' shape included."""
+        self._shape: torch.Size | None = None
+        self._device: torch.device | None = None
+        self._kept: list[_Ended | _Open] = []
+        self._batch: int | None = None
+        self._open: _Open | None = None
+        self._begun = 0
+
+    def update(self, chunk: SpikeChunk) -> None:
+        """Keep what is to be kept of the next chunk.
+
+        Raises:
+            StatisticKindError: the chunk's values are no spikes.
+            ValueError: the chunk's neurons have another shape than those before.
+        """
+        self._admit(chunk)
+        if chunk.starts_sequence or chunk.batch != self._batch:
+            self._begin(chunk.batch)
+        if self._open is not None:
+            self._open.add(chunk, self._every)
+
+    def merge(self, other: Raster) -> None:
+        """Keep the other's sequences behind one's own; its open ones count as ended.
+
+        Raises:
+            MergeError: other neurons, or other numbers kept.
+        """
+        if other._shape is None:
+            return
+        if self._limits != other._limits or self._shape not in (None, other._shape):
+            ours, theirs = ((x._limits, list(x._shape or ())) for x in (self, other))
+            raise MergeError(
+                "cannot merge rasters of unlike neurons or of unlike numbers of sequences, steps "
+                f"and neurons kept: {theirs} into {ours}"
+            )
+        if self._shape is None:
+            self._shape, self._device = other._shape, other._device
+        self._begun += other._begun
+        events, lengths = other._events()
+        room = self._limits[0] - self._size
+        if room > 0:
+            within = events[events[:, 0] < room]
+            self._kept.append(_Ended(within.to(self._device), lengths[:room].to(self._device)))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What is kept, as new tensors on the layer's device; empty before the first chunk.
+
+        Keys: `events` int64 `[events, 3]`, sequence, step and neuron, sorted; `lengths` int64
+        `[kept]`; `begun` int64 `[]`; `limits` int64 `[3]`, sequences, steps and neurons; `shape`,
+        that of the neurons; and, while a sequence is open, `open` int64 `[3]`: the batch's size,
+        which of the kept sequences is the first open one, and how many are.
+        """
+        if self._shape is None:
+            return {}
+        events, lengths = self._events()
+        state = {
+            "events": events,
+            "lengths": lengths,
+            "begun": self._whole(self._begun).squeeze(0),
+            "limits": self._whole(*self._limits),
+            "shape": self._whole(*self._shape),
+        }
+        if self._batch is not None:
+            first, number = 0, 0
+            if self._open is not None:
+                before = self._kept[: self._kept.index(self._open)]
+                first, number = sum(map(len, before)), len(self._open)
+            state["open"] = self._whole(self._batch, first, number)
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a state given by `state_dict`, and the numbers kept with it.
+
+        Raises:
+            ValueError: it is none: an event outside the sequences, steps or neurons kept.
+        """
+        self.reset()
+        if not state:
+            return
+        events, lengths = state["events"].clone(), state["lengths"].clone()
+        self._shape, self._device = torch.Size(state["shape"].tolist()), events.device
+        sequences, steps, neurons = state["limits"].tolist()
+        self._limits = (sequences, steps, neurons)
+        self._begun = int(state["begun"])
+        _check(events, lengths, self._limits, math.prod(self._shape), self._every)
+        batch, first, number = state["open"].tolist() if "open" in state else (None, 0, 0)
+        self._batch = batch
+        ended = _Ended(events, lengths)
+        self._kept = [ended]
+        if number:
+            going_on, behind = ended.between(first, first + number), first + number
+            self._open = _Open.resumed(going_on, self._every, self._watched, steps)
+            self._kept = [ended.between(0, first), self._open, ended.between(behind, len(lengths))]
+
+    def result(self) -> RasterResult | None:
+        """What is kept, open sequences as they stand; None before the first chunk."""
+        if self._shape is None:
+            return None
+        events, lengths = (tensor.cpu().numpy() for tensor in self._events())
+        return RasterResult(
+            sequence=events[:, 0],
+            step=events[:, 1],
+            neuron=events[:, 2],
+            lengths=lengths,
+            begun=self._begun,
+            neurons=math.prod(self._shape),
+            every=self._every,
+        )
+
+    @property
+    def _every(self) -> int:
+        return max(1, -(-math.prod(self._shape or ()) // self._limits[2]))
+
+    @property
+    def _watched(self) -> int:
+        return -(-math.prod(self._shape or ()) // self._every)
+
+    @property
+    def _size(self) -> int:
+        return sum(map(len, self._kept))
+
+    def _admit(self, chunk: SpikeChunk) -> None:
+        if chunk.kind not in self.kinds:
+            raise StatisticKindError(type(self).__name__, chunk.kind, self.kinds)
+        if self._shape is None:
+            self._shape, self._device = chunk.neurons, chunk.values.device
+        elif self._shape != chunk.neurons:
+            raise ValueError(
+                f"expected neurons of shape {list(self._shape)}, came {list(chunk.neurons)}"
+            )
+        elif self._device != chunk.values.device:
+            device = chunk.values.device
+            self.load_state_dict({name: t.to(device) for name, t in self.state_dict().items()})
+
+    def _begin(self, batch: int) -> None:
+        self._batch, self._open = batch, None
+        self._begun += batch
+        number = min(batch, self._limits[0] - self._size)
+        if number > 0:
+            self._open = _Open(number, self._watched, self._limits[1], self._device)
+            self._kept.append(self._open)
+
+    def _events(self) -> tuple[Tensor, Tensor]:
+        """All events, `[events, 3]`, and all lengths, `[kept]`, in order."""
+        events, lengths, first = [self._whole().reshape(0, 3)], [self._whole()], 0
+        for part in self._kept:
+            shift = self._whole(first, 0, 0)
+            events.append(part.events(self._every) + shift)
+            lengths.append(part.lengths)
+            first += len(part)
+        return torch.cat(events), torch.cat(lengths)
+
+    def _whole(self, *numbers: int) -> Tensor:
+        return torch.tensor(numbers, dtype=torch.int64, device=self._device)
+
+
+class _Ended:
+    """Sequences that take no more steps: their events as coordinates."""
+
+    def __init__(self, events: Tensor, lengths: Tensor) -> None:
+        self._events, self.lengths = events, lengths
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def events(self, every: int) -> Tensor:
+        """Sequence, counted from this one's own first, step and neuron, int64 `[events, 3]`."""
+        return self._events
+
+    def between(self, first: int, end: int) -> _Ended:
+        """Some of the sequences."""
+        at = self._events[:, 0]
+        shift = torch.tensor([first, 0, 0], device=at.device)
+        return _Ended(self._events[(at >= first) & (at < end)] - shift, self.lengths[first:end])
+
+
+class _Open:
+    """The open batch's sequences, as many as are kept: who fired when, a byte each.
+
+    Where steps are padding each sample has a clock of its own, and writes its steps by it; what is
+    padding, or beyond the steps kept, goes into the last row, which is never read.
+    """
+
+    def __init__(self, sequences: int, watched: int, limit: int, device: Any) -> None:
+        self._limit = limit
+        self._fired = _bools(1, sequences, watched, device=device)  # [rows + 1, sequences, watched]
+        self._clock: Tensor | None = None  # int64 [sequences]; None while all had the same steps
+        self._steps = 0  # of each sequence; where there is a clock, of none more
+
+    @classmethod
+    def resumed(cls, ended: _Ended, every: int, watched: int, limit: int) -> _Open:
+        """Sequences that go on after all."""
+        events = ended.events(every)
+        new = cls(len(ended), watched, limit, events.device)
+        new._grow(int(events[:, 1].max()) + 1 if len(events) else 0)
+        sequence, step, neuron = events.unbind(1)
+        new._fired[step, sequence, neuron // every] = True
+        new._steps = int(ended.lengths.max())
+        if bool((ended.lengths != new._steps).any()):
+            new._clock = ended.lengths.clone()
+        return new
+
+    def __len__(self) -> int:
+        return self._fired.shape[1]
+
+    @property
+    def lengths(self) -> Tensor:
+        """Steps of each sequence, those beyond the steps kept left out, int64 `[sequences]`."""
+        if self._clock is not None:
+            return self._clock.clamp(max=self._limit)
+        return torch.full((len(self),), self._steps, device=self._fired.device)
+
+    def events(self, every: int) -> Tensor:
+        """As `_Ended.events`."""
+        step, sequence, place = self._fired[:-1].nonzero().unbind(1)
+        found = torch.stack([sequence, step, place * every], 1)
+        # They come sorted by step; a stable sort keeps that within a sequence.
+        return found[sequence.argsort(stable=True)]
+
+    def add(self, chunk: SpikeChunk, every: int) -> None:
+        """Keep the chunk's first samples."""
+        if chunk.valid is None and self._clock is None:
+            new = min(chunk.steps, self._limit - self._steps)
+            if new > 0:
+                self._grow(self._steps + new)
+                rows = slice(self._steps, self._steps + new)
+                self._fired[rows] = self._watched(chunk.values[:new], every)
+                self._steps += new
+            return
+        if self._clock is None:
+            self._clock = self.lengths
+        self._add_by_clock(chunk, self._clock, every)
+
+    def _add_by_clock(self, chunk: SpikeChunk, clock: Tensor, every: int) -> None:
+        self._steps = min(self._steps + chunk.steps, self._limit)
+        self._grow(self._steps)
+        valid = chunk.valid
+        if valid is None:
+            valid = torch.ones(chunk.values.shape[:2], dtype=torch.bool, device=clock.device)
+        valid = valid[:, : len(self)]
+        rows = clock + valid.cumsum(0) - 1
+        rows = rows.where(valid & (rows < self._limit), len(self._fired) - 1)
+        samples = torch.arange(len(self), device=clock.device).expand(rows.shape)
+        self._fired.index_put_((rows, samples), self._watched(chunk.values, every))
+        self._clock = clock + valid.sum(0)
+
+    def _watched(self, values: Tensor, every: int) -> Tensor:
+        """Bool `[time, sequences, neurons watched]`."""
+        values = values[:, : len(self)]
+        if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
+            values = values.to(torch.float32)  # float8 has no arithmetic
+        return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))[..., ::every].ne(0)
+
+    def _grow(self, rows: int) -> None:
+        have = len(self._fired) - 1
+        if rows > have:
+            rows = min(max(rows, 2 * have), self._limit)
+            longer = _bools(rows + 1, *self._fired.shape[1:], device=self._fired.device)
+            longer[:have] = self._fired[:have]
+            self._fired = longer
+
+
+def _bools(*shape: int, device: Any) -> Tensor:
+    # A tensor made in inference mode could not be written to after it.
+    with torch.inference_mode(False):
+        return torch.zeros(shape, dtype=torch.bool, device=device)
+
+
+def _check(
+    events: Tensor, lengths: Tensor, limits: tuple[int, int, int], neurons: int, every: int
+) -> None:
+    """Refuse a state that no stream leads to; it may come from a file that anyone wrote."""
+    sequences, steps, _ = limits
+    sequence, step, neuron = events.unbind(1)
+    good = min(limits) > 0 and len(lengths) <= sequences
+    good = good and bool(((lengths >= 0) & (lengths <= steps)).all())
+    good = good and bool(((sequence >= 0) & (sequence < len(lengths))).all())
+    good = good and bool((sequence.diff() >= 0).all())
+    good = good and bool(((step >= 0) & (step < lengths[sequence])).all())
+    good = good and bool(((neuron >= 0) & (neuron < neurons) & (neuron % every == 0)).all())
+    if not good:
+        raise ValueError("expected events within the sequences, steps and neurons kept")
