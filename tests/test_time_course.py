@@ -73,6 +73,20 @@ def test_every_figure_equals_numpy_on_the_raw_values(data: st.DataObject, kind: 
     assert result.onset == (fired[0] if len(fired) else None)
 
 
+@given(st.data(), st.sampled_from(list(LEVELS)))
+def test_the_spread_over_samples_is_numpys(data: st.DataObject, kind: SignalKind) -> None:
+    stream = data.draw(streams(LEVELS[kind]))
+    result, neurons = result_of(stream, kind), math.prod(stream.neurons)
+    for step in range(result.steps):
+        shares = [
+            (sample != 0).sum() / neurons
+            for sequence in stream.sequences
+            if step < len(sequence)
+            for sample in sequence[step]
+        ]
+        assert result.active_share_std[step] == pytest.approx(np.std(shares), abs=1e-12)
+
+
 @given(st.data(), st.sampled_from(list(LEVELS)), st.floats(0, 1), st.sampled_from(METHODS))
 def test_latencies_are_those_of_the_first_spikes(
     data: st.DataObject, kind: SignalKind, q: float, method: str
@@ -110,26 +124,29 @@ def test_what_is_not_there_is_nan_and_no_warning() -> None:
         assert math.isnan(none.latency_quantile(0.5))
         no_neurons = result_of(Stream((np.zeros((2, 1, 0)),), (0,)))
         assert np.isnan(no_neurons.activity).all()
+        assert np.isnan(no_neurons.active_share_std).all()
         silent = result_of(Stream((np.zeros((2, 3, 4)),), (4,)))
         assert (silent.never, silent.never_share, silent.onset) == (12, 1.0, None)
-        assert silent.activity.tolist() == [0, 0]
+        assert silent.activity.tolist() == silent.active_share_std.tolist() == [0, 0]
         assert math.isnan(silent.latency_mean)
 
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     ones = np.ones(2, dtype=np.int64)
-    bad = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, fault="NaN was emitted")
-    assert np.isnan([bad.activity, bad.active_share]).all()
+    bad = TimeCourseResult(
+        ones, ones * 1.0, ones, ones, 0, 2, squares=ones, fault="NaN was emitted"
+    )
+    assert np.isnan([bad.activity, bad.active_share, bad.active_share_std]).all()
     assert math.isnan(bad.latency_mean + bad.never_share + bad.latency_quantile(0.5))
     assert bad.onset is None
 
 
 def test_a_rate_in_hertz_needs_the_time_step() -> None:
     ones = np.ones(2, dtype=np.int64)
-    result = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2)
+    result = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, squares=ones)
     assert result.times.tolist() == [0, 1]
     with pytest.raises(NoTimeStepError, match=r"rate is in seconds or Hz.*dt=0\.001"):
         _ = result.rate
-    timed = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, dt=0.001)
+    timed = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, squares=ones, dt=0.001)
     assert timed.rate.tolist() == [500, 500]
     assert timed.times.tolist() == [0, 0.001]

@@ -15,6 +15,7 @@ from neuroact.statistics.counted import (
     Floats,
     Integers,
     LayerResult,
+    exact_spread,
     histogram_quantile,
     moments,
     ratio,
@@ -39,6 +40,8 @@ class TimeCourseResult(LayerResult):
         total: sum of the values at each step, float64 `[steps]`; equals `events` where binary.
         observations: samples looked at at each step, int64 `[steps]`.
         first_spikes: (sequence, neuron) pairs whose first spike is at that step, int64 `[steps]`.
+        squares: sum over samples of the square of a sample's non-zero values at each step, int64
+            `[steps]`: what the spread over samples is told from.
         never: (sequence, neuron) pairs without a spike.
         neurons: number of neurons.
         dt: seconds per time step, or None.
@@ -48,6 +51,7 @@ class TimeCourseResult(LayerResult):
     >>> course = TimeCourseResult(            # one sample, two neurons, three steps
     ...     events=np.array([0, 2, 1]), total=np.array([0.0, 2.0, 1.0]),
     ...     observations=np.array([1, 1, 1]), first_spikes=np.array([0, 2, 0]), never=0, neurons=2,
+    ...     squares=np.array([0, 4, 1]),
     ... )
     >>> course.activity.tolist(), course.onset, course.latency_mean
     ([0.0, 1.0, 0.5], 1, 1.0)
@@ -59,6 +63,7 @@ class TimeCourseResult(LayerResult):
     first_spikes: Integers
     never: int
     neurons: int
+    squares: Integers = field(kw_only=True)
     dt: float | None = field(default=None, kw_only=True)
 
     @property
@@ -82,6 +87,17 @@ class TimeCourseResult(LayerResult):
         In [0, 1]; the mean over samples. Equals `activity` where binary.
         """
         return ratio(self.events, self._looked_at)
+
+    @property
+    def active_share_std(self) -> Floats:
+        """Standard deviation over samples of their share of neurons that fire, float64 `[steps]`.
+
+        `sqrt(observations · squares - events²) / (observations · neurons)`, ddof 0: how much
+        samples differ at each step, not how much neurons do. 0 where nothing fired, and of one
+        sample; NaN where there are no neurons.
+        """
+        spread = exact_spread(self.observations, self.events, self.squares)
+        return ratio(np.sqrt(spread.astype(np.float64)), self._looked_at)
 
     @property
     def rate(self) -> Floats:
@@ -165,7 +181,7 @@ class TimeCourse(StepwiseStatistic):
     ([0.0, 0.5, 0.5], 1.0, 1)
     """
 
-    _growing: ClassVar = frozenset({"events", "total", "observations", "first_spikes"})
+    _growing: ClassVar = frozenset({"events", "total", "squares", "observations", "first_spikes"})
 
     def result(self) -> TimeCourseResult | None:
         """The figures so far, open sequences as they stand; None before the first chunk."""
@@ -189,7 +205,7 @@ class TimeCourse(StepwiseStatistic):
         return math.prod(self._shape or ())
 
     def _make_totals(self) -> dict[str, Tensor]:
-        steps = ("events", "observations", "first_spikes")
+        steps = ("events", "squares", "observations", "first_spikes")
         return {name: self._zeros(0) for name in steps} | {"never": self._zeros()}
 
     def _begin(self, like: Tensor) -> None:
@@ -198,9 +214,10 @@ class TimeCourse(StepwiseStatistic):
         self._have_fired = self._zeros()  # int64: pairs that fired in the steps settled
         self._axes = tuple(range(like.ndim))
         exact = torch.float32 if like.numel() <= EXACT else torch.float64
-        self._sums = self._zeros(2, _SLOTS, dtype=exact)
-        # Views of single numbers, made once: making one costs as much as summing a small layer.
-        self._slots = [row.unbind() for row in self._sums.unbind()]
+        self._sums = self._zeros(_SLOTS, len(like), dtype=exact)  # of each sample
+        self._fired_sums = self._zeros(_SLOTS, dtype=exact)
+        # Views of single rows, made once: making one costs as much as summing a small layer.
+        self._slots = (self._sums.unbind(), self._fired_sums.unbind())
         self._filled = 0
 
     def _step(self, events: Tensor, amounts: Tensor | None) -> None:
@@ -210,7 +227,10 @@ class TimeCourse(StepwiseStatistic):
         if self._filled == _SLOTS:
             self._settle()
         at, (sums, fired), dtype = self._filled, self._slots, self._sums.dtype
-        torch.sum(events, self._axes, dtype=dtype, out=sums[at])
+        if events.ndim > 1:
+            torch.sum(events, self._axes[1:], dtype=dtype, out=sums[at])
+        else:
+            sums[at].copy_(events)  # one neuron without a dimension: no axis would be every axis
         torch.maximum(self._fired, events, out=self._fired)
         torch.sum(self._fired, self._axes, dtype=dtype, out=fired[at])
         self._filled += 1
@@ -223,8 +243,10 @@ class TimeCourse(StepwiseStatistic):
         if amounts is not None or "total" in self._totals:
             sums = per_sample(events if amounts is None else amounts).sum(1, dtype=torch.float64)
             self._total(length).index_add_(0, self._clock, sums)
-        for name, found in (("events", fires), ("first_spikes", first)):
-            self._room(name, length).index_add_(0, self._clock, found.sum(1))
+        counts = fires.sum(1)
+        steps = {"events": counts, "squares": counts * counts, "first_spikes": first.sum(1)}
+        for name, found in steps.items():
+            self._room(name, length).index_add_(0, self._clock, found)
         self._room("observations", length).index_add_(0, self._clock, valid.to(torch.int64))
         torch.maximum(self._fired, events, out=self._fired)
         self._have_fired.add_(first.sum())
@@ -233,8 +255,10 @@ class TimeCourse(StepwiseStatistic):
         if self._batch is None or not self._filled:
             return
         start, end = self._steps - self._filled, self._steps
-        sums, fired = whole(self._sums[:, : self._filled], self._fired.numel())
-        self._room("events", end)[start:end].add_(sums)
+        counts = whole(self._sums[: self._filled], self._fired.numel())
+        fired = whole(self._fired_sums[: self._filled], self._fired.numel())
+        self._room("events", end)[start:end].add_(counts.sum(1))
+        self._room("squares", end)[start:end].add_((counts * counts).sum(1))
         first = fired.diff(prepend=self._have_fired.reshape(1))
         self._room("first_spikes", end)[start:end].add_(first)
         self._room("observations", end)[start:end].add_(self._batch)
