@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroact.errors import MissingStatisticError
 from neuroact.quantiles import quantile, tally
+from neuroact.statistics.counted import LayerResult
+from neuroact.statistics.firing import Firing, FiringResult
 from neuroact.stream import SignalKind
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+_Result = TypeVar("_Result", covariant=True)
+
+
+class _Gives(Protocol[_Result]):
+    def result(self) -> _Result | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +47,8 @@ class LayerActivity:
         nonfinite: a NaN or an infinity was among the values.
         not_binary: values other than 0 and 1 were found although the kind is binary.
         dt: seconds per time step, or None.
-        results: results of statistics kept beside `Firing`, by class name.
+        results: results of statistics kept beside `Firing`, by class name; `layer[SpikeCounts]`
+            gives the one of a class, with its type.
 
     Source of the definitions: activity is NeuroBench's custom-metric "average activity per
     neuron"; quantiles are type 7 of Hyndman and Fan (1996); std divides by the number of neurons.
@@ -80,6 +89,30 @@ class LayerActivity:
         for name, array in (("events", events), ("total", total)):
             array.flags.writeable = False
             object.__setattr__(self, name, array)
+        results = {name: self._placed(result) for name, result in self.results.items()}
+        object.__setattr__(self, "results", results)
+
+    @overload
+    def __getitem__(self, statistic: type[_Gives[_Result]]) -> _Result: ...
+    @overload
+    def __getitem__(self, statistic: str) -> Any: ...
+    def __getitem__(self, statistic: type[_Gives[Any]] | str) -> Any:
+        """What a statistic found in the layer.
+
+        Args:
+            statistic: its class, or the class's name.
+
+        Raises:
+            MissingStatisticError: a KeyError; the layer was not recorded with it.
+        """
+        name = statistic if isinstance(statistic, str) else statistic.__name__
+        if name in self.results:
+            return self.results[name]
+        if name == Firing.__name__:
+            return self._firing
+        raise MissingStatisticError(
+            name, layer=self.name, recorded=(Firing.__name__, *self.results)
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LayerActivity):
@@ -88,6 +121,7 @@ class LayerActivity:
         return all(getattr(self, n) == getattr(other, n) for n in plain) and (
             np.array_equal(self.events, other.events)
             and np.array_equal(self.total, other.total, equal_nan=True)
+            and self._own_results == other._own_results
         )
 
     __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
@@ -245,6 +279,30 @@ class LayerActivity:
     @property
     def _measured(self) -> bool:
         return self.observations > 0 and self.neurons > 0 and self.fault is None
+
+    @property
+    def _firing(self) -> FiringResult:
+        return FiringResult(
+            events=self.events,
+            total=self.total,
+            observations=self.observations,
+            sequences=self.sequences,
+            nonfinite=self.nonfinite,
+            not_binary=self.not_binary,
+        )
+
+    @property
+    def _own_results(self) -> dict[str, LayerResult]:
+        """The results whose form is known: those of neuroact's own statistics."""
+        return {n: r for n, r in self.results.items() if isinstance(r, LayerResult)}
+
+    def _placed(self, result: Any) -> Any:
+        """The result, told what the layer knows: its time step, and why not to trust it."""
+        if not isinstance(result, LayerResult):
+            return result
+        known: dict[str, Any] = {"fault": self.fault, "dt": self.dt}
+        theirs = {f.name for f in fields(result)} & known.keys()
+        return replace(result, **{name: known[name] for name in theirs})
 
     def _where(self, mask: NDArray[np.bool_]) -> Integers:
         if not self._measured:

@@ -14,7 +14,7 @@
     ├── MergeError            (ValueError)    two recordings that do not fit together
     ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
-    ├── MissingStatisticError (LookupError)   a picture of results that were not recorded
+    ├── MissingStatisticError (KeyError)      results of a statistic that was not recorded
     ├── NoTimeStepError       (ValueError)    seconds or Hz were asked for without a dt
     ├── RankError             (RuntimeError)  a rank failed, or was lost, while ranks did one work
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
@@ -113,21 +113,29 @@ class StatisticKindError(NeuroactError, ValueError):
         self.statistic = statistic
 
 
-class MissingStatisticError(NeuroactError, LookupError):
+class MissingStatisticError(NeuroactError, KeyError):
     """Results of a statistic are needed that was not recorded.
 
     Attributes:
+        layer: reported name of the layer, or None where no layer has them.
         statistic: name of the statistic's class.
     """
 
-    def __init__(self, statistic: str, *, layer: str | None = None) -> None:
+    def __init__(
+        self, statistic: str, *, layer: str | None = None, recorded: Iterable[str] = ()
+    ) -> None:
         where = "no layer of the report has" if layer is None else f'the layer "{layer}" has not'
+        had = ", ".join(recorded)
         super().__init__(
-            f"this needs the results of {statistic}, which {where}. Record them: "
-            f"neuroact.record(model, statistics=[neuroact.{statistic}])",
+            f"this needs the results of {statistic}, which {where}"
+            + (f"; it has {had}" if had else "")
+            + f". Record them: neuroact.record(model, statistics=[neuroact.{statistic}])",
             layer=layer,
         )
         self.statistic = statistic
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message quoted
 
 
 class NoTimeStepError(NeuroactError, ValueError):

@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neuroact.activity import LayerActivity
 from neuroact.errors import LayerNameError, ReportFileError
+from neuroact.statistics import SpikeCountsResult, SynchronyResult, TimeCourseResult
+from neuroact.statistics.counted import LayerResult
 from neuroact.stream import SignalKind
 
 if TYPE_CHECKING:
     from neuroact.report import ActivityReport
 
 SCHEMA = "neuroact.report"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: results of neuroact's own statistics
+
+# A statistic of the user's own has a result that only its author can write and read.
+RESULTS: dict[str, type[LayerResult]] = {
+    "SpikeCounts": SpikeCountsResult,
+    "Synchrony": SynchronyResult,
+    "TimeCourse": TimeCourseResult,
+}
 
 # Written for whoever reads the file without neuroact; reading back derives them anew.
 FIGURES = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity", "dead", "saturated")
@@ -45,7 +55,7 @@ def from_document(document: Any) -> ActivityReport:
     if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
         raise ReportFileError(f'expected a document with "schema": "{SCHEMA}"; this is none')
     schema_version = document.get("schema_version")
-    if schema_version != SCHEMA_VERSION:
+    if type(schema_version) is not int or not 1 <= schema_version <= SCHEMA_VERSION:
         raise ReportFileError(
             f"the report has schema version {schema_version!r}, this neuroact reads up to "
             f"{SCHEMA_VERSION}: update neuroact"
@@ -92,6 +102,11 @@ def _layer_document(layer: LayerActivity) -> dict[str, Any]:
     }
     if layer.kind is not SignalKind.BINARY:
         document["total"] = [_number(value) for value in layer.total.ravel().tolist()]
+    document["results"] = {
+        name: _result_document(result)
+        for name, result in layer.results.items()
+        if type(result) is RESULTS.get(name)
+    }
     return document
 
 
@@ -116,7 +131,41 @@ def _layer(entry: Any) -> LayerActivity:
         not_binary=_expect(entry["not_binary"], bool),
         events=events,
         total=np.array(total).reshape((0,) if binary else shape),
+        results={
+            _expect(name, str): _result(RESULTS[name], data, shape)
+            for name, data in _expect(entry.get("results", {}), dict).items()
+        },
     )
+
+
+def _result_document(result: LayerResult) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name in _data_of(type(result)):
+        value = getattr(result, name)
+        if isinstance(value, np.ndarray):
+            value = [_number(x) for x in value.ravel().tolist()]
+        document[name] = value
+    return document
+
+
+def _result(cls: type[LayerResult], entry: Any, shape: tuple[int, ...]) -> LayerResult:
+    _expect(entry, dict)
+    data: dict[str, Any] = {}
+    for name in _data_of(cls):
+        value = entry[name]
+        if name == "total":
+            data[name] = np.array([math.nan if x is None else float(x) for x in value])
+        elif isinstance(value, list):
+            array = np.array([_count(n) for n in value], dtype=np.int64)
+            data[name] = array.reshape(shape) if name in cls.per_neuron else array
+        else:
+            data[name] = _count(value)
+    return cls(**data)
+
+
+def _data_of(cls: type[LayerResult]) -> list[str]:
+    """The names of what a result holds; the layer tells the rest."""
+    return [f.name for f in fields(cls) if not f.kw_only]
 
 
 def _expect(value: Any, kind: type) -> Any:

@@ -78,7 +78,7 @@ def test_the_document_shows_the_figures_to_a_reader_without_neuroact() -> None:
     recording = Recording()
     recording.observe("lif", torch.tensor([[[1, 0, 1]], [[1, 0, 0]]]))
     document = json.loads(recording.report().to_json())
-    assert (document["schema"], document["schema_version"]) == ("neuroact.report", 1)
+    assert (document["schema"], document["schema_version"]) == ("neuroact.report", 2)
     assert {"python", "neuroact", "torch", "numpy"} <= set(document["origin"]["versions"])
     assert document["layers"][0]["events"] == [2, 0, 1]
     assert document["layers"][0]["figures"] == {
@@ -151,7 +151,7 @@ def damaged(change: Mapping[str, Any]) -> str:
     [
         ("{", "not JSON, or cut short"),
         ("{}", 'expected a document with "schema": "neuroact.report"'),
-        ('{"schema": "neuroact.report", "schema_version": 2}', "version 2.*update neuroact"),
+        ('{"schema": "neuroact.report", "schema_version": 3}', "version 3.*update neuroact"),
         ('{"schema": "neuroact.report", "schema_version": 1}', "damaged: KeyError"),
         ('{"a":' + "[" * 100_000, "not JSON, or cut short"),
         (damaged({"shape": [4]}), "damaged: ValueError"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ class LayerResult:
     """
 
     fault: str | None = field(default=None, kw_only=True)
+
+    per_neuron: ClassVar[frozenset[str]] = frozenset()
+    """Names of the arrays of shape `[*neurons]`; all others have one dimension."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).copy().items():

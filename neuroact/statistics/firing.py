@@ -34,6 +34,52 @@ class FiringResult:
     nonfinite: bool
     not_binary: bool
 
+    def dead(self, rate: float = 0.0, *, count: int | None = None) -> NDArray[np.bool_]:
+        """Which neurons hardly fire, bool `[*neurons]`; `.sum()` is their number.
+
+        Args:
+            rate: events per observation at or below which a neuron counts as dead; by default 0,
+                those without a single event.
+            count: the same by number of events, in place of `rate`.
+
+        Returns:
+            False everywhere where nothing was observed or the values cannot be trusted.
+
+        Raises:
+            ValueError: a rate outside [0, 1].
+        """
+        below = self.events <= count if count is not None else self._rates(rate) <= rate
+        return below & self._trusted
+
+    def saturated(self, rate: float = 1.0, *, count: int | None = None) -> NDArray[np.bool_]:
+        """Which neurons fire nearly always, bool `[*neurons]`; `.sum()` is their number.
+
+        Args:
+            rate: events per observation at or above which a neuron counts as saturated; by
+                default 1, those with an event at every observation.
+            count: the same by number of events, in place of `rate`.
+
+        Returns:
+            False everywhere where nothing was observed or the values cannot be trusted.
+
+        Raises:
+            ValueError: a rate outside [0, 1].
+        """
+        above = self.events >= count if count is not None else self._rates(rate) >= rate
+        return above & self._trusted
+
+    @property
+    def _trusted(self) -> bool:
+        return self.observations > 0 and not (self.nonfinite or self.not_binary)
+
+    def _rates(self, compared_with: float) -> NDArray[np.float64]:
+        if not 0 <= compared_with <= 1:
+            raise ValueError(
+                f"expected rate= to lie in [0, 1], came {compared_with!r}; numbers of events go in "
+                "count="
+            )
+        return np.asarray(self.events / max(1, self.observations))
+
 
 class Firing:
     """Events and total per neuron, exactly, in O(neurons) and one window of `[batch, *neurons]`.

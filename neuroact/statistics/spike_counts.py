@@ -42,6 +42,8 @@ class SpikeCountsResult(CountedResult):
     squares: Integers
     sequences: int
 
+    per_neuron: ClassVar = frozenset({"sums", "squares"})
+
     @property
     def mean_per_neuron(self) -> Floats:
         """Mean count over sequences, `sums / sequences`, float64 `[*neurons]`.

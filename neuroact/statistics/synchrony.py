@@ -43,6 +43,8 @@ class SynchronyResult(CountedResult):
     observations: int
     neurons: int
 
+    per_neuron: ClassVar = frozenset({"events"})
+
     @property
     def chi(self) -> float:
         """Synchrony index χ of Golomb and Rinzel, in [0, 1].
