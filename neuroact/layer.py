@@ -13,7 +13,7 @@ from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.errors import AdapterReadError, LayerShapeError, MergeError
 from neuroact.hooks import watch
 from neuroact.sequences import StateTrace
-from neuroact.statistics import Statistic
+from neuroact.statistics import Statistic, check_kind
 from neuroact.stream import SignalKind, SpikeChunk
 
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
@@ -47,9 +47,13 @@ class LayerRecorder:
     Args:
         info: what the layer is.
         statistics: take the layer's chunks, in order.
+
+    Raises:
+        StatisticKindError: one of the statistics does not apply to the layer's kind.
     """
 
     def __init__(self, info: LayerInfo, statistics: Sequence[Statistic]) -> None:
+        check_kind(statistics, info.kind, layer=info.name)
         self.info = info
         self.statistics = tuple(statistics)
         self.neurons: torch.Size | None = None
@@ -138,10 +142,11 @@ class LayerRecorder:
 
         Raises:
             LayerShapeError: its neurons are not those of the chunks before; nothing is counted.
+            StatisticKindError: a statistic does not apply to its kind; nothing is counted.
         """
         if self.neurons is None:
-            self.neurons = chunk.neurons
             self._see_kind(chunk.kind, first=True)
+            self.neurons = chunk.neurons
         elif chunk.neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
@@ -172,6 +177,7 @@ class LayerRecorder:
             self.info = replace(self.info, aliases=names)
 
     def _see_kind(self, kind: SignalKind, *, first: bool) -> None:
+        check_kind(self.statistics, kind, layer=self.info.name)
         # What holds of all chunks is what the most general of them promises.
         kinds = (kind,) if first else (self.info.kind, kind)
         self.info = replace(self.info, kind=max(kinds, key=_GENERALITY.index))

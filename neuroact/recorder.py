@@ -62,6 +62,7 @@ def record(
         NoSpikingLayersError: no adapter knows a spiking layer of the model; says which there are.
         UnknownLayerError: `layers` matches nothing; says which names there are.
         LayerNameError: two layers would have one name.
+        StatisticKindError: a statistic does not apply to what a layer emits.
         ValueError: `of`, `axes` or `dt` is none that there is.
 
     >>> import neuroact, torch
@@ -181,6 +182,7 @@ class Recording:
         Raises:
             ChunkError: values or mask of the wrong shape.
             LayerShapeError: other neurons than before.
+            StatisticKindError: a statistic does not apply to the kind.
             RecordingClosedError: the recording is closed.
         """
         self._check_open("fed")

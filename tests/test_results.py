@@ -12,10 +12,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+import neuroact
 from neuroact import ActivityReport, Firing, LayerActivity, Recording, SignalKind, TimeCourse
 from neuroact import statistics as ours
-from neuroact.errors import MissingStatisticError, ReportFileError
+from neuroact.errors import MissingStatisticError, ReportFileError, StatisticKindError
 from neuroact.report_file import RESULTS
 from neuroact.statistics.counted import LayerResult
 from strategies import Stream, streams
@@ -154,3 +156,24 @@ def test_no_neuron_is_dead_or_saturated_where_nothing_is_known(more: Any) -> Non
     firing = layer_of([0, 0], **more)[Firing]
     assert not firing.dead().any()
     assert not firing.saturated().any()
+
+
+@pytest.mark.parametrize("cls", OWN)
+def test_a_layer_of_real_values_is_refused_by_name_before_anything_is_hooked(cls: Any) -> None:
+    net = nn.Sequential(nn.ReLU())
+    message = f'{cls.__name__} applies to binary and graded layers; layer "0" is analog. Real'
+    with pytest.raises(StatisticKindError, match=message) as caught:
+        neuroact.record(net, layers="0", statistics=[cls])
+    assert (caught.value.layer, caught.value.statistic) == ("0", cls.__name__)
+    assert not net[0]._forward_hooks
+
+
+def test_a_layer_that_turns_out_to_emit_real_values_is_refused_and_nothing_is_counted() -> None:
+    recording = Recording(statistics=[TimeCourse])
+    recording.observe("lif", torch.ones(2, 1, 3))
+    before = recording.report()
+    with pytest.raises(StatisticKindError, match='layer "lif" is analog'):
+        recording.observe("lif", torch.ones(2, 1, 3), kind="analog")
+    with pytest.raises(StatisticKindError, match='layer "new" is analog'):
+        recording.observe("new", torch.ones(2, 1, 3), kind="analog")
+    assert recording.report() == before

@@ -7,17 +7,18 @@ the verbs of `Statistic`; `neuroact.record(model, statistics=[YourStatistic])` r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from neuroact.errors import StatisticKindError
 from neuroact.statistics.firing import Firing, FiringResult
 from neuroact.statistics.raster import Raster, RasterResult
 from neuroact.statistics.spike_counts import SpikeCounts, SpikeCountsResult
 from neuroact.statistics.synchrony import Synchrony, SynchronyResult
 from neuroact.statistics.time_course import TimeCourse, TimeCourseResult
-from neuroact.stream import SpikeChunk
+from neuroact.stream import SignalKind, SpikeChunk
 
 __all__ = [
     "Firing",
@@ -37,6 +38,9 @@ __all__ = [
 @runtime_checkable
 class Statistic(Protocol):
     """Running figures of one layer.
+
+    A class may say which kinds of layers it applies to: `kinds`, a frozenset of `SignalKind`. A
+    layer of another kind is then refused, see `check_kind`.
 
     The laws, for any stream: splitting it anywhere between steps, or its samples between two
     statistics that are then merged, in any order and grouping, gives the same state to the bit.
@@ -59,3 +63,17 @@ class Statistic(Protocol):
 
     def result(self) -> Any:
         """The figures so far, on the host, free of torch; may be asked in mid-sequence."""
+
+
+def check_kind(
+    statistics: Iterable[Statistic], kind: SignalKind, *, layer: str | None = None
+) -> None:
+    """Refuse a layer of a kind to which one of its statistics does not apply.
+
+    Raises:
+        StatisticKindError: names the layer and the statistic.
+    """
+    for statistic in statistics:
+        kinds = getattr(statistic, "kinds", None)
+        if kinds is not None and kind not in kinds:
+            raise StatisticKindError(type(statistic).__name__, kind, kinds, layer=layer)
