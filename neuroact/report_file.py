@@ -12,7 +12,7 @@ import numpy as np
 
 from neuroact.activity import LayerActivity
 from neuroact.errors import LayerNameError, ReportFileError
-from neuroact.statistics import SpikeCountsResult, SynchronyResult, TimeCourseResult
+from neuroact.statistics import RasterResult, SpikeCountsResult, SynchronyResult, TimeCourseResult
 from neuroact.statistics.counted import LayerResult
 from neuroact.stream import SignalKind
 
@@ -24,6 +24,7 @@ SCHEMA_VERSION = 2  # 2: results of neuroact's own statistics
 
 # A statistic of the user's own has a result that only its author can write and read.
 RESULTS: dict[str, type[LayerResult]] = {
+    "Raster": RasterResult,
     "SpikeCounts": SpikeCountsResult,
     "Synchrony": SynchronyResult,
     "TimeCourse": TimeCourseResult,
@@ -165,7 +166,7 @@ def _result(cls: type[LayerResult], entry: Any, shape: tuple[int, ...]) -> Layer
 
 def _data_of(cls: type[LayerResult]) -> list[str]:
     """The names of what a result holds; the layer tells the rest."""
-    return [f.name for f in fields(cls) if not f.kw_only]
+    return [f.name for f in fields(cls) if f.name not in ("fault", "dt")]
 
 
 def _expect(value: Any, kind: type) -> Any:

@@ -65,11 +65,10 @@ def test_results_come_back_from_json_to_the_bit(
 
 
 def test_reports_of_other_results_are_not_equal() -> None:
-    one, two = (
+    one, two, three = (
         report_on(Stream((np.array(values)[:, None] * 1.0,), (2,)))
-        for values in ([[1, 0], [0, 1]], [[0, 1], [1, 0]])
+        for values in ([[1, 0], [0, 1]], [[1, 0], [0, 1]], [[1, 1], [0, 0]])
     )
-    three = report_on(Stream((np.array([[1, 1], [0, 0]])[:, None] * 1.0,), (2,)))
     assert one == two
     assert one != three  # the same events per neuron, at other steps
 
