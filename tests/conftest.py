@@ -1,9 +1,12 @@
-"""Hypothesis profiles; NEUROACT_HYPOTHESIS picks one."""
+"""Hypothesis profiles, NEUROACT_HYPOTHESIS picks one; and an import that must not fail."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
+from pathlib import Path
 
+import torch
 from hypothesis import HealthCheck, settings
 
 # Times do not repeat on shared machines, so no example fails for being slow.
@@ -15,3 +18,26 @@ settings.register_profile("nightly", max_examples=2000, **_COMMON)
 settings.load_profile(
     os.environ.get("NEUROACT_HYPOTHESIS", "ci" if os.environ.get("CI") else "dev")
 )
+
+
+def _missing_operators() -> torch.library.Library | None:
+    """Lets torchvision be imported beside a torch without CUDA: torchmetrics does, for Lightning.
+
+    PyPI's torchvision for Linux is built for CUDA. Without CUDA's libraries its operators cannot be
+    loaded, which it bears, but for these, which it looks up while it is imported.
+    """
+    spec = find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        return None
+    try:
+        for library in Path(spec.origin).parent.glob("_C*.so"):
+            torch.ops.load_library(str(library))
+    except OSError:
+        operators = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        for name in ("nms", "qnms"):
+            operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        return operators
+    return None
+
+
+_KEPT = _missing_operators()  # an operator lasts as long as its library

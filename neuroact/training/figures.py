@@ -1,0 +1,110 @@
+"""A report as what experiment trackers take: numbers and histograms by tag.
+
+A tag is `<what>/<layer>`, so that a tracker draws the layers of one figure side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from neuroact.activity import Floats, Integers, LayerActivity
+from neuroact.report import ActivityReport
+
+Log = Callable[[ActivityReport, int], object]
+"""Called as `log(report of the recorded step, number of the step)`."""
+
+BINS = 32
+_QUARTILES = ("min", "q1", "median", "q3", "max")
+
+
+def scalars(report: ActivityReport) -> dict[str, float]:
+    """Four numbers a layer.
+
+    `activity_mean`: mean activity over neurons. `activity_sparsity`: share of values that are 0.
+    `activity_dead_share` and `activity_saturated_share`: share of the layer's neurons that had no
+    event at all, or one at every observation. A layer without figures has NaN.
+
+    >>> from neuroact import Recording
+    >>> from neuroact.training import scalars
+    >>> recording = Recording()
+    >>> recording.observe("lif", [[[0, 0, 0, 1]], [[0, 0, 1, 1]]])
+    >>> for tag, value in scalars(recording.report()).items():
+    ...     print(tag, value)
+    activity_mean/lif 0.375
+    activity_sparsity/lif 0.625
+    activity_dead_share/lif 0.5
+    activity_saturated_share/lif 0.25
+    """
+    return {
+        f"activity_{figure}/{name}": value
+        for name, layer in report.items()
+        for figure, value in (
+            ("mean", layer.mean),
+            ("sparsity", layer.sparsity),
+            ("dead_share", _share(layer, layer.dead)),
+            ("saturated_share", _share(layer, layer.saturated)),
+        )
+    }
+
+
+def quartiles(report: ActivityReport) -> dict[str, float]:
+    """Five numbers a layer, for trackers without histograms: min, q1, median, q3 and max."""
+    return {
+        f"activity_{figure}/{name}": getattr(layer, figure)
+        for name, layer in report.items()
+        for figure in _QUARTILES
+    }
+
+
+def histograms(report: ActivityReport) -> dict[str, tuple[Integers, Floats]]:
+    """How many neurons have how much activity, by `activity/<layer>`: counts and edges.
+
+    The edges go from the layer's smallest to its largest activity, in `BINS` equal bins. Layers
+    without figures are left out.
+    """
+    return {f"activity/{layer.name}": layer.histogram(BINS) for layer in _measured(report)}
+
+
+def tensorboard(writer: Any) -> Log:
+    """What writes a step's figures to TensorBoard: `scalars`, and the activity's histograms.
+
+    Args:
+        writer: a `torch.utils.tensorboard.SummaryWriter`, or one of tensorboardX. Closing it is
+            left to its owner.
+    """
+
+    def log(report: ActivityReport, step: int) -> None:
+        for tag, value in scalars(report).items():
+            writer.add_scalar(tag, value, step)
+        write_histograms(writer, report, step)
+
+    return log
+
+
+def write_histograms(writer: Any, report: ActivityReport, step: int) -> None:
+    """Write each layer's histogram to a `SummaryWriter`, with the exact sums beside it."""
+    for layer in _measured(report):
+        counts, edges = layer.histogram(BINS)
+        writer.add_histogram_raw(
+            f"activity/{layer.name}",
+            min=layer.min,
+            max=layer.max,
+            num=layer.neurons,
+            sum=float(layer.activity.sum()),
+            sum_squares=float(np.square(layer.activity).sum()),
+            # A bucket reaches up to its limit; the first, empty one says where the second starts.
+            bucket_limits=edges.tolist(),
+            bucket_counts=[0, *counts.tolist()],
+            global_step=step,
+        )
+
+
+def _measured(report: ActivityReport) -> Iterator[LayerActivity]:
+    return (layer for layer in report.values() if np.isfinite(layer.mean))
+
+
+def _share(layer: LayerActivity, neurons: int) -> float:
+    return neurons / layer.neurons if np.isfinite(layer.mean) else float("nan")

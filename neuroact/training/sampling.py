@@ -1,0 +1,113 @@
+"""One recording that is on for a step now and then, and its sum over an epoch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from neuroact import storage
+from neuroact.errors import LayerNotCalledWarning, MergeError, NothingRecordedError
+from neuroact.history import History
+from neuroact.recorder import Recording, record
+from neuroact.report import ActivityReport
+
+
+class StepSampler:
+    """Records the steps between `begin` and `end`; has no hooks on the model outside of them.
+
+    Args:
+        model: the model that learns.
+        **record_options: as in `neuroact.record`.
+    """
+
+    def __init__(self, model: nn.Module, **record_options: Any) -> None:
+        self.active = False
+        self.history = History()
+        self._statistics = tuple(record_options.get("statistics") or ())
+        self._step = record(model, **record_options)
+        self._step.pause()
+        # Takes up the steps' counts, and the names and the origin from the model.
+        self._epoch = record(model, **record_options)
+        self._epoch.close()
+        self._ever_called = False
+
+    def begin(self) -> None:
+        """Put the hooks on, for one step."""
+        self.active = True
+        self._step.resume()
+
+    def end(self) -> ActivityReport | None:
+        """Take the hooks away; gives the step's figures, and adds them to the epoch's.
+
+        Raises:
+            NothingRecordedError: the first step recorded called no layer. Later ones that do not,
+                as when a training loop skips a batch, are only warned of.
+        """
+        try:
+            self._step.pause()
+            report = self._step.report()
+            self._ever_called = True
+            self._epoch.merge(self._step)
+        except NothingRecordedError as error:
+            if not self._ever_called:
+                raise
+            warnings.warn(f"a step was left out: {error}", LayerNotCalledWarning, stacklevel=3)
+            return None
+        finally:
+            self.cancel()
+        return report
+
+    def cancel(self) -> None:
+        """Take the hooks away and forget the step, if there is one."""
+        self.active = False
+        self._step.pause()
+        self._step.reset()
+
+    def end_epoch(self, label: str) -> ActivityReport | None:
+        """Add the epoch's figures to the history; none where no step of it was recorded."""
+        try:
+            report = self._epoch.report()
+        except NothingRecordedError:
+            return None
+        self._epoch.reset()
+        self.history.append(label, report)
+        return report
+
+    def close(self) -> None:
+        """Take the hooks away for good, and let go of the model."""
+        self.cancel()
+        self._step.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The history and the epoch so far, for a checkpoint: a text and a tensor of bytes."""
+        counts = bytearray(storage.to_bytes(self._epoch))
+        return {
+            "history": self.history.to_json(),
+            "epoch": torch.frombuffer(counts, dtype=torch.uint8),
+            "ever_called": self._ever_called,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` gave, in place of what was recorded since.
+
+        Raises:
+            ReportFileError, RecordingFileError: the state is damaged or of a newer neuroact.
+            MergeError: it is of other layers, or of other statistics.
+        """
+        history = History.from_json(state["history"])
+        counts: Recording = storage.from_bytes(
+            state["epoch"].numpy().tobytes(), statistics=self._statistics
+        )
+        if list(counts.layers) != list(self._epoch.layers):
+            raise MergeError(
+                f"expected a state of the layers {', '.join(self._epoch.layers)}, came one of "
+                f"{', '.join(counts.layers)}: it is of another model, or of other layers="
+            )
+        self._epoch.reset()
+        self._epoch.merge(counts)
+        self.history = history
+        self._ever_called = bool(state["ever_called"])
