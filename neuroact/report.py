@@ -182,19 +182,48 @@ class ActivityReport(Mapping[str, LayerActivity]):
 
         return to_frame(self)
 
-    def plot(self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None) -> Axes:
-        """A box per layer of its neurons' average activity; needs the extra `plots`.
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        kind: str = "box",
+        layer: str | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw a picture of the report; needs the extra `plots`.
+
+        ===========  =============================================================================
+        kind         shows
+        ===========  =============================================================================
+        `box`        a box per layer of its neurons' average activity
+        `violin`     a silhouette per layer: how many neurons have which activity
+        `curve`      a curve per layer: its neurons' activity, the most active first
+        `time`       activity at each time step, with its spread; needs `TimeCourse`
+        `intervals`  a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
+        `neurons`    every neuron of one layer, where it is
+        `raster`     the spikes of a sample in one layer; needs `Raster`
+        ===========  =============================================================================
+
+        Each is a function of `neuroact.plots`, where its definition and its options are.
 
         Args:
             path: image file to write, its format told by the ending; None to write none.
+            kind: which picture.
+            layer: name of the only layer to show; `neurons` and `raster` show one.
             ax: axes to draw into; None makes a figure of its own.
 
         Returns:
             The axes drawn into. Nothing is shown on a screen.
-        """
-        from neuroact.plots import box_plot, save_figure
 
-        axes = box_plot(self, ax=ax)
+        Raises:
+            ValueError: another kind, or another ending of the path.
+            UnknownLayerError: the report has no such layer.
+            MissingStatisticError: the picture needs a statistic that was not recorded; says how.
+            MissingExtraError: matplotlib is not installed.
+        """
+        from neuroact.plots import draw, save_figure
+
+        axes = draw(self, kind, layer=layer, ax=ax)
         if path is not None:
             save_figure(axes, path)
         return axes

@@ -9,11 +9,18 @@ from neuroact.plots.box import MOST_OUTLIERS, BoxStats, box_plot, box_stats
 from neuroact.plots.comparison import comparison_plot
 from neuroact.plots.curve import curve_plot, sorted_activity
 from neuroact.plots.figure import FORMATS, image_bytes, save_figure
+from neuroact.plots.history import HISTORY_FIGURES, history_plot
+from neuroact.plots.intervals import interval_plot
+from neuroact.plots.kinds import KINDS, draw
 from neuroact.plots.neurons import neuron_map
+from neuroact.plots.raster import raster_plot
+from neuroact.plots.time import time_plot
 from neuroact.plots.violin import Silhouette, silhouette, violin_plot
 
 __all__ = [
     "FORMATS",
+    "HISTORY_FIGURES",
+    "KINDS",
     "MOST_OUTLIERS",
     "BoxStats",
     "Silhouette",
@@ -21,10 +28,15 @@ __all__ = [
     "box_stats",
     "comparison_plot",
     "curve_plot",
+    "draw",
+    "history_plot",
     "image_bytes",
+    "interval_plot",
     "neuron_map",
+    "raster_plot",
     "save_figure",
     "silhouette",
     "sorted_activity",
+    "time_plot",
     "violin_plot",
 ]

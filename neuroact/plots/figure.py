@@ -19,6 +19,7 @@ from neuroact.table import folded, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 FORMATS = ("png", "svg", "pdf")
 COLUMN = 3.3
@@ -113,6 +114,13 @@ def colours(number: int) -> list[str]:
     return [to_hex(colormaps[COLOUR_MAP](0.15 + 0.75 * n / (number - 1))) for n in range(number)]
 
 
+def whole_ticks(axis: Axis) -> None:
+    """Label whole numbers only: of steps, of neurons."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+
+
 def legend_height(entries: int, columns: int) -> float:
     """Inches that a legend below the axes takes."""
     return 0.14 * -(-entries // columns) + 0.1
@@ -151,10 +159,15 @@ def unit_of(layers: Iterable[LayerActivity]) -> str:
     return "spikes" if all(x.kind is SignalKind.BINARY for x in layers) else "values"
 
 
-def activity_label(layers: Iterable[LayerActivity]) -> str:
-    """Label of an axis of neurons' average activity, with its unit."""
+def activity_label(layers: Iterable[LayerActivity], *, hertz: bool | None = None) -> str:
+    """Label of an axis of neurons' average activity, with its unit.
+
+    Args:
+        layers: those shown.
+        hertz: whether they are shown in Hz; where None, whether they can be.
+    """
     found = list(layers)
-    if in_hertz(found):
+    if in_hertz(found) if hertz is None else hertz:
         return "average firing rate of a neuron (Hz)"
     return f"average activity\n({unit_of(found)} per neuron and time step)"
 

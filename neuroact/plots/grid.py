@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from neuroact.plots.rows import name_width, row_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_TICKS = 8
-"""Most columns that are labelled."""
+_ROW, _HIGH_ROW, _FEW = 0.17, 0.3, 8
+_ABOVE = 0.25  # inches: what the colour bar takes beyond what a title would
 
 
 def grid_plot(
@@ -38,7 +38,9 @@ def grid_plot(
     from matplotlib import colormaps
 
     width = name_width(names)
-    axes = row_axes([shown_name(name, width) for name in names], ax, least=0.17)
+    labels = [shown_name(name, width) for name in names]
+    least = _ROW if len(names) > _FEW else _HIGH_ROW
+    axes = row_axes(labels, ax, least=least, below=_ABOVE)
     seen = values[~np.isnan(values)]
     low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
     if low == high:
@@ -53,9 +55,18 @@ def grid_plot(
         extent=(*edges, max(len(names), 1) - 0.5, -0.5),
     )
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
-    bar = axes.figure.colorbar(image, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
-    bar.ax.tick_params(labelsize=FONT)
-    bar.set_label(label, fontsize=FONT)
+    _colour_bar(axes, image, label)
     plain_look(axes)
     axes.spines["bottom"].set_visible(False)
     return axes
+
+
+def _colour_bar(axes: Axes, image: Any, label: str) -> None:
+    """Above the picture, of the same height whatever the number of rows."""
+    inches = axes.get_window_extent().height / axes.figure.dpi
+    above = axes.inset_axes((0.0, 1 + 0.06 / inches, 1.0, 0.08 / inches))
+    bar = axes.figure.colorbar(image, cax=above, orientation="horizontal")
+    bar.ax.xaxis.set_ticks_position("top")
+    bar.ax.xaxis.set_label_position("top")
+    bar.ax.tick_params(labelsize=FONT, length=2, pad=1)
+    bar.set_label(label, fontsize=FONT)

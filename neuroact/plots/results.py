@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from neuroact.activity import LayerActivity
 from neuroact.errors import MissingStatisticError
+from neuroact.plots.figure import in_hertz
 
 if TYPE_CHECKING:
     from neuroact.report import ActivityReport
@@ -34,6 +37,25 @@ def result_of(layer: LayerActivity, statistic: str) -> Any:
     return layer.results[statistic]
 
 
-def time_unit(longest: float) -> tuple[float, str]:
-    """What seconds are multiplied by to be shown, and the unit's name."""
-    return (1000.0, "ms") if longest < 1 else (1.0, "s")
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """An axis of time: in steps, or in seconds where all layers have one `dt`.
+
+    Attributes:
+        tick: how long a step is on it.
+        label: what it shows, with the unit.
+        hertz: whether activities can be shown in Hz beside it.
+    """
+
+    tick: float
+    label: str
+    hertz: bool
+
+    @classmethod
+    def of(cls, layers: Sequence[LayerActivity], steps: int, what: str = "time") -> TimeAxis:
+        """The axis for so many steps of these layers: milliseconds where it ends before 1 s."""
+        step = layers[0].dt if len({layer.dt for layer in layers}) == 1 else None
+        if step is None:
+            return cls(1.0, f"{what} (steps)", hertz=False)
+        scale, unit = (1000.0, "ms") if steps * step < 1 else (1.0, "s")
+        return cls(step * scale, f"{what} ({unit})", hertz=in_hertz(layers))

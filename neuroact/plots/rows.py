@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from neuroact.report import ActivityReport
 
-_NARROW, _WIDE = 20, 34  # characters of a layer's name on one line
+_NARROW, _WIDE = 24, 34  # characters of a layer's name on one line
 _CHARACTER = 0.055  # inches
 _LINE, _LEAST_ROW = 0.115, 0.21
 

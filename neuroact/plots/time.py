@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neuroact.activity import LayerActivity
-from neuroact.plots.figure import activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.figure import SMALL, activity_label, per_unit, plain_look, whole_ticks
 from neuroact.plots.grid import grid_plot
 from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
-from neuroact.plots.results import results_of, time_unit
+from neuroact.plots.results import TimeAxis, results_of
 from neuroact.plots.rows import limits, missing_figures
+from neuroact.stream import SignalKind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from neuroact.report import ActivityReport
 
-_BAND = "band: one standard deviation over samples, either way"
+_BAND = "band: one standard deviation over samples to either side"
 
 
 def time_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
     """Each layer's activity at each time step of its sequences, with its spread over samples.
 
-    A line is the mean over samples and neurons, its band one standard deviation, over samples, of
-    the mean over neurons; it is cut off at 0. Layers that are not binary have no band. More than
-    seven layers are rows, a time step a column, the activity as colour, without bands.
+    A line is the mean over samples and neurons. Its band reaches one standard deviation over
+    samples, of their mean over neurons, to either side; it ends at 0. Layers that are not binary
+    have no band. More than seven layers are rows, with the activity as colour, without bands.
 
-    Time is in steps; in seconds, and activity in Hz, where every layer emits spikes and has one
-    and the same `dt`.
+    Time is in steps; in seconds, and activity in Hz, where every layer emits spikes and all have
+    one `dt`.
 
     Args:
         report: what to show; recorded with the statistic `TimeCourse`.
@@ -44,51 +46,57 @@ def time_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
     """
     courses = results_of(report, "TimeCourse")
     layers = [report[name] for name in courses if not missing_figures(report[name])]
-    missing = [
-        name for name in (*report, *report.not_called) if name not in {x.name for x in layers}
-    ]
-    hertz = in_hertz(layers) and len({layer.dt for layer in layers}) == 1
-    longest = max((courses[layer.name].steps for layer in layers), default=0)
-    step = layers[0].dt if hertz else None
-    scale, unit = (1.0, "") if step is None else time_unit(longest * step)
-    tick = scale * (step or 1.0)
+    there = {layer.name for layer in layers}
+    missing = [name for name in (*report, *report.not_called) if name not in there]
+    longest = max((courses[name].steps for name in there), default=0)
+    axis = TimeAxis.of(layers, longest)
     if len(layers) > MOST_NAMED:
-        axes = _rows(layers, courses, longest, hertz, ax)
-        axes.images[0].set_extent((0, longest * tick, len(layers) - 0.5, -0.5))
+        axes = _rows(layers, courses, longest, axis, ax)
     else:
-        axes = _lines(layers, courses, tick, hertz, ax)
-    axes.set_xlabel(f"time since the sequence's start ({unit})" if unit else "time step")
-    if len(layers) <= MOST_NAMED:
+        axes = _lines(layers, courses, axis, ax)
         name_lines(axes, layers, missing)
+    if axis.tick == 1:
+        whole_ticks(axes.xaxis)
     return axes
 
 
 def _lines(
-    layers: list[LayerActivity], courses: dict[str, Any], tick: float, hertz: bool, ax: Axes | None
+    layers: list[LayerActivity], courses: Mapping[str, Any], axis: TimeAxis, ax: Axes | None
 ) -> Axes:
-    axes, ends = line_axes(layers, ax), [0.0]
+    axes, ends, banded = line_axes(layers, ax), [0.0], False
     for layer, colour in zip(layers, line_colours(len(layers)), strict=True):
-        course, per = courses[layer.name], per_unit(layer, hertz)
+        course, unit = courses[layer.name], per_unit(layer, axis.hertz)
         # A step's value holds from its start to its end.
-        edges, activity = np.arange(course.steps + 1) * tick, course.activity * per
+        edges, activity = np.arange(course.steps + 1) * axis.tick, course.activity * unit
         axes.stairs(activity, edges, baseline=None, color=colour, linewidth=1.1)
-        ends += [activity.min(initial=0.0), activity.max(initial=0.0)]
-    axes.set_ylabel(activity_label(layers))
+        low = high = activity
+        if layer.kind is SignalKind.BINARY:
+            spread, banded = course.active_share_std * unit, True
+            low, high = np.maximum(activity - spread, 0.0), activity + spread
+            axes.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.2, linewidth=0)
+        ends += [low.min(initial=0.0), high.max(initial=0.0)]
+    axes.set_xlabel(axis.label)
+    axes.set_ylabel(activity_label(layers, hertz=axis.hertz))
     axes.set_ylim(*limits(ends))
+    if banded:
+        axes.set_title(_BAND, fontsize=SMALL, loc="right")
     plain_look(axes, grid="y")
     return axes
 
 
 def _rows(
     layers: list[LayerActivity],
-    courses: dict[str, Any],
+    courses: Mapping[str, Any],
     longest: int,
-    hertz: bool,
+    axis: TimeAxis,
     ax: Axes | None,
 ) -> Axes:
     values = np.full((len(layers), longest), np.nan)
     for row, layer in enumerate(layers):
         course = courses[layer.name]
-        values[row, : course.steps] = course.activity * per_unit(layer, hertz)
+        values[row, : course.steps] = course.activity * per_unit(layer, axis.hertz)
     names = [layer.name for layer in layers]
-    return grid_plot(names, values, edges=(0, longest), label=activity_label(layers), ax=ax)
+    label = activity_label(layers, hertz=axis.hertz)
+    axes = grid_plot(names, values, edges=(0.0, longest * axis.tick), label=label, ax=ax)
+    axes.set_xlabel(axis.label)
+    return axes

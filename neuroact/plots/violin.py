@@ -97,10 +97,8 @@ def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
     for place, row in enumerate(rows):
         if row.layer is not None:
             shape, unit = silhouette(row.layer), per_unit(row.layer, hertz)
-            _draw(axes, place, shape, unit)
-            quartiles = (row.layer.q1 * unit, row.layer.q3 * unit)
-            axes.hlines(place, *quartiles, colors="black", linewidth=2.2)
-            axes.plot(row.layer.median * unit, place, "|", color="black", ms=7, mew=1.6)
+            quartiles = (row.layer.q1 * unit, row.layer.median * unit, row.layer.q3 * unit)
+            draw_silhouette(axes, place, shape, unit, quartiles)
             # One bin alone would fill the axis.
             beyond = 2 * (shape.edges[1] - shape.edges[0]) if len(shape.counts) == 1 else 0.0
             ends += [(shape.edges[0] - beyond) * unit, (shape.edges[-1] + beyond) * unit]
@@ -112,7 +110,10 @@ def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _draw(axes: Axes, place: int, shape: Silhouette, unit: float) -> None:
+def draw_silhouette(
+    axes: Axes, place: int, shape: Silhouette, unit: float, quartiles: tuple[float, ...]
+) -> None:
+    """Draw one around the height `place`, its edges times `unit`, and its three quartiles."""
     heights = shape.counts / shape.counts.max() * (_HALF - _LEAST)
     # One neuron among a million is still to be seen.
     heights[shape.counts > 0] += _LEAST
@@ -124,3 +125,6 @@ def _draw(axes: Axes, place: int, shape: Silhouette, unit: float) -> None:
         facecolor=FILL,
         edgecolor="none",
     )
+    q1, median, q3 = quartiles
+    axes.hlines(place, q1, q3, colors="black", linewidth=2.2)
+    axes.plot(median, place, "|", color="black", ms=7, mew=1.6)

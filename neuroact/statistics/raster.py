@@ -31,6 +31,7 @@ class RasterResult(LayerResult):
         begun: sequences that were begun, kept or not.
         neurons: the layer's neurons.
         every: one neuron in so many was looked at, those of places 0, every, 2 · every, ….
+        most_steps: steps beyond which no more of a sequence were kept.
         dt: seconds per time step, or None.
 
     >>> import numpy as np
@@ -38,6 +39,7 @@ class RasterResult(LayerResult):
     >>> raster = RasterResult(
     ...     sequence=np.array([0, 0, 1]), step=np.array([0, 4, 2]), neuron=np.array([7, 0, 7]),
     ...     lengths=np.array([5, 5]), begun=360, neurons=8, every=1,
+    ...     most_steps=1000,
     ... )
     >>> raster.of(0)
     (array([0, 4]), array([7, 0]))
@@ -50,6 +52,7 @@ class RasterResult(LayerResult):
     begun: int
     neurons: int
     every: int
+    most_steps: int
     dt: float | None = field(default=None, kw_only=True)
 
     @property
@@ -222,6 +225,7 @@ class Raster:
             begun=self._begun,
             neurons=math.prod(self._shape),
             every=self._every,
+            most_steps=self._limits[1],
         )
 
     @property

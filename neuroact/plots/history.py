@@ -1,0 +1,101 @@
+"""A training run: each layer's figure from epoch to epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from neuroact.activity import LayerActivity
+from neuroact.plots.figure import FONT, PLAIN, activity_label, in_hertz, per_unit
+from neuroact.plots.grid import grid_plot
+from neuroact.table import printable, why_no_figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.report import ActivityReport
+
+Labelled: TypeAlias = "Iterable[tuple[object, ActivityReport]] | Mapping[object, ActivityReport]"
+
+_WRAP = 10  # characters of a label on one line
+_ROOM = 1.8  # inches that labels have beside each other, in a narrow figure
+_OF_ACTIVITY = ("mean", "median", "std", "min", "q1", "q3", "max")
+_SHARES = {
+    "sparsity": "sparsity (share of values that are 0)",
+    "dead": "dead neurons (share)",
+    "saturated": "saturated neurons (share)",
+}
+HISTORY_FIGURES = (*_OF_ACTIVITY, *_SHARES)
+"""The figures that `history_plot` can show."""
+
+
+def history_plot(history: Labelled, figure: str = "mean", *, ax: Axes | None = None) -> Axes:
+    """A row per layer, a column per report, a figure as colour: a training run at a glance.
+
+    Nothing is drawn where a report has no figures of a layer. Layers come in the order in which
+    they first appear.
+
+    Args:
+        history: pairs of a label and a report, such as a `neuroact.history.History`; or reports
+            by their label. Whole numbers as labels are epochs.
+        figure: one of `HISTORY_FIGURES`; dead and saturated neurons as shares.
+        ax: axes to draw into; None makes a figure of its own.
+
+    Returns:
+        The axes drawn into. Nothing is shown on a screen.
+
+    Raises:
+        ValueError: no report, or another figure.
+        MissingExtraError: matplotlib is not installed.
+
+    >>> import neuroact
+    >>> history = []
+    >>> for epoch in range(3):
+    ...     recording = neuroact.Recording()
+    ...     recording.observe("lif", [[[0, 1, epoch > 1]]])
+    ...     history.append((epoch, recording.report()))
+    >>> history_plot(history, "dead").images[0].get_array().round(2).tolist()
+    [[0.67, 0.67, 0.33]]
+    """
+    if figure not in HISTORY_FIGURES:
+        raise ValueError(
+            f"expected figure= to be one of {', '.join(HISTORY_FIGURES)}, came {figure!r}"
+        )
+    pairs = list(history.items() if isinstance(history, Mapping) else history)
+    if not pairs:
+        raise ValueError("expected at least one report, came an empty history")
+    names = list(dict.fromkeys(name for _, report in pairs for name in report))
+    layers = [layer for _, report in pairs for layer in report.values()]
+    hertz = figure in _OF_ACTIVITY and in_hertz(layers)
+    values = np.full((len(names), len(pairs)), np.nan)
+    for column, (_, report) in enumerate(pairs):
+        for row, name in enumerate(names):
+            if name in report:
+                values[row, column] = _figure(report[name], figure, hertz=hertz)
+    label = _SHARES.get(figure) or f"{figure} over neurons of\n{activity_label(layers)}"
+    axes = grid_plot(names, values, edges=(-0.5, len(pairs) - 0.5), label=label, ax=ax)
+    _label_columns(axes, [label for label, _ in pairs])
+    return axes
+
+
+def _label_columns(axes: Axes, labels: Sequence[object]) -> None:
+    texts = [fill(printable(str(label)), _WRAP) for label in labels]
+    widest = max(len(line) for text in texts for line in text.split("\n"))
+    room = max(1, int(_ROOM / (0.06 * widest + 0.08)))
+    shown = range(0, len(texts), math.ceil(len(texts) / room))
+    axes.set_xticks(list(shown), [texts[at] for at in shown], fontsize=FONT, **PLAIN)
+    if all(isinstance(label, int) for label in labels):
+        axes.set_xlabel("epoch", fontsize=FONT)
+
+
+def _figure(layer: LayerActivity, figure: str, *, hertz: bool) -> float:
+    if why_no_figures(layer) is not None:
+        return math.nan
+    value = float(getattr(layer, figure))
+    if figure in ("dead", "saturated"):
+        return value / layer.neurons
+    return value * per_unit(layer, hertz)

@@ -1,0 +1,98 @@
+"""A silhouette per layer: how long its neurons wait from one spike to the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroact.plots.figure import SMALL, plain_look
+from neuroact.plots.results import TimeAxis, results_of
+from neuroact.plots.rows import Row, limits, row_axes, rows_of, say_what_is_missing
+from neuroact.plots.violin import Silhouette, draw_silhouette
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.report import ActivityReport
+
+_LONG = 50  # steps: beyond, an axis of equal steps has no room for the short intervals
+_BINS = 40
+_CAPTION = "height: intervals, of each layer up to its fullest bin\nbar: quartiles; line: median"
+
+
+def interval_silhouette(histogram: NDArray[np.int64], *, logarithmic: bool) -> Silhouette:
+    """Intervals by length, a bin a step; or in bins about as wide as each other on a log axis.
+
+    Args:
+        histogram: how many intervals are k steps long, at index k.
+        logarithmic: whether the axis is.
+
+    >>> import numpy as np
+    >>> from neuroact.plots.intervals import interval_silhouette
+    >>> shape = interval_silhouette(np.array([0, 4, 0, 1]), logarithmic=False)
+    >>> shape.counts.tolist(), shape.edges.tolist()
+    ([4, 0, 1], [0.5, 1.5, 2.5, 3.5])
+    """
+    most = len(histogram) - 1
+    if logarithmic:
+        edges = np.unique(np.geomspace(1, most + 1, _BINS).round().astype(np.int64))
+    else:
+        edges = np.arange(1, most + 2)
+    upto = np.concatenate([[0], np.cumsum(histogram)])
+    return Silhouette(np.diff(upto[edges]), (edges - 0.5).astype(np.float64))
+
+
+def interval_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+    """A silhouette per layer of its neurons' interspike intervals, in the report's order.
+
+    A silhouette is a histogram, and its mirror image, of all intervals of all neurons. The bar
+    reaches from the first quartile to the third, the line on it is the median. The axis is
+    logarithmic where an interval is longer than 50 steps. It shows seconds where all layers have
+    one `dt`.
+
+    Args:
+        report: what to show; recorded with the statistic `InterspikeIntervals`.
+        ax: axes to draw into; None makes a figure of its own, as high as its layers need.
+
+    Returns:
+        The axes drawn into. Nothing is shown on a screen.
+
+    Raises:
+        MissingStatisticError: no layer has results of `InterspikeIntervals`.
+        MissingExtraError: matplotlib is not installed.
+    """
+    results = results_of(report, "InterspikeIntervals")
+    rows = rows_of(report)
+    axes = row_axes([row.label for row in rows], ax, least=0.3)
+    drawn = {
+        at: results[row.layer.name]
+        for at, row in enumerate(rows)
+        if row.layer is not None and not _missing(row, results)
+    }
+    longest = max((len(result.histogram) - 1 for result in drawn.values()), default=1)
+    axis = TimeAxis.of(list(report.values()), longest, "interspike interval")
+    for at, result in drawn.items():
+        shape = interval_silhouette(result.histogram, logarithmic=longest > _LONG)
+        quartiles = (result.quantile(q) * axis.tick for q in (0.25, 0.5, 0.75))
+        draw_silhouette(axes, at, shape, axis.tick, tuple(quartiles))
+    say_what_is_missing(axes, [_missing(row, results) for row in rows])
+    if longest > _LONG:
+        axes.set_xscale("log")
+        axes.set_xlim(0.45 * axis.tick, (longest + 0.5) * 1.1 * axis.tick)
+    else:
+        axes.set_xlim(*limits([0.5 * axis.tick, (longest + 0.5) * axis.tick]))
+    axes.set_xlabel(axis.label)
+    axes.set_title(_CAPTION, fontsize=SMALL, loc="right")
+    plain_look(axes, grid="x")
+    return axes
+
+
+def _missing(row: Row, results: dict[str, Any]) -> str:
+    if row.layer is None:
+        return row.missing
+    result = results.get(row.layer.name)
+    if result is None:
+        return "no intervals recorded"
+    return "" if result.histogram.sum() else "no neuron fired twice"

@@ -1,0 +1,58 @@
+"""The pictures of a report by name, for `ActivityReport.plot` and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from neuroact.plots.box import box_plot
+from neuroact.plots.curve import curve_plot
+from neuroact.plots.intervals import interval_plot
+from neuroact.plots.neurons import neuron_map
+from neuroact.plots.raster import raster_plot
+from neuroact.plots.time import time_plot
+from neuroact.plots.violin import violin_plot
+from neuroact.table import printable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neuroact.report import ActivityReport
+
+OF_REPORTS: dict[str, Callable[..., Axes]] = {
+    "box": box_plot,
+    "violin": violin_plot,
+    "curve": curve_plot,
+    "time": time_plot,
+    "intervals": interval_plot,
+}
+"""Pictures of all layers, or of one."""
+
+OF_LAYERS: dict[str, Callable[..., Axes]] = {"neurons": neuron_map, "raster": raster_plot}
+"""Pictures of one layer."""
+
+KINDS = (*OF_REPORTS, *OF_LAYERS)
+"""Every kind of picture."""
+
+
+def draw(
+    report: ActivityReport, kind: str = "box", *, layer: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """A picture of a report; see `ActivityReport.plot`.
+
+    Raises:
+        ValueError: another kind; or a picture of one layer, and the report has more.
+        UnknownLayerError: the report has no such layer.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"expected kind= to be one of {', '.join(KINDS)}, came {kind!r}")
+    if kind in OF_REPORTS:
+        return OF_REPORTS[kind](report if layer is None else _alone(report, layer), ax=ax)
+    if layer is None and len(report) != 1:
+        names = ", ".join(map(printable, report)) or "none"
+        raise ValueError(f'kind="{kind}" shows one layer: say which with layer=, one of {names}')
+    return OF_LAYERS[kind](report[next(iter(report)) if layer is None else layer], ax=ax)
+
+
+def _alone(report: ActivityReport, layer: str) -> ActivityReport:
+    return type(report)([report[layer]], origin=report.origin)
