@@ -25,7 +25,15 @@ from neuroact.measure import measure
 from neuroact.provenance import installed_version
 from neuroact.recorder import Recording, record
 from neuroact.report import ActivityReport, LayerActivity
-from neuroact.statistics import Firing, Raster, SpikeCounts, Statistic, Synchrony, TimeCourse
+from neuroact.statistics import (
+    Firing,
+    InterspikeIntervals,
+    Raster,
+    SpikeCounts,
+    Statistic,
+    Synchrony,
+    TimeCourse,
+)
 from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 
 __all__ = [
@@ -33,6 +41,7 @@ __all__ = [
     "Adapter",
     "Comparison",
     "Firing",
+    "InterspikeIntervals",
     "LayerActivity",
     "LayerCall",
     "Raster",

@@ -12,7 +12,13 @@ import numpy as np
 
 from neuroact.activity import LayerActivity
 from neuroact.errors import LayerNameError, ReportFileError
-from neuroact.statistics import RasterResult, SpikeCountsResult, SynchronyResult, TimeCourseResult
+from neuroact.statistics import (
+    InterspikeIntervalsResult,
+    RasterResult,
+    SpikeCountsResult,
+    SynchronyResult,
+    TimeCourseResult,
+)
 from neuroact.statistics.counted import LayerResult
 from neuroact.stream import SignalKind
 
@@ -24,6 +30,7 @@ SCHEMA_VERSION = 2  # 2: results of neuroact's own statistics
 
 # A statistic of the user's own has a result that only its author can write and read.
 RESULTS: dict[str, type[LayerResult]] = {
+    "InterspikeIntervals": InterspikeIntervalsResult,
     "Raster": RasterResult,
     "SpikeCounts": SpikeCountsResult,
     "Synchrony": SynchronyResult,

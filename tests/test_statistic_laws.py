@@ -19,11 +19,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuroact import Firing, SignalKind, SpikeChunk, SpikeCounts, Statistic, Synchrony, TimeCourse
+from neuroact import (
+    Firing,
+    InterspikeIntervals,
+    SignalKind,
+    SpikeChunk,
+    SpikeCounts,
+    Statistic,
+    Synchrony,
+    TimeCourse,
+)
 from neuroact.errors import MergeError, StatisticKindError
 from strategies import SPIKE_DTYPES, Stream, cuts, padded, paddings, streams
 
-STATISTICS = (Firing, SpikeCounts, Synchrony, TimeCourse)
+STATISTICS = (Firing, InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse)
 SPIKES_ONLY = tuple(cls for cls in STATISTICS if cls is not Firing)
 BINARY, GRADED, ANALOG = SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG
 LEVELS = {BINARY: (0.0, 1.0), GRADED: (0.0, -0.5, 1.0, 3.0)}

@@ -14,6 +14,10 @@ from torch import Tensor
 
 from neuroact.errors import StatisticKindError
 from neuroact.statistics.firing import Firing, FiringResult
+from neuroact.statistics.interspike_intervals import (
+    InterspikeIntervals,
+    InterspikeIntervalsResult,
+)
 from neuroact.statistics.raster import Raster, RasterResult
 from neuroact.statistics.spike_counts import SpikeCounts, SpikeCountsResult
 from neuroact.statistics.synchrony import Synchrony, SynchronyResult
@@ -23,6 +27,8 @@ from neuroact.stream import SignalKind, SpikeChunk
 __all__ = [
     "Firing",
     "FiringResult",
+    "InterspikeIntervals",
+    "InterspikeIntervalsResult",
     "Raster",
     "RasterResult",
     "SpikeCounts",

@@ -97,14 +97,14 @@ class StepwiseStatistic(ABC):
         Raises:
             MergeError: the two were fed by layers of different neurons.
         """
-        theirs = other._ended()._totals_so_far()
-        if not theirs:
+        if other._shape is None:
             return
+        theirs = other._ended()._totals_so_far()
         if self._shape is None:
             self._prepare(other._shape, other._device)
         elif self._shape != other._shape:
             raise MergeError(
-                f"cannot add counts of neurons of shape {list(other._shape or ())} to counts of "
+                f"cannot add counts of neurons of shape {list(other._shape)} to counts of "
                 f"neurons of shape {list(self._shape)}"
             )
         for name, tensor in self._matched(theirs).items():

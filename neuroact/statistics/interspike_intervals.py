@@ -1,0 +1,265 @@
+"""How regularly neurons fire: the intervals between their spikes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from neuroact.statistics import interval_blocks as blocks
+from neuroact.statistics.counted import (
+    CountedResult,
+    Floats,
+    Integers,
+    exact_spread,
+    ratio,
+    seconds_per_step,
+)
+from neuroact.statistics.stepwise import StepwiseStatistic, whole
+
+_PER_NEURON = (
+    "intervals",
+    "sums",
+    "squares",
+    "pairs",
+    "cv2_whole",
+    "cv2_fraction",
+    "lv_whole",
+    "lv_fraction",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class InterspikeIntervalsResult(CountedResult):
+    """Intervals between the spikes of each neuron of one layer.
+
+    An interval is the number of steps from one spike to the next of the same neuron in the same
+    sample's sequence; spikes in adjacent steps are an interval of 1. The figures of `histogram` are
+    of all intervals of the layer together, in steps; the others are one number per neuron, over all
+    its intervals in all sequences. Intervals never cross a sequence's start, and padded steps do
+    not exist.
+
+    Attributes:
+        histogram: how many intervals are k steps long, int64 `[most + 1]`.
+        intervals: number of intervals of each neuron, int64 `[*neurons]`.
+        sums: sum of its intervals, in steps, int64 `[*neurons]`.
+        squares: sum of their squares, int64 `[*neurons]`.
+        pairs: number of its pairs of adjacent intervals, int64 `[*neurons]`.
+        cv2_whole: whole part of the sum of the pairs' terms of `cv2`, int64 `[*neurons]`.
+        cv2_fraction: the rest of it, in units of 2^-44, int64 `[*neurons]`.
+        lv_whole: whole part of the sum of the pairs' terms of `lv`, int64 `[*neurons]`.
+        lv_fraction: the rest of it, in units of 2^-44, int64 `[*neurons]`.
+        dt: seconds per time step, or None.
+
+    >>> import torch
+    >>> from neuroact import InterspikeIntervals, SignalKind, SpikeChunk
+    >>> intervals = InterspikeIntervals()
+    >>> train = torch.tensor([1, 0, 1, 0, 0, 0, 1]).reshape(7, 1, 1)    # intervals 2 and 4
+    >>> intervals.update(SpikeChunk(train, SignalKind.BINARY, starts_sequence=True))
+    >>> result = intervals.result()
+    >>> result.mean, result.max, result.mean_interval.item(), round(result.cv2.item(), 4)
+    (3.0, 4.0, 3.0, 0.6667)
+    """
+
+    intervals: Integers
+    sums: Integers
+    squares: Integers
+    pairs: Integers
+    cv2_whole: Integers
+    cv2_fraction: Integers
+    lv_whole: Integers
+    lv_fraction: Integers
+    dt: float | None = field(default=None, kw_only=True)
+
+    per_neuron: ClassVar = frozenset(_PER_NEURON)
+
+    @property
+    def mean_interval(self) -> Floats:
+        """Mean interval of each neuron, `sums / intervals`, float64 `[*neurons]`.
+
+        In steps. NaN for a neuron without an interval: one that fired at most once a sequence.
+        """
+        return ratio(self.sums, self._trusted(self.intervals))
+
+    @property
+    def cv(self) -> Floats:
+        """Coefficient of variation of each neuron's intervals, float64 `[*neurons]`.
+
+        Their standard deviation (ddof 0) divided by their mean,
+        `sqrt(intervals · squares - sums²) / sums`: 0 for a clock, 1 for a Poisson process of small
+        rate. NaN for fewer than two intervals, which have no spread to see. The definition of
+        `elephant.statistics.cv`, which gives 0 for one interval; here the intervals of all
+        sequences are pooled, which for `elephant` is their concatenation.
+
+        Source: Softky and Koch, The highly irregular firing of cortical cells is inconsistent with
+        temporal integration of random EPSPs, Journal of Neuroscience 13(1), 1993.
+        """
+        spread = exact_spread(self.intervals, self.sums, self.squares).astype(np.float64)
+        return ratio(np.sqrt(spread), np.where(self._trusted(self.intervals) > 1, self.sums, 0))
+
+    @property
+    def cv2(self) -> Floats:
+        """CV2 of each neuron, in [0, 2], float64 `[*neurons]`.
+
+        Mean over its pairs of adjacent intervals of `2 |I' - I| / (I' + I)`: local variability, not
+        misled by a rate that drifts. 0 for a clock, 1 for a Poisson process of small rate. NaN for
+        a neuron without such a pair: one that never fired three times in a sequence. The definition
+        of `elephant.statistics.cv2`, over the pairs of all sequences, none of them across a start.
+        Each term is rounded to 2^-44, so that sums do not depend on their order.
+
+        Source: Holt, Softky, Koch and Douglas, Comparison of discharge variability in vitro and in
+        vivo in cat visual cortex neurons, Journal of Neurophysiology 75(5), 1996,
+        doi:10.1152/jn.1996.75.5.1806.
+        """
+        return self._mean_term(self.cv2_whole, self.cv2_fraction)
+
+    @property
+    def lv(self) -> Floats:
+        """Local variation LV of each neuron, in [0, 3], float64 `[*neurons]`.
+
+        Mean over its pairs of adjacent intervals of `3 ((I' - I) / (I' + I))²`. 0 for a clock, 1
+        for a Poisson process of small rate. NaN for a neuron without such a pair: one that never
+        fired three times in a sequence. The definition of `elephant.statistics.lv`, over the pairs
+        of all sequences, none of them across a start. Each term is rounded to 2^-44, so that sums
+        do not depend on their order.
+
+        Source: Shinomoto, Shima and Tanji, Differences in spiking patterns among cortical neurons,
+        Neural Computation 15(12), 2003, doi:10.1162/089976603322518759.
+        """
+        return self._mean_term(self.lv_whole, self.lv_fraction)
+
+    @property
+    def mean_seconds(self) -> float:
+        """Mean of all intervals of the layer in seconds, `mean · dt`; NaN where there is none.
+
+        Raises:
+            NoTimeStepError: the recording was not told the time step.
+        """
+        return self.mean * seconds_per_step(self.dt, "mean_seconds")
+
+    @property
+    def mean_interval_seconds(self) -> Floats:
+        """Mean interval of each neuron in seconds, `mean_interval · dt`, float64 `[*neurons]`.
+
+        Raises:
+            NoTimeStepError: the recording was not told the time step.
+        """
+        return self.mean_interval * seconds_per_step(self.dt, "mean_interval_seconds")
+
+    def quantile_seconds(self, q: float, method: str = "linear") -> float:
+        """Quantile of all intervals of the layer in seconds, `quantile(q, method) · dt`.
+
+        Raises:
+            NoTimeStepError: the recording was not told the time step.
+            ValueError: a level outside [0, 1] or an unknown method.
+        """
+        return self.quantile(q, method) * seconds_per_step(self.dt, "quantile_seconds")
+
+    def _mean_term(self, whole_part: Integers, fraction: Integers) -> Floats:
+        total = whole_part + fraction / 2.0**blocks.FRACTION_BITS
+        return ratio(total, self._trusted(self.pairs))
+
+    def _trusted(self, counts: Integers) -> Integers:
+        return counts if self.fault is None else np.zeros_like(counts)
+
+
+class InterspikeIntervals(StepwiseStatistic):
+    """Intervals between spikes: an exact histogram per layer; mean, CV, CV2 and LV per neuron.
+
+    An event is a value that is not zero. Applies to binary and graded layers; the values of an
+    analog layer are hardly ever exactly zero, so all intervals would be one step.
+
+    Most steps cost one operation: steps are packed, each a bit, into a float32 number per sample
+    and neuron, and a block of them is counted at once.
+
+    Memory: a float32 and two int64 `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes
+    times the steps of the longest sequence.
+
+    With zero spikes there is no interval, and every figure is NaN; before any chunk there is no
+    result.
+
+    >>> import torch
+    >>> from neuroact import InterspikeIntervals, SignalKind, SpikeChunk
+    >>> intervals = InterspikeIntervals()
+    >>> spikes = torch.tensor([[[1.0, 1.0]], [[1.0, 0.0]], [[1.0, 1.0]]])
+    >>> intervals.update(SpikeChunk(spikes, SignalKind.BINARY, starts_sequence=True))
+    >>> intervals.result().histogram.tolist(), intervals.result().mean_interval.tolist()
+    ([0, 2, 1], [1.0, 2.0])
+    """
+
+    _growing: ClassVar = frozenset({"histogram"})
+
+    def result(self) -> InterspikeIntervalsResult | None:
+        """The figures so far, open sequences as they stand; None before the first chunk."""
+        totals = self._on_host()
+        return None if totals is None else InterspikeIntervalsResult(**totals)
+
+    def advance(self, values: Tensor) -> None:
+        """Count one more step, as `StepwiseStatistic.advance`: here mostly a single operation."""
+        if self._clock is not None or self._filled == blocks.WIDTH:
+            super().advance(values)
+            return
+        self._packed.add_(values, alpha=self._bit)
+        self._bit *= 2
+        self._filled += 1
+        self._steps += 1
+
+    def _make_totals(self) -> dict[str, Tensor]:
+        self._inner = self._zeros(2**blocks.WIDTH)
+        per_neuron = {name: self._zeros(*(self._shape or ())) for name in _PER_NEURON}
+        return {"histogram": self._zeros(0), **per_neuron}
+
+    def _begin(self, like: Tensor) -> None:
+        with torch.inference_mode(False):
+            self._packed = torch.zeros_like(like, dtype=torch.float32)
+        neurons = math.prod(self._shape or ())
+        self._age = self._zeros(len(like), neurons)
+        self._last = self._zeros(len(like), neurons)
+        self._filled, self._bit = 0, 1
+
+    def _step(self, events: Tensor, amounts: Tensor | None) -> None:
+        if self._filled == blocks.WIDTH:
+            self._count_block()
+        self._packed.add_(events, alpha=self._bit)
+        self._bit *= 2
+        self._filled += 1
+
+    def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
+        before = self._age.clone()
+        words = events.ne(0).to(torch.int64).reshape(before.shape)
+        self._room("histogram", self._steps + 1)
+        blocks.count_block(words, 1, self._age, self._last, self._totals, self._inner)
+        self._age.copy_(torch.where(valid.unsqueeze(1), self._age, before))
+
+    def _count_block(self) -> None:
+        if not self._filled:
+            return
+        words = whole(self._packed, self._bit - 1).reshape(self._age.shape)
+        self._room("histogram", self._steps + 1)
+        blocks.count_block(words, self._filled, self._age, self._last, self._totals, self._inner)
+        self._packed.zero_()
+        self._filled, self._bit = 0, 1
+
+    def _settle(self) -> None:
+        if self._batch is not None:
+            self._count_block()
+        inside = blocks.inner_histogram(self._inner)
+        self._room("histogram", len(inside))[: len(inside)].add_(inside)
+        self._inner.zero_()
+        blocks.carry(self._totals)
+
+    def _close(self) -> None:
+        self._settle()
+
+    def _open_state(self) -> dict[str, Tensor]:
+        shape = self._packed.shape
+        return {"age": self._age.reshape(shape), "last": self._last.reshape(shape)}
+
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
+        self._age.copy_(state["age"].reshape(self._age.shape))
+        self._last.copy_(state["last"].reshape(self._last.shape))
