@@ -219,18 +219,22 @@ def test_an_unknown_framework_is_bad_use_and_the_known_ones_are_listed(demo: Dem
     assert not demo.calls
 
 
-def test_all_frameworks_are_trained_alike_and_each_leaves_its_files(
+def test_all_frameworks_are_trained_alike_and_compared_with_the_first(
     report: ActivityReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [Demo(report, name) for name in ("snntorch", "norse")]
+    recording = Recording()
+    recording.observe("lif", torch.tensor([[[1, 1, 1]], [[1, 0, 0]]]))
+    found = [Demo(recording.report(), "norse"), Demo(report, "snntorch")]
     monkeypatch.setattr(demo_command, "entry_points", lambda **selection: found)
     result = invoke("demo", "--framework", "all", "--seed", "3", "--out", str(tmp_path))
     assert result.exit_code == 0
     assert [demo.calls for demo in found] == [[(3, None)]] * 2
-    files = ["norse.json", "norse.png", "snntorch.json", "snntorch.png"]
+    files = ["comparison.png", "norse.json", "norse.png", "snntorch.json", "snntorch.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == files
-    assert "norse: 87.5% of 1,234" in result.stdout
-    assert "snntorch: 87.5% of 1,234" in result.stdout
+    assert "snntorch: 87.5% of 1,234 test digits classified correctly.\nnorse: 87" in result.stdout
+    compared = neuroact.compare(report, found[0].report, labels=["snntorch", "norse"])
+    assert str(compared) in result.stdout
+    assert compared["lif"].differences["norse"].dead == -1
 
 
 @pytest.mark.parametrize(

@@ -1,110 +1,240 @@
-"""`neuroact show` and `neuroact merge` of recordings' files."""
+"""The commands that read reports' files: what they print and write, and when they fail."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
-from typer.testing import CliRunner, Result
 
-import neuroact
-from neuroact import Recording, cli
+from command import Ended, neuroact
+from neuroact import ActivityReport, Recording, compare
 from neuroact.table import table_text
-from stored import Largest, fed, same
-from strategies import Stream
-
-# Stands for a machine that has neither the frameworks nor the plots.
-BARE = (
-    "import sys; sys.modules.update(dict.fromkeys("
-    "['snntorch', 'norse', 'spikingjelly', 'sinabs', 'matplotlib', 'safetensors'])); "
-    "sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
-)
 
 
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+def recorded(neurons: int, dead: int = 0, saturated: int = 0, **options: Any) -> Recording:
+    """One layer with so many dead and saturated neurons, the others firing now and then."""
+    recording = Recording(**options)
+    spikes = torch.zeros(10, 4, neurons)
+    spikes[::3] = 1
+    spikes[:, :, :dead] = 0
+    spikes[:, :, dead : dead + saturated] = 1
+    recording.observe("lif", spikes)
+    return recording
 
 
-def in_a_process(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", BARE, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def saved(path: Path, spikes: float = 1.0, name: str = "lif", **options: Any) -> Path:
-    fed(Stream((np.full((5, 2, 3), spikes),), (3,)), name=name, **options).save(path)
+def written(path: Path, recording: Recording) -> Path:
+    if path.suffix == ".nact":
+        recording.save(path)
+    else:
+        recording.report().to_json(path)
     return path
 
 
-def test_show_prints_the_table_of_a_recording_whatever_its_name(tmp_path: Path) -> None:
-    path = saved(tmp_path / "all.json")
-    assert invoke("show", path).output == table_text(Recording.load(path).report()) + "\n"
+def show(path: Path, recording: Recording, *conditions: str, json: bool = False) -> Ended:
+    options = [word for condition in conditions for word in ("--fail-on", condition)]
+    return neuroact("show", written(path, recording), *options, *(["--json"] if json else []))
 
 
-def test_merge_adds_up_parts_without_model_or_framework(tmp_path: Path) -> None:
-    parts = [saved(tmp_path / f"part-{n}.nact", n % 2, f"lif{n // 2}") for n in range(4)]
-    run = in_a_process("merge", *parts, "-o", tmp_path / "all.nact")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == f"4 recordings of 2 layers added up: {tmp_path / 'all.nact'}\n"
-    expected = Recording()
-    for part in parts:
-        expected.merge(Recording.load(part))
-    assert same(Recording.load(tmp_path / "all.nact"), expected)
-    assert in_a_process("show", tmp_path / "all.nact").stdout.startswith("layer")
+@pytest.fixture(params=["activity.json", "activity.nact"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where a report's JSON, or a recording's file, is written."""
+    return tmp_path / str(request.param)
 
 
-def test_no_file_is_counted_twice(tmp_path: Path) -> None:
-    part, out = saved(tmp_path / "part.nact"), tmp_path / "all.nact"
-    (tmp_path / "link.nact").symlink_to(part)
-    for files in ([part, part, "-o", out], [part, tmp_path / "link.nact", "-o", out]):
-        assert "is named twice" in str(invoke("merge", *files).exception)
-    before = part.read_bytes()
-    assert "is named twice" in str(invoke("merge", part, "-o", part).exception)
-    assert part.read_bytes() == before
-    assert not out.exists()
-
-
-def test_parts_that_do_not_fit_are_one_line_with_file_and_layer_and_write_nothing(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("dead", "code"), [(0, 0), (2, 0), (3, 1), (9, 1), (10, 1)], ids=lambda value: str(value)
+)
+def test_a_pipeline_fails_when_30_percent_of_a_layer_is_dead(
+    dead: int, code: int, file: Path
 ) -> None:
-    parts = [saved(tmp_path / "a.nact"), saved(tmp_path / "b.nact", dt=0.1)]
-    run = in_a_process("merge", *parts, "-o", tmp_path / "all.nact")
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr == (
-        f'neuroact: {parts[1]}: layer "lif" (observed by hand): cannot add figures recorded with '
-        "dt=0.1 to figures recorded with dt=None\n"
-    )
-    assert not (tmp_path / "all.nact").exists()
+    recording = recorded(10, dead=dead)
+    result = show(file, recording, "dead=0.3")
+    assert result.code == code
+    assert result.out == table_text(recording.report()) + "\n"
+    assert bool(result.err) == bool(code)
+    assert result.err.count("\n") == code
 
 
-@pytest.mark.parametrize("command", ["show", "merge"])
-def test_a_damaged_recording_is_one_line_and_exit_code_2(command: str, tmp_path: Path) -> None:
-    path = saved(tmp_path / "part.nact")
-    path.write_bytes(path.read_bytes()[:-1])
-    more = ["-o", tmp_path / "all.nact"] if command == "merge" else []
-    run = in_a_process(command, path, *more)
-    assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr.startswith(f"neuroact: {path}: it is cut short")
-    assert run.stderr.count("\n") == 1
+def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path) -> None:
+    result = show(file, recorded(10, dead=3), "dead=0.3")
+    assert result.err.startswith('layer "lif" is dead: dead 0.3 (threshold 0.3). Lower the learn')
 
 
-def test_a_file_of_a_users_own_statistic_says_how_it_is_read(tmp_path: Path) -> None:
-    run = in_a_process("show", saved(tmp_path / "part.nact", statistics=[Largest]))
-    assert run.returncode == 2
-    assert "statistic 'Largest', which is not one of neuroact's: pass its class" in run.stderr
+@pytest.mark.parametrize(
+    ("condition", "dead", "saturated", "code"),
+    [
+        ("saturated=0.5", 0, 4, 0),
+        ("saturated=0.5", 0, 5, 1),
+        ("saturated", 0, 1, 1),
+        ("dead", 4, 0, 0),
+        ("dead", 5, 0, 1),
+        ("dead=0", 0, 0, 0),
+        ("dead=0", 1, 0, 1),
+        ("dead=1", 9, 0, 0),
+        ("dead=1", 10, 0, 1),
+        ("silent", 9, 0, 0),
+        ("silent", 10, 0, 1),
+        ("any", 0, 0, 0),
+        ("any", 5, 0, 1),
+        ("any", 0, 5, 1),
+        ("fading", 10, 0, 0),
+    ],
+)
+def test_each_verdict_fails_at_its_own_threshold_or_the_usual_one(
+    condition: str, dead: int, saturated: int, code: int, tmp_path: Path
+) -> None:
+    recording = recorded(10, dead=dead, saturated=saturated)
+    assert show(tmp_path / "activity.json", recording, condition).code == code
 
 
-def test_show_says_of_layers_without_figures_what_the_report_says(tmp_path: Path) -> None:
-    net = nn.Sequential(nn.ReLU(), nn.Tanh())
-    with neuroact.record(net, layers=["0", "1"]) as recording:
-        net[0](torch.tensor([[1.0, float("nan")]]))
-    recording.save(tmp_path / "run.nact")
-    run = in_a_process("show", tmp_path / "run.nact")
-    assert (run.returncode, run.stderr) == (0, "")
-    assert "not called" in run.stdout
-    assert "NaN or infinite values" in run.stdout
+def test_conditions_add_up(tmp_path: Path) -> None:
+    recording = recorded(10, dead=4, saturated=5)
+    result = show(tmp_path / "a.json", recording, "dead=0.4", "saturated=0.6")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    result = show(tmp_path / "a.json", recording, "dead=0.4", "saturated=0.5")
+    assert (result.code, result.err.count("\n")) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("dad=0.3", "there is no verdict 'dad'. There are: dead, saturated"),
+        ("dead=", "expected a number after dead=, came ''"),
+        ("dead=lots", "expected a number after dead=, came 'lots'"),
+        ("dead=-1", "expected a number of 0 or more after dead="),
+        ("dead=nan", "expected a number of 0 or more after dead="),
+        ("silent=1", "silent takes no number"),
+        ("any=1", "any takes no number"),
+    ],
+)
+def test_a_condition_that_is_none_is_bad_use_and_no_verdict(
+    condition: str, message: str, tmp_path: Path
+) -> None:
+    result = show(tmp_path / "activity.json", recorded(3), condition)
+    assert (result.code, result.out) == (2, "")
+    assert message in " ".join(result.err.split())
+
+
+@pytest.mark.filterwarnings("ignore::neuroact.errors.NeuroactWarning")
+def test_a_layer_that_cannot_be_judged_has_not_passed(file: Path) -> None:
+    recording = recorded(3)
+    recording.observe("broken", torch.tensor([[[torch.nan, 1.0]]]), kind="graded")
+    assert show(file, recording).code == 0
+    result = show(file, recording, "dead=0.3")
+    assert result.code == 1
+    assert result.err == 'layer "broken" cannot be judged: NaN or infinite values were emitted.\n'
+
+
+def test_a_layer_that_was_never_called_has_not_passed(tmp_path: Path) -> None:
+    document = recorded(3).report().to_dict()
+    path = tmp_path / "activity.json"
+    path.write_text(json.dumps({**document, "not_called": ["head"]}))
+    result = neuroact("show", path, "--fail-on", "dead=0.9")
+    assert result.code == 1
+    assert 'layer "head" cannot be judged: it was recorded but never called' in result.err
+
+
+def test_a_layer_of_real_values_has_no_verdicts_and_passes(file: Path) -> None:
+    recording = recorded(3)
+    recording.observe("readout", torch.zeros(5, 2, 3), kind="analog")
+    assert show(file, recording, "any").code == 0
+
+
+def test_json_is_the_report_with_its_verdicts(file: Path) -> None:
+    recording = recorded(10, dead=3, saturated=1)
+    result = show(file, recording, "dead=0.3", json=True)
+    assert result.code == 1
+    document = json.loads(result.out)
+    assert ActivityReport.from_dict(document) == recording.report()
+    verdicts = {entry["name"]: entry for entry in document["verdicts"]}
+    assert set(verdicts) == {"dead", "saturated"}
+    assert (verdicts["dead"]["layer"], verdicts["dead"]["threshold"]) == ("lif", 0.3)
+    assert verdicts["saturated"]["value"] == 0.1
+
+
+def test_files_of_either_kind_are_compared_with_the_first(tmp_path: Path) -> None:
+    recordings = [recorded(10, dead=n) for n in range(3)]
+    names = ["before.json", "middle.nact", "after.json"]
+    files = [written(tmp_path / n, r) for n, r in zip(names, recordings, strict=True)]
+    reports = [recording.report() for recording in recordings]
+    expected = compare(*reports, labels=["before", "middle", "after"])
+    result = neuroact("compare", *files)
+    assert (result.code, result.out, result.err) == (0, f"{expected}\n", "")
+    result = neuroact("compare", *files, "--json")
+    assert json.loads(result.out) == expected.to_dict()
+
+
+def test_reports_of_one_name_are_labelled_by_their_path_or_as_told(tmp_path: Path) -> None:
+    files = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        files.append(written(tmp_path / folder / "activity.json", recorded(3)))
+    document = json.loads(neuroact("compare", *files, "--json").out)
+    assert document["labels"] == [str(file) for file in files]
+    labels = ["--label", "old", "--label", "new"]
+    assert json.loads(neuroact("compare", *files, *labels, "--json").out)["labels"] == [
+        "old",
+        "new",
+    ]
+    assert json.loads(neuroact("compare", files[0], files[0], "--json").out)["labels"] == [
+        f"1: {files[0]}",
+        f"2: {files[0]}",
+    ]
+
+
+def test_layers_of_other_names_are_matched_by_a_map(tmp_path: Path) -> None:
+    other = Recording()
+    other.observe("relu", torch.ones(2, 3, 4))
+    files = [written(tmp_path / "a.json", recorded(4)), written(tmp_path / "b.json", other)]
+    result = neuroact("compare", *files)
+    assert result.code == 2
+    assert "no layer of the first report" in result.err
+    result = neuroact("compare", *files, "--map", "lif=relu", "--json")
+    assert json.loads(result.out)["layers"][0]["names"] == {"a": "lif", "b": "relu"}
+
+
+@pytest.mark.parametrize("pair", ["lif", "=lif", "lif="])
+def test_a_map_that_is_none_is_bad_use(pair: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", recorded(4))
+    result = neuroact("compare", path, path, "--map", pair)
+    assert result.code == 2
+    assert f"expected A=B, came {pair!r}" in result.err
+
+
+def test_one_report_is_nothing_to_compare(tmp_path: Path) -> None:
+    result = neuroact("compare", written(tmp_path / "a.json", recorded(4)))
+    assert result.code == 2
+    assert "two reports or more" in result.err
+
+
+@pytest.mark.parametrize(
+    ("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_a_comparison_is_drawn_too(ending: str, begins: bytes, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", recorded(4))
+    picture = tmp_path / f"difference.{ending}"
+    result = neuroact("compare", path, path, "--plot", picture)
+    assert (result.code, result.err) == (0, f"Written: {picture}\n")
+    assert picture.read_bytes().startswith(begins)
+
+
+def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> None:
+    written(file, recorded(4))
+    beside, told = file.with_suffix(".html"), file.with_name("page.html")
+    assert neuroact("html", file).err == f"Written: {beside}\n"
+    assert neuroact("html", file, "--out", told).err == f"Written: {told}\n"
+    assert "lif" in beside.read_text()
+    assert beside.read_text().lower().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("command", [["show"], ["html"], ["compare"]])
+def test_a_file_that_is_neither_report_nor_recording_is_bad_use(
+    command: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text('{"schema": "other"}')
+    result = neuroact(*command, tmp_path / "a.json")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"neuroact: {tmp_path / 'a.json'}: expected a document")

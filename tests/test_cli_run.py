@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from command import PROGRAM, Ended, neuroact
-from neuroact import ActivityReport
+from neuroact import ActivityReport, Recording
 
 MODULE = '''
 import time
@@ -206,6 +206,24 @@ def test_what_is_written_are_the_counts_of_the_raw_spikes(here: Path) -> None:
     assert result.err == "Written: activity.json\n"
 
 
+def test_a_recording_is_written_where_the_name_ends_so_and_can_be_merged(here: Path) -> None:
+    for name in ("one.nact", "two.nact"):
+        assert run("evaluation:whole", "--out", name).code == 0
+    assert neuroact("merge", "one.nact", "two.nact", "-o", "both.nact").code == 0
+    report = Recording.load("both.nact").report()
+    for name, events in raw_events().items():
+        np.testing.assert_array_equal(report[name].events, 2 * events)
+
+
+def test_a_run_fails_on_the_verdicts_asked_for_after_writing_what_it_recorded(here: Path) -> None:
+    result = run("evaluation:whole", "--fail-on", "dead=0.9", "--out", "a.json", "--layers", "lif2")
+    assert result.code == 0
+    result = run("evaluation:whole", "--fail-on", "any", "--out", "b.json")
+    assert result.code == 1
+    assert 'layer "lif2" is dead' in result.err
+    assert (here / "b.json").exists()
+
+
 def test_without_a_run_the_model_takes_each_batchs_first_member(here: Path) -> None:
     result = run("evaluation:first_member", "--json")
     report = ActivityReport.from_json(result.out)
@@ -258,13 +276,16 @@ def test_a_target_that_is_none_is_bad_use_and_says_what_one_is(
         (["--statistics", "Firnig"], "there is no statistic 'Firnig'. Did you mean 'Firing'?"),
         (["--statistics", "evaluation:Media"], "evaluation has no 'Media'"),
         (["--out", "no/folder.json"], "there is no folder 'no'"),
-        (["--out", "."], "it is a folder"),
+        (["--out", "folder.json"], "it is a folder"),
+        (["--out", "activity.txt"], "expected a name that ends in .json or .nact"),
+        (["--fail-on", "ded"], "there is no verdict 'ded'"),
         (["--dt", "fast"], "Invalid value for '--dt'"),
     ],
 )
 def test_options_that_cannot_be_are_told_before_anything_runs(
     options: list[str], message: str, here: Path
 ) -> None:
+    (here / "folder.json").mkdir()
     result = run("evaluation:broken", *options)
     assert (result.code, result.out) == (2, "")
     assert message in " ".join(result.err.split())

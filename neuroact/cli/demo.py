@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -19,6 +19,7 @@ neuroact demo
 neuroact demo --framework norse --out /tmp/demo
 neuroact demo --framework all
 """
+DEFAULT = "snntorch"
 DEMO_ENTRY_POINTS = "neuroact.demos"
 Progress = Callable[[int, int, str], None]
 
@@ -63,7 +64,7 @@ def demo(
     framework: Annotated[
         str,
         typer.Option(metavar="NAME", help="snntorch, norse, spikingjelly, or all to compare them."),
-    ] = "snntorch",
+    ] = DEFAULT,
     out: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Folder for reports and pictures; made if missing."),
@@ -84,27 +85,48 @@ def demo(
     """
     runs = _load_demos(framework)
     out.mkdir(parents=True, exist_ok=True)
-    written = []
+    results = {}
     for name, run in runs.items():
         typer.echo(f"Training a spiking network on handwritten digits ({name}).", err=True)
         with _progress_shown() as progress:
-            result = run(seed=seed, epochs=epochs, progress=progress)
-        _show(name, result)
-        stem = out / ("activity" if len(runs) == 1 else name)
-        result.report.to_json(stem.with_suffix(".json"))
-        result.report.plot(stem.with_suffix(".png"))
-        written += [f"{stem}.json", f"{stem}.png"]
-    typer.echo(f"Written: {', '.join(written)}\n\n{_YOUR_OWN}")
+            results[name] = run(seed=seed, epochs=epochs, progress=progress)
+    for name, result in results.items():
+        typer.echo(
+            f"{name}: {result.accuracy:.1%} of {result.samples:,} test digits classified correctly."
+        )
+    reports = {name: result.report for name, result in results.items()}
+    written = _compared(reports, out) if len(reports) > 1 else _alone(reports[framework], out)
+    typer.echo(f"\nWritten: {', '.join(map(str, written))}\n\n{_YOUR_OWN}")
 
 
-def _show(name: str, result: DemoResult) -> None:
+def _alone(report: ActivityReport, out: Path) -> list[Path]:
+    """Print the report and write it; gives the files."""
     from neuroact.table import print_table
 
-    typer.echo(
-        f"{name}: {result.accuracy:.1%} of {result.samples:,} test digits classified correctly.\n"
-    )
-    print_table(result.report)
     typer.echo()
+    print_table(report)
+    return _written(report, out / "activity")
+
+
+def _compared(reports: Mapping[str, ActivityReport], out: Path) -> list[Path]:
+    """Print how the frameworks differ, and write each one's report; gives the files."""
+    from neuroact.compare import compare
+
+    comparison = compare(*reports.values(), labels=list(reports))
+    typer.echo(f"\n{comparison}")
+    picture = out / "comparison.png"
+    comparison.plot(picture)
+    return [
+        *(file for name, report in reports.items() for file in _written(report, out / name)),
+        picture,
+    ]
+
+
+def _written(report: ActivityReport, stem: Path) -> list[Path]:
+    files = [stem.with_suffix(".json"), stem.with_suffix(".png")]
+    report.to_json(files[0])
+    report.plot(files[1])
+    return files
 
 
 def _load_demos(framework: str) -> dict[str, Demo]:
@@ -118,7 +140,9 @@ def _load_demos(framework: str) -> dict[str, Demo]:
             f'there is no demo for "{framework}". There are: {there_are}.',
             param_hint="--framework",
         )
-    names = sorted(points) if framework == "all" else [framework]
+    # The others are compared with the one that is shown when none is named.
+    every = sorted(points, key=lambda name: (name != DEFAULT, name))
+    names = every if framework == "all" else [framework]
     return {name: _load_demo(points[name]) for name in names}
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from neuroact.report import ActivityReport
 
 
-def print_report(report: ActivityReport, *, as_json: bool) -> None:
-    """Print the table, or the document that `ActivityReport.from_json` reads."""
+def print_report(
+    report: ActivityReport, asked: Mapping[str, float | None], *, as_json: bool
+) -> None:
+    """Print the table, or the JSON that `ActivityReport.from_json` reads, with the verdicts."""
+    from neuroact.cli.verdicts import document
     from neuroact.table import print_table
 
     if as_json:
-        print(report.to_json(), end="")
+        print_json(document(report, asked))
     else:
         print_table(report)
+
+
+def print_json(value: Any) -> None:
+    """Print plain values as JSON."""
+    print(json.dumps(value, indent=1, allow_nan=False))

@@ -12,13 +12,16 @@ from neuroact.cli.application import INTERRUPTED
 from neuroact.cli.interrupt import Progress, run_each
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
+from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
 from neuroact.report import ActivityReport
 
 EXAMPLES = """
 neuroact run evaluation:test_set
 neuroact run my_package.evaluation:test_set --out activity.json
+neuroact run my_package.evaluation:part_1 --out part-1.nact
 neuroact run evaluation:test_set --layers 'encoder.*' --layers head.lif
 neuroact run evaluation:test_set --dt 0.001 --json
+neuroact run evaluation:test_set --fail-on dead=0.3
 """
 
 
@@ -42,11 +45,15 @@ def run(
         float | None, typer.Option(metavar="SECONDS", help="Length of a time step.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write the report, as JSON.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to write what was recorded: the report, where it ends in .json, or the "
+            "recording, where it ends in .nact, for `neuroact merge`.",
+        ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON and not as a table.")
-    ] = False,
+    as_json: AsJson = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Record your own model over your own batches.
 
@@ -65,6 +72,7 @@ def run(
     from neuroact.recorder import record
 
     _check_can_be_written(out)
+    asked = conditions(fail_on)
     kept = [statistic(name) for name in statistics or ()]
     model, batches, run_batch = subject(target)
     with (
@@ -77,20 +85,32 @@ def run(
         typer.echo("Ctrl-C came before the first batch was done: nothing was recorded.", err=True)
         raise typer.Exit(INTERRUPTED)
     report = _with_origin(recording.report(), target, progress)
-    print_report(report, as_json=as_json)
+    print_report(report, asked, as_json=as_json)
     if out is not None:
-        report.to_json(out)
+        if out.suffix == ".nact":
+            recording.save(out)
+        else:
+            report.to_json(out)
         typer.echo(f"Written: {out}", err=True)
     if progress.interrupted:
         typer.echo(f"Ctrl-C: the figures are those of {progress.batches:,} batches.", err=True)
         raise typer.Exit(INTERRUPTED)
+    end_by_verdicts(report, asked)
 
 
 def _check_can_be_written(out: Path | None) -> None:
     """Tell what is wrong with the file's name before hours of recording, not after."""
-    if out is not None and (out.is_dir() or not out.parent.is_dir()):
-        what = "it is a folder" if out.is_dir() else f"there is no folder {str(out.parent)!r}"
-        raise typer.BadParameter(f"{str(out)!r} cannot be written: {what}.", param_hint="--out")
+    if out is None:
+        return
+    problem = None
+    if out.suffix not in (".json", ".nact"):
+        problem = "expected a name that ends in .json or .nact"
+    elif out.is_dir():
+        problem = "it is a folder"
+    elif not out.parent.is_dir():
+        problem = f"there is no folder {str(out.parent)!r}"
+    if problem is not None:
+        raise typer.BadParameter(f"{str(out)!r}: {problem}.", param_hint="--out")
 
 
 def _with_origin(report: ActivityReport, target: str, progress: Progress) -> ActivityReport:

@@ -9,11 +9,13 @@ import typer
 
 from neuroact.cli.reading import read_report
 from neuroact.cli.reports import print_report
+from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
 
 EXAMPLES = """
 neuroact show activity.json
 neuroact show activity.json --json
 neuroact show all.nact
+neuroact show activity.json --fail-on dead=0.3 --fail-on saturated
 """
 
 
@@ -27,12 +29,14 @@ def show(
             help="A report's JSON, or a recording that Recording.save wrote.",
         ),
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report as JSON and not as a table.")
-    ] = False,
+    as_json: AsJson = False,
+    fail_on: FailOn = None,
 ) -> None:
     """Print the table of a report's or a recording's file.
 
     Neither the model nor its framework has to be there.
     """
-    print_report(read_report(file), as_json=as_json)
+    asked = conditions(fail_on)
+    report = read_report(file)
+    print_report(report, asked, as_json=as_json)
+    end_by_verdicts(report, asked)

@@ -1,0 +1,88 @@
+"""`neuroact compare`: reports' files beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuroact.cli.reading import read_report
+from neuroact.cli.reports import print_json
+
+EXAMPLES = """
+neuroact compare before.json after.json
+neuroact compare before.json after.json --plot difference.png
+neuroact compare ann.json snn.json --map relu1=lif1 --map relu2=lif2
+neuroact compare epoch-1.json epoch-2.json epoch-3.json --label 1 --label 2 --label 3 --json
+"""
+
+
+def compare(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE...",
+            help="Reports' JSON or recordings, two or more; all are compared with the first.",
+        ),
+    ],
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="A name for each report, in their order; the files' where left out.",
+        ),
+    ] = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="A=B",
+            help="Layer A of the first report is layer B of the others, whatever its name; again "
+            "for more of them.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw it too, as PNG, SVG or PDF by the ending."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the comparison as JSON and not as a table.")
+    ] = False,
+) -> None:
+    """Compare reports, layer by layer: what became more, what less, and by how much.
+
+    Layers are matched by name; a layer that is matched with none is named. Neither the models nor
+    their frameworks have to be there.
+    """
+    from neuroact.compare import compare as compared
+
+    reports = [read_report(file) for file in files]
+    comparison = compared(*reports, labels=label or _labels(files), layers=_mapping(layers))
+    if as_json:
+        print_json(comparison.to_dict())
+    else:
+        print(comparison)
+    if plot is not None:
+        comparison.plot(plot)
+        typer.echo(f"Written: {plot}", err=True)
+
+
+def _labels(files: list[Path]) -> list[str]:
+    """The files' names as far as they tell them apart."""
+    for labels in ([file.stem for file in files], [str(file) for file in files]):
+        if len(set(labels)) == len(labels):
+            return labels
+    return [f"{number}: {file}" for number, file in enumerate(files, start=1)]
+
+
+def _mapping(pairs: list[str] | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for pair in pairs or ():
+        ours, _, theirs = pair.partition("=")
+        if not ours or not theirs:
+            raise typer.BadParameter(f"expected A=B, came {pair!r}.", param_hint="--map")
+        found[ours] = theirs
+    return found

@@ -1,0 +1,127 @@
+"""`--fail-on`: verdicts that end a command with exit code 1."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Annotated, Any
+
+import typer
+
+from neuroact.cli.application import FOUND
+from neuroact.diagnosis import Verdict, diagnose
+from neuroact.report import ActivityReport
+from neuroact.stream import SignalKind
+
+THRESHOLDS: dict[str, float] = {
+    name: parameter.default
+    for name, parameter in inspect.signature(diagnose).parameters.items()
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+}
+"""The verdicts that have a threshold, with their usual one."""
+
+_ANY = "any"
+
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="VERDICT",
+        help="End with exit code 1 if a layer is dead, saturated, silent, fading, busy or bimodal; "
+        "or any of them. With a number of your own: dead=0.3 is 30 % of a layer or more. Again "
+        "for more of them.",
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the report and its verdicts as JSON and not as a table."),
+]
+
+
+def conditions(options: Sequence[str] | None) -> dict[str, float | None]:
+    """What `--fail-on` asks for: verdicts' names, and the thresholds given with them.
+
+    Raises:
+        BadParameter: an unknown verdict, or a threshold that is none.
+    """
+    return dict(_condition(option) for option in options or ())
+
+
+def verdicts(
+    report: ActivityReport, asked: Mapping[str, float | None] | None = None
+) -> list[Verdict]:
+    """What is wrong with a report, by the thresholds asked for and else by the usual ones.
+
+    Unlike `diagnose`, a figure that is at an asked threshold is over it: "30 % of a layer" are.
+    """
+    given = {name: value for name, value in (asked or {}).items() if value is not None}
+    # One step of the number nearer to 0, for fading the other way; 0 itself stays: more than none.
+    nearest = {
+        name: math.nextafter(value, math.inf if name == "fading" else 0.0)
+        for name, value in given.items()
+    }
+    return [
+        replace(verdict, threshold=given[verdict.name]) if verdict.name in given else verdict
+        for verdict in diagnose(report, **nearest)
+    ]
+
+
+def document(report: ActivityReport, asked: Mapping[str, float | None]) -> dict[str, Any]:
+    """A report's JSON with its verdicts beside the layers; a report's reader passes them over."""
+    found = [asdict(verdict) for verdict in verdicts(report, asked)]
+    return {**report.to_dict(), "verdicts": found}
+
+
+def end_by_verdicts(report: ActivityReport, asked: Mapping[str, float | None]) -> None:
+    """End with exit code 1 where a verdict asked for is found, or where a layer has no figures.
+
+    What cannot be judged has not passed. Layers of real values have no such verdicts.
+    """
+    if not asked:
+        return
+    # A layer whose neurons are all dead is called silent, and is dead all the more.
+    names = set(asked) | ({"silent"} if "dead" in asked else set())
+    lines = [str(v) for v in verdicts(report, asked) if _ANY in names or v.name in names]
+    lines += _unjudged(report)
+    for line in lines:
+        typer.echo(_printable(line), err=True)
+    if lines:
+        raise typer.Exit(FOUND)
+
+
+def _unjudged(report: ActivityReport) -> list[str]:
+    from neuroact.table import why_no_figures
+
+    spiking = [layer for layer in report.values() if layer.kind is not SignalKind.ANALOG]
+    reasons = {layer.name: reason for layer in spiking if (reason := why_no_figures(layer))}
+    reasons |= dict.fromkeys(report.not_called, "it was recorded but never called")
+    return [f'layer "{name}" cannot be judged: {reason}.' for name, reason in reasons.items()]
+
+
+def _condition(option: str) -> tuple[str, float | None]:
+    name, equals, text = option.partition("=")
+    known = (*THRESHOLDS, "silent", _ANY)
+    if name not in known:
+        raise _wrong(f"there is no verdict {name!r}. There are: {', '.join(known)}")
+    if not equals:
+        return name, None
+    if name not in THRESHOLDS:
+        raise _wrong(f"{name} takes no number, came {option!r}")
+    try:
+        value = float(text)
+    except ValueError:
+        raise _wrong(f"expected a number after {name}=, came {text!r}") from None
+    if not 0 <= value < math.inf:
+        raise _wrong(f"expected a number of 0 or more after {name}=, came {text!r}")
+    return name, value
+
+
+def _wrong(what: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{what}.", param_hint="--fail-on")
+
+
+def _printable(line: str) -> str:
+    from neuroact.table import printable
+
+    return printable(line)
