@@ -88,7 +88,7 @@ def _label_columns(axes: Axes, labels: Sequence[object]) -> None:
     room = max(1, int(_ROOM / (0.06 * widest + 0.08)))
     shown = range(0, len(texts), math.ceil(len(texts) / room))
     axes.set_xticks(list(shown), [texts[at] for at in shown], fontsize=FONT, **PLAIN)
-    if all(isinstance(label, int) for label in labels):
+    if all(text.isdecimal() for text in texts):
         axes.set_xlabel("epoch", fontsize=FONT)
 
 
