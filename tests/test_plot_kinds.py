@@ -21,7 +21,15 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 
 import neuroact
-from neuroact import ActivityReport, LayerActivity, Raster, Recording, SignalKind, TimeCourse
+from neuroact import (
+    ActivityReport,
+    InterspikeIntervals,
+    LayerActivity,
+    Raster,
+    Recording,
+    SignalKind,
+    TimeCourse,
+)
 from neuroact.errors import MissingStatisticError, UnknownLayerError
 from neuroact.plots import (
     FORMATS,
@@ -39,9 +47,11 @@ from neuroact.plots import (
     violin_plot,
 )
 from neuroact.plots.curve import MOST_STEPS
+from neuroact.plots.intervals import interval_density
+from neuroact.plots.kinds import OF_LAYERS, OF_REPORTS
 from neuroact.plots.violin import MOST_BINS
 
-STATISTICS = [TimeCourse, Raster]
+STATISTICS = [TimeCourse, InterspikeIntervals, Raster]
 LONG = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
 
 
@@ -240,6 +250,32 @@ def test_graded_layers_have_no_band() -> None:
     assert axes.get_title(loc="right") == ""
 
 
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=80), st.booleans())
+def test_intervals_are_each_in_the_bin_of_its_length(counts: list[int], log: bool) -> None:
+    histogram = np.array([0, *counts])
+    heights, edges = interval_density(histogram, logarithmic=log)
+    intervals = np.repeat(np.arange(len(histogram)), histogram)
+    expected = np.histogram(intervals, bins=edges)[0]
+    np.testing.assert_allclose(heights * np.diff(edges), expected)
+    assert expected.sum() == len(intervals)
+
+
+def test_intervals_are_drawn_in_steps_or_seconds_and_gaps_say_why() -> None:
+    lif = np.zeros((9, 1, 2))
+    lif[[1, 4, 8], :, 0] = 1
+    axes = draw(recorded(lif=lif, idle=lif[:2], dt=0.01), "intervals")
+    drawn = axes.patches[0].get_data()
+    np.testing.assert_allclose(drawn.edges, [5, 15, 25, 35, 45])
+    assert (drawn.values - drawn.baseline > 0).tolist() == [False, False, True, True]
+    assert axes.get_xlabel() == "interspike interval (ms)"
+    assert [text.get_text() for text in axes.texts] == ["no neuron fired twice"]
+    far = np.zeros((200, 1, 1))
+    far[[0, 1, 150]] = 1
+    axes = draw(recorded(lif=far), "intervals")
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "interspike interval (steps)"
+
+
 def test_a_raster_shows_every_spike_of_the_sequence_and_says_which_it_is() -> None:
     rng = np.random.default_rng(0)
     spikes = (rng.random((15, 3, 8)) < 0.3).astype(float)
@@ -288,7 +324,7 @@ def test_a_history_by_label_is_as_good_and_an_empty_or_unknown_one_an_error() ->
 
 def test_every_kind_is_drawn_and_written_in_every_format(tmp_path: Path) -> None:
     report = recorded("lif1", "lif2")
-    for kind in drawable():
+    for kind in KINDS:
         for ending in FORMATS:
             path = tmp_path / f"{kind}.{ending}"
             axes = report.plot(path, kind=kind, layer="lif2")
@@ -296,10 +332,6 @@ def test_every_kind_is_drawn_and_written_in_every_format(tmp_path: Path) -> None
             assert path.read_bytes() == (tmp_path / f"again.{ending}").read_bytes()
             assert isinstance(axes, Axes)
             assert axes is not again
-
-
-def drawable() -> list[str]:
-    return [kind for kind in KINDS if kind != "intervals" or "InterspikeIntervals" in dir(neuroact)]
 
 
 def test_another_kind_is_an_error_that_lists_those_there_are() -> None:
@@ -339,10 +371,9 @@ def test_a_missing_statistic_is_an_error_that_says_how_to_record_it(
 
 
 def pictures(report: ActivityReport) -> dict[str, Axes]:
-    found = {kind: draw(report, kind, layer=None) for kind in drawable() if kind != "raster"
-             and kind != "neurons"}  # fmt: skip
     first = next(iter(report))
-    found |= {kind: draw(report, kind, layer=first) for kind in ("neurons", "raster")}
+    found = {kind: draw(report, kind) for kind in OF_REPORTS}
+    found |= {kind: draw(report, kind, layer=first) for kind in OF_LAYERS}
     found["history"] = history_plot([(1, report), (2, report)])
     found["comparison"] = neuroact.compare(report, report).plot()
     return found
@@ -391,10 +422,11 @@ import sys, warnings
 warnings.simplefilter("error")
 import neuroact
 from neuroact import plots
-recording = neuroact.Recording(statistics=[neuroact.TimeCourse, neuroact.Raster])
+statistics = [neuroact.TimeCourse, neuroact.InterspikeIntervals, neuroact.Raster]
+recording = neuroact.Recording(statistics=statistics)
 recording.observe("lif", [[[0, 1, 1]], [[0, 0, 1]]])
 report = recording.report()
-for kind in set(plots.KINDS) - {"intervals"}:
+for kind in plots.KINDS:
     report.plot(sys.argv[1] + "/a.svg", kind=kind)
 axes = plots.history_plot([(1, report)])
 plots.save_figure(axes, sys.argv[1] + "/a.png")
@@ -413,7 +445,7 @@ def test_no_picture_imports_pyplot(tmp_path: Path) -> None:
 def test_a_loaded_report_gives_the_same_pictures(tmp_path: Path) -> None:
     live = recorded("lif1", "lif2")
     loaded = ActivityReport.from_json(live.to_json())
-    for kind in ("box", "violin", "curve"):
+    for kind in OF_REPORTS:
         paths = [tmp_path / f"{name}.png" for name in ("live", "loaded")]
         for report, path in zip((live, loaded), paths, strict=True):
             save_figure(draw(report, kind), path)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import SMALL, plain_look
+from neuroact.plots.figure import SMALL, plain_look, whole_ticks
 from neuroact.plots.results import TimeAxis, results_of
 from neuroact.plots.rows import Row, limits, row_axes, rows_of, say_what_is_missing
-from neuroact.plots.violin import Silhouette, draw_silhouette
+from neuroact.plots.violin import draw_silhouette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,21 +19,26 @@ if TYPE_CHECKING:
 
 _LONG = 50  # steps: beyond, an axis of equal steps has no room for the short intervals
 _BINS = 40
-_CAPTION = "height: intervals, of each layer up to its fullest bin\nbar: quartiles; line: median"
+_CAPTION = "height: intervals per step, of each layer up to its most\nbar: quartiles; line: median"
 
 
-def interval_silhouette(histogram: NDArray[np.int64], *, logarithmic: bool) -> Silhouette:
-    """Intervals by length, a bin a step; or in bins about as wide as each other on a log axis.
+def interval_density(
+    histogram: NDArray[np.int64], *, logarithmic: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Intervals per step of length, a bin a step; or in bins about equally wide on a log axis.
 
     Args:
         histogram: how many intervals are k steps long, at index k.
         logarithmic: whether the axis is.
 
+    Returns:
+        Intervals in each bin divided by its width, and the bins' edges, in steps.
+
     >>> import numpy as np
-    >>> from neuroact.plots.intervals import interval_silhouette
-    >>> shape = interval_silhouette(np.array([0, 4, 0, 1]), logarithmic=False)
-    >>> shape.counts.tolist(), shape.edges.tolist()
-    ([4, 0, 1], [0.5, 1.5, 2.5, 3.5])
+    >>> from neuroact.plots.intervals import interval_density
+    >>> heights, edges = interval_density(np.array([0, 4, 0, 1]), logarithmic=False)
+    >>> heights.tolist(), edges.tolist()
+    ([4.0, 0.0, 1.0], [0.5, 1.5, 2.5, 3.5])
     """
     most = len(histogram) - 1
     if logarithmic:
@@ -41,16 +46,16 @@ def interval_silhouette(histogram: NDArray[np.int64], *, logarithmic: bool) -> S
     else:
         edges = np.arange(1, most + 2)
     upto = np.concatenate([[0], np.cumsum(histogram)])
-    return Silhouette(np.diff(upto[edges]), (edges - 0.5).astype(np.float64))
+    return np.diff(upto[edges]) / np.diff(edges), edges - np.float64(0.5)
 
 
 def interval_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of its neurons' interspike intervals, in the report's order.
 
-    A silhouette is a histogram, and its mirror image, of all intervals of all neurons. The bar
-    reaches from the first quartile to the third, the line on it is the median. The axis is
-    logarithmic where an interval is longer than 50 steps. It shows seconds where all layers have
-    one `dt`.
+    A silhouette is a histogram, and its mirror image, of all intervals of all neurons, as high as
+    there are intervals per step of length: `interval_density` says in which bins. The bar reaches
+    from the first quartile to the third, the line on it is the median. The axis is logarithmic
+    where an interval is longer than 50 steps. It shows seconds where all layers have one `dt`.
 
     Args:
         report: what to show; recorded with the statistic `InterspikeIntervals`.
@@ -74,14 +79,17 @@ def interval_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
     longest = max((len(result.histogram) - 1 for result in drawn.values()), default=1)
     axis = TimeAxis.of(list(report.values()), longest, "interspike interval")
     for at, result in drawn.items():
-        shape = interval_silhouette(result.histogram, logarithmic=longest > _LONG)
-        quartiles = (result.quantile(q) * axis.tick for q in (0.25, 0.5, 0.75))
-        draw_silhouette(axes, at, shape, axis.tick, tuple(quartiles))
+        heights, edges = interval_density(result.histogram, logarithmic=longest > _LONG)
+        quartiles = tuple(result.quantile(q) * axis.tick for q in (0.25, 0.5, 0.75))
+        draw_silhouette(axes, at, heights, edges * axis.tick, quartiles)
     say_what_is_missing(axes, [_missing(row, results) for row in rows])
     if longest > _LONG:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlim(0.45 * axis.tick, (longest + 0.5) * 1.1 * axis.tick)
     else:
+        if axis.tick == 1:
+            whole_ticks(axes.xaxis)
         axes.set_xlim(*limits([0.5 * axis.tick, (longest + 0.5) * axis.tick]))
     axes.set_xlabel(axis.label)
     axes.set_title(_CAPTION, fontsize=SMALL, loc="right")

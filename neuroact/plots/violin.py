@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,7 @@ def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
         if row.layer is not None:
             shape, unit = silhouette(row.layer), per_unit(row.layer, hertz)
             quartiles = (row.layer.q1 * unit, row.layer.median * unit, row.layer.q3 * unit)
-            draw_silhouette(axes, place, shape, unit, quartiles)
+            draw_silhouette(axes, place, shape.counts, shape.edges * unit, quartiles)
             # One bin alone would fill the axis.
             beyond = 2 * (shape.edges[1] - shape.edges[0]) if len(shape.counts) == 1 else 0.0
             ends += [(shape.edges[0] - beyond) * unit, (shape.edges[-1] + beyond) * unit]
@@ -111,15 +111,19 @@ def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
 
 
 def draw_silhouette(
-    axes: Axes, place: int, shape: Silhouette, unit: float, quartiles: tuple[float, ...]
+    axes: Axes,
+    place: int,
+    amounts: NDArray[Any],
+    edges: NDArray[np.float64],
+    quartiles: tuple[float, ...],
 ) -> None:
-    """Draw one around the height `place`, its edges times `unit`, and its three quartiles."""
-    heights = shape.counts / shape.counts.max() * (_HALF - _LEAST)
+    """Draw one around the height `place`: amounts between edges, and three quartiles."""
+    heights = amounts / amounts.max() * (_HALF - _LEAST)
     # One neuron among a million is still to be seen.
-    heights[shape.counts > 0] += _LEAST
+    heights[amounts > 0] += _LEAST
     axes.stairs(
         place + heights,
-        shape.edges * unit,
+        edges,
         baseline=place - heights,
         fill=True,
         facecolor=FILL,
