@@ -23,7 +23,8 @@ from neuroact import statistics as ours
 from neuroact.errors import RecordingFileError
 from neuroact.files import write_bytes
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.statistics import Statistic
+from neuroact.statistics import Firing, Statistic
+from neuroact.statistics.states import check_state
 from neuroact.stream import SignalKind
 from neuroact.tensor_file import PREFIX, TensorFile, header_end, pack, parse_json
 
@@ -155,7 +156,8 @@ def _recording(
     known = _known(statistics)
     try:
         recording = _empty(document, known)
-        layers = [_layer(entry, known) for entry in _list_of(dict, document["layers"])]
+        names = document["statistics"]
+        layers = [_layer(entry, names, known) for entry in _list_of(dict, document["layers"])]
     except RecordingFileError:
         raise
     except (KeyError, TypeError, ValueError) as cause:
@@ -186,7 +188,9 @@ def _empty(document: Mapping[str, Any], known: Mapping[str, StatisticFactory]) -
     return recording
 
 
-def _layer(entry: Mapping[str, Any], known: Mapping[str, StatisticFactory]) -> LayerRecorder:
+def _layer(
+    entry: Mapping[str, Any], names: Sequence[str], known: Mapping[str, StatisticFactory]
+) -> LayerRecorder:
     name, framework, layer_type, *aliases = (
         _name(text)
         for text in (
@@ -197,8 +201,11 @@ def _layer(entry: Mapping[str, Any], known: Mapping[str, StatisticFactory]) -> L
         )
     )
     info = LayerInfo(name, tuple(aliases), framework, layer_type, SignalKind(entry["kind"]))
-    builders = _builders(_list_of(str, entry["statistics"]), known)
-    layer = LayerRecorder(info, [build() for build in builders])
+    kept = _list_of(str, entry["statistics"])
+    # Those of the recording that apply to the layer, in its order; the first is always kept.
+    if kept[:1] != names[:1] or kept != [each for each in names if each in kept]:
+        raise ValueError("a layer's statistics are not its recording's")
+    layer = LayerRecorder(info, [build() for build in _builders(kept, known)])
     if entry["neurons"] is not None:
         layer.neurons = Size(_list_of(int, entry["neurons"]))
     return layer
@@ -206,8 +213,11 @@ def _layer(entry: Mapping[str, Any], known: Mapping[str, StatisticFactory]) -> L
 
 def _take_over(layer: LayerRecorder, statistic: Statistic, state: Mapping[str, Tensor]) -> None:
     try:
+        check_state(statistic, state, layer.neurons)
         statistic.load_state_dict(state)
         kept = statistic.state_dict()
+        if not isinstance(statistic, Firing):  # whose figures were checked one by one
+            statistic.result()
     except Exception as cause:  # a user's own statistic may raise anything
         problem = f"{type(cause).__name__}: {str(cause)[:200]}"
     else:

@@ -25,7 +25,9 @@ from torch import Tensor
 from neuroact.errors import RecordingFileError
 
 PREFIX = 8
-LARGEST_HEADER = 2**24  # a tensor takes about 80 bytes of it, and JSON 20 times its size to read
+# A tensor takes about 80 bytes of it. Reading JSON takes up to 40 times its size, and a second for
+# this much.
+LARGEST_HEADER = 2**23
 MOST_DIMENSIONS = 64
 TEXT_KEY = "neuroact"
 CHECKSUM_KEY = "sha256"
@@ -235,8 +237,12 @@ def _entry(name: str, field: Any) -> _Entry:
         begin, end = map(_size, field["data_offsets"])
     except (KeyError, TypeError, ValueError):
         raise RecordingFileError(f"its header is damaged at the tensor {name[:80]!r}") from None
-    # The product of many large sizes would be a number of megabytes.
-    if len(shape) > MOST_DIMENSIONS or math.prod(shape) * dtype.itemsize != end - begin:
+    # First the number of sizes: the product of many large ones would be a number of megabytes.
+    if (
+        len(shape) > MOST_DIMENSIONS
+        or math.prod(size or 1 for size in shape) >= 2**63
+        or math.prod(shape) * dtype.itemsize != end - begin
+    ):
         raise RecordingFileError(
             f"the tensor {name[:80]!r} declares a shape that {end - begin} bytes do not fill"
         )

@@ -113,19 +113,21 @@ class StepwiseStatistic(ABC):
     def state_dict(self) -> dict[str, Tensor]:
         """What was counted, as new tensors on the layer's device; empty before the first chunk.
 
-        Keys: the totals by name; `shape`, that of the neurons; and, while a sequence is open,
-        `open_clock`, each sample's steps so far, int64 `[batch]`, and what else is open.
+        Keys: the totals by name; `shape`, that of the neurons; and, while a sequence is open and
+        what comes next depends on it, `open_clock`, each sample's steps so far, int64 `[batch]`,
+        and what else is open.
         """
         if self._shape is None:
             return {}
         state = {"shape": torch.tensor(self._shape, dtype=torch.int64, device=self._device)}
         state |= {name: tensor.clone() for name, tensor in self._totals_so_far().items()}
-        if self._batch is not None:
+        opened = {} if self._batch is None else self._open_state()
+        if opened:
             clock = self._clock
             if clock is None:
-                clock = self._zeros(self._batch).fill_(self._steps)
+                clock = self._zeros(self._batch or 0).fill_(self._steps)
             state["open_clock"] = clock.clone()
-            state |= {f"open_{name}": t.clone() for name, t in self._open_state().items()}
+            state |= {f"open_{name}": tensor.clone() for name, tensor in opened.items()}
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:

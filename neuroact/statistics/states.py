@@ -1,0 +1,123 @@
+"""Whether a state could be one that a statistic gave: it may come from a file that anyone wrote.
+
+Loading a state makes tensors of the sizes it tells, so these are checked first: none is larger
+than what the file itself holds, but for a window of its open sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from neuroact.statistics.firing import Firing
+from neuroact.statistics.stepwise import StepwiseStatistic
+
+MOST_STEPS = 2**27
+"""Steps of an open sequence that are believed; a histogram of so many takes a gigabyte."""
+MOST_COUNT = 2**62
+"""Counts below it can be added to others without leaving int64."""
+
+_OPEN, _CLOCK = "open_", "open_clock"
+
+
+def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.Size | None) -> None:
+    """Refuse a state that the statistic of a layer of these neurons cannot have given.
+
+    Args:
+        statistic: one of neuroact's own; nothing is known of others, so they pass.
+        state: empty where it was never fed.
+        neurons: shape of the layer's neurons; None where the layer was never called.
+
+    Raises:
+        ValueError: says what was expected and what came.
+    """
+    if not isinstance(statistic, Firing | StepwiseStatistic):
+        return
+    if neurons is None or not state:
+        if state:
+            raise ValueError("the layer was never called, and has figures")
+        if neurons is not None and isinstance(statistic, Firing):
+            raise ValueError("the layer was called, and has no figures")
+    elif isinstance(statistic, Firing):
+        _check_firing(state, neurons)
+    else:
+        _check_totals(statistic, state, neurons)
+        _check_open(state, neurons)
+
+
+def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
+    needed = ("events", "observations", "sequences", "faults")
+    _check_keys(state, needed, (*needed, "total"))
+    _check_tensor("events", state, torch.int64, neurons)
+    _check_tensor("observations", state, torch.int64, ())
+    _check_tensor("sequences", state, torch.int64, ())
+    _check_tensor("faults", state, torch.bool, (2,))
+    if "total" in state:
+        _check_tensor("total", state, torch.float64, neurons)
+    if (state["events"] > state["observations"]).any():
+        raise ValueError("a neuron has more events than it was looked at")
+
+
+def _check_totals(
+    statistic: StepwiseStatistic, state: Mapping[str, Tensor], neurons: torch.Size
+) -> None:
+    _check_tensor("shape", state, torch.int64, (len(neurons),))
+    if state["shape"].tolist() != list(neurons):
+        raise ValueError(f"expected neurons of shape {list(neurons)}, came {state['shape']}")
+    blank = type(statistic)()
+    blank._prepare(neurons, torch.device("cpu"))
+    totals = dict(blank._totals)
+    if "total" in blank._growing:
+        totals["total"] = torch.zeros(0, dtype=torch.float64)
+    opened = {key for key in state if key.startswith(_OPEN)}
+    _check_keys(state, blank._totals, {"shape", *totals, *opened})
+    for name, total in totals.items():
+        if name in state:
+            shape = None if name in blank._growing else total.shape
+            _check_tensor(name, state, total.dtype, shape)
+
+
+def _check_open(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
+    opened = {key for key in state if key.startswith(_OPEN)} - {_CLOCK}
+    if not opened and _CLOCK not in state:
+        return
+    _check_keys(state, (_CLOCK,), state)
+    _check_tensor(_CLOCK, state, torch.int64, None)
+    batch = len(state[_CLOCK])
+    steps = int(state[_CLOCK].max()) if batch else 0
+    if steps > MOST_STEPS:
+        raise ValueError(f"a sequence of {steps:,} steps is open; at most {MOST_STEPS:,} can be")
+    if not opened:
+        raise ValueError("sequences are open, and nothing tells how far they are")
+    for key in opened:
+        _check_tensor(key, state, state[key].dtype, (batch, *neurons))
+        if state[key].numel() and state[key].max() > steps:
+            raise ValueError(f"{key} holds more than the {steps:,} steps of the open sequences")
+
+
+def _check_keys(state: Mapping[str, Tensor], needed: Iterable[str], known: Iterable[str]) -> None:
+    missing, unknown = {*needed} - state.keys(), state.keys() - {*known}
+    if missing or unknown:
+        raise ValueError(f"it lacks {sorted(missing)} and has the unknown {sorted(unknown)}")
+
+
+def _check_tensor(
+    key: str, state: Mapping[str, Tensor], dtype: torch.dtype, shape: Sequence[int] | None
+) -> None:
+    """A tensor of that dtype and shape, of one dimension where that is None; no count below 0."""
+    if key not in state:
+        raise ValueError(f"it lacks {key}")
+    tensor = state[key]
+    fits = tensor.ndim == 1 if shape is None else list(tensor.shape) == list(shape)
+    if tensor.dtype != dtype or not fits:
+        expected = "[n]" if shape is None else list(shape)
+        raise ValueError(
+            f"expected {key} to be {dtype} of shape {expected}, came {tensor.dtype} of shape "
+            f"{list(tensor.shape)}"
+        )
+    if dtype is torch.int64 and tensor.numel():
+        least, most = (int(end) for end in tensor.aminmax())
+        if least < 0 or most >= MOST_COUNT:
+            raise ValueError(f"{key} holds a count of {least if least < 0 else most}")
