@@ -6,16 +6,20 @@ than what the file itself holds, but for a window of its open sequences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from neuroact.statistics.firing import Firing
+from neuroact.statistics.raster import Raster
 from neuroact.statistics.stepwise import StepwiseStatistic
 
 MOST_STEPS = 2**27
 """Steps of an open sequence that are believed; a histogram of so many takes a gigabyte."""
+MOST_KEPT = 2**30
+"""Values of an open raster that are believed, a byte each."""
 MOST_COUNT = 2**62
 """Counts below it can be added to others without leaving int64."""
 
@@ -33,7 +37,7 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
     Raises:
         ValueError: says what was expected and what came.
     """
-    if not isinstance(statistic, Firing | StepwiseStatistic):
+    if not isinstance(statistic, Firing | Raster | StepwiseStatistic):
         return
     if neurons is None or not state:
         if state:
@@ -42,6 +46,8 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
             raise ValueError("the layer was called, and has no figures")
     elif isinstance(statistic, Firing):
         _check_firing(state, neurons)
+    elif isinstance(statistic, Raster):
+        _check_raster(state, neurons)
     else:
         _check_totals(statistic, state, neurons)
         _check_open(state, neurons)
@@ -60,12 +66,27 @@ def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
         raise ValueError("a neuron has more events than it was looked at")
 
 
+def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
+    """What makes it large: the rest is checked where it is loaded."""
+    needed = ("events", "lengths", "begun", "limits", "shape")
+    _check_keys(state, needed, (*needed, "open"))
+    _check_shape(state, neurons)
+    _check_tensor("lengths", state, torch.int64, None)
+    _check_tensor("events", state, torch.int64, (len(state["events"].reshape(-1)) // 3, 3))
+    _check_tensor("begun", state, torch.int64, ())
+    _check_tensor("limits", state, torch.int64, (3,))
+    if "open" in state:
+        _check_tensor("open", state, torch.int64, (3,))
+        kept = len(state["lengths"]) * int(state["lengths"].max()) if len(state["lengths"]) else 0
+        size = kept * min(math.prod(neurons), int(state["limits"][2]))
+        if size > MOST_KEPT:
+            raise ValueError(f"a raster of {size:,} values is open; at most {MOST_KEPT:,} can be")
+
+
 def _check_totals(
     statistic: StepwiseStatistic, state: Mapping[str, Tensor], neurons: torch.Size
 ) -> None:
-    _check_tensor("shape", state, torch.int64, (len(neurons),))
-    if state["shape"].tolist() != list(neurons):
-        raise ValueError(f"expected neurons of shape {list(neurons)}, came {state['shape']}")
+    _check_shape(state, neurons)
     blank = type(statistic)()
     blank._prepare(neurons, torch.device("cpu"))
     totals = dict(blank._totals)
@@ -95,6 +116,13 @@ def _check_open(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
         _check_tensor(key, state, state[key].dtype, (batch, *neurons))
         if state[key].numel() and state[key].max() > steps:
             raise ValueError(f"{key} holds more than the {steps:,} steps of the open sequences")
+
+
+def _check_shape(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
+    _check_tensor("shape", state, torch.int64, (len(neurons),))
+    came = state["shape"].tolist()
+    if came != list(neurons):
+        raise ValueError(f"expected neurons of shape {list(neurons)}, came {came}")
 
 
 def _check_keys(state: Mapping[str, Tensor], needed: Iterable[str], known: Iterable[str]) -> None:
