@@ -91,7 +91,9 @@ def print_table(report: ActivityReport, *, fold: bool | None = None) -> None:
 def table_html(report: ActivityReport, *, fold: bool | None = None) -> str:
     """The table for a notebook: the same figures as `table_text`, every text escaped."""
     table = ReportTable(report, fold=fold, blocks=BLOCKS)
-    return html_table(table.columns, table.notes, f"{len(report)} layers")
+    return html_table(
+        table.columns, table.notes, f"{len(report)} layer{'' if len(report) == 1 else 's'}"
+    )
 
 
 class ReportTable:

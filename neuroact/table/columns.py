@@ -44,7 +44,8 @@ class Column:
 
     def style(self, cell: str) -> str:
         """How a text is coloured: only what is an alarm."""
-        return _STYLES.get(self.head, "") if cell not in ("0", "-", "") else ""
+        # Nothing, none, or fewer than in the report it is compared with: no alarm.
+        return "" if cell in ("0", "") or cell.startswith("-") else _STYLES.get(self.head, "")
 
 
 def columns_of(

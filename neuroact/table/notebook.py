@@ -8,7 +8,8 @@ from html import escape
 from neuroact.table.columns import Column
 from neuroact.table.text import printable
 
-_CELL = "padding:.15em .6em;white-space:pre-wrap;overflow-wrap:anywhere;text-align:"
+_CELL = "padding:.15em .6em;text-align:"
+_NAME = "min-width:9em;white-space:pre-wrap;overflow-wrap:anywhere"
 # Legible on a light and on a dark page alike.
 _COLOURS = {"yellow": "#b58900", "magenta": "#c2185b", "bold red": "#d32f2f;font-weight:bold"}
 
@@ -27,7 +28,7 @@ def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str
         for term, meaning in notes.items()
     )
     return (
-        '<div class="neuroact"><table style="border-collapse:collapse;font-size:90%">'
+        '<div class="neuroact" style="overflow-x:auto"><table style="border-collapse:collapse;font-size:90%">'
         f'<caption style="text-align:left">{escape(caption)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table>"
         f"<details><summary>what the figures mean</summary><dl>{terms}</dl></details></div>"
@@ -43,5 +44,7 @@ def _row(columns: Sequence[Column], row: Sequence[str]) -> str:
 
 def _cell(tag: str, column: Column, text: str, colour: str = "") -> str:
     side = "left" if column.left else "right"
-    style = f"{_CELL}{side}" + (f";color:{colour}" if colour else "")
+    # Only names may take more than one line.
+    lines = _NAME if column.head == "layer" else "white-space:pre"
+    style = f"{_CELL}{side};{lines}" + (f";color:{colour}" if colour else "")
     return f'<{tag} style="{style}">{escape(text)}</{tag}>'
