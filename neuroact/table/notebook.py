@@ -28,7 +28,8 @@ def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str
         for term, meaning in notes.items()
     )
     return (
-        '<div class="neuroact" style="overflow-x:auto"><table style="border-collapse:collapse;font-size:90%">'
+        '<div class="neuroact" style="overflow-x:auto">'
+        '<table style="border-collapse:collapse;font-size:90%">'
         f'<caption style="text-align:left">{escape(caption)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table>"
         f"<details><summary>what the figures mean</summary><dl>{terms}</dl></details></div>"
