@@ -1,13 +1,23 @@
 """What the author of an adapter or of a statistic tests with.
 
-Two doors each. `check_adapter` is a plain function that runs named checks, raises at the first
-that does not hold, or returns a report of all; `AdapterContract` is a class to subclass in a
-pytest suite, one test a check. An adapter's author gives models, how they are run, and what is
-true of them by hand; the checks hold the adapter against an independent recorder of raw outputs.
+Two doors each. `check_adapter` and `check_statistic` are plain functions that run named checks,
+raise at the first that does not hold, or return a report of all; `AdapterContract` and
+`StatisticContract` are classes to subclass in a pytest suite, one test a check. An adapter's
+author gives models, how they are run, and what is true of them by hand; the checks hold the
+adapter against an independent recorder of raw outputs. A statistic is held against the laws of
+counting, on streams that Hypothesis draws, and against figures by NumPy.
 
-Needs `pip install "neuroact[testing]"` (pytest and hypothesis); `check_adapter` needs neither.
+`neuroact.testing.strategies` are Hypothesis strategies for spikes, cuts and counted values.
+
+Needs `pip install "neuroact[testing]"` (pytest and hypothesis); what is about adapters needs
+neither, and what is about statistics no pytest.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neuroact.errors import MissingExtraError
 from neuroact.testing.adapter import ADAPTER_CHECKS, AdapterContract, check_adapter
 from neuroact.testing.example import (
     AdapterExample,
@@ -21,8 +31,12 @@ from neuroact.testing.example import (
 from neuroact.testing.outcomes import Check, CheckReport, Outcome
 from neuroact.testing.raw import RawRecorder
 
+if TYPE_CHECKING:
+    from neuroact.testing.statistic import STATISTIC_CHECKS, StatisticContract, check_statistic
+
 __all__ = [
     "ADAPTER_CHECKS",
+    "STATISTIC_CHECKS",
     "AdapterContract",
     "AdapterExample",
     "Check",
@@ -31,9 +45,32 @@ __all__ = [
     "Limit",
     "Outcome",
     "RawRecorder",
+    "StatisticContract",
     "call_each_step",
     "call_once",
     "check_adapter",
+    "check_statistic",
     "pass_state",
     "pass_state_each_step",
 ]
+
+_BY_HYPOTHESIS = {
+    "STATISTIC_CHECKS": "statistic",
+    "StatisticContract": "statistic",
+    "check_statistic": "statistic",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What needs hypothesis is imported when it is asked for."""
+    if name not in _BY_HYPOTHESIS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        return getattr(import_module(f"{__name__}.{_BY_HYPOTHESIS[name]}"), name)
+    except ModuleNotFoundError as cause:
+        if cause.name != "hypothesis":
+            raise
+        purpose = f"neuroact.testing.{name}"
+        raise MissingExtraError("hypothesis", extra="testing", purpose=purpose) from cause

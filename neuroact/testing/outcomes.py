@@ -89,7 +89,8 @@ class CheckReport:
             else (f"all {len(self.outcomes)} checks are as they should be")
         )
         text = [*(line.rstrip() for line in lines), "", *notes, f"{self.subject}: {verdict}"]
-        return "\n".join(printable(line) for part in text for line in part.splitlines() or [""])
+        lines = [line for part in text for line in part.splitlines() or [""]]
+        return "\n".join(printable(line) if line else "" for line in lines)
 
 
 def outcome_of(
@@ -154,6 +155,8 @@ def refuse_unknown(expected: Mapping[str, str], checks: Sequence[Check[Case]]) -
 
 
 def _told(failure: Exception) -> str:
-    if isinstance(failure, AssertionError):
-        return str(failure)
-    return f"{type(failure).__name__}: {failure}"
+    told = str(failure)
+    if not isinstance(failure, AssertionError):
+        told = f"{type(failure).__name__}: {failure}"
+    # Hypothesis notes there the smallest example that fails.
+    return "\n".join([told, *getattr(failure, "__notes__", ())])

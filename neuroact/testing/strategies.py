@@ -1,0 +1,224 @@
+"""Hypothesis strategies for spikes, for the ways to cut a stream, and for counted values.
+
+They need hypothesis, which `pip install "neuroact[testing]"` brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Pattern = Literal["mixed", "silent", "saturated", "sparse", "bursting"]
+
+BINARY_LEVELS = (0.0, 1.0)
+TERNARY_LEVELS = (0.0, 1.0, -1.0)
+GRADED_LEVELS = (0.0, -0.5, 1.0, 3.0)
+"""Levels a layer may have; multiples of a power of two, so that their sums are exact."""
+
+PATTERNS: tuple[Pattern, ...] = ("mixed", "silent", "saturated", "sparse", "bursting")
+"""How neurons fire: each at a rate of its own, never, always, seldom, or in bursts."""
+
+SPIKE_DTYPES = (
+    torch.bool,
+    torch.uint8,
+    torch.int64,
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+)
+"""Types that spikes of 0 and 1 come in."""
+
+# Small whole numbers make ties and zeros of both signs likely, as floats alone hardly do.
+finite = st.one_of(
+    st.integers(-3, 3).map(float),
+    st.just(-0.0),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+"""Values to be counted: finite floats, ties and zeros of both signs likely."""
+
+extended = st.one_of(finite, st.sampled_from([float("inf"), float("-inf")]))
+"""As `finite`, with infinities."""
+
+# k / m makes levels that fall exactly on an order statistic, or next to it by a rounding.
+levels = st.one_of(
+    st.floats(0, 1),
+    st.tuples(st.integers(0, 40), st.integers(1, 40)).map(lambda pair: min(pair) / max(pair)),
+)
+"""Levels of quantiles, those that fall on an order statistic likely."""
+
+some_levels = st.lists(levels, min_size=1, max_size=8)
+"""A few of `levels`."""
+
+neuron_shapes = st.lists(st.integers(1, 4), max_size=3).map(tuple)
+"""Shapes of a layer's neurons; `()` is a single neuron without a dimension."""
+
+
+def samples(elements: st.SearchStrategy[float]) -> st.SearchStrategy[list[float]]:
+    """At least one value, and seldom the same number of them."""
+    return st.lists(elements, min_size=1, max_size=30)
+
+
+def histograms(
+    values: st.SearchStrategy[float], most: int = 5
+) -> st.SearchStrategy[list[tuple[float, int]]]:
+    """Counted values: pairs of value and count, some counts zero but not all.
+
+    In no order, and a value may come twice.
+    """
+    pairs = st.lists(st.tuples(values, st.integers(0, most)), min_size=1, max_size=10)
+    return pairs.filter(lambda found: any(count for _, count in found))
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Sequences of one layer, in order.
+
+    Attributes:
+        sequences: what each emitted, float64 `[time, batch, *neurons]`.
+        neurons: shape of the neurons.
+    """
+
+    sequences: tuple[Floats, ...]
+    neurons: tuple[int, ...]
+
+    @property
+    def flat(self) -> Floats:
+        """Every (time step, sample) pair, `[observations, *neurons]`."""
+        return np.concatenate([s.reshape(-1, *self.neurons) for s in self.sequences])
+
+    @property
+    def of_samples(self) -> list[Floats]:
+        """Each sample's sequence by itself, `[time, *neurons]`."""
+        return [s[:, sample] for s in self.sequences for sample in range(s.shape[1])]
+
+
+@st.composite
+def spikes(
+    draw: st.DrawFn,
+    steps: int,
+    batch: int,
+    neurons: tuple[int, ...],
+    *,
+    levels: Sequence[float] = BINARY_LEVELS,
+    patterns: Sequence[Pattern] = PATTERNS,
+) -> Floats:
+    """One sequence, float64 `[time, batch, *neurons]`: torch.from_numpy makes it a tensor.
+
+    Args:
+        draw: given by Hypothesis.
+        steps: time steps; may be 0.
+        batch: samples; may be 0.
+        neurons: shape of the neurons.
+        levels: what a value may be, 0 among them.
+        patterns: of which one is drawn.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    fires = _fires(rng, draw(st.sampled_from(patterns)), (steps, batch, *neurons))
+    size = rng.choice([level for level in levels if level], size=fires.shape)
+    return np.where(fires, size, 0.0)
+
+
+def _fires(rng: np.random.Generator, pattern: Pattern, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    if pattern == "bursting":  # each neuron of each sample fires from one step to another
+        first, last = np.sort(rng.integers(0, shape[0] + 1, (2, *shape[1:])), axis=0)
+        step = np.arange(shape[0]).reshape(-1, *(1 for _ in shape[1:]))
+        return np.asarray((first <= step) & (step < last))
+    rates = {"silent": [0.0], "saturated": [1.0], "sparse": [0.02, 0.1]}
+    rate = rng.choice(rates.get(pattern, [0.0, 0.2, 0.8, 1.0]), size=shape[2:])
+    return np.asarray(rng.random(shape) < rate)
+
+
+@st.composite
+def streams(
+    draw: st.DrawFn,
+    levels: Sequence[float] = BINARY_LEVELS,
+    most_steps: int = 6,
+    patterns: Sequence[Pattern] = PATTERNS,
+    neurons: st.SearchStrategy[tuple[int, ...]] = neuron_shapes,
+) -> Stream:
+    """A few sequences of unequal length and batch size, empty ones and single steps among them."""
+    shape = draw(neurons)
+    sizes = st.tuples(st.integers(0, most_steps), st.integers(0, 4))
+    sequences = [
+        draw(spikes(steps, batch, shape, levels=levels, patterns=patterns))
+        for steps, batch in draw(st.lists(sizes, min_size=1, max_size=4))
+    ]
+    return Stream(tuple(sequences), shape)
+
+
+@st.composite
+def cuts(draw: st.DrawFn, steps: int) -> list[slice]:
+    """A way to cut `steps` time steps into consecutive pieces."""
+    edges = sorted(draw(st.sets(st.integers(1, max(1, steps - 1)), max_size=4)))
+    edges = [edge for edge in edges if edge < steps]
+    return [slice(a, b) for a, b in pairwise([0, *edges, steps])]
+
+
+@st.composite
+def paddings(draw: st.DrawFn, steps: int, batch: int) -> tuple[NDArray[np.int64], int]:
+    """Where each sample's steps go in a padded batch, int64 `[steps, batch]`, and its length.
+
+    Padding may come before, between and behind a sample's steps.
+    """
+    length = steps + draw(st.integers(0, 4))
+    places = st.permutations(range(length)).map(lambda order: sorted(order[:steps]))
+    columns = [draw(places) for _ in range(batch)]
+    return np.array(columns, dtype=np.int64).reshape(batch, steps).T, length
+
+
+def padded(
+    values: Floats, places: NDArray[np.int64], length: int, filler: float
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """The values `[time, batch, *neurons]` at their places among the filler, and the mask."""
+    batch = values.shape[1]
+    wide = np.full((length, batch, *values.shape[2:]), filler)
+    mask = np.zeros((length, batch), dtype=bool)
+    for sample in range(batch):
+        wide[places[:, sample], sample] = values[:, sample]
+        mask[places[:, sample], sample] = True
+    return wide, mask
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of unequal length in one batch.
+
+    Attributes:
+        values: float64 `[time, batch, *neurons]`, a filler where a step is padding.
+        valid: bool `[time, batch]`, False where a step is padding.
+        samples: each sample's own steps, `[time, *neurons]`.
+    """
+
+    values: Floats
+    valid: NDArray[np.bool_]
+    samples: tuple[Floats, ...]
+
+
+@st.composite
+def ragged(
+    draw: st.DrawFn,
+    neurons: tuple[int, ...],
+    *,
+    levels: Sequence[float] = BINARY_LEVELS,
+    filler: float = float("nan"),
+    most_steps: int = 6,
+) -> Ragged:
+    """A batch of sequences of unequal length, padded anywhere with `filler`."""
+    lengths = draw(st.lists(st.integers(0, most_steps), max_size=4))
+    longest = max(lengths, default=0)
+    whole = draw(spikes(longest, len(lengths), neurons, levels=levels))
+    places, length = draw(paddings(longest, len(lengths)))
+    values, valid = padded(whole, places, length, filler)
+    for sample, own in enumerate(lengths):
+        values[places[own:, sample], sample] = filler
+        valid[places[own:, sample], sample] = False
+    return Ragged(values, valid, tuple(whole[:own, n] for n, own in enumerate(lengths)))

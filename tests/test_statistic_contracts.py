@@ -1,0 +1,121 @@
+"""Every statistic of ours passes the public suite, and gives NumPy's figures."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neuroact import (
+    Firing,
+    InterspikeIntervals,
+    SignalKind,
+    SpikeCounts,
+    Synchrony,
+    TimeCourse,
+)
+from neuroact.testing import StatisticContract
+from neuroact.testing.strategies import Stream
+
+
+def tallied(counts: list[int]) -> Any:
+    return np.bincount(counts) if counts else np.zeros(0, dtype=np.int64)
+
+
+def rows(values: NDArray[np.float64], keep: int) -> NDArray[np.float64]:
+    """The neurons' dimensions as one."""
+    return values.reshape(*values.shape[:keep], math.prod(values.shape[keep:]))
+
+
+class TestFiring(StatisticContract):
+    statistic = Firing
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        return {
+            "events": np.count_nonzero(stream.flat, axis=0),
+            "total": stream.flat.sum(0),
+            "observations": len(stream.flat),
+            "sequences": len(stream.of_samples),
+            "nonfinite": False,
+            "not_binary": False,
+        }
+
+
+class TestSpikeCounts(StatisticContract):
+    statistic = SpikeCounts
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        # A sequence of which no step was seen is none.
+        counts = [np.count_nonzero(s, axis=0) for s in stream.of_samples if len(s)]
+        none = np.zeros(stream.neurons, dtype=np.int64)
+        return {
+            "histogram": tallied([int(k) for count in counts for k in np.ravel(count)]),
+            "sums": sum(counts, start=none),
+            "squares": sum((count**2 for count in counts), start=none),
+            "sequences": len(counts),
+        }
+
+
+class TestSynchrony(StatisticContract):
+    statistic = Synchrony
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        flat = rows(stream.flat, 1)
+        return {
+            "histogram": tallied(np.count_nonzero(flat, axis=1).tolist()),
+            "events": np.count_nonzero(stream.flat, axis=0),
+            "observations": len(flat),
+            "neurons": flat.shape[1],
+        }
+
+
+class TestTimeCourse(StatisticContract):
+    statistic = TimeCourse
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        sequences = [rows(s, 2) for s in stream.sequences if s.size]
+        steps = max((len(s) for s in sequences), default=0)
+        figures = {name: [0] * steps for name in ("events", "observations", "first_spikes")}
+        total, never = [0.0] * steps, 0
+        for s in sequences:
+            fired = s != 0
+            for step in range(len(s)):
+                first = fired[step] & ~fired[:step].any(0)
+                figures["events"][step] += int(fired[step].sum())
+                figures["observations"][step] += s.shape[1]
+                figures["first_spikes"][step] += int(first.sum())
+                total[step] += float(s[step].sum())
+            never += int((~fired.any(0)).sum())
+        return {**figures, "total": total, "never": never}
+
+
+class TestInterspikeIntervals(StatisticContract):
+    statistic = InterspikeIntervals
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        neurons = math.prod(stream.neurons)
+        each: list[list[int]] = [[] for _ in range(neurons)]
+        pairs = [0] * neurons
+        for sequence in stream.of_samples:
+            for neuron, train in enumerate(rows(sequence, 1).T):
+                intervals = np.diff(np.flatnonzero(train)).tolist()
+                each[neuron] += intervals
+                pairs[neuron] += max(0, len(intervals) - 1)
+
+        def shaped(numbers: list[int]) -> Any:
+            return np.array(numbers, dtype=np.int64).reshape(stream.neurons)
+
+        return {
+            "histogram": tallied([interval for own in each for interval in own]),
+            "intervals": shaped([len(own) for own in each]),
+            "sums": shaped([sum(own) for own in each]),
+            "squares": shaped([sum(k * k for k in own) for own in each]),
+            "pairs": shaped(pairs),
+        }
