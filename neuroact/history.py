@@ -14,14 +14,15 @@ from neuroact.report import ActivityReport
 SCHEMA = "neuroact.history"
 SCHEMA_VERSION = 1
 
-Entry = tuple[str, ActivityReport]
+Label = int | str
+Entry = tuple[Label, ActivityReport]
 
 
 class History(Sequence[Entry]):
     """Labelled reports in the order in which they were made.
 
     Args:
-        entries: pairs of a label and a report.
+        entries: pairs of a label and a report; whole numbers are epochs.
 
     >>> from neuroact import Recording
     >>> from neuroact.history import History
@@ -29,9 +30,9 @@ class History(Sequence[Entry]):
     >>> for epoch in range(2):
     ...     recording = Recording()
     ...     recording.observe("lif", [[[0, epoch]]])
-    ...     history.append(f"epoch {epoch}", recording.report())
+    ...     history.append(epoch, recording.report())
     >>> [(label, report["lif"].mean) for label, report in history]
-    [('epoch 0', 0.0), ('epoch 1', 0.5)]
+    [(0, 0.0), (1, 0.5)]
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -59,7 +60,7 @@ class History(Sequence[Entry]):
     def __repr__(self) -> str:
         return f"<neuroact History of {len(self)} reports>"
 
-    def append(self, label: str, report: ActivityReport) -> None:
+    def append(self, label: Label, report: ActivityReport) -> None:
         """Add the next report; labels may repeat."""
         self._entries.append((label, report))
 
@@ -111,7 +112,7 @@ class History(Sequence[Entry]):
 
 
 def _entry(number: int, entry: Any) -> Entry:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("label"), str):
+    if not isinstance(entry, Mapping) or type(entry.get("label")) not in (int, str):
         raise ReportFileError(f"the history is damaged: its report {number} has no label")
     try:
         return entry["label"], ActivityReport.from_dict(entry.get("report", {}))

@@ -106,7 +106,7 @@ class ActivityCallback(Callback):
         self._sampler.cancel()  # a batch that the module's own hook skipped
         if self._epoch != trainer.current_epoch:
             # After a checkpoint of an epoch's last batch, Lightning goes on without its end.
-            self._sampler.end_epoch(str(self._epoch))
+            self._sampler.end_epoch(self._epoch)
         self._step, self._epoch = trainer.global_step, trainer.current_epoch
         if self._batches % self.every_n_steps == 0:
             self._sampler.begin()
@@ -130,7 +130,7 @@ class ActivityCallback(Callback):
         """Add the epoch to the history."""
         assert self._sampler is not None
         self._sampler.cancel()
-        self._sampler.end_epoch(str(trainer.current_epoch))
+        self._sampler.end_epoch(trainer.current_epoch)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

@@ -10,7 +10,16 @@ import pytest
 import torch
 
 from command import Ended, neuroact
-from neuroact import ActivityReport, Recording, compare
+from neuroact import (
+    ActivityReport,
+    InterspikeIntervals,
+    Raster,
+    Recording,
+    TimeCourse,
+    compare,
+    plots,
+)
+from neuroact.history import History
 from neuroact.table import table_text
 
 
@@ -210,15 +219,13 @@ def test_one_report_is_nothing_to_compare(tmp_path: Path) -> None:
     assert "two reports or more" in result.err
 
 
-@pytest.mark.parametrize(
-    ("ending", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
-)
-def test_a_comparison_is_drawn_too(ending: str, begins: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_comparison_is_drawn_too(ending: str, tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", recorded(4))
     picture = tmp_path / f"difference.{ending}"
     result = neuroact("compare", path, path, "--plot", picture)
     assert (result.code, result.err) == (0, f"Written: {picture}\n")
-    assert picture.read_bytes().startswith(begins)
+    assert is_picture(picture, ending)
 
 
 def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> None:
@@ -230,7 +237,7 @@ def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> 
     assert beside.read_text().lower().startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize("command", [["show"], ["html"], ["compare"]])
+@pytest.mark.parametrize("command", [["show"], ["plot"], ["html"], ["compare"]])
 def test_a_file_that_is_neither_report_nor_recording_is_bad_use(
     command: list[str], tmp_path: Path
 ) -> None:
@@ -238,3 +245,113 @@ def test_a_file_that_is_neither_report_nor_recording_is_bad_use(
     result = neuroact(*command, tmp_path / "a.json")
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(f"neuroact: {tmp_path / 'a.json'}: expected a document")
+
+
+KINDS = ["box", "violin", "curve", "time", "intervals", "neurons", "raster"]
+
+
+def is_picture(path: Path, ending: str = "png") -> bool:
+    begins = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending]
+    return path.read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_picture_is_drawn_from_a_file(kind: str, file: Path) -> None:
+    kept = [TimeCourse, InterspikeIntervals, Raster]
+    written(file, recorded(4, statistics=kept))
+    result = neuroact("plot", file, "--kind", kind, "--out", file.with_suffix(".svg"))
+    assert (result.code, result.err) == (0, f"Written: {file.with_suffix('.svg')}\n")
+    assert is_picture(file.with_suffix(".svg"), "svg")
+
+
+def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
+    text = neuroact("plot", "--help").out
+    assert all(kind in text for kind in plots.KINDS)
+    assert all(figure in text for figure in plots.HISTORY_FIGURES)
+    assert set(KINDS) == set(plots.KINDS)
+
+
+def test_a_box_plot_beside_the_report_is_what_is_drawn_where_nothing_is_said(file: Path) -> None:
+    written(file, recorded(4))
+    assert neuroact("plot", file).err == f"Written: {file.with_suffix('.png')}\n"
+    told = file.with_name("told.png")
+    ActivityReport.plot(recorded(4).report(), told)
+    assert file.with_suffix(".png").read_bytes() == told.read_bytes()
+
+
+def two_layers() -> Recording:
+    recording = recorded(4)
+    recording.observe("lif2", torch.ones(3, 2, 5))
+    return recording
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--kind", "pie"], "expected one of box, violin"),
+        (["--kind", "neurons"], "neurons shows one layer; there are: lif, lif2"),
+        (["--kind", "raster", "--layer", "lif"], "Raster"),
+        (["--layer", "lif9"], "no layer 'lif9'"),
+        (["--out", "a.bmp"], "ends in one of .png, .svg, .pdf, came 'a.bmp'"),
+        (["--out", "nowhere/a.png"], "nowhere"),
+        (["--figure", "mean"], "a figure is drawn of a history"),
+    ],
+)
+def test_a_picture_that_cannot_be_is_bad_use(
+    options: list[str], message: str, tmp_path: Path
+) -> None:
+    result = neuroact("plot", written(tmp_path / "a.json", two_layers()), *options)
+    assert result.code == 2
+    assert message in " ".join(result.err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """A training of three epochs, in which more and more neurons die."""
+    path = tmp_path / "history.json"
+    History((epoch, recorded(10, dead=3 * epoch).report()) for epoch in range(3)).to_json(path)
+    return path
+
+
+def test_a_history_is_drawn_as_layer_by_epoch(history: Path) -> None:
+    assert neuroact("plot", history, "--figure", "dead").code == 0
+    drawn = history.with_suffix(".png")
+    expected = history.with_name("expected.png")
+    plots.save_figure(plots.history_plot(History.from_json(history), "dead"), expected)
+    assert drawn.read_bytes() == expected.read_bytes()
+    assert neuroact("plot", history, "--layer", "lif", "--out", drawn).code == 0
+    assert drawn.read_bytes() != expected.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--kind", "box"], "it has one kind of picture"),
+        (["--figure", "fame"], "expected one of mean"),
+        (["--layer", "lif9"], "no layer 'lif9'"),
+    ],
+)
+def test_a_historys_picture_that_cannot_be_is_bad_use(
+    options: list[str], message: str, history: Path
+) -> None:
+    result = neuroact("plot", history, *options)
+    assert result.code == 2
+    assert message in " ".join(result.err.split())
+
+
+def test_a_history_is_compared_epoch_with_epoch(history: Path) -> None:
+    document = json.loads(neuroact("compare", history, "--json").out)
+    assert document["labels"] == ["history 0", "history 1", "history 2"]
+    differences = document["layers"][0]["differences"]
+    assert [differences[label]["dead"] for label in document["labels"][1:]] == [3, 6]
+
+
+@pytest.mark.parametrize("command", [["plot"], ["compare"]])
+def test_a_damaged_history_says_which_report_is_at_fault(command: list[str], history: Path) -> None:
+    document = json.loads(history.read_text())
+    document["reports"][1]["report"]["layers"][0]["events"][0] = -1
+    history.write_text(json.dumps(document))
+    result = neuroact(*command, history)
+    assert result.code == 2
+    assert result.err.startswith(f"neuroact: {history}: report 1 of the history: ")

@@ -175,7 +175,7 @@ def test_a_logger_without_histograms_is_given_the_quartiles(trained: Any) -> Non
 
 def test_the_history_has_a_report_per_epoch_over_its_recorded_batches(trained: Any) -> None:
     module, callback, _ = trained
-    assert [label for label, _ in callback.history] == ["0", "1", "2"]
+    assert [label for label, _ in callback.history] == [0, 1, 2]
     for epoch, (_, report) in enumerate(callback.history):
         steps = [step for step in DUE if step // STEPS_PER_EPOCH == epoch]
         for name in LAYERS:
@@ -212,7 +212,7 @@ def test_an_interrupted_training_leaves_the_model_without_hooks(tmp_path: Path) 
     with pytest.raises(InterruptedError):
         fit(module, tmp_path, callbacks=[callback])
     assert hooks(module) == 0
-    assert [label for label, _ in callback.history] == ["0"]
+    assert [label for label, _ in callback.history] == [0]
 
 
 class Every(ModelCheckpoint):
@@ -287,7 +287,7 @@ def test_two_callbacks_of_other_layers_keep_their_states_apart(tmp_path: Path) -
     options = {"callbacks": second, "enable_checkpointing": True, "checkpoint": last}
     fit(Module(), tmp_path, max_epochs=2, **options)
     for layer, before, after in zip(LAYERS[:2], first, second, strict=False):
-        assert [label for label, _ in after.history] == ["0", "1"]
+        assert [label for label, _ in after.history] == [0, 1]
         assert [list(report) for _, report in after.history] == [[layer], [layer]]
         assert after.history[0] == before.history[0]
 

@@ -152,7 +152,7 @@ def test_the_event_files_histograms_count_every_neuron(trained: Any) -> None:
 
 def test_the_history_adds_up_the_recorded_steps_of_each_epoch(trained: Any) -> None:
     training, history, _ = trained
-    assert [label for label, _ in history] == ["0", "1", "2"]
+    assert [label for label, _ in history] == [0, 1, 2]
     for epoch, (_, report) in enumerate(history):
         steps = [step for step in DUE if step // STEPS_PER_EPOCH == epoch]
         for name in LAYERS:
@@ -255,7 +255,7 @@ def test_an_epoch_without_a_recorded_step_is_left_out() -> None:
     training = Training()
     with TrainingMonitor(training.net, every=2 * STEPS_PER_EPOCH) as monitor:
         training.run(monitor)
-    assert [label for label, _ in monitor.history] == ["0", "2"]
+    assert [label for label, _ in monitor.history] == [0, 2]
 
 
 def test_a_first_step_that_calls_no_layer_is_an_error_and_a_later_one_a_warning() -> None:

@@ -9,7 +9,7 @@ be read or written, 70 for an unexpected error, in the user's code or in neuroac
 
 from __future__ import annotations
 
-from neuroact.cli import adapters, compare, demo, html, merge, run, show
+from neuroact.cli import adapters, compare, demo, html, merge, plot, run, show
 from neuroact.cli.application import app, main
 
 __all__ = ["app", "main"]
@@ -18,6 +18,7 @@ for _module, _command in (
     (demo, demo.demo),
     (run, run.run),
     (show, show.show),
+    (plot, plot.plot),
     (html, html.html),
     (compare, compare.compare),
     (merge, merge.merge),

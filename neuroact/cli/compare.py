@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.reading import read_report
+from neuroact.cli.reading import read_history, read_report
 from neuroact.cli.reports import print_json
+from neuroact.report import ActivityReport
 
 EXAMPLES = """
 neuroact compare before.json after.json
 neuroact compare before.json after.json --plot difference.png
 neuroact compare ann.json snn.json --map relu1=lif1 --map relu2=lif2
-neuroact compare epoch-1.json epoch-2.json epoch-3.json --label 1 --label 2 --label 3 --json
+neuroact compare a.json b.json --label "before pruning" --label after --json
+neuroact compare history.json
 """
 
 
@@ -25,7 +27,8 @@ def compare(
             exists=True,
             dir_okay=False,
             metavar="FILE...",
-            help="Reports' JSON or recordings, two or more; all are compared with the first.",
+            help="Reports' JSON or recordings, two or more, or the history of a training; all "
+            "are compared with the first.",
         ),
     ],
     label: Annotated[
@@ -59,8 +62,13 @@ def compare(
     """
     from neuroact.compare import compare as compared
 
-    reports = [read_report(file) for file in files]
-    comparison = compared(*reports, labels=label or _labels(files), layers=_mapping(layers))
+    named = [
+        entry
+        for file, name in zip(files, _labels(files), strict=True)
+        for entry in _reports(file, name)
+    ]
+    labels = label or [text for text, _ in named]
+    comparison = compared(*(r for _, r in named), labels=labels, layers=_mapping(layers))
     if as_json:
         print_json(comparison.to_dict())
     else:
@@ -71,11 +79,18 @@ def compare(
 
 
 def _labels(files: list[Path]) -> list[str]:
-    """The files' names as far as they tell them apart."""
+    """The files' names, their paths where names do not tell them apart, or else numbers too."""
     for labels in ([file.stem for file in files], [str(file) for file in files]):
         if len(set(labels)) == len(labels):
             return labels
     return [f"{number}: {file}" for number, file in enumerate(files, start=1)]
+
+
+def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
+    history = read_history(file)
+    if history is None:
+        return [(name, read_report(file))]
+    return [(f"{name} {label}", report) for label, report in history]
 
 
 def _mapping(pairs: list[str] | None) -> dict[str, str]:

@@ -1,11 +1,13 @@
-"""What a command reads a report from: a report's JSON, or a recording's file."""
+"""What a command reads: a report's JSON, a recording's file, or a history of reports."""
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
-from neuroact.errors import NeuroactWarning
+from neuroact.errors import NeuroactWarning, ReportFileError
+from neuroact.history import SCHEMA, History
 from neuroact.report import ActivityReport
 
 
@@ -29,3 +31,22 @@ def read_report(path: Path) -> ActivityReport:
         # The report says itself what they warn of.
         warnings.simplefilter("ignore", NeuroactWarning)
         return Recording.load(path).report()
+
+
+def read_history(path: Path) -> History | None:
+    """The history in a file; None where the file is of another kind, or none at all.
+
+    Raises:
+        ReportFileError: it is a history, and damaged.
+        OSError: it cannot be read.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        return None
+    try:
+        return History.from_dict(document)
+    except ReportFileError as cause:
+        raise ReportFileError(f"{path}: {cause}") from cause

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from torch import nn
 
-from neuroact.history import History
+from neuroact.history import History, Label
 from neuroact.report import ActivityReport
 from neuroact.training.figures import Log
 from neuroact.training.sampling import StepSampler
@@ -47,7 +47,7 @@ class TrainingMonitor:
     >>> seen
     [0, 2, 4, 6, 8]
     >>> [(label, report["1"].observations) for label, report in monitor.history]
-    [('0', 24), ('1', 16)]
+    [(0, 24), (1, 16)]
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class TrainingMonitor:
             self._log(report, self.steps)
         self.steps += 1
 
-    def end_epoch(self, label: str | None = None) -> ActivityReport | None:
+    def end_epoch(self, label: Label | None = None) -> ActivityReport | None:
         """Add a report over the steps recorded since the last call to the history.
 
         Args:
@@ -95,7 +95,7 @@ class TrainingMonitor:
         Returns:
             The report; None, and no entry in the history, where no step was recorded.
         """
-        report = self._sampler.end_epoch(str(self.epochs) if label is None else label)
+        report = self._sampler.end_epoch(self.epochs if label is None else label)
         self.epochs += 1
         return report
 

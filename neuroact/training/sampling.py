@@ -11,7 +11,7 @@ from torch import nn
 
 from neuroact import storage
 from neuroact.errors import LayerNotCalledWarning, MergeError, NothingRecordedError
-from neuroact.history import History
+from neuroact.history import History, Label
 from neuroact.recorder import Recording, record
 from neuroact.report import ActivityReport
 
@@ -67,7 +67,7 @@ class StepSampler:
         self._step.pause()
         self._step.reset()
 
-    def end_epoch(self, label: str) -> ActivityReport | None:
+    def end_epoch(self, label: Label) -> ActivityReport | None:
         """Add the epoch's figures to the history; none where no step of it was recorded."""
         try:
             report = self._epoch.report()

@@ -1,0 +1,126 @@
+"""`neuroact plot`: a report's file, or a training's history, as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neuroact.cli.reading import read_history, read_report
+from neuroact.history import History
+from neuroact.report import ActivityReport
+
+EXAMPLES = """
+neuroact plot activity.json
+neuroact plot activity.json --kind violin --out paper.pdf
+neuroact plot activity.json --kind neurons --layer conv2.lif
+neuroact plot history.json --figure dead
+"""
+
+
+def plot(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="A report's JSON, a recording, or the history of a training.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="PNG, SVG or PDF by its ending; a .png beside FILE where left out.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Of a report: box (the default), violin, curve, time, intervals, or of one layer "
+            "neurons or raster.",
+        ),
+    ] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Draw this layer alone.")
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIGURE",
+            help="Of a history: mean (the default), median, std, min, q1, q3, max, sparsity, dead "
+            "or saturated.",
+        ),
+    ] = None,
+) -> None:
+    """Draw a report: a box per layer, or another kind of picture.
+
+    Time courses, intervals and rasters need the statistic that keeps them, as in
+    `neuroact run ... --statistics TimeCourse`. The history of a training is drawn as layer by
+    epoch. Needs the extra `plots`.
+    """
+    picture = file.with_suffix(".png") if out is None else out
+    history = read_history(file)
+    if history is None:
+        _draw_report(read_report(file), picture, kind, layer, figure)
+    else:
+        _draw_history(history, picture, kind, layer, figure)
+    typer.echo(f"Written: {picture}", err=True)
+
+
+def _draw_report(
+    report: ActivityReport, out: Path, kind: str | None, layer: str | None, figure: str | None
+) -> None:
+    from neuroact.plots import KINDS
+    from neuroact.plots.kinds import OF_LAYERS
+
+    _check_ending(out)
+    if figure is not None:
+        raise _wrong("--figure", "FILE is a report: a figure is drawn of a history")
+    kind = _one_of(kind or "box", KINDS, "--kind")
+    if kind in OF_LAYERS and layer is None and len(report) != 1:
+        raise _wrong("--layer", f"{kind} shows one layer; there are: {', '.join(report)}")
+    report.plot(out, kind=kind, layer=layer)
+
+
+def _draw_history(
+    history: History, out: Path, kind: str | None, layer: str | None, figure: str | None
+) -> None:
+    from neuroact.plots import HISTORY_FIGURES, history_plot, save_figure
+
+    _check_ending(out)
+    if kind is not None:
+        raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --figure")
+    if not history:
+        raise _wrong("FILE", "the history has no reports yet")
+    shown = history if layer is None else _of_layer(history, layer)
+    figure = _one_of(figure or "mean", HISTORY_FIGURES, "--figure")
+    save_figure(history_plot(shown, figure), out)
+
+
+def _of_layer(history: History, layer: str) -> History:
+    return History((label, ActivityReport([report[layer]])) for label, report in history)
+
+
+def _check_ending(out: Path) -> None:
+    from neuroact.plots import FORMATS
+
+    if out.suffix.lower().removeprefix(".") not in FORMATS:
+        endings = ", ".join(f".{form}" for form in FORMATS)
+        raise _wrong("--out", f"expected a name that ends in one of {endings}, came {str(out)!r}")
+
+
+def _one_of(value: str, known: Iterable[str], option: str) -> str:
+    if value not in known:
+        raise _wrong(option, f"expected one of {', '.join(known)}, came {value!r}")
+    return value
+
+
+def _wrong(option: str, what: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{what}.", param_hint=option)
