@@ -31,6 +31,18 @@ def definition(figure: str, of: type = LayerActivity) -> str:
     return " ".join(text.replace("`", "").split())
 
 
+def headline(cls: type) -> str:
+    """The first line of a class's own docstring; empty where it has none.
+
+    >>> from neuroact import Firing
+    >>> from neuroact.definitions import headline
+    >>> headline(Firing)
+    'Events and total per neuron, exactly, in O(neurons) and one window of [batch, *neurons].'
+    """
+    own = vars(cls).get("__doc__")
+    return inspect.cleandoc(own).partition("\n")[0].replace("`", "") if own else ""
+
+
 def _attribute(docstring: str, name: str) -> str:
     found = re.search(rf"^    {name}: (.*(?:\n {{6,}}.*)*)", docstring, re.MULTILINE)
     text = found.group(1) if found else ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from neuroact.naming import class_of
+from neuroact.naming import LayerSelection, class_of
 
 
 def provenance(model: nn.Module | None, frameworks: Iterable[str]) -> dict[str, Any]:
@@ -30,6 +30,15 @@ def provenance(model: nn.Module | None, frameworks: Iterable[str]) -> dict[str, 
 
 def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def selection_text(layers: LayerSelection) -> str | list[str] | None:
+    """What `layers=` asked for, as a plain JSON value; a predicate by its name."""
+    if layers is None or isinstance(layers, str):
+        return layers
+    if isinstance(layers, Iterable):
+        return [str(layer) for layer in layers]
+    return f"predicate {getattr(layers, '__qualname__', type(layers).__qualname__)}"
 
 
 def installed_version(package: str) -> str | None:

@@ -16,7 +16,7 @@ from neuroact.errors import RecordingClosedError
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.merging import check_fits
 from neuroact.naming import LayerSelection
-from neuroact.provenance import provenance
+from neuroact.provenance import provenance, selection_text
 from neuroact.report import ActivityReport
 from neuroact.selection import choose_layers
 from neuroact.statistics import Firing, Statistic
@@ -77,7 +77,8 @@ def record(
         layer = recording._add(chosen.info)
         layer.read_from(chosen.module, chosen.adapter)
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
-    recording._origin["options"] = {"of": of, "axes": axes, "dt": recording.dt}
+    asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
+    recording._origin["options"] = asked
     recording.resume()
     return recording
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -130,16 +129,16 @@ class ActivityReport(Mapping[str, LayerActivity]):
         Raises:
             ReportFileError: the mapping is damaged, foreign, or of a newer schema.
         """
-        from neuroact.report_file import from_document
+        from neuroact.report_reader import from_document
 
         return from_document(document)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as JSON text; also written to `path`, whole or not at all, where given."""
         from neuroact.files import write_text
+        from neuroact.report_file import to_text
 
-        # allow_nan: NaN is no JSON; to_dict has written None in its place.
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        text = to_text(self.to_dict())
         if path is not None:
             write_text(path, text)
         return text
@@ -151,7 +150,7 @@ class ActivityReport(Mapping[str, LayerActivity]):
         Raises:
             ReportFileError: it is damaged, foreign, or of a newer schema.
         """
-        from neuroact.report_file import parse
+        from neuroact.report_reader import parse
 
         if isinstance(source, str) and source.lstrip().startswith("{"):
             return parse(source, "the text")

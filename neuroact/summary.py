@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from neuroact.definitions import headline
 from neuroact.errors import LayerNotCalledWarning, NothingRecordedError, UnreliableLayerWarning
 from neuroact.layer import LayerRecorder
 from neuroact.report import ActivityReport, LayerActivity
@@ -45,7 +46,11 @@ def report_of(
                 UnreliableLayerWarning,
                 stacklevel=3,
             )
-    return ActivityReport(activities, origin=origin, not_called=not_called)
+    kept = {type(statistic) for recorder in recorders for statistic in recorder.statistics}
+    statistics = {cls.__name__: headline(cls) for cls in sorted(kept, key=lambda cls: cls.__name__)}
+    return ActivityReport(
+        activities, origin={**origin, "statistics": statistics}, not_called=not_called
+    )
 
 
 def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:

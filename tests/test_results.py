@@ -18,7 +18,7 @@ import neuroact
 from neuroact import ActivityReport, Firing, LayerActivity, Recording, SignalKind, TimeCourse
 from neuroact import statistics as ours
 from neuroact.errors import MissingStatisticError, ReportFileError, StatisticKindError
-from neuroact.report_file import RESULTS
+from neuroact.result_file import RESULTS
 from neuroact.statistics.counted import LayerResult
 from strategies import Stream, streams
 

@@ -1,0 +1,141 @@
+"""Results of neuroact's own statistics as JSON values, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from neuroact.json_checks import MOST, expect_count, expect_kind, expect_number, required
+from neuroact.statistics import (
+    InterspikeIntervalsResult,
+    RasterResult,
+    SpikeCountsResult,
+    SynchronyResult,
+    TimeCourseResult,
+)
+from neuroact.statistics.counted import LayerResult, exact_spread
+
+# A statistic of the user's own has a result that only its author can write and read.
+RESULTS: dict[str, type[LayerResult]] = {
+    "InterspikeIntervals": InterspikeIntervalsResult,
+    "Raster": RasterResult,
+    "SpikeCounts": SpikeCountsResult,
+    "Synchrony": SynchronyResult,
+    "TimeCourse": TimeCourseResult,
+}
+
+# The other arrays of one dimension are of one length.
+_OF_THEIR_OWN_LENGTH = ("histogram", "lengths")
+# What a variance is told from, `n · squares - sums²`: names of n and of the sums.
+_SPREADS = (("sequences", "sums"), ("intervals", "sums"), ("observations", "events"))
+
+
+def results_document(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The results that can be read back, by the name of their statistic."""
+    return {
+        name: _result_document(result)
+        for name, result in results.items()
+        if type(result) is RESULTS.get(name)
+    }
+
+
+def results_from(document: Any, shape: tuple[int, ...]) -> dict[str, LayerResult]:
+    """The results of a layer of neurons of that shape.
+
+    Raises:
+        ValueError: something in the document is not as it was written.
+    """
+    found = {}
+    for name, entry in expect_kind(document, dict).items():
+        if name not in RESULTS:
+            raise ValueError(f'there is no statistic "{name[:80]}"; there are {", ".join(RESULTS)}')
+        try:
+            found[name] = _result(RESULTS[name], expect_kind(entry, dict), shape)
+        except ValueError as cause:
+            raise ValueError(f"{name}: {cause}") from cause
+    return found
+
+
+def number_or_null(value: float) -> float | None:
+    """A figure as JSON has it: null where it is no finite number."""
+    return value if math.isfinite(value) else None
+
+
+def _result_document(result: LayerResult) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name in _data_of(type(result)):
+        value = getattr(result, name)
+        if isinstance(value, np.ndarray):
+            value = [number_or_null(x) for x in value.ravel().tolist()]
+        document[name] = value
+    return document
+
+
+def _data_of(cls: type[LayerResult]) -> dict[str, str]:
+    """What a result holds, with its type as it is written; the layer tells the rest."""
+    return {f.name: str(f.type) for f in fields(cls) if f.name not in ("fault", "dt")}
+
+
+def _result(cls: type[LayerResult], entry: dict[str, Any], shape: tuple[int, ...]) -> LayerResult:
+    data = {name: _datum(kind, name, entry) for name, kind in _data_of(cls).items()}
+    # Lazily: what is of the wrong length cannot be looked at for contradictions.
+    if problem := next(chain(_lengths(cls, data, shape), _contradictions(data)), None):
+        raise ValueError(problem)
+    return cls(**data | {name: data[name].reshape(shape) for name in cls.per_neuron})
+
+
+def _datum(kind: str, name: str, entry: dict[str, Any]) -> Any:
+    value = required(entry, name)
+    try:
+        if kind == "int":
+            return expect_count(value)
+        values = expect_kind(value, list)
+        if kind == "Floats":
+            return np.array([math.nan if x is None else expect_number(x) for x in values])
+        counts = [expect_count(x) for x in values]
+    except ValueError as cause:
+        raise ValueError(f"{name}: {cause}") from cause
+    if sum(counts) > MOST:
+        raise ValueError(f"{name}: the sum cannot be counted")
+    return np.array(counts, dtype=np.int64)
+
+
+def _lengths(
+    cls: type[LayerResult], data: Mapping[str, Any], shape: tuple[int, ...]
+) -> Iterator[str]:
+    neurons = math.prod(shape)
+    if data.get("neurons", neurons) != neurons:
+        yield f"it is of {data['neurons']} neurons, the layer of {neurons}"
+    lengths = {name: len(array) for name, array in data.items() if isinstance(array, np.ndarray)}
+    for name in cls.per_neuron:
+        if lengths.pop(name) != neurons:
+            yield f"{name}: {len(data[name])} values do not make {neurons} neurons"
+    if len({n for name, n in lengths.items() if name not in _OF_THEIR_OWN_LENGTH}) > 1:
+        yield f"expected arrays of one length, came {lengths}"
+
+
+def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
+    """Numbers that no data can have given, and that would make figures fail or mislead."""
+    for n, sums in _SPREADS:
+        told = {n, sums, "squares"} <= data.keys()
+        if told and (exact_spread(data[n], data[sums], data["squares"]) < 0).any():
+            yield f"squares: too small for these {sums}"
+    if {"histogram", "events"} <= data.keys() and (data["events"] > data["observations"]).any():
+        yield "events: more than there were steps"
+    if "lengths" in data:
+        yield from _impossible_events(data)
+
+
+def _impossible_events(data: Mapping[str, Any]) -> Iterator[str]:
+    sequence, step, neuron, lengths = (data[n] for n in ("sequence", "step", "neuron", "lengths"))
+    if data["every"] < 1 or data["begun"] < len(lengths):
+        yield "every, begun: these cannot be"
+    elif len(sequence) and (np.diff(sequence).min(initial=0) < 0 or sequence[-1] >= len(lengths)):
+        yield "sequence: expected kept ones, ascending"
+    elif (step >= lengths[sequence]).any() or (neuron >= data["neurons"]).any():
+        yield "step, neuron: there are not so many"
