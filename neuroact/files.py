@@ -1,12 +1,21 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all.
+
+What is written goes into a file of its own beside the target, `.<name>.<random>.part`, which then
+takes the target's place in one step. A process killed on the way leaves it there; the next write
+of the same target, an hour later or more, clears it away.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import glob
 import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+_STALE_SECONDS = 3600
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes | Iterable[bytes | memoryview]) -> None:
@@ -33,6 +42,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes | Iterable[bytes | mem
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    _clear_parts_left_behind(target)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -47,3 +57,13 @@ def _permissions(target: Path) -> int:
     umask = os.umask(0)
     os.umask(umask)
     return 0o666 & ~umask
+
+
+def _clear_parts_left_behind(target: Path) -> None:
+    # By age, not by whether their process lives: it may run on another machine of a shared disk,
+    # whose clock, not ours, dates the files. One in the writing is dated anew by each write.
+    with contextlib.suppress(OSError):
+        latest = target.stat().st_mtime - _STALE_SECONDS
+        for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+            if part.stat().st_mtime < latest:
+                part.unlink()
