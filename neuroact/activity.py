@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from neuroact.errors import MissingStatisticError
 from neuroact.quantiles import quantile, tally
 from neuroact.statistics.counted import LayerResult
-from neuroact.statistics.firing import Firing, FiringResult
+from neuroact.statistics.firing import Firing, FiringResult, SumOfValues
 from neuroact.stream import SignalKind
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ class LayerActivity:
     observations: int
     sequences: int
     events: Integers
-    total: Floats = field(default_factory=lambda: np.empty(0))
+    total: SumOfValues = SumOfValues()  # noqa: RUF009  # a descriptor, made to be shared
     nonfinite: bool = False
     not_binary: bool = False
     aliases: tuple[str, ...] = ()
@@ -78,17 +79,17 @@ class LayerActivity:
     results: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        events = np.array(self.events, dtype=np.int64)
-        same = self.kind is SignalKind.BINARY
-        total = events.astype(np.float64) if same else np.array(self.total, dtype=np.float64)
-        if total.shape != events.shape:
-            raise ValueError(
-                f'layer "{self.name}": expected a total of shape {events.shape} like its events, '
-                f"came {total.shape}"
-            )
-        for name, array in (("events", events), ("total", total)):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        self._own("events", self.events, np.int64)
+        if self.kind is SignalKind.BINARY:
+            object.__setattr__(self, "total", None)
+        else:
+            given = vars(self)["total"]
+            self._own("total", () if given is None else given, np.float64)
+            if self.total.shape != self.events.shape:
+                raise ValueError(
+                    f'layer "{self.name}": expected a total of shape {self.events.shape} like its '
+                    f"events, came {self.total.shape}"
+                )
         results = {name: self._placed(result) for name, result in self.results.items()}
         object.__setattr__(self, "results", results)
 
@@ -120,7 +121,10 @@ class LayerActivity:
         plain = [f.name for f in fields(self) if f.name not in ("events", "total", "results")]
         return all(getattr(self, n) == getattr(other, n) for n in plain) and (
             np.array_equal(self.events, other.events)
-            and np.array_equal(self.total, other.total, equal_nan=True)
+            and (
+                self.kind is SignalKind.BINARY  # whose total is its events
+                or np.array_equal(self.total, other.total, equal_nan=True)
+            )
             and self._own_results == other._own_results
         )
 
@@ -152,10 +156,7 @@ class LayerActivity:
         In spikes per neuron and time step. Zeros where nothing fired; NaN where nothing was
         observed or the layer has a `fault`.
         """
-        if self.observations == 0 or self.fault is not None:
-            values = np.full(self.shape, np.nan)
-        else:
-            values = np.asarray(self.total / self.observations)  # a scalar for one neuron `()`
+        values = self._activity()
         values.flags.writeable = False
         return values
 
@@ -169,15 +170,15 @@ class LayerActivity:
         """Largest activity of a neuron."""
         return self.quantile(1.0)
 
-    @cached_property
+    @property
     def mean(self) -> float:
         """Mean activity over neurons, `Σ activity / neurons`."""
-        return float(self.activity.mean()) if self._measured else np.nan
+        return self._mean_and_std[0]
 
-    @cached_property
+    @property
     def std(self) -> float:
         """Standard deviation over neurons, `sqrt(Σ (activity - mean)² / neurons)` (ddof 0)."""
-        return float(self.activity.std()) if self._measured else np.nan
+        return self._mean_and_std[1]
 
     @property
     def median(self) -> float:
@@ -225,7 +226,7 @@ class LayerActivity:
             Counts int64 `[bins]` and edges float64 `[bins + 1]`. The last bin holds its upper
             edge. Counts are all zero where the figures are NaN, and the edges then from 0 to 1.
         """
-        values = self.activity if self._measured else np.empty(0)
+        values = self._activity() if self._measured else np.empty(0)
         counts, edges = np.histogram(values, bins=bins, range=range)
         return counts.astype(np.int64), edges.astype(np.float64)
 
@@ -241,7 +242,7 @@ class LayerActivity:
         if not self._measured:
             return np.empty(0), np.empty(0, np.int64)
         if self.kind is not SignalKind.BINARY:
-            return tally(self.activity)
+            return tally(self._activity())
         events, neurons = tally(self.events)
         return events / self.observations, neurons
 
@@ -259,12 +260,12 @@ class LayerActivity:
     @property
     def dead(self) -> int:
         """Number of neurons without a single event; 0 where nothing was observed."""
-        return len(self.dead_neurons)
+        return int(np.count_nonzero(self.events == 0)) if self._measured else 0
 
     @property
     def saturated(self) -> int:
         """Number of neurons with an event at every observation; 0 where nothing was observed."""
-        return len(self.saturated_neurons)
+        return int(np.count_nonzero(self.events == self.observations)) if self._measured else 0
 
     @property
     def dead_neurons(self) -> Integers:
@@ -276,6 +277,28 @@ class LayerActivity:
         """Where the saturated neurons are, int64 `[saturated, len(shape)]`."""
         return self._where(self.events == self.observations)
 
+    def _activity(self) -> Floats:
+        """The activity, which only who asks for it by its name makes the layer keep."""
+        if "activity" in vars(self):
+            return self.activity
+        if self.observations == 0 or self.fault is not None:
+            return np.full(self.shape, np.nan)
+        sums = self.events if self.kind is SignalKind.BINARY else self.total
+        return np.asarray(sums / self.observations)  # a scalar for one neuron `()`
+
+    @cached_property
+    def _mean_and_std(self) -> tuple[float, float]:
+        if not self._measured:
+            return math.nan, math.nan
+        values = self._activity()
+        return float(values.mean()), float(values.std())
+
+    def _own(self, name: str, array: Any, dtype: type) -> None:
+        """Keep a copy that does not change."""
+        copy: NDArray[Any] = np.array(array, dtype=dtype)
+        copy.flags.writeable = False
+        object.__setattr__(self, name, copy)
+
     @property
     def _measured(self) -> bool:
         return self.observations > 0 and self.neurons > 0 and self.fault is None
@@ -284,7 +307,7 @@ class LayerActivity:
     def _firing(self) -> FiringResult:
         return FiringResult(
             events=self.events,
-            total=self.total,
+            total=vars(self)["total"],
             observations=self.observations,
             sequences=self.sequences,
             nonfinite=self.nonfinite,

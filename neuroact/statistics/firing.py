@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,30 @@ from torch import Tensor
 from neuroact.errors import MergeError
 from neuroact.statistics.event_counts import EventCounts
 from neuroact.stream import SpikeChunk
+
+
+class SumOfValues:
+    """The field `total` of figures that have `events`.
+
+    Where values are 0 and 1 the sums are the numbers of events. Kept as None, they are then made
+    anew whenever they are asked for: kept as numbers they would double what the figures take.
+    """
+
+    @overload
+    def __get__(self, figures: None, owner: type) -> None: ...
+    @overload
+    def __get__(self, figures: Any, owner: type) -> NDArray[np.float64]: ...
+    def __get__(self, figures: Any, owner: type) -> NDArray[np.float64] | None:
+        if figures is None:
+            return None  # the field's default
+        total: NDArray[np.float64] | None = vars(figures)["total"]
+        if total is None:
+            total = figures.events.astype(np.float64)
+            total.flags.writeable = False
+        return total
+
+    def __set__(self, figures: Any, total: NDArray[Any] | None) -> None:
+        vars(figures)["total"] = total
 
 
 @dataclass(frozen=True)
@@ -28,11 +53,11 @@ class FiringResult:
     """
 
     events: NDArray[np.int64]
-    total: NDArray[np.float64]
     observations: int
     sequences: int
     nonfinite: bool
     not_binary: bool
+    total: SumOfValues = SumOfValues()
 
     def dead(self, rate: float = 0.0, *, count: int | None = None) -> NDArray[np.bool_]:
         """Which neurons hardly fire, bool `[*neurons]`; `.sum()` is their number.
@@ -164,7 +189,7 @@ class Firing:
             return None
         return FiringResult(
             events=state["events"],
-            total=state.get("total", state["events"].astype(np.float64)),
+            total=state.get("total"),
             observations=int(state["observations"]),
             sequences=int(state["sequences"]),
             nonfinite=bool(state["faults"][0]),
