@@ -20,18 +20,22 @@ from neuroact import InterspikeIntervals, SignalKind, SpikeChunk
 from neuroact.errors import NoTimeStepError
 from neuroact.quantiles import METHODS
 from neuroact.statistics import InterspikeIntervalsResult
-from neuroact.statistics.interval_blocks import FRACTION_BITS, WIDTH, fixed_terms
+from neuroact.statistics.interval_blocks import FRACTION_BITS, terms
+from neuroact.statistics.interval_kernel import WIDTH
 from strategies import SPIKE_DTYPES, Stream, cuts, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}
 # Long enough for several blocks of steps, and an end in the midst of one.
-long_streams = streams(most_steps=4 * WIDTH)
+long_streams = streams(most_steps=3 * WIDTH)
 
 
 def result_of(
-    stream: Stream, kind: SignalKind = SignalKind.BINARY, dtype: torch.dtype = torch.float32
+    stream: Stream,
+    kind: SignalKind = SignalKind.BINARY,
+    dtype: torch.dtype = torch.float32,
+    cls: type[InterspikeIntervals] = InterspikeIntervals,
 ) -> InterspikeIntervalsResult:
-    statistic = InterspikeIntervals()
+    statistic = cls()
     for sequence in stream.sequences:
         values = torch.from_numpy(sequence).to(dtype)
         statistic.update(SpikeChunk(values, kind, starts_sequence=True))
@@ -53,7 +57,7 @@ def one_train(spikes: list[int]) -> InterspikeIntervalsResult:
 
 @given(st.data(), st.sampled_from(list(LEVELS)))
 def test_every_figure_equals_numpy_on_the_raw_trains(data: st.DataObject, kind: SignalKind) -> None:
-    stream = data.draw(streams(LEVELS[kind], most_steps=4 * WIDTH))
+    stream = data.draw(streams(LEVELS[kind], most_steps=3 * WIDTH))
     result = result_of(stream, kind)
     every: list[int] = []
     figures = [getattr(result, n).ravel() for n in ("mean_interval", "cv", "cv2", "lv")]
@@ -78,6 +82,25 @@ def test_every_figure_equals_numpy_on_the_raw_trains(data: st.DataObject, kind: 
     if every:
         assert result.mean == pytest.approx(np.mean(every), rel=1e-14)
         assert result.std == pytest.approx(np.std(every), rel=1e-12, abs=1e-14)
+
+
+class Plain(InterspikeIntervals):
+    """As where numba is not installed."""
+
+    _may_compile = False
+
+
+@given(st.data(), long_streams)
+def test_with_and_without_numba_every_bit_is_the_same(data: st.DataObject, stream: Stream) -> None:
+    ours, theirs = InterspikeIntervals(), Plain()
+    for sequence in stream.sequences:
+        for number, piece in enumerate(data.draw(cuts(len(sequence)))):
+            values = torch.from_numpy(sequence[piece])
+            for statistic in (ours, theirs):
+                statistic.update(SpikeChunk(values, SignalKind.BINARY, number == 0))
+            a, b = ours.state_dict(), theirs.state_dict()
+            assert a.keys() == b.keys()
+            assert all(torch.equal(a[key], b[key]) for key in a)
 
 
 @given(long_streams, st.floats(0, 1), st.sampled_from(METHODS))
@@ -112,19 +135,21 @@ def test_blocks_cut_anywhere_by_chunks_states_and_results_give_the_same(
 
 @given(st.integers(1, 2**40), st.integers(1, 2**40))
 def test_a_terms_error_is_less_than_its_unit(one: int, other: int) -> None:
-    terms = fixed_terms(torch.tensor([one]), torch.tensor([other]))
+    lengths = torch.tensor([[one], [other]], dtype=torch.float64)
     ratio = Fraction(abs(one - other), one + other)
-    for term, exact in zip(terms, (2 * ratio, 3 * ratio**2), strict=True):
+    for term, exact in zip(terms(*lengths), (2 * ratio, 3 * ratio**2), strict=True):
         assert abs(Fraction(int(term), 2**FRACTION_BITS) - exact) < Fraction(1, 2**FRACTION_BITS)
 
 
 def test_more_samples_than_sums_of_terms_hold_at_once() -> None:
     train = np.array([1, 0, 1, 0, 0, 0, 1] * 3, dtype=float)
     many = np.tile(train[:, None, None], (1, 20_000, 1))
-    result, one = result_of(Stream((many,), (1,))), one_train(train.tolist())
-    assert result.intervals == 20_000 * one.intervals
-    assert result.cv2 == pytest.approx(one.cv2, rel=1e-13)
-    assert result.lv == pytest.approx(one.lv, rel=1e-13)
+    one = one_train(train.tolist())
+    for cls in (InterspikeIntervals, Plain):
+        result = result_of(Stream((many,), (1,)), cls=cls)
+        assert result.intervals == 20_000 * one.intervals
+        assert result.cv2 == pytest.approx(one.cv2, rel=1e-13)
+        assert result.lv == pytest.approx(one.lv, rel=1e-13)
 
 
 def test_a_clock_has_no_variability_and_a_poisson_train_that_of_chance() -> None:
@@ -183,8 +208,9 @@ def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     assert math.isnan(bad.mean + bad.median)
 
 
-def test_values_that_are_not_a_number_break_nothing() -> None:
-    statistic = InterspikeIntervals()
-    values = torch.tensor([0.0, 1.0, math.nan, math.inf, 1e30, -5.0]).repeat(10, 1)
+@pytest.mark.parametrize("cls", [InterspikeIntervals, Plain])
+def test_values_that_are_not_a_number_break_nothing(cls: type[InterspikeIntervals]) -> None:
+    statistic = cls()
+    values = torch.tensor([0.0, 1.0, math.nan, math.inf, 1e30, -5.0, 0.3]).repeat(10, 1)
     statistic.update(SpikeChunk(values.unsqueeze(1), SignalKind.BINARY, True))
     assert statistic.result() is not None

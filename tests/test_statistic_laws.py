@@ -32,7 +32,14 @@ from neuroact import (
 from neuroact.errors import MergeError, StatisticKindError
 from strategies import SPIKE_DTYPES, Stream, cuts, padded, paddings, streams
 
-STATISTICS = (Firing, InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse)
+
+class PlainIntervals(InterspikeIntervals):
+    """As where numba is not installed."""
+
+    _may_compile = False
+
+
+STATISTICS = (Firing, InterspikeIntervals, PlainIntervals, SpikeCounts, Synchrony, TimeCourse)
 SPIKES_ONLY = tuple(cls for cls in STATISTICS if cls is not Firing)
 BINARY, GRADED, ANALOG = SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG
 LEVELS = {BINARY: (0.0, 1.0), GRADED: (0.0, -0.5, 1.0, 3.0)}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics import interval_blocks as blocks
+from neuroact.statistics import interval_kernel as kernel
 from neuroact.statistics.counted import (
     CountedResult,
     Floats,
@@ -175,9 +176,10 @@ class InterspikeIntervals(StepwiseStatistic):
     analog layer are hardly ever exactly zero, so all intervals would be one step.
 
     Most steps cost one operation: steps are packed, each a bit, into a float32 number per sample
-    and neuron, and a block of them is counted at once.
+    and neuron, and a block of them is counted at once. On a CPU with numba (the extra `fast`) that
+    is one compiled loop, several times faster; the figures are the same to the bit.
 
-    Memory: a float32 and two int64 `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes
+    Memory: a float32 and two float64 `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes
     times the steps of the longest sequence.
 
     With zero spikes there is no interval, and every figure is NaN; before any chunk there is no
@@ -193,6 +195,7 @@ class InterspikeIntervals(StepwiseStatistic):
     """
 
     _growing: ClassVar = frozenset({"histogram"})
+    _may_compile: ClassVar = True
 
     def result(self) -> InterspikeIntervalsResult | None:
         """The figures so far, open sequences as they stand; None before the first chunk."""
@@ -201,7 +204,7 @@ class InterspikeIntervals(StepwiseStatistic):
 
     def advance(self, values: Tensor) -> None:
         """Count one more step, as `StepwiseStatistic.advance`: here mostly a single operation."""
-        if self._clock is not None or self._filled == blocks.WIDTH:
+        if self._clock is not None or self._filled == self._width:
             super().advance(values)
             return
         self._packed.add_(values, alpha=self._bit)
@@ -218,12 +221,14 @@ class InterspikeIntervals(StepwiseStatistic):
         with torch.inference_mode(False):
             self._packed = torch.zeros_like(like, dtype=torch.float32)
         neurons = math.prod(self._shape or ())
-        self._age = self._zeros(len(like), neurons)
-        self._last = self._zeros(len(like), neurons)
+        self._age = self._zeros(len(like), neurons, dtype=torch.float64)
+        self._last = self._zeros(len(like), neurons, dtype=torch.float64)
         self._filled, self._bit = 0, 1
+        fast = self._may_compile and like.device.type == "cpu" and kernel.is_installed()
+        self._width = kernel.WIDTH if fast else blocks.WIDTH
 
     def _step(self, events: Tensor, amounts: Tensor | None) -> None:
-        if self._filled == blocks.WIDTH:
+        if self._filled == self._width:
             self._count_block()
         self._packed.add_(events, alpha=self._bit)
         self._bit *= 2
@@ -239,9 +244,14 @@ class InterspikeIntervals(StepwiseStatistic):
     def _count_block(self) -> None:
         if not self._filled:
             return
-        words = whole(self._packed, self._bit - 1).reshape(self._age.shape)
         self._room("histogram", self._steps + 1)
-        blocks.count_block(words, self._filled, self._age, self._last, self._totals, self._inner)
+        packed = self._packed.reshape(self._age.shape)
+        if self._width == kernel.WIDTH:
+            kernel.count_block(packed, self._filled, self._age, self._last, self._totals)
+        else:
+            words = whole(packed, self._bit - 1)
+            block = (words, self._filled, self._age, self._last, self._totals, self._inner)
+            blocks.count_block(*block)
         self._packed.zero_()
         self._filled, self._bit = 0, 1
 
@@ -257,8 +267,8 @@ class InterspikeIntervals(StepwiseStatistic):
         self._settle()
 
     def _open_state(self) -> dict[str, Tensor]:
-        shape = self._packed.shape
-        return {"age": self._age.reshape(shape), "last": self._last.reshape(shape)}
+        shape, kept = self._packed.shape, {"age": self._age, "last": self._last}
+        return {name: tensor.to(torch.int64).reshape(shape) for name, tensor in kept.items()}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         self._age.copy_(state["age"].reshape(self._age.shape))
