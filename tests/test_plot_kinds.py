@@ -111,7 +111,7 @@ def test_a_silhouette_of_real_values_counts_every_neuron(values: list[float]) ->
 
 def test_a_violin_says_its_unit_and_why_a_place_is_empty() -> None:
     bad = layer("bad", nonfinite=True)
-    axes = violin_plot(ActivityReport([layer("lif"), bad], not_called=["idle"]))
+    axes = violin_plot(ActivityReport([layer("lif", 1, 5, 9), bad], not_called=["idle"]))
     assert axes.get_xlabel() == "average activity\n(spikes per neuron and time step)"
     assert [text.get_text() for text in axes.texts] == [
         "no figures: NaN or infinity emitted",

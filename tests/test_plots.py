@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from neuroact import ActivityReport, LayerActivity, SignalKind
 from neuroact.errors import MissingExtraError
-from neuroact.plots import MOST_OUTLIERS, box_plot, box_stats, save_figure
+from neuroact.plots import MOST_OUTLIERS, box_plot, box_stats, save_figure, violin_plot
 
 
 def layer(name: str = "lif", *events: int, observations: int = 10, **more: Any) -> LayerActivity:
@@ -128,7 +128,7 @@ def test_layers_without_figures_keep_a_place_that_says_why() -> None:
         [
             layer("nan", nonfinite=True),
             layer("odd", not_binary=True),
-            layer("lif"),
+            layer("lif", 1, 5, 9),
             layer("unseen", 0, 0, observations=0),
         ],
         not_called=["idle"],
@@ -142,6 +142,14 @@ def test_layers_without_figures_keep_a_place_that_says_why() -> None:
         "never called",
     ]
     assert len(axes.patches) == 1
+
+
+@pytest.mark.parametrize("draw", [box_plot, violin_plot])
+def test_a_sick_layer_is_marked_in_its_row(draw: Any) -> None:
+    axes = draw(ActivityReport([layer("well", 3, 4, 5), layer("sick", 0, 0, 0, 10)]))
+    (mark,) = axes.texts
+    assert mark.get_text() == "dead\nsaturated"
+    assert mark.get_position()[1] == 1
 
 
 def test_a_report_without_layers_is_an_empty_picture(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def compare(
     their frameworks have to be there.
     """
     from neuroact.compare import compare as compared
+    from neuroact.table.comparison import print_comparison
 
     named = [
         entry
@@ -72,7 +73,7 @@ def compare(
     if as_json:
         print_json(comparison.to_dict())
     else:
-        print(comparison)
+        print_comparison(comparison)
     if plot is not None:
         comparison.plot(plot)
         typer.echo(f"Written: {plot}", err=True)

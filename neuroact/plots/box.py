@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from neuroact.activity import LayerActivity
 from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
-from neuroact.plots.rows import limits, row_axes, rows_of, say_what_is_missing
+from neuroact.plots.rows import (
+    limits,
+    mark_verdicts,
+    row_axes,
+    rows_of,
+    say_what_is_missing,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +100,8 @@ def box_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
     r"""A box per layer of its neurons' average activity, in the report's order from the top.
 
     `box_stats` says what a box shows. A layer without figures, and one never called, keeps an
-    empty place that says why. The axis spans the data; where nothing was measured, 0 to 1. It
+    empty place that says why. What `neuroact.diagnosis.diagnose` finds stands at the right of a
+    layer. The axis spans the data; where nothing was measured, 0 to 1. It
     shows firing rates in Hz where every layer emits spikes and has a `dt`.
 
     Args:
@@ -125,6 +132,7 @@ def box_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
             boxes.append(box_stats(row.layer).times(per_unit(row.layer, hertz)))
             draw_box(axes, place, boxes[-1])
     say_what_is_missing(axes, [row.missing for row in rows])
+    mark_verdicts(axes, rows)
     axes.set_xlabel(activity_label(report.values()))
     axes.set_title(caption(boxes), fontsize=SMALL, loc="right")
     axes.set_xlim(*box_limits(boxes))

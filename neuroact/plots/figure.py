@@ -31,7 +31,7 @@ _MOST_INCHES = 200  # a PNG of 2^16 pixels or more cannot be made
 # Okabe and Ito's palette without its yellow, which is lost on white: told apart by people who see
 # colours differently.
 COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#999999")
-FILL = COLOURS[0]
+FILL, ALARM = COLOURS[0], "#B34700"  # vermillion, dark enough for small type
 COLOUR_MAP = "cividis"
 # A layer's name is text: neither mathtext nor TeX.
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}

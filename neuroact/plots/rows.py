@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from neuroact.activity import LayerActivity
-from neuroact.plots.figure import COLUMN, FONT, PLAIN, new_axes, shown_name
+from neuroact.diagnosis import diagnose
+from neuroact.plots.figure import ALARM, COLUMN, FONT, PLAIN, SMALL, new_axes, shown_name
 from neuroact.stream import SignalKind
 from neuroact.table import why_no_figures
 
@@ -79,6 +80,18 @@ def say_what_is_missing(axes: Axes, reasons: Sequence[str]) -> None:
     for row, reason in enumerate(reasons):
         if reason:
             axes.text(0.01, row, reason, transform=across, va="center", fontsize=FONT)
+
+
+def mark_verdicts(axes: Axes, rows: Sequence[Row]) -> None:
+    """Write what is wrong with a layer at the right end of its row."""
+    found: dict[str, list[str]] = {}
+    for verdict in diagnose(row.layer for row in rows if row.layer is not None):
+        found.setdefault(verdict.layer, []).append(verdict.name)
+    across = axes.get_yaxis_transform()
+    for place, row in enumerate(rows):
+        if row.layer is not None and row.layer.name in found:
+            said = "\n".join(found[row.layer.name])
+            axes.text(1.01, place, said, transform=across, va="center", fontsize=SMALL, color=ALARM)
 
 
 def limits(values: Iterable[float]) -> tuple[float, float]:

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from neuroact.activity import LayerActivity
 from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
-from neuroact.plots.rows import limits, row_axes, rows_of, say_what_is_missing
+from neuroact.plots.rows import (
+    limits,
+    mark_verdicts,
+    row_axes,
+    rows_of,
+    say_what_is_missing,
+)
 from neuroact.stream import SignalKind
 
 if TYPE_CHECKING:
@@ -78,7 +84,7 @@ def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
 
     A silhouette is a histogram, and its mirror image: nothing is smoothed, so nothing is shown
     where no neuron is. `silhouette` says which bins. The bar reaches from the first quartile to
-    the third, the line on it is the median. Places without figures and the unit are as in
+    the third, the line on it is the median. Places without figures, verdicts and the unit are as in
     `box_plot`.
 
     Args:
@@ -103,6 +109,7 @@ def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
             beyond = 2 * (shape.edges[1] - shape.edges[0]) if len(shape.counts) == 1 else 0.0
             ends += [(shape.edges[0] - beyond) * unit, (shape.edges[-1] + beyond) * unit]
     say_what_is_missing(axes, [row.missing for row in rows])
+    mark_verdicts(axes, rows)
     axes.set_xlabel(activity_label(report.values()))
     axes.set_title(_CAPTION, fontsize=SMALL, loc="right")
     axes.set_xlim(*limits(ends))

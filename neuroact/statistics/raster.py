@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from neuroact.errors import MergeError, StatisticKindError
 from neuroact.statistics.counted import Integers, LayerResult
+from neuroact.statistics.kept_sequences import Ended, Open, check_events
 from neuroact.statistics.stepwise import SPIKING
 from neuroact.stream import SpikeChunk
 
@@ -121,9 +121,9 @@ class Raster:
         """Forget everything, the neurons' shape included."""
         self._shape: torch.Size | None = None
         self._device: torch.device | None = None
-        self._kept: list[_Ended | _Open] = []
+        self._kept: list[Ended | Open] = []
         self._batch: int | None = None
-        self._open: _Open | None = None
+        self._open: Open | None = None
         self._begun = 0
 
     def update(self, chunk: SpikeChunk) -> None:
@@ -160,7 +160,7 @@ class Raster:
         room = self._limits[0] - self._size
         if room > 0:
             within = events[events[:, 0] < room]
-            self._kept.append(_Ended(within.to(self._device), lengths[:room].to(self._device)))
+            self._kept.append(Ended(within.to(self._device), lengths[:room].to(self._device)))
 
     def state_dict(self) -> dict[str, Tensor]:
         """What is kept, as new tensors on the layer's device; empty before the first chunk.
@@ -202,14 +202,14 @@ class Raster:
         sequences, steps, neurons = state["limits"].tolist()
         self._limits = (sequences, steps, neurons)
         self._begun = int(state["begun"])
-        _check(events, lengths, self._limits, math.prod(self._shape), self._every)
+        check_events(events, lengths, self._limits, math.prod(self._shape), self._every)
         batch, first, number = state["open"].tolist() if "open" in state else (None, 0, 0)
         self._batch = batch
-        ended = _Ended(events, lengths)
+        ended = Ended(events, lengths)
         self._kept = [ended]
         if number:
             going_on, behind = ended.between(first, first + number), first + number
-            self._open = _Open.resumed(going_on, self._every, self._watched, steps)
+            self._open = Open.resumed(going_on, self._every, self._watched, steps)
             self._kept = [ended.between(0, first), self._open, ended.between(behind, len(lengths))]
 
     def result(self) -> RasterResult | None:
@@ -258,7 +258,7 @@ class Raster:
         self._begun += batch
         number = min(batch, self._limits[0] - self._size)
         if number > 0:
-            self._open = _Open(number, self._watched, self._limits[1], self._device)
+            self._open = Open(number, self._watched, self._limits[1], self._device)
             self._kept.append(self._open)
 
     def _events(self) -> tuple[Tensor, Tensor]:
@@ -273,131 +273,3 @@ class Raster:
 
     def _whole(self, *numbers: int) -> Tensor:
         return torch.tensor(numbers, dtype=torch.int64, device=self._device)
-
-
-class _Ended:
-    """Sequences that take no more steps: their events as coordinates."""
-
-    def __init__(self, events: Tensor, lengths: Tensor) -> None:
-        self._events, self.lengths = events, lengths
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def events(self, every: int) -> Tensor:
-        """Sequence, counted from this one's own first, step and neuron, int64 `[events, 3]`."""
-        return self._events
-
-    def between(self, first: int, end: int) -> _Ended:
-        """Some of the sequences."""
-        at = self._events[:, 0]
-        shift = torch.tensor([first, 0, 0], device=at.device)
-        return _Ended(self._events[(at >= first) & (at < end)] - shift, self.lengths[first:end])
-
-
-class _Open:
-    """The open batch's sequences, as many as are kept: who fired when, a byte each.
-
-    Where steps are padding each sample has a clock of its own, and writes its steps by it; what is
-    padding, or beyond the steps kept, goes into the last row, which is never read.
-    """
-
-    def __init__(self, sequences: int, watched: int, limit: int, device: Any) -> None:
-        self._limit = limit
-        self._fired = _bools(1, sequences, watched, device=device)  # [rows + 1, sequences, watched]
-        self._clock: Tensor | None = None  # int64 [sequences]; None while all had the same steps
-        self._steps = 0  # of each sequence; where there is a clock, of none more
-
-    @classmethod
-    def resumed(cls, ended: _Ended, every: int, watched: int, limit: int) -> _Open:
-        """Sequences that go on after all."""
-        events = ended.events(every)
-        new = cls(len(ended), watched, limit, events.device)
-        new._grow(int(events[:, 1].max()) + 1 if len(events) else 0)
-        sequence, step, neuron = events.unbind(1)
-        new._fired[step, sequence, neuron // every] = True
-        new._steps = int(ended.lengths.max())
-        if bool((ended.lengths != new._steps).any()):
-            new._clock = ended.lengths.clone()
-        return new
-
-    def __len__(self) -> int:
-        return self._fired.shape[1]
-
-    @property
-    def lengths(self) -> Tensor:
-        """Steps of each sequence, those beyond the steps kept left out, int64 `[sequences]`."""
-        if self._clock is not None:
-            return self._clock.clamp(max=self._limit)
-        return torch.full((len(self),), self._steps, device=self._fired.device)
-
-    def events(self, every: int) -> Tensor:
-        """As `_Ended.events`."""
-        step, sequence, place = self._fired[:-1].nonzero().unbind(1)
-        found = torch.stack([sequence, step, place * every], 1)
-        # They come sorted by step; a stable sort keeps that within a sequence.
-        return found[sequence.argsort(stable=True)]
-
-    def add(self, chunk: SpikeChunk, every: int) -> None:
-        """Keep the chunk's first samples."""
-        if chunk.valid is None and self._clock is None:
-            new = min(chunk.steps, self._limit - self._steps)
-            if new > 0:
-                self._grow(self._steps + new)
-                rows = slice(self._steps, self._steps + new)
-                self._fired[rows] = self._watched(chunk.values[:new], every)
-                self._steps += new
-            return
-        if self._clock is None:
-            self._clock = self.lengths
-        self._add_by_clock(chunk, self._clock, every)
-
-    def _add_by_clock(self, chunk: SpikeChunk, clock: Tensor, every: int) -> None:
-        self._steps = min(self._steps + chunk.steps, self._limit)
-        self._grow(self._steps)
-        valid = chunk.valid
-        if valid is None:
-            valid = torch.ones(chunk.values.shape[:2], dtype=torch.bool, device=clock.device)
-        valid = valid[:, : len(self)]
-        rows = clock + valid.cumsum(0) - 1
-        rows = rows.where(valid & (rows < self._limit), len(self._fired) - 1)
-        samples = torch.arange(len(self), device=clock.device).expand(rows.shape)
-        self._fired.index_put_((rows, samples), self._watched(chunk.values, every))
-        self._clock = clock + valid.sum(0)
-
-    def _watched(self, values: Tensor, every: int) -> Tensor:
-        """Bool `[time, sequences, neurons watched]`."""
-        values = values[:, : len(self)]
-        if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
-            values = values.to(torch.float32)  # float8 has no arithmetic
-        return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))[..., ::every].ne(0)
-
-    def _grow(self, rows: int) -> None:
-        have = len(self._fired) - 1
-        if rows > have:
-            rows = min(max(rows, 2 * have), self._limit)
-            longer = _bools(rows + 1, *self._fired.shape[1:], device=self._fired.device)
-            longer[:have] = self._fired[:have]
-            self._fired = longer
-
-
-def _bools(*shape: int, device: Any) -> Tensor:
-    # A tensor made in inference mode could not be written to after it.
-    with torch.inference_mode(False):
-        return torch.zeros(shape, dtype=torch.bool, device=device)
-
-
-def _check(
-    events: Tensor, lengths: Tensor, limits: tuple[int, int, int], neurons: int, every: int
-) -> None:
-    """Refuse a state that no stream leads to; it may come from a file that anyone wrote."""
-    sequences, steps, _ = limits
-    sequence, step, neuron = events.unbind(1)
-    good = min(limits) > 0 and len(lengths) <= sequences
-    good = good and bool(((lengths >= 0) & (lengths <= steps)).all())
-    good = good and bool(((sequence >= 0) & (sequence < len(lengths))).all())
-    good = good and bool((sequence.diff() >= 0).all())
-    good = good and bool(((step >= 0) & (step < lengths[sequence])).all())
-    good = good and bool(((neuron >= 0) & (neuron < neurons) & (neuron % every == 0)).all())
-    if not good:
-        raise ValueError("expected events within the sequences, steps and neurons kept")

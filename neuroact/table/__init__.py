@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from neuroact.diagnosis import diagnose
 from neuroact.table.columns import Column, columns_of
 from neuroact.table.layout import (
     NARROWEST,
@@ -110,8 +111,9 @@ class ReportTable:
     ) -> None:
         layers = list(report.values())
         rows = rows_of(layers, fold=fold)
-        self.columns: list[Column] = columns_of(layers, rows, blocks)
-        self.notes = _folded_note(len(rows), len(layers)) | notes(report)
+        verdicts = diagnose(layers)
+        self.columns: list[Column] = columns_of(layers, rows, verdicts, blocks)
+        self.notes = _folded_note(len(rows), len(layers)) | notes(report, verdicts)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from neuroact.activity import LayerActivity
-from neuroact.diagnosis import diagnose
+from neuroact.diagnosis import Verdict
 from neuroact.stream import SignalKind
 from neuroact.table.notes import COUNTS, same_in_all
 from neuroact.table.rows import Row
@@ -49,7 +49,10 @@ class Column:
 
 
 def columns_of(
-    layers: Sequence[LayerActivity], rows: Sequence[Row], blocks: str = PLAIN_BLOCKS
+    layers: Sequence[LayerActivity],
+    rows: Sequence[Row],
+    verdicts: Sequence[Verdict],
+    blocks: str = PLAIN_BLOCKS,
 ) -> list[Column]:
     """The name's column, and the others. What says nothing is left out.
 
@@ -66,7 +69,7 @@ def columns_of(
 
     return [
         column("layer", lambda row: printable(row.name), "total", left=True),
-        *_verdicts(layers, rows),
+        *_verdicts(verdicts, rows),
         *(
             []
             if all(layer.kind is SignalKind.BINARY for layer in layers)
@@ -90,9 +93,9 @@ def columns_of(
     ]
 
 
-def _verdicts(layers: Sequence[LayerActivity], rows: Sequence[Row]) -> list[Column]:
+def _verdicts(verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list[Column]:
     found: dict[str, list[str]] = {}
-    for verdict in diagnose(layers):
+    for verdict in verdicts:
         found.setdefault(verdict.layer, []).append(verdict.name)
     if not found:
         return []

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from neuroact.activity import LayerActivity
 from neuroact.table.columns import Column
-from neuroact.table.layout import drawn, plain_text, terminal_width
+from neuroact.table.layout import (
+    drawn,
+    is_terminal,
+    plain_text,
+    print_to_terminal,
+    terminal_width,
+)
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import joined
 from neuroact.table.text import figure_text, printable
@@ -35,6 +41,14 @@ _MEANINGS = {
 def comparison_text(comparison: Comparison, width: int | None = None) -> str:
     """The table and what its figures mean, as plain text; widths as in `table_text`."""
     return plain_text(ComparisonTable(comparison), terminal_width() if width is None else width)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print the table to standard output, in colour where that is a terminal."""
+    if is_terminal():
+        print_to_terminal(ComparisonTable(comparison))
+    else:
+        print(comparison_text(comparison))
 
 
 def comparison_html(comparison: Comparison) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from neuroact.activity import LayerActivity
-from neuroact.diagnosis import diagnose
+from neuroact.diagnosis import Verdict, diagnose
 from neuroact.stream import SignalKind
 from neuroact.table.text import figure_text, printable
 from neuroact.table.totals import Totals, why_no_figures
@@ -29,13 +29,19 @@ _KINDS = {
     SignalKind.GRADED: "few levels, signed, scaled or several spikes at once; 0 is silent",
     SignalKind.ANALOG: "real values, no spikes; any value but 0 counts as firing",
 }
+_VERDICTS = "thresholds, and what people do about it: report.diagnose()"
 _MOST_NAMES = 12
 
 
-def notes(report: ActivityReport) -> dict[str, str]:
-    """What the figures mean and what they leave out, by term; a line each below the table."""
+def notes(report: ActivityReport, verdicts: Sequence[Verdict] | None = None) -> dict[str, str]:
+    """What the figures mean and what they leave out, by term; a line each below the table.
+
+    Args:
+        report: what the table shows.
+        verdicts: what `diagnose` says of it; where None, it is asked.
+    """
     layers = list(report.values())
-    found = _marked(layers) | MEANINGS
+    found = _marked(diagnose(layers) if verdicts is None else verdicts) | MEANINGS
     for term, attribute in COUNTS.items():
         if (same := same_in_all(layers, attribute)) is not None:
             found[term] = f"{same:,}, in each layer: {MEANINGS[term]}"
@@ -72,13 +78,14 @@ def joined(parts: Iterable[str], between: str = ", ") -> str:
     return between.join(map(printable, parts))
 
 
-def _marked(layers: Sequence[LayerActivity]) -> dict[str, str]:
+def _marked(verdicts: Sequence[Verdict]) -> dict[str, str]:
     """A line for each verdict, the layers under it with the figure that led to it."""
     found: dict[str, list[str]] = {}
-    for verdict in diagnose(layers):
+    for verdict in verdicts:
         said = f"{printable(verdict.layer)} ({verdict.figure} {figure_text(verdict.value)})"
         found.setdefault(verdict.name, []).append(said)
-    return {f"! {name}": _some(said) for name, said in found.items()}
+    lines = {f"! {name}": _some(said) for name, said in found.items()}
+    return lines | ({"verdicts": _VERDICTS} if lines else {})
 
 
 def _some(names: list[str]) -> str:

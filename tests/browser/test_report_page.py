@@ -128,7 +128,7 @@ def test_hostile_names_are_shown_as_text(opened: Open) -> None:
     links = at.page.evaluate("Array.from(document.links, link => link.getAttribute('href'))")
     assert all(link.startswith("#") for link in links)
     drawn = at.page.locator("#plots svg").first.text_content() or ""
-    assert SCRIPT in drawn
+    assert SCRIPT in "".join(drawn.split())  # a long name takes two lines
 
 
 def test_a_script_that_gets_in_all_the_same_does_not_run(browser: Browser) -> None:
