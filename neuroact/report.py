@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from neuroact.diagnosis import Verdict
+    from neuroact.frame import Per
 
 __all__ = ["ActivityReport", "LayerActivity"]
 
@@ -171,15 +172,47 @@ class ActivityReport(Mapping[str, LayerActivity]):
             write_text(path, page)
         return page
 
-    def to_frame(self) -> Any:
-        """One row a layer, as a pandas data frame, or a polars one where pandas is missing.
+    def to_frame(self, *, per: Per = "layer") -> Any:
+        """One row a layer, or a neuron: a pandas data frame, or polars where pandas is missing.
+
+        `neuroact.frame.columns_of` says which columns there are.
+
+        Args:
+            per: "layer" or "neuron".
 
         Raises:
-            MissingExtraError: neither is installed.
+            MissingExtraError: neither is installed; the extra `frames` brings pandas.
+            ValueError: another `per`.
         """
         from neuroact.frame import to_frame
 
-        return to_frame(self)
+        return to_frame(self, per)
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None, *, per: Per = "layer") -> str:
+        """The columns of `to_frame` as CSV text; also written to `path`, whole or not at all.
+
+        Numbers are read back the same to the bit; what is NaN is an empty cell.
+        """
+        from neuroact.export import csv_text
+        from neuroact.files import write_text
+
+        text = csv_text(self, per)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def to_parquet(self, path: str | os.PathLike[str], *, per: Per = "layer") -> None:
+        """The columns of `to_frame` as a Parquet file, written whole or not at all.
+
+        What is NaN is a null. The file's metadata hold the report's origin as JSON, under the key
+        `neuroact`.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed; the extra `parquet` brings it.
+        """
+        from neuroact.export import write_parquet
+
+        write_parquet(self, path, per)
 
     def plot(
         self,
