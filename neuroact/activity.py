@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neuroact.errors import MissingStatisticError
 from neuroact.quantiles import quantile, tally
-from neuroact.statistics.counted import LayerResult
+from neuroact.statistics.counted import LayerResult, ratio, seconds_per_step
 from neuroact.statistics.firing import Firing, FiringResult, SumOfValues
 from neuroact.stream import SignalKind
 
@@ -159,6 +159,23 @@ class LayerActivity:
         values = self._activity()
         values.flags.writeable = False
         return values
+
+    @property
+    def rate(self) -> Floats:
+        """Firing rate per neuron in Hz, `events / (observations · dt)`, float64 `[*shape]`.
+
+        Where binary that is `activity / dt`: the mean over samples of what
+        `elephant.statistics.mean_firing_rate` gives for each, where they are of equal length. A
+        graded layer's spikes count once each, whatever their size. Zeros where nothing fired; NaN
+        where nothing was observed, where the layer has a `fault`, and where it is analog: real
+        values are no spikes.
+
+        Raises:
+            NoTimeStepError: the recording was not told the time step.
+        """
+        seconds = self.observations * seconds_per_step(self.dt, "rate")
+        spikes = seconds > 0 and self.fault is None and self.kind is not SignalKind.ANALOG
+        return ratio(self.events, seconds if spikes else 0.0)
 
     @property
     def min(self) -> float:

@@ -12,19 +12,8 @@ from neuroact.activity import LayerActivity
 from neuroact.quantiles import tally
 from neuroact.stream import SignalKind
 
-DEAD = 0.4
-"""CS231n's notes on dying ReLUs: as much as 40 % dead is the sign of a learning rate too high."""
-SATURATED = 0.07
-"""Yan, Bai and Wong (2024): a spiking network saves energy above a sparsity of about 93 %, which a
-layer cannot have where more than 7 % of its neurons always fire."""
-FADING = 0.1
-"""An order of magnitude; the vanishing of spikes with depth is described by Micheli et al. (2024),
-who give no number."""
-BUSY = 3.0
-"""Tukey (1977): values more than 3 interquartile ranges above the upper quartile are far out."""
-BIMODAL = 0.85
-"""Otsu (1979): the best split of a normal spread explains 0.64 of its variance, of a flat one
-0.75, of two points 1; 99 of 100 samples of 50 from a flat one stay below 0.85."""
+DEAD, SATURATED, FADING, BUSY, BIMODAL = 0.4, 0.07, 0.1, 3.0, 0.85
+"""Default thresholds; `diagnose` gives the source of each."""
 
 # Fewer, and a share, a quartile or a split says little.
 _LEAST_DEEP, _LEAST_COMPARED, _LEAST_SPLIT = 3, 5, 20
@@ -104,11 +93,18 @@ def diagnose(
 
     Args:
         report: a report, or the layers of one, in the model's order.
-        dead: share of neurons, in [0, 1].
-        saturated: share of neurons, in [0, 1].
-        fading: ratio of event rates; three spiking layers or more are needed.
-        busy: number of interquartile ranges.
-        bimodal: share of variance, in [0, 1].
+        dead: share of neurons, in [0, 1]. 0.4: as much as 40 % dead is, by CS231n's notes on dying
+            ReLUs, the sign of a learning rate too high.
+        saturated: share of neurons, in [0, 1]. 0.07: spiking networks save energy above a sparsity
+            of about 93 % (Yan et al.), which a layer cannot have where more than 7 % of its
+            neurons always fire.
+        fading: ratio of event rates; three spiking layers or more are needed. 0.1, an order of
+            magnitude: how spikes vanish with depth is described by Micheli et al., without a
+            number.
+        busy: number of interquartile ranges. 3: values further out are "far out" (Tukey).
+        bimodal: share of variance, in [0, 1]. 0.85: the best split (Otsu) of a normal spread
+            explains 0.64 of its variance, of a flat one 0.75, of two points 1; 99 of 100 samples
+            of 50 from a flat one stay below 0.85.
 
     Returns:
         The verdicts, layer by layer; none where nothing is wrong.

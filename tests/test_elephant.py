@@ -70,14 +70,13 @@ def trains(spikes: NDArray[np.bool_]) -> list[list[Any]]:
 
 
 @over_shapes
-def test_activity_over_dt_is_the_mean_firing_rate(shape: tuple[int, int, int]) -> None:
+def test_the_rate_is_the_mean_firing_rate(shape: tuple[int, int, int]) -> None:
     spikes = raster(shape)
     rates = [
         [float(elephant.statistics.mean_firing_rate(train).rescale("Hz")) for train in sample]
         for sample in trains(spikes)
     ]
-    layer = recorded(spikes)
-    close(layer.activity / layer.dt, np.mean(rates, axis=0))
+    close(recorded(spikes).rate, np.mean(rates, axis=0))
 
 
 @over_shapes

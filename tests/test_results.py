@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,12 @@ from torch import nn
 import neuroact
 from neuroact import ActivityReport, Firing, LayerActivity, Recording, SignalKind, TimeCourse
 from neuroact import statistics as ours
-from neuroact.errors import MissingStatisticError, ReportFileError, StatisticKindError
+from neuroact.errors import (
+    MissingStatisticError,
+    NoTimeStepError,
+    ReportFileError,
+    StatisticKindError,
+)
 from neuroact.result_file import RESULTS
 from neuroact.statistics.counted import LayerResult
 from strategies import Stream, streams
@@ -176,3 +182,17 @@ def test_a_layer_that_turns_out_to_emit_real_values_is_refused_and_nothing_is_co
     with pytest.raises(StatisticKindError, match='layer "new" is analog'):
         recording.observe("new", torch.ones(2, 1, 3), kind="analog")
     assert recording.report() == before
+
+
+@pytest.mark.parametrize("kind", SignalKind)
+def test_rates_in_hertz_count_spikes_and_need_the_time_step(kind: SignalKind) -> None:
+    recording = Recording(dt=0.001)
+    recording.observe("lif", torch.tensor([[[0.0, 1.0]], [[1.0, 1.0]]]), kind=kind)
+    layer = recording.report()["lif"]
+    if kind is SignalKind.ANALOG:
+        assert np.isnan(layer.rate).all()
+    else:
+        assert layer.rate.tolist() == [500, 1000]
+    assert np.isnan(replace(layer, observations=0).rate).all()
+    with pytest.raises(NoTimeStepError, match=r"rate is in seconds or Hz.*dt=0\.001"):
+        _ = replace(layer, dt=None).rate

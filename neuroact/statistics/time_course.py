@@ -84,7 +84,8 @@ class TimeCourseResult(LayerResult):
     def active_share(self) -> Floats:
         """Share of neurons that fire, `events / (observations · neurons)`, float64 `[steps]`.
 
-        In [0, 1]; the mean over samples. Equals `activity` where binary.
+        In [0, 1]; the mean over samples. Equals `activity` where binary. NaN where the layer has
+        no neurons.
         """
         return ratio(self.events, self._looked_at)
 
@@ -102,6 +103,8 @@ class TimeCourseResult(LayerResult):
     @property
     def rate(self) -> Floats:
         """Population rate in Hz, `activity / dt`, float64 `[steps]`.
+
+        Spikes per neuron and second. NaN where the layer has no neurons.
 
         Raises:
             NoTimeStepError: the recording was not told the time step.
