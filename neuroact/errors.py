@@ -4,6 +4,7 @@
 
     NeuroactError
     ├── NoSpikingLayersError  (LookupError)   no installed adapter knows a layer of the model
+    ├── UnsupportedModelError (RuntimeError)  a model of a form that cannot be recorded
     ├── UnknownLayerError     (LookupError)   a `layers=` name or pattern matches nothing
     ├── LayerNameError        (ValueError)    two layers would be reported under one name
     ├── ChunkError            (ValueError)    a SpikeChunk whose tensors do not fit together
@@ -53,6 +54,10 @@ class NeuroactError(Exception):
 
 class NoSpikingLayersError(NeuroactError, LookupError):
     """No layer of the model is known to any adapter as a spiking layer."""
+
+
+class UnsupportedModelError(NeuroactError, RuntimeError):
+    """A model runs in a form that cannot be recorded: scripted, exported, replicated."""
 
 
 class UnknownLayerError(NeuroactError, LookupError):

@@ -1,19 +1,21 @@
-"""One recorded layer: its calls in, its chunks on to its statistics."""
+"""One recorded layer: its chunks on to its statistics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
-from neuroact.errors import AdapterReadError, LayerShapeError, MergeError
+from neuroact.adapter import Adapter
+from neuroact.errors import LayerShapeError, MergeError
 from neuroact.hooks import watch
+from neuroact.patterns import knows
+from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
-from neuroact.statistics import Statistic, check_kind
+from neuroact.statistics import Statistic, StepStatistic, TraceableStatistic, check_kind
 from neuroact.stream import SignalKind, SpikeChunk
 
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
@@ -57,11 +59,23 @@ class LayerRecorder:
         self.info = info
         self.statistics = tuple(statistics)
         self.neurons: torch.Size | None = None
-        self._source: tuple[nn.Module, Adapter] | None = None
-        self._stateful: StatefulAdapter | None = None
+        self.trace = StateTrace()
+        # Both chosen once, for each call: each statistic's way to count a step, if all have one;
+        # and those that torch.compile can look into.
+        steps = [
+            s.advance
+            for s in self.statistics
+            if isinstance(s, StepStatistic) and knows(type(s), "advance", of=["update"])
+        ]
+        self.advances = tuple(steps) if len(steps) == len(self.statistics) else ()
+        self.traceable = tuple(
+            s
+            for s in self.statistics
+            if isinstance(s, TraceableStatistic) and knows(type(s), "traced", of=["update"])
+        )
+        self._module: nn.Module | None = None
+        self._reader: CallReader | None = None
         self._undo: Callable[[], None] | None = None
-        self._state: object = None
-        self._trace = StateTrace()
         self._begin = self._marked = False
 
     @property
@@ -69,30 +83,39 @@ class LayerRecorder:
         """Whether a chunk has come since the last reset."""
         return self.neurons is not None
 
+    @property
+    def needs_eager(self) -> bool:
+        """Whether each chunk must be looked at in Python."""
+        return False
+
     def read_from(self, module: nn.Module, adapter: Adapter) -> None:
         """Say whose calls are recorded, by which adapter; `watch` starts it."""
-        self._source = (module, adapter)
-        # Decided once: isinstance against a protocol is too slow for each call.
-        self._stateful = adapter if isinstance(adapter, StatefulAdapter) else None
+        self._module = module
+        self._reader = CallReader(module, adapter, self)
 
     def watch(self) -> None:
-        """Hook the module; nothing where it is hooked, or where there is none."""
-        if self._source is None or self._undo is not None:
+        """Have the module's calls read; nothing where they are, or where there is none."""
+        if self._module is None or self._reader is None or self._undo is not None:
             return
-        # The second hook costs as much as the first: only where state must be seen before a call.
-        before = self._before if self._stateful is not None else None
-        self._undo = watch(self._source[0], self._after, before)
+        self._reader.prepare()
+        self._undo = watch(self._module, self._reader)
 
     def unwatch(self) -> None:
-        """Take the hooks away."""
+        """Let the module's calls be."""
         if self._undo is not None:
             self._undo()
-        self._undo = self._state = None
+        self._undo = None
+        self.interrupt()
 
     def forget_module(self) -> None:
-        """Take the hooks away for good, and keep the model alive no longer."""
+        """Let the module's calls be for good, and keep the model alive no longer."""
         self.unwatch()
-        self._source = None
+        self._module = self._reader = None
+
+    def interrupt(self) -> None:
+        """Have the next call read in full, whatever the calls before were like."""
+        if self._reader is not None:
+            self._reader.interrupt()
 
     def begin_sequence(self) -> None:
         """Make the next chunk start a sequence, whatever its adapter says.
@@ -101,11 +124,13 @@ class LayerRecorder:
         from the first mark on, its sequences reach from one mark to the next.
         """
         self._begin = self._marked = True
+        self.interrupt()
 
     def reset(self) -> None:
         """Forget everything counted, and the neurons' shape."""
         self.neurons = None
-        self._trace.forget()
+        self.trace.forget()
+        self.interrupt()
         for statistic in self.statistics:
             statistic.reset()
 
@@ -132,6 +157,7 @@ class LayerRecorder:
             if self.neurons is None:
                 self._see_kind(other.info.kind, first=False)
             return
+        self.interrupt()
         self._see_kind(other.info.kind, first=self.neurons is None)
         self.neurons = other.neurons
         for mine, theirs in zip(self.statistics, other.statistics, strict=True):
@@ -144,23 +170,50 @@ class LayerRecorder:
             LayerShapeError: its neurons are not those of the chunks before; nothing is counted.
             StatisticKindError: a statistic does not apply to its kind; nothing is counted.
         """
+        self.see_neurons(chunk.neurons, chunk.kind)
+        starts = self.marked(
+            chunk.starts_sequence, one_step=chunk.steps == 1, has_state=self.trace.has_state
+        )
+        if starts is not chunk.starts_sequence:
+            chunk = replace(chunk, starts_sequence=bool(starts))
+        for statistic in self.statistics:
+            statistic.update(chunk)
+
+    def see_neurons(self, neurons: torch.Size, kind: SignalKind) -> None:
+        """Take note of a chunk's neurons and kind.
+
+        Raises:
+            LayerShapeError: its neurons are not those of the chunks before.
+        """
         if self.neurons is None:
-            self._see_kind(chunk.kind, first=True)
-            self.neurons = chunk.neurons
-        elif chunk.neurons != self.neurons:
+            self._see_kind(kind, first=True)
+            self.neurons = neurons
+        elif neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
-                f"came with {tuple(chunk.neurons)}. A neuron's figures need one shape: record the "
+                f"came with {tuple(neurons)}. A neuron's figures need one shape: record the "
                 "inputs of each shape in a recording of their own, or call recording.reset() "
                 "first. What was recorded before stays.",
                 layer=self.info.name,
             )
-        elif chunk.kind is not self.info.kind:
-            self._see_kind(chunk.kind, first=False)
-        if self._marked:
-            chunk = self._as_marked(chunk)
-        for statistic in self.statistics:
-            statistic.update(chunk)
+        elif kind is not self.info.kind:
+            self._see_kind(kind, first=False)
+
+    def marked(self, starts: bool | Tensor, *, one_step: bool, has_state: bool) -> bool | Tensor:
+        """Whether a chunk starts a sequence, marks by hand considered.
+
+        Args:
+            starts: what the chunk says.
+            one_step: it is a single step.
+            has_state: the layer's state told so.
+        """
+        if not self._marked:
+            return starts
+        by_mark_alone = one_step and not has_state and self._module is not None
+        begin, self._begin = self._begin, False
+        if begin or by_mark_alone:
+            return begin
+        return starts
 
     def _means(self) -> dict[str, str | None]:
         """What figures can only be added to figures of; None where it is not known yet."""
@@ -180,34 +233,12 @@ class LayerRecorder:
         check_kind(self.statistics, kind, layer=self.info.name)
         # What holds of all chunks is what the most general of them promises.
         kinds = (kind,) if first else (self.info.kind, kind)
-        self.info = replace(self.info, kind=max(kinds, key=_GENERALITY.index))
+        general = max(kinds, key=_GENERALITY.index)
+        if general is not self.info.kind:
+            self.info = replace(self.info, kind=general)
 
-    def _as_marked(self, chunk: SpikeChunk) -> SpikeChunk:
-        by_mark_alone = chunk.steps == 1 and not self._trace.has_state and self._source is not None
-        starts = self._begin or (chunk.starts_sequence and not by_mark_alone)
-        self._begin = False
-        return replace(chunk, starts_sequence=starts)
 
-    def _before(self, module: nn.Module) -> None:
-        assert self._stateful is not None
-        self._state = self._stateful.state(module)
+if TYPE_CHECKING:
+    from neuroact.hooks import Watcher
 
-    def _after(
-        self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
-    ) -> None:
-        assert self._source is not None
-        adapter = self._source[1]
-        call = LayerCall(args, kwargs, output, self._state, self._trace)
-        self._state = None
-        try:
-            chunk = adapter.read(module, call)
-            if not isinstance(chunk, SpikeChunk):
-                raise TypeError(f"expected a SpikeChunk from read, came {type(chunk).__name__}")
-        except Exception as cause:
-            raise AdapterReadError(
-                f"{self.info} could not be read by the adapter {type(adapter).__name__}: {cause}. "
-                "Leave the layer out with layers=, or correct the adapter. What was recorded "
-                "before stays.",
-                layer=self.info.name,
-            ) from cause
-        self.take(chunk)
+    _: type[Watcher] = CallReader

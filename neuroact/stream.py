@@ -101,8 +101,7 @@ class SpikeChunk:
         ... ).values.shape
         torch.Size([1, 2, 3])
         """
-        batched = values if values.ndim > 1 else values.unsqueeze(0)
-        return cls(batched.detach().unsqueeze(0), kind, starts_sequence)
+        return cls(as_stream(values.detach(), sequence=False), kind, starts_sequence)
 
     @classmethod
     def of_sequence(
@@ -119,11 +118,9 @@ class SpikeChunk:
         ... ).values.shape
         torch.Size([9, 2, 3])
         """
-        if values.ndim in (1, 2):
-            return cls(values.detach().unsqueeze(1), kind, starts_sequence)
         if batch_first and values.ndim > 2:
             values = values.transpose(0, 1)
-        return cls(values.detach(), kind, starts_sequence)
+        return cls(as_stream(values.detach(), sequence=True), kind, starts_sequence)
 
 
 class SpikeSink(Protocol):
@@ -131,6 +128,19 @@ class SpikeSink(Protocol):
 
     def update(self, chunk: SpikeChunk, /) -> None:
         """Take the layer's next chunk; keep no reference to its tensors."""
+
+
+def as_stream(values: Tensor, *, sequence: bool) -> Tensor:
+    """What a call returned as `[time, batch, *neurons]`: a view.
+
+    Args:
+        values: `[time, batch, *neurons]` or `[time, neurons]` where it is a sequence, else
+            `[batch, *neurons]` or `[neurons]`; without a batch it is a batch of one.
+        sequence: whether it is one.
+    """
+    if sequence:
+        return values.unsqueeze(1) if values.ndim in (1, 2) else values
+    return (values if values.ndim > 1 else values.unsqueeze(0)).unsqueeze(0)
 
 
 def _check_mask(valid: Tensor, values: Tensor) -> None:

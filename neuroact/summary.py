@@ -13,10 +13,10 @@ from neuroact.report import ActivityReport, LayerActivity
 from neuroact.statistics import FiringResult
 
 _CAUSES = (
-    "Likely causes: the model was not run while recording; a layer is reached by its .forward() "
-    "or a functional call, which no hook sees; the model runs scripted, traced or compiled code "
-    "made before recording began; the model uses other modules than those found. What no hook can "
-    "see is fed by recording.observe(name, values)."
+    "Likely causes: the model was not run while recording; a layer's work is done by another of "
+    "its methods than forward, or by a function, which nothing can see; the model runs scripted, "
+    "traced or exported code made before; it uses other modules than those found. What cannot be "
+    "seen is fed by recording.observe(name, values)."
 )
 
 

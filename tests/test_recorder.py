@@ -105,9 +105,9 @@ def test_the_input_of_named_layers_is_recorded() -> None:
 )
 def test_axes_say_the_order_for_modules_no_adapter_knows(axes: str, shape: Any) -> None:
     values = torch.randn(shape)
-    with record(nn.Sequential(nn.ReLU()), layers="0", axes=axes) as recording:
-        assert recording._layers["0"]._source is not None
-        recording._layers["0"]._source[0](values)
+    net = nn.Sequential(nn.ReLU())
+    with record(net, layers="0", axes=axes) as recording:
+        net(values)
     layer = recording.report()["0"]
     assert (layer.shape, layer.sequences, layer.observations) == ((3, 5), 2, 8)
     where = tuple({"TBN": (0, 1), "BTN": (0, 1), "NBT": (2, 3)}[axes])

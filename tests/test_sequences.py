@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import NamedTuple
 
 import pytest
@@ -94,9 +95,10 @@ def test_freed_memory_that_is_used_again_is_not_mistaken_for_the_old_state() -> 
 def test_the_state_is_not_kept_alive() -> None:
     trace, left = StateTrace(), torch.zeros(2, 3)
     trace.goes_on(given=None, left=left)
-    weak = trace._left[0].storage
+    weak, storage = weakref.ref(left), weakref.ref(left.untyped_storage())
     del left
-    assert weak.expired()
+    assert weak() is None
+    assert storage() is None
 
 
 def test_sparse_states_are_recognised() -> None:

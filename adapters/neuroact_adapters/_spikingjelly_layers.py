@@ -204,6 +204,18 @@ def emits(module: nn.Module, layer: Layer) -> SignalKind:
     return SignalKind.GRADED if many else layer.levels
 
 
+def options_of(module: Any, layer: Layer) -> tuple[Any, ...]:
+    """What `is_sequence` and `emits` go by, and what may change between calls."""
+    surrogate = layer.surrogate(module)
+    return (
+        getattr(module, "step_mode", None),
+        module.training,
+        surrogate,
+        getattr(surrogate, "spiking", True),
+        layer.real(module),
+    )
+
+
 def _has_steps(module: nn.Module) -> bool:
     return "StepModule" in names_of(type(module)) and hasattr(module, "step_mode")
 

@@ -6,6 +6,7 @@ release lacks is simply never met.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from neuroact.adapter import LayerCall
+from neuroact.patterns import CallPattern
 from neuroact.stream import SignalKind, SpikeChunk
 
 ONE_STEP = "BN"
@@ -112,6 +114,26 @@ class NorseAdapter:
         make = SpikeChunk.of_step if layer.axes == ONE_STEP else SpikeChunk.of_sequence
         return make(_dense(values), _emits(module, layer), starts_sequence=starts)
 
+    def pattern(self, module: nn.Module) -> CallPattern:
+        """How the module's calls are read: as `read` does."""
+        layer = _known(module)
+        at, steps = layer.state_at, getattr(module, "record_states", False)
+
+        def given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+            state = args[at] if len(args) > at else kwargs.get("state")
+            return () if state is None else state
+
+        def left(output: Any) -> Any:
+            if not isinstance(output, tuple):
+                return ()
+            return _last_step(output[1]) if steps else output[1]
+
+        def holds() -> bool:
+            return getattr(module, "record_states", False) is steps
+
+        sequence = layer.axes == SEQUENCE
+        return CallPattern(_emits(module, layer), sequence, _values, given, left, holds)
+
     def input_axes(self, module: nn.Module) -> str:
         """`BN` for cells, `TBN` for sequence modules; `BN` for encoders that add the time."""
         layer = _known(module)
@@ -136,6 +158,10 @@ def _known(module: nn.Module) -> Layer:
 def _emits(module: nn.Module, layer: Layer) -> SignalKind:
     step = getattr(getattr(module, "activation", None), "__name__", None)
     return SignalKind.ANALOG if step in LEAKY_STEPS else layer.kind
+
+
+def _values(output: Any) -> Tensor:
+    return _dense(output[0] if isinstance(output, tuple) else output)
 
 
 def _dense(values: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from neuroact.adapter import LayerCall
 from neuroact.errors import NeuroactWarning
+from neuroact.patterns import CallPattern
 from neuroact.stream import SignalKind, SpikeChunk
 
 # More distinct levels than this, not all whole numbers, and a spike function is continuous.
@@ -81,7 +82,7 @@ class Neuron:
 
     def held(self, module: Any) -> State:
         """The state the module holds now; None for a part that it does not have yet."""
-        return tuple([getattr(module, name, None) for name in self.states])
+        return tuple([_attribute(module, name) for name in self.states])
 
 
 # By class name. Where a class derives from another one here, the derived one counts.
@@ -164,12 +165,21 @@ class SnnTorchAdapter:
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
         """The spikes: the output, or its first member where it is a tuple. Views, no copies."""
         neuron, kind = self._look_up(module)
-        spikes = call.output[0] if isinstance(call.output, tuple) else call.output
+        spikes = _spikes(call.output)
         if not neuron.states:
             return SpikeChunk.of_sequence(spikes, kind, starts_sequence=True)
         given, left = neuron.given(neuron, module, call), neuron.held(module)
         starts = call.starts_sequence(given=given, left=left)
         return SpikeChunk.of_step(spikes, kind, starts_sequence=starts)
+
+    def pattern(self, module: nn.Module) -> CallPattern:
+        """How the neuron's calls are read: as `read` does."""
+        neuron, kind = self._look_up(module)
+        if not neuron.states:
+            return CallPattern(kind, True, _spikes, _no_state, _no_state)
+        alone = neuron.given is _by_argument and neuron.states == ("mem",)
+        given = _only_mem(module) if alone else _any_state(neuron, module)
+        return CallPattern(kind, False, _spikes, given, _left(neuron, module))
 
     def input_axes(self, module: nn.Module) -> str:
         """`BN` for step classes, `TBN` for sequence classes."""
@@ -182,6 +192,50 @@ class SnnTorchAdapter:
                 raise TypeError(f"{type(module).__name__} is no neuron of snnTorch")
             known = self._known[module]
         return known
+
+
+def _spikes(output: Any) -> Any:
+    return output[0] if isinstance(output, tuple) else output
+
+
+def _attribute(module: Any, name: str) -> Any:
+    """An attribute, None where there is none; of buffers, past the module's slow look-up."""
+    buffers = module._buffers
+    return buffers[name] if name in buffers else getattr(module, name, None)
+
+
+def _left(neuron: Neuron, module: Any) -> Callable[[Any], State]:
+    if len(neuron.states) > 1:
+        return lambda output: neuron.held(module)
+    (name,) = neuron.states
+    return lambda output: (_attribute(module, name),)
+
+
+def _no_state(*_: Any) -> State:
+    return ()
+
+
+def _only_mem(module: Any) -> Callable[[tuple[Any, ...], Mapping[str, Any]], State]:
+    """`_by_argument` for a neuron of one state, in fewer steps."""
+
+    def given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> State:
+        passed = args[1] if len(args) > 1 else kwargs.get("mem")
+        mem = _attribute(module, "mem") if passed is None else passed
+        current = args[0] if args else kwargs.get("input_")
+        same = getattr(mem, "shape", None) == getattr(current, "shape", None)
+        return (mem,) if same else ()
+
+    return given
+
+
+def _any_state(
+    neuron: Neuron, module: Any
+) -> Callable[[tuple[Any, ...], Mapping[str, Any]], State]:
+    def given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> State:
+        call = LayerCall(args, kwargs, None, neuron.held(module))
+        return neuron.given(neuron, module, call) or ()
+
+    return given
 
 
 def _is_of_snntorch(cls: type) -> bool:

@@ -9,8 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from neuroact.adapter import LayerCall
+from neuroact.patterns import CallPattern
 from neuroact.stream import SignalKind, SpikeChunk
-from neuroact_adapters._spikingjelly_layers import Layer, emits, is_sequence, layer_of
+from neuroact_adapters._spikingjelly_layers import (
+    Layer,
+    emits,
+    is_sequence,
+    layer_of,
+    options_of,
+)
 from neuroact_adapters._spikingjelly_places import Surroundings
 
 
@@ -95,6 +102,28 @@ class SpikingJellyAdapter:
             starts = call.starts_sequence(given=call.state, left=layer.held(module))
         make = SpikeChunk.of_sequence if sequence else SpikeChunk.of_step
         return make(values, kind, starts_sequence=starts)
+
+    def pattern(self, module: nn.Module) -> CallPattern | None:
+        """How the module's calls are read: as `read` does; None where state is passed, not held."""
+        layer = self._look_up(module)
+        kind, sequence = emits(module, layer), is_sequence(module, layer)
+        self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
+        if layer.passed:
+            return None
+        options = options_of(module, layer)
+
+        def held(*_: Any) -> Any:
+            state = layer.held(module)
+            return (state,) if isinstance(state, Tensor) else state or ()
+
+        return CallPattern(
+            kind,
+            sequence,
+            lambda output: _one_tensor(layer.spikes(output)),
+            held,
+            held,
+            lambda: options_of(module, layer) == options,
+        )
 
     def input_axes(self, module: nn.Module) -> str:
         """`TBN` where a call takes a whole sequence, `BN` where it takes one step.

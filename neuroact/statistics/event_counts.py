@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,11 +10,18 @@ from torch import Tensor
 
 from neuroact.stream import SignalKind, SpikeChunk
 
-# float32 holds every integer up to here, so a window of 0/1 values is exact up to so many steps.
-WINDOW_STEPS = 2**24
-# Calls of a binary layer whose values are looked at one by one: the first ones, then one in so
+# float32 holds every integer up to here, so a window of 0/1 values is exact up to so many events.
+WINDOW_EVENTS = 2**24
+# Up to so many values a step, adding into a window of the step's own shape is one cheap operation,
+# and keeps the samples apart; beyond, its memory and traffic weigh more than a sum over the batch.
+LARGEST_WINDOW = 2**20
+# Updates of a binary layer whose values are looked at one by one: the first ones, then one in so
 # many. The test costs as much as the counting, so it cannot run on each.
 CHECKED_FIRST, CHECKED_EVERY = 4, 64
+
+
+def _no_window(values: Tensor) -> None:
+    raise RuntimeError("expected an update before the first advance; see StepStatistic")
 
 
 @dataclass(slots=True)
@@ -27,13 +34,17 @@ class EventCounts:
 
     events: Tensor  # int64 [*neurons], without the open window
     faults: Tensor  # bool [2]: nonfinite, not binary
-    masked: Tensor  # int64 []: observations under a mask, counted on the device
+    on_device: Tensor  # int64 [2]: observations and sequences that only the device knows
     total: Tensor | None = None  # float64 [*neurons], without the window; None while all is binary
-    window: Tensor | None = None  # float32 [1, batch, *neurons]
-    window_steps: int = 0
+    window: Tensor | None = None  # float32 [1, batch or 1, *neurons]
+    window_steps: int = 0  # most events that one entry of the window can hold by now
     observations: int = 0
     sequences: int = 0
-    binary_calls: int = 0
+    updates: int = 0
+    advanced: int = 0  # steps that `advance` added and nothing else counts yet
+    batch: int = 0
+    # Adds one step `[batch, *neurons]` just like the last chunk's; `advanced` counts its calls.
+    add_step: Callable[[Tensor], object] = _no_window
 
     @classmethod
     def zeros(cls, neurons: torch.Size, device: torch.device) -> EventCounts:
@@ -42,7 +53,7 @@ class EventCounts:
             return cls(
                 events=torch.zeros(neurons, dtype=torch.int64, device=device),
                 faults=torch.zeros(2, dtype=torch.bool, device=device),
-                masked=torch.zeros((), dtype=torch.int64, device=device),
+                on_device=torch.zeros(2, dtype=torch.int64, device=device),
             )
 
     @classmethod
@@ -52,16 +63,14 @@ class EventCounts:
             return cls(
                 events=state["events"].clone(),
                 faults=state["faults"].clone(),
-                masked=torch.zeros_like(state["observations"]),
+                on_device=torch.stack([state["observations"], state["sequences"]]),
                 total=state["total"].clone() if "total" in state else None,
-                observations=int(state["observations"]),
-                sequences=int(state["sequences"]),
             )
 
     def moved_to(self, device: torch.device) -> EventCounts:
         """The same counts on another device."""
         moved = self.from_state({name: tensor.to(device) for name, tensor in self.state().items()})
-        moved.binary_calls = self.binary_calls
+        moved.updates = self.updates
         return moved
 
     def state(self) -> dict[str, Tensor]:
@@ -71,8 +80,8 @@ class EventCounts:
         self._fold_into(events, faults, total)
         state = {
             "events": events,
-            "observations": self.masked + self.observations,
-            "sequences": torch.full_like(self.masked, self.sequences),
+            "observations": self.on_device[0] + (self.observations + self.advanced * self.batch),
+            "sequences": self.on_device[1] + self.sequences,
             "faults": faults,
         }
         if total is not None:
@@ -81,59 +90,130 @@ class EventCounts:
             state["total"] = total
         return state
 
+    def merge(self, other: EventCounts) -> None:
+        """Add another's counts, its open window included; `other` stays unchanged."""
+        if other.total is not None and self.total is None:
+            self._make_total()
+        other_total = other.events if other.total is None else other.total
+        self.events.add_(other.events.to(self.events.device))
+        if self.total is not None:
+            self.total.add_(other_total.to(self.events.device))
+        self.faults.logical_or_(other.faults.to(self.events.device))
+        self.on_device.add_(other.on_device.to(self.events.device))
+        self.observations += other.observations + other.advanced * other.batch
+        self.sequences += other.sequences
+        if other.window is not None:
+            if other.events.device == self.events.device:
+                other._fold_into(self.events, self.faults, self.total)
+            else:
+                self._merge_window(other)
+
     def add(self, chunk: SpikeChunk) -> None:
         """Count a chunk whose neurons and device are those of the counts."""
         values, steps, batch = chunk.values, chunk.steps, chunk.batch
+        self._settle()
         if chunk.valid is None:
             self.observations += steps * batch
         else:
-            self.masked.add_(chunk.valid.sum())
-            values = _without_padding(values, chunk.valid)
+            self.on_device[0].add_(chunk.valid.sum())
+            values = without_padding(values, chunk.valid)
         if chunk.starts_sequence:
             self.sequences += batch
         if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
             values = values.to(torch.float32)  # float8 has no arithmetic
+        if not steps:
+            return
         if chunk.kind is not SignalKind.BINARY:
             self._add_graded(values)
-        elif 0 < steps <= WINDOW_STEPS:
+        elif steps * batch <= WINDOW_EVENTS:
             self._add_binary(values, steps, batch)
-        elif steps:
-            for part in torch.split(values, WINDOW_STEPS):
+        else:
+            for part in torch.split(values, max(1, WINDOW_EVENTS // max(1, batch))):
                 self._add_binary(part, part.shape[0], batch)
 
+    def add_traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
+        """Count a chunk by operations that `torch.compile` fuses with the model's."""
+        steps, batch = values.shape[0], values.shape[1]
+        active = values.ne(0)
+        if kind is not SignalKind.BINARY and self.total is None:
+            self.total = self.events.to(torch.float64)
+        self.events.add_(active.sum((0, 1)))
+        self.on_device[0].add_(steps * batch)
+        if isinstance(starts, Tensor):
+            self.on_device[1].add_(starts * batch)
+        elif starts:
+            self.on_device[1].add_(batch)
+        if kind is SignalKind.BINARY:
+            self.faults[1].logical_or_((active & values.ne(1)).any())
+        if self.total is not None:
+            self.total.add_(values.sum((0, 1), dtype=torch.float64))
+
+    def _settle(self) -> None:
+        """Count what `advance` left uncounted."""
+        if self.advanced:
+            self.observations += self.advanced * self.batch
+            self.window_steps += self.advanced * self._rows_share()
+            self.updates += self.advanced
+            self.advanced = 0
+
+    def _rows_share(self) -> int:
+        """How many samples' events one entry of the window takes in a step."""
+        return 1 if self.window is None or self.window.shape[1] == self.batch else self.batch
+
     def _add_binary(self, values: Tensor, steps: int, batch: int) -> None:
+        apart = batch == 1 or values[:1].numel() <= LARGEST_WINDOW
+        rows = batch if apart else 1
+        most = steps if apart else steps * batch
         window = self.window
-        full = self.window_steps + steps > WINDOW_STEPS
-        if window is None or full or window.shape[1] != batch:
-            window = self._open_window(values)
-        # In place and type-promoting: float16 and bool are widened as they are added.
-        window.add_(values if steps == 1 else values.sum(0, keepdim=True, dtype=torch.float32))
-        self.window_steps += steps
-        if self.binary_calls < CHECKED_FIRST or self.binary_calls % CHECKED_EVERY == 0:
+        if (
+            window is None
+            or window.shape[1] != rows
+            or self.batch != batch
+            or self.window_steps + most > WINDOW_EVENTS
+        ):
+            window = self._open_window(values, rows, batch)
+        if apart:
+            # In place and type-promoting: float16 and bool are widened as they are added.
+            window.add_(values if steps == 1 else values.sum(0, keepdim=True, dtype=torch.float32))
+        else:
+            window.add_(values.sum((0, 1), keepdim=True, dtype=torch.float32))
+        self.window_steps += most
+        if self.updates < CHECKED_FIRST or self.updates % CHECKED_EVERY == 0:
             self.faults[1].logical_or_((values.ne(0) & values.ne(1)).any())
-        self.binary_calls += 1
+        self.updates += 1
 
     def _add_graded(self, values: Tensor) -> None:
         if self.total is None:
-            with torch.inference_mode(False):
-                self.total = self.events.to(torch.float64)
+            self._make_total()
+        assert self.total is not None
         self.events.add_(values.ne(0).sum((0, 1)))
         self.total.add_(values.sum((0, 1), dtype=torch.float64))
 
-    def _open_window(self, values: Tensor) -> Tensor:
+    def _make_total(self) -> None:
+        with torch.inference_mode(False):
+            self.total = self.events.to(torch.float64)
+
+    def _open_window(self, values: Tensor, rows: int, batch: int) -> Tensor:
         self._fold_into(self.events, self.faults, self.total)
         with torch.inference_mode(False):
             # The values' own memory format: adding channels-last to contiguous would be slow.
-            self.window = torch.zeros_like(values[:1], dtype=torch.float32)
-        self.window_steps = 0
+            self.window = torch.zeros_like(values[:1, :rows], dtype=torch.float32)
+        self.window_steps, self.batch = 0, batch
+        # Looked up once: at each step it would cost as much as adding to a small layer.
+        self.add_step = self.window[0].add_ if rows == batch else self._add_sum
         return self.window
+
+    def _add_sum(self, values: Tensor) -> None:
+        assert self.window is not None
+        self.window.add_(values.sum(0, keepdim=True, dtype=torch.float32))
 
     def _fold_into(self, events: Tensor, faults: Tensor, total: Tensor | None) -> None:
         """Add the open window's counts, and what is wrong with them; the window stays."""
         if self.window is None:
             return
         finite = self.window.isfinite()
-        whole = self.window.where(finite, 0.0).round().clamp(0, self.window_steps)
+        most = self.window_steps + self.advanced * self._rows_share()
+        whole = self.window.where(finite, 0.0).round().clamp(0, most)
         faults[0].logical_or_(~finite.all())
         faults[1].logical_or_((finite & (whole != self.window)).any())
         counts = whole.sum((0, 1), dtype=torch.int64)
@@ -141,8 +221,17 @@ class EventCounts:
         if total is not None:
             total.add_(counts)
 
+    def _merge_window(self, other: EventCounts) -> None:
+        """Add the open window of counts on another device."""
+        events, faults = torch.zeros_like(other.events), torch.zeros_like(other.faults)
+        other._fold_into(events, faults, None)
+        self.events.add_(events.to(self.events.device))
+        self.faults.logical_or_(faults.to(self.events.device))
+        if self.total is not None:
+            self.total.add_(events.to(self.events.device))
 
-def _without_padding(values: Tensor, valid: Tensor) -> Tensor:
+
+def without_padding(values: Tensor, valid: Tensor) -> Tensor:
     """The values with zeros where a step is padding, whatever stood there, NaN too."""
     mask = valid.reshape(*valid.shape, *(1,) * (values.ndim - 2))
     return torch.where(mask, values, torch.zeros((), dtype=values.dtype, device=values.device))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuroact.errors import MergeError
 from neuroact.statistics.event_counts import EventCounts
-from neuroact.stream import SpikeChunk
+from neuroact.stream import SignalKind, SpikeChunk
 
 
 class SumOfValues:
@@ -155,19 +155,36 @@ class Firing:
             counts = self._counts = counts.moved_to(chunk.values.device)
         counts.add(chunk)
 
+    def advance(self, values: Tensor) -> None:
+        """Count one more step of the open sequence, at the least cost; see `StepStatistic`."""
+        counts = self._counts
+        assert counts is not None
+        counts.add_step(values)
+        counts.advanced += 1
+
+    def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
+        """Count a chunk inside a compiled program; see `TraceableStatistic`."""
+        if self._counts is None:
+            self._counts = EventCounts.zeros(values.shape[2:], values.device)
+        self._counts.add_traced(values, kind, starts)
+
     def merge(self, other: Firing) -> None:
         """Add another's counts; exact, in any order.
 
         Raises:
             MergeError: the two were fed by layers of different neurons.
         """
-        theirs, ours = other.state_dict(), self.state_dict()
-        if theirs and ours and theirs["events"].shape != ours["events"].shape:
+        theirs = other._counts
+        if theirs is None:
+            return
+        if self._counts is None:
+            self._counts = EventCounts.zeros(theirs.events.shape, theirs.events.device)
+        elif self._counts.events.shape != theirs.events.shape:
             raise MergeError(
-                f"cannot add counts of neurons of shape {list(theirs['events'].shape)} to counts "
-                f"of neurons of shape {list(ours['events'].shape)}"
+                f"cannot add counts of neurons of shape {list(theirs.events.shape)} to counts "
+                f"of neurons of shape {list(self._counts.events.shape)}"
             )
-        self.load_state_dict(_added(ours, theirs) if theirs and ours else theirs or ours)
+        self._counts.merge(theirs)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The counts as new tensors on the layer's device; empty before the first chunk.
@@ -195,15 +212,3 @@ class Firing:
             nonfinite=bool(state["faults"][0]),
             not_binary=bool(state["faults"][1]),
         )
-
-
-def _added(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Sum of two states; where only one has a total, the other's is its events."""
-    device = ours["events"].device
-    theirs = {name: tensor.to(device) for name, tensor in theirs.items()}
-    added = {n: ours[n] + theirs[n] for n in ("events", "observations", "sequences")}
-    added["faults"] = ours["faults"] | theirs["faults"]
-    if "total" in ours or "total" in theirs:
-        mine, other = (state.get("total", state["events"]) for state in (ours, theirs))
-        added["total"] = mine.double() + other.double()
-    return added

@@ -1,0 +1,142 @@
+"""Recording inside a program that `torch.compile` makes of the model.
+
+What is counted there must be tensors, since Python's own numbers are constants to the compiler:
+`Firing` counts by plain tensor operations, which fuse with the model's. Every other statistic is
+told through an operator that the compiler calls and does not look into. Where a sequence starts is
+decided while tracing, by which tensor is which; the compiler makes a program for each case.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+
+from neuroact.patterns import CallPattern
+from neuroact.sequences import tensors_in
+from neuroact.stream import SignalKind, SpikeChunk, as_stream
+
+if TYPE_CHECKING:
+    from neuroact.layer import LayerRecorder
+    from neuroact.reader import CallReader
+
+_layers: WeakValueDictionary[int, LayerRecorder] = WeakValueDictionary()
+_numbers = itertools.count()
+
+
+class Traced:
+    """What the compiled calls of one layer count with.
+
+    Args:
+        layer: whose statistics count.
+    """
+
+    __slots__ = ("_anchor", "_kept", "_key", "_layer")
+
+    def __init__(self, layer: LayerRecorder) -> None:
+        self._layer = layer
+        # A compiled program cannot hold a weak reference, so here the last state is held itself,
+        # until the next call.
+        self._kept: tuple[Tensor, ...] = ()
+        self._key = next(_numbers)
+        # Written to by the operator, so that the compiler keeps its calls, and their order.
+        self._anchor = torch.zeros(1)
+        _layers[self._key] = layer
+
+    def count(
+        self, pattern: CallPattern, given: Sequence[Any], values: Tensor, left: Sequence[Any]
+    ) -> None:
+        """Count one call; traced, not run."""
+        stream = as_stream(values.detach(), sequence=pattern.sequence)
+        starts = self._starts(tensors_in(given), tensors_in(left))
+        layer = self._layer
+        layer.see_neurons(stream.shape[2:], pattern.kind)
+        starts = layer.marked(starts, one_step=stream.shape[0] == 1, has_state=bool(self._kept))
+        for statistic in layer.traceable:
+            statistic.traced(stream, pattern.kind, starts)
+        if len(layer.traceable) < len(layer.statistics):
+            known = None if isinstance(starts, bool) else starts
+            torch.ops.neuroact.observe(
+                self._anchor, stream, starts is True, known, pattern.kind.value, self._key
+            )
+
+    def _starts(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
+        kept, self._kept = self._kept, left
+        if not given or not len(given) == len(left) == len(kept):
+            return True
+        if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
+            return True
+        if all(before is last for before, last in zip(given, kept, strict=True)):
+            return False
+        # Other tensors: a reset, or the same state detached. Only its memory tells, at run time.
+        goes_on: Tensor = torch.ops.neuroact.same_memory(
+            [t.detach() for t in given], [t.detach() for t in kept]
+        )
+        return goes_on.logical_not()
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # torch
+def untraced(
+    reader: CallReader,
+    forward: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> Any:
+    """Run a call outside of the compiled program: a graph break, and right figures."""
+    before = reader.before(args, kwargs)
+    output = forward(*args, **kwargs)
+    reader.after(args, kwargs, output, before)
+    return output
+
+
+def _observe(
+    anchor: Tensor, values: Tensor, starts: bool, unsure: Tensor | None, kind: str, key: int
+) -> None:
+    layer = _layers.get(key)
+    if layer is None:
+        return  # its recording is gone, the compiled program is not
+    begins = starts if unsure is None else bool(unsure)
+    chunk = SpikeChunk(values, SignalKind(kind), begins)
+    for statistic in layer.statistics:
+        if statistic not in layer.traceable:
+            statistic.update(chunk)
+
+
+def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
+    same = all(
+        a.untyped_storage() is b.untyped_storage() and a.storage_offset() == b.storage_offset()
+        for a, b in zip(given, left, strict=True)
+    )
+    return torch.full((), same, dtype=torch.bool, device=given[0].device)
+
+
+_OPERATORS = {
+    "observe": (
+        "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, int key) -> ()",
+        _observe,
+        lambda *args: None,
+    ),
+    "same_memory": (
+        "(Tensor[] given, Tensor[] left) -> Tensor",
+        _same_memory,
+        lambda given, left: given[0].new_empty((), dtype=torch.bool),
+    ),
+}
+# What they do in Python would be left out of a CUDA graph's replay.
+_TAGS = (torch.Tag.cudagraph_unsafe,) if hasattr(torch.Tag, "cudagraph_unsafe") else ()
+
+
+def _define_operators() -> torch.library.Library:
+    library: Any = torch.library.Library("neuroact", "DEF")  # type: ignore[no-untyped-call]
+    for name, (signature, run, fake) in _OPERATORS.items():
+        library.define(name + signature, tags=_TAGS)
+        library.impl(name, run, "CompositeExplicitAutograd")
+        torch.library.register_fake(f"neuroact::{name}", fake, lib=library)
+    return library  # type: ignore[no-any-return]
+
+
+_library = _define_operators()
