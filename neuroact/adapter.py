@@ -52,9 +52,12 @@ class LayerCall:
 
     def argument(self, position: int, name: str) -> Any:
         """The argument passed at `position` or as `name=`; None where it was left out."""
-        if len(self.args) > position:
-            return self.args[position]
-        return self.kwargs.get(name)
+        return argument(self.args, self.kwargs, position, name)
+
+
+def argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, name: str) -> Any:
+    """The argument of a call passed at `position` or as `name=`; None where it was left out."""
+    return args[position] if len(args) > position else kwargs.get(name)
 
 
 @runtime_checkable

@@ -9,20 +9,20 @@ decided while tracing, by which tensor is which; the compiler makes a program fo
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
 
+from neuroact.operators import define
 from neuroact.patterns import CallPattern
 from neuroact.sequences import tensors_in
 from neuroact.stream import SignalKind, SpikeChunk, as_stream
 
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
-    from neuroact.reader import CallReader
 
 _layers: WeakValueDictionary[int, LayerRecorder] = WeakValueDictionary()
 _numbers = itertools.count()
@@ -60,9 +60,7 @@ class Traced:
             statistic.traced(stream, pattern.kind, starts)
         if len(layer.traceable) < len(layer.statistics):
             known = None if isinstance(starts, bool) else starts
-            torch.ops.neuroact.observe(
-                self._anchor, stream, starts is True, known, pattern.kind.value, self._key
-            )
+            observe(self._anchor, stream, starts is True, known, pattern.kind.value, self._key)
 
     def _starts(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
         kept, self._kept = self._kept, left
@@ -73,24 +71,8 @@ class Traced:
         if all(before is last for before, last in zip(given, kept, strict=True)):
             return False
         # Other tensors: a reset, or the same state detached. Only its memory tells, at run time.
-        goes_on: Tensor = torch.ops.neuroact.same_memory(
-            [t.detach() for t in given], [t.detach() for t in kept]
-        )
+        goes_on: Tensor = same_memory([t.detach() for t in given], [t.detach() for t in kept])
         return goes_on.logical_not()
-
-
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # torch
-def untraced(
-    reader: CallReader,
-    forward: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: Mapping[str, Any],
-) -> Any:
-    """Run a call outside of the compiled program: a graph break, and right figures."""
-    before = reader.before(args, kwargs)
-    output = forward(*args, **kwargs)
-    reader.after(args, kwargs, output, before)
-    return output
 
 
 def _observe(
@@ -114,29 +96,15 @@ def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
     return torch.full((), same, dtype=torch.bool, device=given[0].device)
 
 
-_OPERATORS = {
-    "observe": (
-        "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, int key) -> ()",
-        _observe,
-        lambda *args: None,
-    ),
-    "same_memory": (
-        "(Tensor[] given, Tensor[] left) -> Tensor",
-        _same_memory,
-        lambda given, left: given[0].new_empty((), dtype=torch.bool),
-    ),
-}
-# What they do in Python would be left out of a CUDA graph's replay.
-_TAGS = (torch.Tag.cudagraph_unsafe,) if hasattr(torch.Tag, "cudagraph_unsafe") else ()
-
-
-def _define_operators() -> torch.library.Library:
-    library: Any = torch.library.Library("neuroact", "DEF")  # type: ignore[no-untyped-call]
-    for name, (signature, run, fake) in _OPERATORS.items():
-        library.define(name + signature, tags=_TAGS)
-        library.impl(name, run, "CompositeExplicitAutograd")
-        torch.library.register_fake(f"neuroact::{name}", fake, lib=library)
-    return library  # type: ignore[no-any-return]
-
-
-_library = _define_operators()
+observe = define(
+    "observe",
+    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, int key) -> ()",
+    _observe,
+    lambda *args: None,
+)
+same_memory = define(
+    "same_memory",
+    "(Tensor[] given, Tensor[] left) -> Tensor",
+    _same_memory,
+    lambda given, left: given[0].new_empty((), dtype=torch.bool),
+)

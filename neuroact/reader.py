@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
-from neuroact.compiled import Traced, untraced
+from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError
 from neuroact.patterns import CallPattern, has_pattern
 from neuroact.stream import SignalKind, SpikeChunk
@@ -106,6 +106,8 @@ class CallReader:
         """Run a call that `torch.compile` traces, with its counting as a part of the program."""
         pattern = self._pattern
         if pattern is None or not pattern.holds() or self._layer.needs_eager:
+            from neuroact.uncompiled import untraced
+
             return untraced(self, forward, args, kwargs)
         given = pattern.given(args, kwargs)
         output = forward(*args, **kwargs)

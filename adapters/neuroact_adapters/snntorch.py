@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from neuroact.adapter import LayerCall
+from neuroact.adapter import LayerCall, argument
 from neuroact.errors import NeuroactWarning
 from neuroact.patterns import CallPattern
 from neuroact.stream import SignalKind, SpikeChunk
@@ -35,12 +35,18 @@ def _convolved_shape(module: Any, current: Tensor) -> Sequence[int]:
     return (len(current), module.out_channels, *current.shape[2:])
 
 
-def _by_argument(neuron: Neuron, module: Any, call: LayerCall) -> State | None:
+Arguments = tuple[Any, ...]
+Named = Mapping[str, Any]
+
+
+def _by_argument(
+    neuron: Neuron, module: Any, args: Arguments, kwargs: Named, held: State | None
+) -> State | None:
     """Where a neuron starts from: each state passed, or else held; None where it starts afresh."""
-    held = call.state if isinstance(call.state, tuple) else (None,) * len(neuron.states)
-    passed = [call.argument(at, name) for at, name in enumerate(neuron.states, start=1)]
+    held = held or (None,) * len(neuron.states)
+    passed = [argument(args, kwargs, at, name) for at, name in enumerate(neuron.states, start=1)]
     given = tuple([h if p is None else p for p, h in zip(passed, held, strict=True)])
-    current = call.argument(0, "input_")
+    current = argument(args, kwargs, 0, "input_")
     if isinstance(current, Tensor):
         # The framework's own test: what fails it is silently replaced by zeros.
         shape = neuron.state_shape(module, current)
@@ -50,11 +56,13 @@ def _by_argument(neuron: Neuron, module: Any, call: LayerCall) -> State | None:
     return given
 
 
-def _as_pair(neuron: Neuron, module: Any, call: LayerCall) -> State | None:
+def _as_pair(
+    neuron: Neuron, module: Any, args: Arguments, kwargs: Named, held: State | None
+) -> State | None:
     """As DeltaLeaky takes it: held only with init_hidden, else passed as (mem, mem_prev)."""
     if module.init_hidden:
-        return call.state if isinstance(call.state, tuple) else None
-    pair = call.argument(1, "mem")
+        return held
+    pair = argument(args, kwargs, 1, "mem")
     return None if pair is None else (pair[0],)
 
 
@@ -74,7 +82,7 @@ class Neuron:
     """
 
     states: tuple[str, ...] = ()
-    given: Callable[[Neuron, Any, LayerCall], State | None] = _by_argument
+    given: Callable[[Neuron, Any, Arguments, Named, State | None], State | None] = _by_argument
     state_shape: Callable[[Any, Tensor], Sequence[int]] = _input_shape
     inhibits: bool = False
     gain: int = 1
@@ -168,7 +176,11 @@ class SnnTorchAdapter:
         spikes = _spikes(call.output)
         if not neuron.states:
             return SpikeChunk.of_sequence(spikes, kind, starts_sequence=True)
-        given, left = neuron.given(neuron, module, call), neuron.held(module)
+        held = call.state if isinstance(call.state, tuple) else None
+        given, left = (
+            neuron.given(neuron, module, call.args, call.kwargs, held),
+            neuron.held(module),
+        )
         starts = call.starts_sequence(given=given, left=left)
         return SpikeChunk.of_step(spikes, kind, starts_sequence=starts)
 
@@ -215,10 +227,10 @@ def _no_state(*_: Any) -> State:
     return ()
 
 
-def _only_mem(module: Any) -> Callable[[tuple[Any, ...], Mapping[str, Any]], State]:
+def _only_mem(module: Any) -> Callable[[Arguments, Named], State]:
     """`_by_argument` for a neuron of one state, in fewer steps."""
 
-    def given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> State:
+    def given(args: Arguments, kwargs: Named) -> State:
         passed = args[1] if len(args) > 1 else kwargs.get("mem")
         mem = _attribute(module, "mem") if passed is None else passed
         current = args[0] if args else kwargs.get("input_")
@@ -228,12 +240,9 @@ def _only_mem(module: Any) -> Callable[[tuple[Any, ...], Mapping[str, Any]], Sta
     return given
 
 
-def _any_state(
-    neuron: Neuron, module: Any
-) -> Callable[[tuple[Any, ...], Mapping[str, Any]], State]:
-    def given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> State:
-        call = LayerCall(args, kwargs, None, neuron.held(module))
-        return neuron.given(neuron, module, call) or ()
+def _any_state(neuron: Neuron, module: Any) -> Callable[[Arguments, Named], State]:
+    def given(args: Arguments, kwargs: Named) -> State:
+        return neuron.given(neuron, module, args, kwargs, neuron.held(module)) or ()
 
     return given
 

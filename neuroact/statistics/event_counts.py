@@ -131,23 +131,6 @@ class EventCounts:
             for part in torch.split(values, max(1, WINDOW_EVENTS // max(1, batch))):
                 self._add_binary(part, part.shape[0], batch)
 
-    def add_traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
-        """Count a chunk by operations that `torch.compile` fuses with the model's."""
-        steps, batch = values.shape[0], values.shape[1]
-        active = values.ne(0)
-        if kind is not SignalKind.BINARY and self.total is None:
-            self.total = self.events.to(torch.float64)
-        self.events.add_(active.sum((0, 1)))
-        self.on_device[0].add_(steps * batch)
-        if isinstance(starts, Tensor):
-            self.on_device[1].add_(starts * batch)
-        elif starts:
-            self.on_device[1].add_(batch)
-        if kind is SignalKind.BINARY:
-            self.faults[1].logical_or_((active & values.ne(1)).any())
-        if self.total is not None:
-            self.total.add_(values.sum((0, 1), dtype=torch.float64))
-
     def _settle(self) -> None:
         """Count what `advance` left uncounted."""
         if self.advanced:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from neuroact.errors import MergeError
 from neuroact.statistics.event_counts import EventCounts
+from neuroact.statistics.traced_counts import TracedCounts
 from neuroact.stream import SignalKind, SpikeChunk
 
 
@@ -133,10 +134,12 @@ class Firing:
 
     def __init__(self) -> None:
         self._counts: EventCounts | None = None
+        self._traced = TracedCounts()
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
         self._counts = None
+        self._traced.take()
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count the next chunk.
@@ -164,9 +167,7 @@ class Firing:
 
     def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
         """Count a chunk inside a compiled program; see `TraceableStatistic`."""
-        if self._counts is None:
-            self._counts = EventCounts.zeros(values.shape[2:], values.device)
-        self._counts.add_traced(values, kind, starts)
+        self._traced.add(values, kind, starts)
 
     def merge(self, other: Firing) -> None:
         """Add another's counts; exact, in any order.
@@ -174,9 +175,10 @@ class Firing:
         Raises:
             MergeError: the two were fed by layers of different neurons.
         """
-        theirs = other._counts
+        theirs = other._all_counts()
         if theirs is None:
             return
+        self._all_counts()
         if self._counts is None:
             self._counts = EventCounts.zeros(theirs.events.shape, theirs.events.device)
         elif self._counts.events.shape != theirs.events.shape:
@@ -193,11 +195,24 @@ class Firing:
         binary; `observations` and `sequences` int64 `[]`; `faults` bool `[2]`, nonfinite and not
         binary.
         """
-        return {} if self._counts is None else self._counts.state()
+        counts = self._all_counts()
+        return {} if counts is None else counts.state()
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take over counts given by `state_dict`."""
+        self._traced.take()
         self._counts = EventCounts.from_state(state) if state else None
+
+    def _all_counts(self) -> EventCounts | None:
+        """The counts, with what compiled programs counted added to them."""
+        traced = self._traced.take()
+        if traced is not None:
+            compiled = EventCounts.from_state(traced)
+            if self._counts is None:
+                self._counts = compiled
+            else:
+                self._counts.merge(compiled)
+        return self._counts
 
     def result(self) -> FiringResult | None:
         """The counts so far, an open window included; None before the first chunk."""
