@@ -15,7 +15,8 @@ from neuroact.hooks import watch
 from neuroact.patterns import knows
 from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
-from neuroact.statistics import Statistic, StepStatistic, TraceableStatistic, check_kind
+from neuroact.statistics import Statistic, check_kind
+from neuroact.statistics.shortcuts import StepStatistic, TraceableStatistic
 from neuroact.stream import SignalKind, SpikeChunk
 
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)

@@ -34,12 +34,10 @@ __all__ = [
     "SpikeCounts",
     "SpikeCountsResult",
     "Statistic",
-    "StepStatistic",
     "Synchrony",
     "SynchronyResult",
     "TimeCourse",
     "TimeCourseResult",
-    "TraceableStatistic",
 ]
 
 
@@ -85,32 +83,3 @@ def check_kind(
         kinds = getattr(statistic, "kinds", None)
         if kinds is not None and kind not in kinds:
             raise StatisticKindError(type(statistic).__name__, kind, kinds, layer=layer)
-
-
-@runtime_checkable
-class StepStatistic(Statistic, Protocol):
-    """A statistic that can be told of one more step without a chunk being built for it."""
-
-    def advance(self, values: Tensor, /) -> None:
-        """Count one more step of the open sequences, as `update` would, at less cost.
-
-        Called only right after an `update` or `advance` that counted a binary step without padding
-        for the same batch, on the same device; `update` sees at least every 64th step.
-
-        Args:
-            values: `[batch, *neurons]`, without gradients.
-        """
-
-
-@runtime_checkable
-class TraceableStatistic(Statistic, Protocol):
-    """A statistic that `torch.compile` can look into; others it calls as they are."""
-
-    def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor, /) -> None:
-        """Count a chunk without padding by tensor operations alone.
-
-        Args:
-            values: `[time, batch, *neurons]`, without gradients.
-            kind: what they mean.
-            starts: whether step 0 starts a sequence; a bool tensor `[]` where only the run tells.
-        """

@@ -121,8 +121,6 @@ class EventCounts:
             self.sequences += batch
         if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
             values = values.to(torch.float32)  # float8 has no arithmetic
-        if not steps:
-            return
         if chunk.kind is not SignalKind.BINARY:
             self._add_graded(values)
         elif steps * batch <= WINDOW_EVENTS:
@@ -180,7 +178,11 @@ class EventCounts:
         self._fold_into(self.events, self.faults, self.total)
         with torch.inference_mode(False):
             # The values' own memory format: adding channels-last to contiguous would be slow.
-            self.window = torch.zeros_like(values[:1, :rows], dtype=torch.float32)
+            like = values[:1, :rows]
+            shape = (1, *like.shape[1:])
+            if like.shape != shape:  # a chunk of no steps
+                like = like.new_zeros(shape)
+            self.window = torch.zeros_like(like, dtype=torch.float32)
         self.window_steps, self.batch = 0, batch
         # Looked up once: at each step it would cost as much as adding to a small layer.
         self.add_step = self.window[0].add_ if rows == batch else self._add_sum
