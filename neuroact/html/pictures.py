@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
+
+from neuroact.activity import LayerActivity
+from neuroact.table import why_no_figures
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.axes import Axes
 
+    from neuroact.report import ActivityReport
+
+_OF_REPORTS = {  # kind: title, and the statistic it needs
+    "box": ("Average activity of each layer's neurons", None),
+    "curve": ("Neurons by activity, the most active first", None),
+    "time": ("Activity over time", "TimeCourse"),
+    "intervals": ("Interspike intervals", "InterspikeIntervals"),
+}
 _ENLARGED = 2.2  # pixels a point
 # The style would be the whole page's; the metadata names other sites.
 _LEFT_OUT = ("metadata", "style")
@@ -25,16 +36,38 @@ class Picture:
     svg: Markup
 
 
-def pictures(drawn: Iterable[tuple[str, Callable[[], Axes]]]) -> tuple[Picture, ...]:
-    """The plots, each by its title and what draws it.
+def report_pictures(report: ActivityReport) -> tuple[Picture, ...]:
+    """The plots of all layers for which the report has results.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    kept = {name for layer in report.values() for name in layer.results}
     return tuple(
-        Picture(title, inlined(draw(), title, f"plot{at}"))
-        for at, (title, draw) in enumerate(drawn)
+        Picture(title, inlined(report.plot(kind=kind), title, f"plot-{kind}"))
+        for kind, (title, needs) in _OF_REPORTS.items()
+        if needs is None or needs in kept
     )
+
+
+def layer_pictures(layers: Mapping[int, LayerActivity]) -> dict[int, tuple[Picture, ...]]:
+    """The plots of each layer by itself: a sample's spikes, and its neurons where they are.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    return {at: tuple(_of_layer(at, layer)) for at, layer in layers.items()}
+
+
+def _of_layer(at: int, layer: LayerActivity) -> Iterator[Picture]:
+    from neuroact.plots import neuron_map, raster_plot
+
+    if "Raster" in layer.results and layer.results["Raster"].kept:
+        title = "Spikes of the first sequence"
+        yield Picture(title, inlined(raster_plot(layer), title, f"raster-{at}"))
+    if layer.neurons > 1 and why_no_figures(layer) is None:
+        title = "Activity of every neuron"
+        yield Picture(title, inlined(neuron_map(layer), title, f"neurons-{at}"))
 
 
 def inlined(axes: Axes, title: str, prefix: str) -> Markup:

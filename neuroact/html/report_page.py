@@ -10,7 +10,7 @@ from neuroact.diagnosis import Verdict, diagnose
 from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import counted, scales
 from neuroact.html.page import facts_of, rendered
-from neuroact.html.pictures import Picture, pictures
+from neuroact.html.pictures import Picture, layer_pictures, report_pictures
 from neuroact.html.rows import Row, columns, row_of, value_text
 from neuroact.table import Totals, figure_text, notes, printable, why_no_figures
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neuroact.report import ActivityReport
 
 _CHECKED = "Every layer has figures, and none of them gave a verdict."
+_MOST_DRAWN = 12  # a tenth of a second each
 _ORIGIN_NOTES = ("model", "versions")  # in the provenance already
 
 
@@ -53,9 +54,12 @@ def report_page(report: ActivityReport) -> str:
         verdicts.setdefault(verdict.layer, []).append(verdict)
     layers = list(report.values())
     ends = scales(layers)
-    rows = [row_of(x, at, verdicts.get(x.name, ()), ends) for at, x in enumerate(layers)]
+    drawn, drawn_each, about = _pictures(report, verdicts)
+    rows = [
+        row_of(layer, at, verdicts.get(layer.name, ()), ends, drawn_each.get(at, ()))
+        for at, layer in enumerate(layers)
+    ]
     sick = _sick(report, rows, verdicts)
-    drawn, missing = _pictures(report)
     return rendered(
         "report.html.j2",
         title=printable(_title(report)),
@@ -69,7 +73,7 @@ def report_page(report: ActivityReport) -> str:
         totals=_totals(report),
         scale_note=_scale_note(ends),
         pictures=drawn,
-        no_pictures=missing,
+        about_pictures=about,
         notes={k: v for k, v in notes(report).items() if k not in _ORIGIN_NOTES},
         origin=facts_of(report.origin),
     )
@@ -136,12 +140,16 @@ def _scale_note(ends: Mapping[Any, tuple[float, float]]) -> str:
     return f"The drawn activity has one scale for all layers of a kind: {scale}." if scale else ""
 
 
-def _pictures(report: ActivityReport) -> tuple[tuple[Picture, ...], str]:
+def _pictures(
+    report: ActivityReport, verdicts: Mapping[str, Sequence[Verdict]]
+) -> tuple[tuple[Picture, ...], dict[int, tuple[Picture, ...]], str]:
+    """The plots of all layers, those of single ones by number, and what there is to say of them."""
+    numbers = sorted(range(len(report)), key=lambda at: list(report)[at] not in verdicts)
+    chosen = dict(sorted((at, list(report.values())[at]) for at in numbers[:_MOST_DRAWN]))
     try:
-        from neuroact.plots import box_plot
-
-        return pictures(
-            [("Average activity of each layer's neurons", lambda: box_plot(report))]
-        ), ""
+        of_all, of_each = report_pictures(report), layer_pictures(chosen)
     except MissingExtraError as missing:
-        return (), f"No plots: {missing}"
+        return (), {}, f"No plots: {missing}"
+    some = f"Plots of single layers, among their details, are of {_MOST_DRAWN} layers at most, "
+    some += "of those with a verdict first."
+    return of_all, of_each, some if len(report) > _MOST_DRAWN else ""

@@ -13,6 +13,8 @@ from neuroact.activity import LayerActivity
 from neuroact.definitions import definition
 from neuroact.diagnosis import Verdict
 from neuroact.html.drawings import Histogram, Shares, Strip
+from neuroact.html.pictures import Picture
+from neuroact.html.results import Fact, ResultBlock, result_blocks
 from neuroact.report_file import FIGURES
 from neuroact.stream import SignalKind
 from neuroact.table import figure_text, printable, why_no_figures
@@ -67,8 +69,9 @@ class Row:
     strip: Strip | None
     histogram: Histogram | None
     cells: Mapping[str, Cell]
-    facts: Mapping[str, Any]
-    results: tuple[Any, ...] = ()
+    facts: tuple[Fact, ...]
+    results: tuple[ResultBlock, ...]
+    pictures: tuple[Picture, ...]
 
     @property
     def mark(self) -> str:
@@ -98,6 +101,7 @@ def row_of(
     at: int,
     verdicts: Iterable[Verdict],
     scales: Mapping[SignalKind, tuple[float, float]],
+    pictures: Iterable[Picture] = (),
 ) -> Row:
     """The row of the report's layer number `at`."""
     measured = why_no_figures(layer) is None
@@ -115,6 +119,8 @@ def row_of(
         histogram=Histogram.of(layer) if measured else None,
         cells=_cells(layer),
         facts=_facts(layer),
+        results=result_blocks(layer.results),
+        pictures=tuple(pictures),
     )
 
 
@@ -150,20 +156,22 @@ def _cells(layer: LayerActivity) -> dict[str, Cell]:
     return cells
 
 
-def _facts(layer: LayerActivity) -> dict[str, Any]:
+def _facts(layer: LayerActivity) -> tuple[Fact, ...]:
     facts = {"type": printable(f"{layer.framework} {layer.layer_type}")}
     if layer.aliases:
         facts["also named"] = ", ".join(map(printable, layer.aliases))
     facts |= {"kind": layer.kind.value, "shape": shape_text(layer.shape)}
     if layer.dt is not None:
         facts["time step"] = f"{layer.dt:g} s"
-    facts |= {_TITLES.get(key, key): cell.text for key, cell in _cells(layer).items()}
+    cells = {_TITLES.get(key, key): (key, cell.text) for key, cell in _cells(layer).items()}
+    facts |= {title: text for title, (_, text) in cells.items()}
     if reason := why_no_figures(layer):
         facts["no figures"] = reason
     for key in ("dead", "saturated"):
         if places := _places(getattr(layer, f"{key}_neurons"), layer.neurons):
             facts[f"{key} neurons"] = places
-    return facts
+    meanings = {title: definition(key) for title, (key, _) in cells.items()}
+    return tuple(Fact(name, text, meanings.get(name, "")) for name, text in facts.items())
 
 
 def _places(places: np.ndarray[Any, Any], neurons: int) -> str:

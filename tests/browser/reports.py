@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+import neuroact
 from neuroact import ActivityReport, LayerActivity, SignalKind
 
 SCRIPT = "<script>alert(1)</script>"
@@ -44,6 +45,16 @@ def of_layers(count: int, prefix: str = "backbone.stage") -> ActivityReport:
     dead = np.where(rng.random((4, 8, 8)) < 0.9, 0, 7)
     layers[-2] = layer(layers[-2].name, dead)
     return ActivityReport(layers, origin={"model": "nets.Deep", "versions": {"torch": "2.13.0"}})
+
+
+def with_results() -> ActivityReport:
+    """Layers recorded with every statistic, one of them mostly dead."""
+    names = ("SpikeCounts", "TimeCourse", "InterspikeIntervals", "Synchrony", "Raster")
+    recording = neuroact.Recording(statistics=[getattr(neuroact, n) for n in names], dt=0.001)
+    rng = np.random.default_rng(0)
+    recording.observe("conv", rng.random((20, 4, 2, 5, 5)) < 0.2)
+    recording.observe("fc", rng.random((20, 4, 30)) < np.where(np.arange(30) < 20, 0, 0.3))
+    return recording.report()
 
 
 def mixed() -> ActivityReport:

@@ -1,0 +1,72 @@
+"""What statistics beside `Firing` found in a layer, as a page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuroact.definitions import definition, headline
+from neuroact.statistics.counted import LayerResult
+from neuroact.table import figure_text, printable
+
+_COUNTED = ("mean", "std", "min", "q1", "median", "q3", "max")
+_OF_LAYER = {
+    "InterspikeIntervals": _COUNTED,
+    "Raster": ("kept", "begun", "watched"),
+    "SpikeCounts": _COUNTED,
+    "Synchrony": ("chi", *_COUNTED),
+    "TimeCourse": ("steps", "onset", "latency_mean", "never_share"),
+}
+_OF_NEURONS = {
+    "InterspikeIntervals": ("mean_interval", "cv", "cv2", "lv"),
+    "SpikeCounts": ("mean_per_neuron", "fano_factor"),
+}
+_MOST_TEXT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A figure with its name, and what it means where that is written."""
+
+    name: str
+    text: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultBlock:
+    """What one statistic found."""
+
+    title: str
+    meaning: str
+    facts: tuple[Fact, ...]
+
+
+def result_blocks(results: Mapping[str, Any]) -> tuple[ResultBlock, ...]:
+    """A block for each statistic; one of the user's own is shown as it prints."""
+    return tuple(_block(name, result) for name, result in results.items())
+
+
+def _block(name: str, result: Any) -> ResultBlock:
+    if name not in _OF_LAYER or not isinstance(result, LayerResult):
+        text = repr(result)
+        shown = text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
+        return ResultBlock(printable(name), "", (Fact("result", printable(shown)),))
+    cls = type(result)
+    facts = [Fact(n, _text(getattr(result, n)), definition(n, cls)) for n in _OF_LAYER[name]]
+    for figure in _OF_NEURONS.get(name, ()):
+        values = getattr(result, figure)
+        known = values[~np.isnan(values)]
+        median = float(np.median(known)) if known.size else np.nan
+        meaning = f"Median over the {known.size:,} neurons that have one. {definition(figure, cls)}"
+        facts.append(Fact(f"{figure}, median", figure_text(median), meaning))
+    return ResultBlock(name, headline(cls), tuple(facts))
+
+
+def _text(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else figure_text(value)
