@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from neuroact import (
     SignalKind,
     TimeCourse,
 )
-from neuroact.errors import MissingStatisticError, UnknownLayerError
+from neuroact.errors import MissingStatisticError, UnknownLayerError, UnreliableLayerWarning
 from neuroact.plots import (
     FORMATS,
     HISTORY_FIGURES,
@@ -417,6 +418,37 @@ def test_everything_drawn_is_inside_the_figure(case: str) -> None:
         assert drawn.y1 <= inches[1] + 0.02, kind
 
 
+def odd(**spikes: Any) -> ActivityReport:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnreliableLayerWarning)
+        return recorded(**spikes)
+
+
+ODD: dict[str, Callable[[], ActivityReport]] = {
+    "no layers": lambda: ActivityReport([], not_called=["idle"]),
+    "no neurons": lambda: odd(lif=torch.zeros(4, 2, 0)),
+    "no steps": lambda: odd(lif=torch.zeros(0, 2, 3)),
+    "nan": lambda: odd(bad=torch.full((4, 2, 3), math.nan), lif=torch.ones(4, 2, 3)),
+    "nan alone": lambda: odd(bad=torch.full((4, 2, 3), math.nan)),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_what_has_no_figures_is_an_empty_place(case: str) -> None:
+    report = ODD[case]()
+    kinds = OF_REPORTS if report else ("box", "violin", "curve")
+    for axes in [*(draw(report, kind) for kind in kinds), history_plot([(1, report)])]:
+        figure = axes.figure
+        assert isinstance(figure, Figure)
+        figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize("kind", OF_LAYERS)
+def test_a_layer_whose_values_cannot_be_trusted_is_not_drawn(kind: str) -> None:
+    with pytest.raises(ValueError, match=r'layer "bad" cannot be drawn: .*NaN'):
+        draw(ODD["nan"](), kind, layer="bad")
+
+
 PROGRAM = """
 import sys, warnings
 warnings.simplefilter("error")
@@ -445,8 +477,8 @@ def test_no_picture_imports_pyplot(tmp_path: Path) -> None:
 def test_a_loaded_report_gives_the_same_pictures(tmp_path: Path) -> None:
     live = recorded("lif1", "lif2")
     loaded = ActivityReport.from_json(live.to_json())
-    for kind in OF_REPORTS:
+    for kind in KINDS:
         paths = [tmp_path / f"{name}.png" for name in ("live", "loaded")]
         for report, path in zip((live, loaded), paths, strict=True):
-            save_figure(draw(report, kind), path)
+            save_figure(draw(report, kind, layer="lif2"), path)
         assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -42,6 +42,7 @@ def raster_plot(layer: LayerActivity, *, sequence: int = 0, ax: Axes | None = No
     Raises:
         MissingStatisticError: the layer has no results of `Raster`.
         IndexError: the sequence was not kept.
+        ValueError: the layer's values cannot be trusted; it says why.
         MissingExtraError: matplotlib is not installed.
 
     >>> import neuroact, torch
@@ -51,6 +52,8 @@ def raster_plot(layer: LayerActivity, *, sequence: int = 0, ax: Axes | None = No
     'time (steps)'
     """
     raster = result_of(layer, "Raster")
+    if layer.fault is not None:
+        raise ValueError(f'layer "{layer.name}" cannot be drawn: {layer.fault}')
     steps, neurons = raster.of(sequence)
     length = int(raster.lengths[sequence])
     axis = TimeAxis.of([layer], length)

@@ -123,6 +123,6 @@ def missing_figures(layer: LayerActivity) -> str:
         return "no figures: NaN or infinity emitted"
     if layer.not_binary:
         return "no figures: not only 0 and 1 emitted"
-    if why_no_figures(layer) is not None:
-        return "no figures: nothing observed"
-    return ""
+    if why_no_figures(layer) is None:
+        return ""
+    return "no figures: nothing observed" if layer.neurons else "no figures: no neurons"
