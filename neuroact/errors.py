@@ -20,6 +20,7 @@
     ├── RankError             (RuntimeError)  a rank failed, or was lost, while ranks did one work
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
+    ├── UnknownAdapterError   (LookupError)   no adapter of that name is there, or can be checked
     ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
     └── MissingExtraError     (ImportError)   an optional dependency is not installed
 
@@ -165,6 +166,10 @@ class ReportFileError(NeuroactError, ValueError):
 
 class RecordingFileError(NeuroactError, ValueError):
     """A file or bytes that are no recording, or one this version cannot read or write."""
+
+
+class UnknownAdapterError(NeuroactError, LookupError):
+    """No adapter of that name is installed, or none that brings examples to check it with."""
 
 
 class CheckFailedError(NeuroactError, AssertionError):

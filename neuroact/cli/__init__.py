@@ -3,8 +3,9 @@
 What a command needs is imported when it runs. A failure that is the user's to mend is one line on
 standard error and exit code 2; anything else keeps its traceback.
 
-Exit codes: 0, or 1 where `--fail-on` found what it looks for, 2 for bad use or a file that cannot
-be read or written, 70 for an unexpected error, in the user's code or in neuroact, 130 after Ctrl-C.
+Exit codes: 0, or 1 where `--fail-on` or `--check` found what it looks for, 2 for bad use or a file
+that cannot be read or written, 70 for an unexpected error, in the user's code or in neuroact, 130
+after Ctrl-C.
 """
 
 from __future__ import annotations

@@ -1,18 +1,36 @@
-"""`neuroact adapters`: which there are, and which of them work."""
+"""`neuroact adapters`: which there are, which of them work, and whether one reads right."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-EXAMPLES = "neuroact adapters"
+EXAMPLES = """
+neuroact adapters
+neuroact adapters --check norse
+"""
 
 
-def adapters() -> None:
+def adapters(
+    check: Annotated[
+        str | None,
+        typer.Option(
+            "--check",
+            metavar="NAME",
+            help="Run the checks of neuroact.testing on the adapter of this framework, with the "
+            "examples that its package brings. Exit code 1 if one fails.",
+        ),
+    ] = None,
+) -> None:
     """List the adapters installed here: their framework's version, and whether they work.
 
     A version outside the range that an adapter was tested with may work all the same. A broken
     adapter hurts no other.
     """
+    if check is not None:
+        _check(check)
+        return
     from neuroact.adapter_status import adapter_statuses
     from neuroact.table import printable
 
@@ -28,3 +46,13 @@ def adapters() -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         typer.echo(printable("  ".join([*cells, row[4]]).rstrip()))
+
+
+def _check(framework: str) -> None:
+    from neuroact.cli.application import FOUND
+    from neuroact.testing.installed import check_installed_adapter
+
+    report = check_installed_adapter(framework)
+    typer.echo(str(report))
+    if not report.ok:
+        raise typer.Exit(FOUND)

@@ -108,7 +108,7 @@ def layers_found(case: AdapterCase) -> None:
         found = []
     missing = [name for name in case.spiking if name not in found]
     extra = [name for name in found if name not in case.spiking]
-    kinds = {name: case.adapter.kind(module_of(model, name)) for name in [*missing, *extra]}
+    kinds = {name: _named(case.adapter.kind(module_of(model, name))) for name in missing + extra}
     assert not missing, (
         f"expected the layers {case.spiking}, and {missing} were not found: `kind` says "
         f"{kinds}, and only BINARY and GRADED are recorded without being named"
@@ -118,6 +118,10 @@ def layers_found(case: AdapterCase) -> None:
         "wrapper that repeats its child's spikes, or a part of a layer whose spikes the layer "
         "itself emits, is none: `kind` gives None for it."
     )
+
+
+def _named(kind: SignalKind | None) -> str:
+    return "None" if kind is None else kind.name
 
 
 @adapter_check()

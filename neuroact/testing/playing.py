@@ -49,6 +49,11 @@ class Run:
     goes_on: bool = False
     detached: bool = False
 
+    def __str__(self) -> str:
+        begun = "that goes on from the one before" if self.goes_on else "from a fresh state"
+        cut = ", detached" if self.detached else ""
+        return f"a run of {self.steps} steps and {self.batch} samples {begun}{cut}"
+
 
 @dataclass(frozen=True)
 class ReadCall:
@@ -90,7 +95,7 @@ class ReadCall:
         raise AssertionError(f"{self}: read gave {type(self.read).__name__}, not a SpikeChunk")
 
     def __str__(self) -> str:
-        return f'layer "{self.layer}", call {self.number + 1} of a run of {self.run}'
+        return f'layer "{self.layer}", call {self.number + 1} of {self.run}'
 
 
 @dataclass

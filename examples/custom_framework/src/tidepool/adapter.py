@@ -1,0 +1,29 @@
+"""The adapter: how neuroact reads tidepool's neurons."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from neuroact import LayerCall, SignalKind, SpikeChunk
+from tidepool import Tide, Wave
+
+
+class TidepoolAdapter:
+    """Reads every `Tide`; an `Echo` repeats the spikes of one, and is no layer."""
+
+    framework = "tidepool"
+    tested = ("0.1.0", "0.1.0")
+
+    def kind(self, module: nn.Module) -> SignalKind | None:
+        """BINARY for a `Tide`; None for all else."""
+        return SignalKind.BINARY if isinstance(module, Tide) else None
+
+    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
+        """The pulses, their time axis in front; a view."""
+        wave: Wave = call.output
+        starts = call.starts_sequence(given=call.argument(1, "level"), left=wave.level)
+        return SpikeChunk(wave.pulses.movedim(-1, 0), SignalKind.BINARY, starts)
+
+    def input_axes(self, module: nn.Module) -> str:
+        """Currents come in as pulses go out, time last."""
+        return "BNT"
