@@ -12,6 +12,8 @@
     ├── LayerShapeError       (ValueError)    a layer came back with other neurons
     ├── NothingRecordedError  (RuntimeError)  a report before any layer was called
     ├── RecordingClosedError  (RuntimeError)  a closed recording was asked to record
+    ├── OtherThreadError      (RuntimeError)  two threads feed one recording at a time
+    ├── OtherProcessError     (RuntimeError)  a forked process feeds what was recorded before it
     ├── MergeError            (ValueError)    two recordings that do not fit together
     ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
@@ -87,6 +89,14 @@ class NothingRecordedError(NeuroactError, RuntimeError):
 
 class RecordingClosedError(NeuroactError, RuntimeError):
     """A closed recording was asked to record again."""
+
+
+class OtherThreadError(NeuroactError, RuntimeError):
+    """A recorded layer was called by a thread, while the recording takes another one's calls."""
+
+
+class OtherProcessError(NeuroactError, RuntimeError):
+    """A recorded layer was called in a process forked from the one that records it."""
 
 
 class MergeError(NeuroactError, ValueError):

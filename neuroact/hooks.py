@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from neuroact.callers import one_at_a_time
 from neuroact.errors import UnsupportedModelError
 
 
@@ -56,19 +57,21 @@ def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
             f"a scripted or traced {type(module).__name__} runs no Python that could be "
             "recorded: record the model that it was made from"
         )
-    found = module.__dict__.get("forward")
-    if isinstance(found, _WatchedForward):
-        forward = found
-    else:
-        forward = _WatchedForward(module, module.forward, found)
-        module.__dict__["forward"] = forward
-    forward.watchers = (*forward.watchers, watcher)
+    with one_at_a_time:
+        found = module.__dict__.get("forward")
+        if isinstance(found, _WatchedForward):
+            forward = found
+        else:
+            forward = _WatchedForward(module, module.forward, found)
+            module.__dict__["forward"] = forward
+        forward.watchers = (*forward.watchers, watcher)
 
     def undo() -> None:
-        # Closed a second time, or by the copy of a recording: there is nothing of it to take away.
-        forward.watchers = tuple(w for w in forward.watchers if w is not watcher)
-        if not forward.watchers and module.__dict__.get("forward") is forward:
-            forward.give_back()
+        with one_at_a_time:
+            # Closed a second time, or by the copy of a recording: there is nothing to take away.
+            forward.watchers = tuple(w for w in forward.watchers if w is not watcher)
+            if not forward.watchers and module.__dict__.get("forward") is forward:
+                forward.give_back()
 
     return undo
 

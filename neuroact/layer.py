@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from neuroact.adapter import Adapter
+from neuroact.callers import OneThread, Refusal
 from neuroact.errors import LayerShapeError, MergeError
 from neuroact.hooks import watch
 from neuroact.patterns import knows
@@ -78,6 +79,7 @@ class LayerRecorder:
         self._reader: CallReader | None = None
         self._undo: Callable[[], None] | None = None
         self._begin = self._marked = False
+        self.thread = OneThread()
 
     @property
     def called(self) -> bool:
@@ -108,13 +110,20 @@ class LayerRecorder:
         self._undo = None
         self.interrupt()
 
+    def refuse(self) -> None:
+        """Have each call refused, in a process forked from the one that records them."""
+        if self._module is not None and self._undo is not None:
+            self._undo()
+            self._undo = watch(self._module, Refusal(self.info))
+
     def forget_module(self) -> None:
         """Let the module's calls be for good, and keep the model alive no longer."""
         self.unwatch()
         self._module = self._reader = None
 
     def interrupt(self) -> None:
-        """Have the next call read in full, whatever the calls before were like."""
+        """Have the next call read in full, from whatever thread, after whatever calls."""
+        self.thread.let_go()
         if self._reader is not None:
             self._reader.interrupt()
 
@@ -170,7 +179,9 @@ class LayerRecorder:
         Raises:
             LayerShapeError: its neurons are not those of the chunks before; nothing is counted.
             StatisticKindError: a statistic does not apply to its kind; nothing is counted.
+            OtherThreadError: the chunks before came from another thread, which is still running.
         """
+        self.thread.check(self.info)
         self.see_neurons(chunk.neurons, chunk.kind)
         starts = self.marked(
             chunk.starts_sequence, one_step=chunk.steps == 1, has_state=self.trace.has_state

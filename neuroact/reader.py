@@ -90,6 +90,7 @@ class CallReader:
         """Count what the call emitted."""
         if self._short and self._is_next_step(output, before):
             return
+        self._layer.thread.check(self._layer.info)  # before the other thread's state is forgotten
         try:
             chunk = self._chunk(args, kwargs, output, before)
             if not isinstance(chunk, SpikeChunk):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from neuroact import callers
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
-from neuroact.errors import RecordingClosedError
+from neuroact.errors import OtherProcessError, RecordingClosedError
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.merging import check_fits
 from neuroact.naming import LayerSelection
@@ -86,7 +88,8 @@ def record(
 class Recording:
     """Running figures of a model's layers.
 
-    Made by `record`; made directly it has no model, and takes what `observe` is given.
+    Made by `record`; made directly it has no model, and takes what `observe` is given. A copy, or
+    what another process is sent, is what was counted so far: closed, and without the model.
 
     Args:
         statistics: as in `record`.
@@ -109,7 +112,8 @@ class Recording:
         self._factories = _factories(statistics)
         self._layers: dict[str, LayerRecorder] = {}
         self._origin: dict[str, Any] | None = None
-        self._closed = False
+        self._closed = self._forked = False
+        callers.made(self)
 
     @property
     def layers(self) -> Mapping[str, LayerInfo]:
@@ -185,6 +189,8 @@ class Recording:
             LayerShapeError: other neurons than before.
             StatisticKindError: a statistic does not apply to the kind.
             RecordingClosedError: the recording is closed.
+            OtherThreadError: another thread feeds the layer, and is still running.
+            OtherProcessError: the recording was made before this process was forked.
         """
         self._check_open("fed")
         mask = None if valid is None else _tensor(valid)
@@ -269,6 +275,11 @@ class Recording:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        from neuroact.storage import from_bytes, to_bytes
+
+        return partial(from_bytes, statistics=self._factories), (to_bytes(self),)
+
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
         return f"<neuroact.Recording of {len(self._layers)} layers, {state}>"
@@ -278,7 +289,18 @@ class Recording:
         self._layers[info.name] = layer
         return layer
 
+    def _refuse(self) -> None:
+        self._forked = True
+        for layer in self._layers.values():
+            layer.refuse()
+
     def _check_open(self, what: str) -> None:
+        if self._forked:
+            raise OtherProcessError(
+                f"a recording made before process {os.getpid()} was forked cannot be {what} in it: "
+                "the process that made it would not see that. Make another one here, and merge "
+                "files of both."
+            )
         if self._closed:
             raise RecordingClosedError(
                 f"a closed recording cannot be {what}; its report can still be read. Start "

@@ -1,0 +1,112 @@
+"""Who may feed a recording: one thread at a time, in the process where it was made.
+
+A layer's calls are one stream, in order: of two threads that take turns, each would break the
+other's sequences, and of two at once, counts would be lost. A forked process has a copy of the
+recording that nobody would ever read. Both are refused, by the layer's name.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakSet
+
+from neuroact.errors import OtherProcessError, OtherThreadError
+
+if TYPE_CHECKING:
+    from neuroact.layer import LayerInfo
+    from neuroact.recorder import Recording
+
+# Held while a layer's watchers or its thread change: threads may record one model, each for itself.
+one_at_a_time = threading.RLock()
+
+_made_here: WeakSet[Recording] = WeakSet()
+
+
+class OneThread:
+    """The thread that feeds a layer: the first one that does, until it ends or lets go."""
+
+    __slots__ = ("_thread",)
+
+    def __init__(self) -> None:
+        self._thread: int | None = None
+
+    def check(self, info: LayerInfo) -> None:
+        """Make the current thread the one, if there is no other.
+
+        Raises:
+            OtherThreadError: there is another, which has not ended.
+        """
+        current = threading.get_ident()
+        if current != self._thread:
+            with one_at_a_time:
+                self._take_over(current, info)
+
+    def let_go(self) -> None:
+        """Whichever thread comes next is the one."""
+        self._thread = None
+
+    def _take_over(self, current: int, info: LayerInfo) -> None:
+        running = {thread.ident: thread.name for thread in threading.enumerate()}
+        if self._thread in running:
+            raise OtherThreadError(
+                f"{info} was called in the thread {threading.current_thread().name!r}, while the "
+                f"same recording takes the calls of {running[self._thread]!r}. Give each thread a "
+                "recording of its own and merge them; or, where one thread hands the model over "
+                "to the other, call recording.new_sequence() in between. The call that was "
+                "refused is not counted.",
+                layer=info.name,
+            )
+        self._thread = current
+
+
+class Refusal:
+    """Watches a layer in a forked process: each call is an error."""
+
+    __slots__ = ("_info",)
+
+    def __init__(self, info: LayerInfo) -> None:
+        self._info = info
+
+    def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
+        """Refuse the call before it runs."""
+        raise OtherProcessError(
+            f"{self._info} was called in process {os.getpid()}, forked from process "
+            f"{os.getppid()}, which records the layer and cannot see the call. Fork before "
+            "recording, or call recording.close() in the forked process; there the model may be "
+            "recorded anew, and files of both recordings merged.",
+            layer=self._info.name,
+        )
+
+    def after(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
+    ) -> None:
+        """Never told, since no call runs."""
+
+    def traced(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> NoReturn:
+        """Refuse a call while it is compiled."""
+        self.before(args, kwargs)
+
+
+def made(recording: Recording) -> None:
+    """Have a recording refuse what it is fed in processes forked from this one."""
+    _made_here.add(recording)
+
+
+def _refuse_in_forked_process() -> None:
+    for recording in list(_made_here):
+        recording._refuse()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_refuse_in_forked_process)
+    # Else a forked process might wait for a thread that it has not.
+    os.register_at_fork(
+        before=one_at_a_time.acquire,
+        after_in_parent=one_at_a_time.release,
+        after_in_child=one_at_a_time.release,
+    )
