@@ -207,6 +207,21 @@ class Comparison(Mapping[str, LayerComparison]):
             write_text(path, text)
         return text
 
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The comparison as one self-contained web page; also written to `path` where given.
+
+        What differs most first, then a table that sorts and filters, the picture (with the extra
+        `plots`), definitions, and the origin of each report. It fetches nothing. The file is
+        written whole or not at all.
+        """
+        from neuroact.files import write_text
+        from neuroact.html import comparison_page
+
+        page = comparison_page(self)
+        if path is not None:
+            write_text(path, page)
+        return page
+
     def to_frame(self) -> Any:
         """One row for each layer and report after the first; pandas, or polars without pandas.
 

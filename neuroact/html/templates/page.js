@@ -57,7 +57,7 @@ const filter = () => {
     if (layer.tagName === "TR" && !layer.hidden) count += 1;
   }
   const total = layers.filter((layer) => layer.tagName === "TR").length;
-  shown.textContent = `${count} of ${total} layer${total === 1 ? "" : "s"}`;
+  shown.textContent = `${count} of ${total} ${shown.dataset.noun}${total === 1 ? "" : "s"}`;
 };
 field?.addEventListener("input", filter);
 marked?.addEventListener("change", filter);

@@ -1,0 +1,180 @@
+"""The page of a comparison."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from neuroact.activity import LayerActivity
+from neuroact.definitions import definition
+from neuroact.errors import MissingExtraError
+from neuroact.html.drawings import Shares, Strip, counted, scales
+from neuroact.html.page import facts_of, rendered
+from neuroact.html.pictures import Picture, inlined
+from neuroact.html.rows import Cell, Column, shape_text
+from neuroact.table import figure_text, printable, why_no_figures
+from neuroact.table.comparison import ComparisonTable, signed_text
+
+if TYPE_CHECKING:
+    from neuroact.comparison import Comparison, Difference
+
+_FIRST = ("distance", "mean", "dead", "saturated", "sparsity", "std", "q1", "median", "q3")
+_COUNTS = ("dead", "saturated")
+_MOST_FAR = 6
+_MEANINGS = {
+    "report": "The report that is compared, and the layer's name in it where it has another.",
+    "before": "Who fires, and activity over the layer's neurons, in the first report.",
+    "after": "The same in the report that is compared.",
+}
+_PLOT = "Each layer's neurons in each report"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure in the first report and in the other."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A layer in the first report beside the same in another."""
+
+    name: str
+    report: str
+    partner: str
+    target: str
+    text: str
+    distance: float
+    changes: tuple[Change, ...]
+    before_shares: Shares | None
+    after_shares: Shares | None
+    before_strip: Strip | None
+    after_strip: Strip | None
+    cells: Mapping[str, Cell]
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The comparison as a self-contained page of HTML; as `report_page` in all else.
+
+    First comes what differs most; then the table, a row for each layer and each report after the
+    first; the picture; what the figures mean; where each report comes from.
+    """
+    rows = list(_rows(comparison))
+    apart = sorted(
+        (row for row in rows if row.distance > 0), key=lambda row: row.distance, reverse=True
+    )
+    notes = ComparisonTable(comparison).notes
+    unlike = {term: text for term, text in notes.items() if _is_warning(term)}
+    drawn, about = _picture(comparison)
+    return rendered(
+        "comparison.html.j2",
+        title=_title([printable(label) for label in comparison.labels]),
+        facts=[
+            f"{counted(len(comparison), 'layer')} matched",
+            *(f"{printable(n)}: {counted(len(r), 'layer')}" for n, r in comparison.reports.items()),
+        ],
+        headline=_headline(rows, apart),
+        farthest=apart[:_MOST_FAR],
+        unlike=unlike,
+        rows=rows,
+        columns=_columns(),
+        pictures=drawn,
+        about_pictures=about,
+        notes={term: text for term, text in notes.items() if term not in unlike},
+        origins=facts_of({label: report.origin for label, report in comparison.reports.items()}),
+    )
+
+
+def _is_warning(term: str) -> bool:
+    return term.startswith(("only in ", "not called in ", "unlike ", "matched"))
+
+
+def _title(labels: Sequence[str]) -> str:
+    return f"{', '.join(labels[:-1])} and {labels[-1]}"
+
+
+def _headline(rows: Sequence[Row], apart: Sequence[Row]) -> str:
+    if apart:
+        return f"{apart[0].name} differs most"
+    if any(math.isnan(row.distance) for row in rows):
+        return "No layer has figures in both reports"
+    return "In every layer the neurons' activities are the same"
+
+
+def _columns() -> list[Column]:
+    from neuroact.comparison import Difference
+
+    def column(key: str, side: str, *, sorts: bool = True) -> Column:
+        title = {"name": "layer", "before": "first", "after": "compared"}.get(key, key)
+        meaning = _MEANINGS.get(key, "")
+        if key in _FIRST:
+            less = definition(key, Difference)
+            meaning = less if key == "distance" else f"Difference {less[:1].lower()}{less[1:]}"
+        return Column(key, title, meaning, side, sorts)
+
+    return [
+        column("name", "left"),
+        column("report", "left"),
+        *(column(key, "left", sorts=False) for key in ("before", "after")),
+        *(column(key, "right") for key in _FIRST),
+    ]
+
+
+def _rows(comparison: Comparison) -> Iterator[Row]:
+    ends = scales([layer for entry in comparison.values() for layer in entry.layers.values()])
+    number = count()
+    for entry in comparison.values():
+        for label, less in entry.differences.items():
+            first, other = entry.first, entry.layers[label]
+            texts = (entry.name, other.name, label, other.layer_type, shape_text(other.shape))
+            yield Row(
+                name=printable(entry.name),
+                report=printable(label),
+                partner=printable(other.name),
+                target=f"row-{next(number)}",
+                text=" ".join(map(printable, texts)),
+                distance=less.distance,
+                changes=tuple(_changes(first, other)),
+                before_shares=Shares.of(first),
+                after_shares=Shares.of(other),
+                before_strip=_strip(first, ends),
+                after_strip=_strip(other, ends),
+                cells=_cells(less),
+            )
+
+
+def _strip(layer: LayerActivity, ends: Mapping[Any, tuple[float, float]]) -> Strip | None:
+    return None if why_no_figures(layer) else Strip.of(layer, ends[layer.kind])
+
+
+def _changes(first: LayerActivity, other: LayerActivity) -> Iterator[Change]:
+    yield Change("mean", figure_text(first.mean), figure_text(other.mean))
+    for name in _COUNTS:
+        before, after = getattr(first, name), getattr(other, name)
+        if before != after:
+            yield Change(name, f"{before:,}", f"{after:,}")
+
+
+def _cells(less: Difference) -> dict[str, Cell]:
+    return {name: _cell(name, getattr(less, name)) for name in _FIRST}
+
+
+def _cell(name: str, value: float | None) -> Cell:
+    if value is None or math.isnan(value):
+        return Cell("", "-")
+    if name in _COUNTS:
+        return Cell(str(value), f"{value:+,}" if value else "0")
+    return Cell(repr(value), figure_text(value) if name == "distance" else signed_text(value))
+
+
+def _picture(comparison: Comparison) -> tuple[tuple[Picture, ...], str]:
+    try:
+        return (Picture(_PLOT, inlined(comparison.plot(), _PLOT, "plot")),), ""
+    except MissingExtraError as missing:
+        return (), f"No plots: {missing}"
