@@ -1,0 +1,100 @@
+"""What recording holds and does does not grow with data, and is what the design says a neuron."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import tracemalloc
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+import neuroact
+from neuroact import Recording
+from neuroact.storage import from_bytes, to_bytes
+from operations import Operations
+from stored import fed
+from strategies import Stream
+from test_merge import STATISTICS
+from toy import Net, ToyAdapter
+
+# Values are looked at one by one every so many calls, so work repeats over as many.
+PERIOD = 64
+
+
+@pytest.fixture(scope="module")
+def bench_scale() -> ModuleType:
+    path = Path(__file__).parent / "benchmarks" / "bench_scale.py"
+    spec = importlib.util.spec_from_file_location("bench_scale", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_ten_million_neurons_are_recorded_and_reported_within_four_bytes_of_the_bound(
+    batch: int, bench_scale: ModuleType
+) -> None:
+    """The short form of `bench_scale.py`, which has 10^8 neurons; it checks the counts too."""
+    found = bench_scale.bytes_a_neuron(10, 1_000_000, batch, ("nothing", "report"))
+    assert found["report"] <= bench_scale.bound(batch) + 4
+
+
+def test_a_report_of_binary_layers_keeps_eight_bytes_a_neuron() -> None:
+    report = fed(Stream((np.ones((5, 2, 1000)),), (1000,))).report()
+    layer = report["lif"]
+    str(report), report.to_json(), layer.total, layer.histogram()
+    kept = [x for x in vars(layer).values() if isinstance(x, np.ndarray)]
+    assert sum(array.nbytes for array in kept) == 8 * layer.neurons
+
+
+@pytest.mark.parametrize(("batches", "statistics"), [(10_000, []), (700, STATISTICS)])
+def test_memory_and_work_are_the_same_after_many_batches(
+    batches: int, statistics: list[type]
+) -> None:
+    torch.manual_seed(0)
+    net, batch = Net(), torch.randn(2, 3, 5)
+    with (
+        torch.no_grad(),
+        neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics) as recording,
+    ):
+
+        def run(count: int) -> tuple[int, int, int]:
+            """Operations of so many batches, and bytes and tensors held after them."""
+            with Operations() as seen:
+                for _ in range(count):
+                    net(batch)
+            gc.collect()
+            tensors = sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+            return seen.count, tracemalloc.get_traced_memory()[0], tensors
+
+        tracemalloc.start()
+        run(4 * PERIOD)
+        first, size = run(PERIOD), len(to_bytes(recording))
+        for _ in range(batches - 6 * PERIOD):
+            net(batch)
+        last = run(PERIOD)
+        tracemalloc.stop()
+    assert last[0] == first[0]
+    assert last[1] - first[1] < 10_000
+    assert last[2] == first[2]
+    assert len(to_bytes(recording)) == size
+    assert recording.report()["lif1"].observations == batches * 6
+
+
+def test_merging_ten_thousand_neurons_takes_a_few_operations_in_place() -> None:
+    """Times do not decide a test: `bench_merge.py` measures a thousand of these."""
+    neurons = 10_000
+    part = from_bytes(to_bytes(fed(Stream((np.ones((5, 2, neurons)),), (neurons,)))))
+    total = Recording()
+    total.merge(part)
+    with Operations() as seen:
+        total.merge(part)
+    assert seen.count <= 8
+    assert seen.new_bytes < neurons
+    assert total.report()["lif"].events.tolist() == [20] * neurons
