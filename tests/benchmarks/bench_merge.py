@@ -1,0 +1,75 @@
+"""A thousand recordings of ten thousand neurons: how long they take to merge, to save, to load.
+
+Processor time, which busy machines disturb least. "all" keeps every statistic that neuroact has.
+
+Run: OMP_NUM_THREADS=1 python tests/benchmarks/bench_merge.py [recordings neurons]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from neuroact import Recording, statistics
+from neuroact.statistics import Firing, Raster, Statistic
+from neuroact.storage import from_bytes, to_bytes
+
+STEPS, BATCH = 20, 4
+
+
+def all_statistics() -> list[Callable[[], Statistic]]:
+    """Those beside `Firing`; a raster keeps the first sequences only, so merging it is nothing."""
+    found = [getattr(statistics, name) for name in statistics.__all__]
+    return [
+        cls
+        for cls in found
+        if isinstance(cls, type)
+        and issubclass(cls, Statistic)
+        and cls not in (Statistic, Firing, Raster)
+    ]
+
+
+@contextmanager
+def timed(into: dict[str, float], what: str) -> Iterator[None]:
+    """Note the processor's seconds that the block takes."""
+    start = time.process_time()
+    yield
+    into[what] = time.process_time() - start
+
+
+def run(recordings: int, neurons: int, kept: list[Any]) -> dict[str, float]:
+    """Seconds for all of them, and bytes of one file a neuron."""
+    one, found = Recording(statistics=kept), dict[str, float]()
+    torch.manual_seed(0)
+    one.observe("lif", (torch.rand(STEPS, BATCH, neurons) < 0.1).float())
+    with timed(found, "save"):
+        files = [to_bytes(one) for _ in range(recordings)]
+    with timed(found, "load"):
+        loaded = [from_bytes(data) for data in files]
+    total = Recording(statistics=kept)
+    with timed(found, "merge"):
+        for recording in loaded:
+            total.merge(recording)
+    layer = total.report()["lif"]
+    assert (layer.events == one.report()["lif"].events * recordings).all()
+    found["size"] = len(files[0]) / neurons
+    return found
+
+
+def table(recordings: int, neurons: int) -> None:
+    """Print seconds for the default recording and for all statistics."""
+    print("| statistics | neurons | recordings | save | load | merge | bytes a neuron |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for name, kept in (("default", []), ("all", all_statistics())):
+        found = run(recordings, neurons, kept)
+        seconds = " | ".join(f"{found[what]:.2f} s" for what in ("save", "load", "merge"))
+        print(f"| {name} | {neurons:,} | {recordings:,} | {seconds} | {found['size']:.1f} |")
+
+
+if __name__ == "__main__":
+    table(*(map(int, sys.argv[1:3]) if len(sys.argv) > 2 else (1000, 10_000)))
