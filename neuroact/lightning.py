@@ -32,7 +32,8 @@ class ActivityCallback(Callback):
     carries no hooks; validation and tests are never recorded. Losses are what they are without it,
     to the bit.
 
-    It is saved in the trainer's checkpoints and goes on from them.
+    In a distributed training the figures are those of all ranks, added up. It is saved in the
+    trainer's checkpoints and goes on from them.
 
     Args:
         every_n_steps: number of training batches from one recorded to the next; the first one is.
@@ -93,7 +94,7 @@ class ActivityCallback(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the layers."""
-        sampler = StepSampler(pl_module, **self._options)
+        sampler = StepSampler(pl_module, over_ranks=trainer.world_size > 1, **self._options)
         if self._state is not None:
             sampler.load_state_dict(self._state)
         self._sampler = sampler

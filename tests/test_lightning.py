@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,6 +73,8 @@ class Module(LightningModule):
 
     def train_dataloader(self) -> Any:
         data = digits.Digits.load().train
+        if self.trainer.world_size > 1:
+            return DataLoader(Subset(data, range(BATCH * 10)), BATCH)
         # Each batch the same: a resumed training begins the loader anew, in the middle of an epoch.
         return DataLoader(Subset(data, [*range(BATCH)] * STEPS_PER_EPOCH), BATCH)
 
@@ -238,6 +243,55 @@ def test_a_training_that_is_resumed_has_the_history_of_one_that_never_stopped(
     )
     assert stopped.losses + module.losses == trained[0].losses
     assert callback.history == trained[1].history
+
+
+RANKS = """
+import sys, warnings
+from pathlib import Path
+import conftest, torch
+from lightning.pytorch.loggers import CSVLogger
+from test_lightning import EVERY, LAYERS, Raw, fit
+from neuroact.lightning import ActivityCallback
+
+warnings.simplefilter("ignore")
+folder, module, callback = Path(sys.argv[1]), Raw(), ActivityCallback(every_n_steps=EVERY)
+trainer = fit(
+    module, folder, callbacks=[callback], strategy="ddp", devices=2, max_epochs=1,
+    logger=CSVLogger(folder, "", "csv"),
+)
+torch.save(module.spikes, folder / f"spikes-{trainer.global_rank}")
+callback.history.to_json(folder / f"history-{trainer.global_rank}")
+"""
+
+
+def test_a_distributed_training_has_the_figures_of_all_ranks_on_each(tmp_path: Path) -> None:
+    script, tests = tmp_path / "script.py", Path(__file__).parent
+    script.write_text(RANKS)
+    path = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
+    # A session of their own: if one rank hangs, none is left behind.
+    process = subprocess.Popen(
+        [sys.executable, script, tmp_path],
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
+    )
+    try:
+        assert process.wait(timeout=120) == 0
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    spikes = [torch.load(tmp_path / f"spikes-{rank}") for rank in (0, 1)]
+    histories = [History.from_json(tmp_path / f"history-{rank}") for rank in (0, 1)]
+    assert histories[0] == histories[1]
+    ((_, report),) = histories[0]
+    due = [step for step in range(len(spikes[0])) if step % EVERY == 0]
+    assert not torch.equal(spikes[0][0]["net.lif1"], spikes[1][0]["net.lif1"])
+    for name in LAYERS:
+        counts = sum(rank[step][name] for rank in spikes for step in due)
+        np.testing.assert_array_equal(report[name].events, counts.numpy())
+    with (tmp_path / "csv" / "metrics.csv").open() as file:
+        first = next(csv.DictReader(file))
+    activity = (spikes[0][0]["net.lif1"] + spikes[1][0]["net.lif1"]).numpy() / (2 * SEEN)
+    assert float(first["activity_mean/net.lif1"]) == pytest.approx(activity.mean(), rel=1e-12)
 
 
 def test_gradient_accumulation_counts_batches_and_logs_optimizer_steps(tmp_path: Path) -> None:

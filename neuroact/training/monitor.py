@@ -27,6 +27,8 @@ class TrainingMonitor:
         log: called with each recorded step's report and its number, the first step's being 0; see
             `neuroact.training.tensorboard`. None to keep the history alone.
         every: number of steps from one recorded step to the next; the first one is recorded.
+        over_ranks: log what all ranks of a distributed training recorded, added up, instead of this
+            rank's own. All of them must then come to the same steps, and each logs the same.
         **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt` and the others.
 
     Raises:
@@ -51,14 +53,20 @@ class TrainingMonitor:
     """
 
     def __init__(
-        self, model: nn.Module, log: Log | None = None, *, every: int = 100, **record_options: Any
+        self,
+        model: nn.Module,
+        log: Log | None = None,
+        *,
+        every: int = 100,
+        over_ranks: bool = False,
+        **record_options: Any,
     ) -> None:
         if every < 1:
             raise ValueError(f"expected every= to be 1 or more, came {every!r}")
         self.every = every
         self.steps = self.epochs = 0
         self._log = log
-        self._sampler = StepSampler(model, **record_options)
+        self._sampler = StepSampler(model, over_ranks=over_ranks, **record_options)
 
     @property
     def history(self) -> History:

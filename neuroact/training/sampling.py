@@ -21,11 +21,15 @@ class StepSampler:
 
     Args:
         model: the model that learns.
+        over_ranks: add up what all ranks record, at the end of each step recorded.
         **record_options: as in `neuroact.record`.
     """
 
-    def __init__(self, model: nn.Module, **record_options: Any) -> None:
+    def __init__(
+        self, model: nn.Module, *, over_ranks: bool = False, **record_options: Any
+    ) -> None:
         self.active = False
+        self._over_ranks = over_ranks
         self.history = History()
         self._statistics = tuple(record_options.get("statistics") or ())
         self._step = record(model, **record_options)
@@ -49,9 +53,10 @@ class StepSampler:
         """
         try:
             self._step.pause()
-            report = self._step.report()
+            step = self._whole_step()
+            report = step.report()
             self._ever_called = True
-            self._epoch.merge(self._step)
+            self._epoch.merge(step)
         except NothingRecordedError as error:
             if not self._ever_called:
                 raise
@@ -60,6 +65,13 @@ class StepSampler:
         finally:
             self.cancel()
         return report
+
+    def _whole_step(self) -> Recording:
+        if not self._over_ranks:
+            return self._step
+        from neuroact import distributed
+
+        return distributed.merge(self._step)
 
     def cancel(self) -> None:
         """Take the hooks away and forget the step, if there is one."""
