@@ -29,14 +29,11 @@ from neuroact.training import quartiles, scalars
 from neuroact_adapters.demos import digits
 from neuroact_adapters.demos.snntorch import DigitsNet
 
-# Lightning's advice on loaders and logging intervals, of no use for a training of ten steps.
+# Lightning's advice on logging intervals and folders, of no use for a training of ten steps.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:The number of training batches .* is smaller than"),
     pytest.mark.filterwarnings("ignore:.*exists and is not empty"),
     pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before"),
-    # What Lightning itself calls of torch.
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.* is deprecated:FutureWarning"),
 ]
 
 EVERY, STEPS_PER_EPOCH, EPOCHS, BATCH = 3, 5, 3, 16
