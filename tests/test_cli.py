@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -88,14 +89,35 @@ def test_help_is_plain_text_and_ends_well(arguments: list[str]) -> None:
 
 def test_each_commands_help_ends_with_examples_that_name_only_options_it_has() -> None:
     for name in commands():
-        text = invoke(name, "--help").output
-        usage, _, examples = text.partition("\n  Examples:\n")
+        examples = invoke(name, "--help").output.partition("\n  Examples:\n")[2]
         lines = examples.strip().splitlines()
         assert lines, f"{name} has no examples"
         for line in lines:
             assert line.split()[:2] == ["neuroact", name]
-            for option in [word for word in line.split() if word.startswith("--")]:
-                assert f" {option} " in usage, f"{name} has no {option}"
+            check_options(line)
+
+
+def test_commands_in_the_documents_name_only_options_there_are() -> None:
+    root = Path(__file__).parents[1]
+    documents = [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("adapters/*.md")]
+    lines = [
+        line.strip().split(" # ")[0]
+        for path in documents
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith(("    neuroact ", "neuroact "))
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        check_options(line)
+
+
+def check_options(line: str) -> None:
+    """A command's line names a command there is, and options that it has."""
+    name = line.split()[1]
+    usage = invoke(name, "--help").output.partition("\n  Examples:\n")[0]
+    assert usage.startswith("Usage: "), f"there is no command {name}"
+    for option in [word.partition("=")[0] for word in line.split() if word.startswith("-")]:
+        assert re.search(rf"[ ,]{option}[ ,]", usage), f"{name} has no {option}"
 
 
 def commands() -> list[str]:
@@ -287,6 +309,15 @@ def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
     code, out, err = neuroact_command("show", tmp_path / "activity.json")
     assert (code, out) == (70, "")
     assert "ZeroDivisionError" in err
+
+
+def test_adapters_are_listed_as_json_too() -> None:
+    listed = {
+        entry["framework"]: entry for entry in json.loads(invoke("adapters", "--json").output)
+    }
+    assert listed["torch"]["version"] == torch.__version__
+    assert {"norse", "sinabs", "snntorch", "spikingjelly"} <= set(listed)
+    assert all(entry["status"] for entry in listed.values())
 
 
 def test_python_dash_m_is_the_command() -> None:

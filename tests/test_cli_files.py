@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from pyarrow import parquet
 
 from command import Ended, neuroact
 from neuroact import (
@@ -237,7 +239,7 @@ def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> 
     assert beside.read_text().lower().startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize("command", [["show"], ["plot"], ["html"], ["compare"]])
+@pytest.mark.parametrize("command", [["show"], ["plot"], ["html"], ["compare"], ["export"]])
 def test_a_file_that_is_neither_report_nor_recording_is_bad_use(
     command: list[str], tmp_path: Path
 ) -> None:
@@ -355,3 +357,49 @@ def test_a_damaged_history_says_which_report_is_at_fault(command: list[str], his
     result = neuroact(*command, history)
     assert result.code == 2
     assert result.err.startswith(f"neuroact: {history}: report 1 of the history: ")
+
+
+def test_csv_is_printed_or_written_a_row_a_layer_or_a_neuron(file: Path) -> None:
+    recording = recorded(4, dead=1)
+    written(file, recording)
+    out = file.with_suffix(".csv")
+    for per, rows in (("layer", 1), ("neuron", 4)):
+        text = recording.report().to_csv(per=per)  # type: ignore[arg-type]
+        assert neuroact("export", file, "--per", per) == (0, text, "")
+        assert neuroact("export", file, "--per", per, "-o", out).err == f"Written: {out}\n"
+        assert out.read_bytes() == text.encode()
+        assert len(list(csv.reader(text.splitlines()))) == rows + 1
+
+
+def test_parquet_is_written_a_row_a_neuron(file: Path) -> None:
+    recording = recorded(4, dead=1)
+    out = file.with_suffix(".parquet")
+    assert neuroact("export", written(file, recording), "--per", "neuron", "--out", out).code == 0
+    rows = parquet.read_table(out).to_pylist()
+    assert len(rows) == 4
+    assert [row["events"] for row in rows] == recording.report()["lif"].events.tolist()
+
+
+def test_a_recording_is_exported_as_a_reports_json(tmp_path: Path) -> None:
+    recording = recorded(4, dead=1)
+    out = tmp_path / "report.json"
+    assert neuroact("export", written(tmp_path / "a.nact", recording), "--out", out).code == 0
+    assert ActivityReport.from_json(out) == recording.report()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "a.xlsx"], "expected a name that ends in .csv, .parquet or .json"),
+        (["--out", "a.json", "--per", "neuron"], "has layers and neurons both"),
+        (["--per", "sample"], "'sample'"),
+        (["--out", "nowhere/a.csv"], "nowhere"),
+    ],
+)
+def test_an_export_that_cannot_be_is_bad_use(
+    options: list[str], message: str, tmp_path: Path
+) -> None:
+    result = neuroact("export", written(tmp_path / "a.nact", recorded(4)), *options)
+    assert (result.code, result.out) == (2, "")
+    assert message in " ".join(result.err.split())
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nact"]

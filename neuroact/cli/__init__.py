@@ -10,7 +10,7 @@ after Ctrl-C.
 
 from __future__ import annotations
 
-from neuroact.cli import adapters, compare, demo, html, merge, plot, run, show
+from neuroact.cli import adapters, compare, demo, export, html, merge, plot, run, show
 from neuroact.cli.application import app, main
 
 __all__ = ["app", "main"]
@@ -23,6 +23,7 @@ for _module, _command in (
     (html, html.html),
     (compare, compare.compare),
     (merge, merge.merge),
+    (export, export.export),
     (adapters, adapters.adapters),
 ):
     # The first line keeps the others from being filled into one paragraph.

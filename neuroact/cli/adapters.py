@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neuroact.cli.reports import print_json
+
+if TYPE_CHECKING:
+    from neuroact.adapter_status import AdapterStatus
+
 EXAMPLES = """
 neuroact adapters
+neuroact adapters --json
 neuroact adapters --check norse
 """
 
@@ -22,6 +30,9 @@ def adapters(
             "examples that its package brings. Exit code 1 if one fails.",
         ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the list as JSON and not as a table.")
+    ] = False,
 ) -> None:
     """List the adapters installed here: their framework's version, and whether they work.
 
@@ -32,10 +43,19 @@ def adapters(
         _check(check)
         return
     from neuroact.adapter_status import adapter_statuses
+
+    statuses = adapter_statuses()
+    if as_json:
+        print_json([{**asdict(status), "status": status.verdict} for status in statuses])
+        return
+    _print_table(statuses)
+
+
+def _print_table(statuses: Iterable[AdapterStatus]) -> None:
     from neuroact.table import printable
 
     rows = [("framework", "installed", "tested", "adapter", "status")]
-    for status in adapter_statuses():
+    for status in statuses:
         tested = " to ".join(dict.fromkeys(status.tested or ("-",)))
         rows.append(
             (status.framework, status.version or "-", tested, status.source, status.verdict)

@@ -1,0 +1,65 @@
+"""`neuroact export`: a report's figures as CSV, Parquet or JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from neuroact.cli.reading import read_report
+
+EXAMPLES = """
+neuroact export activity.json --out layers.csv
+neuroact export activity.json --per neuron --out neurons.parquet
+neuroact export all.nact --out activity.json
+neuroact export activity.json > layers.csv
+"""
+
+
+def export(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, metavar="FILE", help="A report's JSON, or a recording."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Where to, in the format that it ends in: .csv, .parquet or .json; CSV on "
+            "standard output where left out.",
+        ),
+    ] = None,
+    per: Annotated[
+        Literal["layer", "neuron"], typer.Option(help="What a row is of, in CSV and Parquet.")
+    ] = "layer",
+) -> None:
+    """Write a report's figures for other programs: one row a layer, or one a neuron.
+
+    JSON is the report itself, which neuroact reads again. Parquet needs the extra `parquet`.
+    """
+    ending = ".csv" if out is None else out.suffix.lower()
+    if ending not in (".csv", ".parquet", ".json"):
+        raise typer.BadParameter(
+            f"expected a name that ends in .csv, .parquet or .json, came {str(out)!r}.",
+            param_hint="--out",
+        )
+    if ending == ".json" and per == "neuron":
+        raise typer.BadParameter(
+            "a report's JSON has layers and neurons both; leave it out.", param_hint="--per"
+        )
+    report = read_report(file)
+    if out is None:
+        typer.echo(report.to_csv(per=per), nl=False)
+        return
+    if ending == ".csv":
+        report.to_csv(out, per=per)
+    elif ending == ".parquet":
+        report.to_parquet(out, per=per)
+    else:
+        report.to_json(out)
+    typer.echo(f"Written: {out}", err=True)
