@@ -96,8 +96,14 @@ class TestTimeCourse(StatisticContract):
         return {**figures, "total": total, "never": never}
 
 
+class PlainIntervals(InterspikeIntervals):
+    """As on a GPU, and where numba is not installed."""
+
+    _may_compile = False
+
+
 class TestInterspikeIntervals(StatisticContract):
-    statistic = InterspikeIntervals
+    statistic = PlainIntervals
 
     @staticmethod
     def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
@@ -120,6 +126,13 @@ class TestInterspikeIntervals(StatisticContract):
             "squares": shaped([sum(k * k for k in own) for own in each]),
             "pairs": shaped(pairs),
         }
+
+
+class TestCompiledIntervals(TestInterspikeIntervals):
+    statistic = InterspikeIntervals
+    expected_failures: ClassVar = {
+        "no_host_sync": "numba reads what lies in the CPU's own memory, which waits for nothing"
+    }
 
 
 class TestRaster(StatisticContract):

@@ -11,7 +11,7 @@ times faster than that of int64, and than conditions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -147,8 +147,6 @@ class _Tables(NamedTuple):
 
 @cache
 def _tables(device: torch.device) -> _Tables:
-    sides = torch.arange(WIDTH, dtype=torch.float64)
-    pair_terms = [t.long().tolist() for t in terms(sides.unsqueeze(1), sides.unsqueeze(0))]
     rows, gaps = [], []
     for word in range(2**WIDTH):
         spikes = [k for k in range(WIDTH) if word >> k & 1]
@@ -157,9 +155,16 @@ def _tables(device: torch.device) -> _Tables:
         packed = len(found) << 2 * _FIELD | sum(f * f for f in found) << _FIELD | len(pairs)
         ends = (spikes[0], WIDTH - spikes[-1]) if spikes else (0, 0)
         outer = (found[0], found[-1]) if found else (0, 0)
-        rows.append([*ends, *outer, packed, *(sum(t[a][b] for a, b in pairs) for t in pair_terms)])
+        ratios = [abs(a - b) / (a + b) for a, b in pairs]
+        cv2, lv = _fixed(2.0 * r for r in ratios), _fixed(3.0 * (r * r) for r in ratios)
+        rows.append([*ends, *outer, packed, cv2, lv])
         gaps.append([found.count(length) for length in range(WIDTH)])
     with torch.inference_mode(False):
         columns = torch.tensor(rows, device=device).T.contiguous().unbind()
         lengths = [column.double() for column in columns[:4]]
         return _Tables((*lengths, *columns[4:]), torch.tensor(gaps, device=device))
+
+
+def _fixed(every: Iterable[float]) -> int:
+    """Their sum in units of 2^-44, each rounded as `terms` does."""
+    return sum(round(term * 2.0**FRACTION_BITS) for term in every)

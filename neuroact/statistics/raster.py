@@ -14,7 +14,7 @@ from neuroact.errors import MergeError, StatisticKindError
 from neuroact.statistics.counted import Integers, LayerResult
 from neuroact.statistics.kept_sequences import Ended, Open, check_events
 from neuroact.statistics.stepwise import SPIKING
-from neuroact.stream import SpikeChunk
+from neuroact.stream import SignalKind, SpikeChunk
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +137,17 @@ class Raster:
         if chunk.starts_sequence or chunk.batch != self._batch:
             self._begin(chunk.batch)
         if self._open is not None:
+            self._open.add(chunk, self._every)
+
+    def advance(self, values: Tensor) -> None:
+        """Keep what is to be kept of one more step of the open sequence.
+
+        Args:
+            values: `[batch, *neurons]`, 0 and 1, detached; of the batch, dtype and device of the
+                chunk before, none of it padding.
+        """
+        if self._open is not None:
+            chunk = SpikeChunk(values.unsqueeze(0), SignalKind.BINARY, starts_sequence=False)
             self._open.add(chunk, self._every)
 
     def merge(self, other: Raster) -> None:

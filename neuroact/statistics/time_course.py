@@ -203,6 +203,10 @@ class TimeCourse(StepwiseStatistic):
         if chunk.kind is not SignalKind.BINARY:
             self._total(0)  # also where all of it was padding
 
+    def advance(self, values: Tensor) -> None:
+        """Count one more step, as `StepwiseStatistic.advance`: what `update` adds is no matter."""
+        super().advance(values)
+
     @property
     def _neurons(self) -> int:
         return math.prod(self._shape or ())
