@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from neuroact.adapter import Adapter
-from neuroact.testing import adapter_checks, adapter_checks_modes, adapter_checks_untouched
+from neuroact.testing import (
+    adapter_checks,
+    adapter_checks_modes,
+    adapter_checks_shortcuts,
+    adapter_checks_untouched,
+)
 from neuroact.testing.example import AdapterExample
 from neuroact.testing.outcomes import Check, CheckReport, refuse_unknown, run_checks
 from neuroact.testing.playing import AdapterCase
@@ -14,7 +19,12 @@ from neuroact.testing.suites import CheckSuite, Task
 
 ADAPTER_CHECKS: Mapping[str, Check[AdapterCase]] = {
     check.name: check
-    for module in (adapter_checks, adapter_checks_untouched, adapter_checks_modes)
+    for module in (
+        adapter_checks,
+        adapter_checks_shortcuts,
+        adapter_checks_untouched,
+        adapter_checks_modes,
+    )
     for check in module.CHECKS
 }
 """Every check of an adapter by its name, in the order in which they run."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from right_adapter import Doubled, Holding, Potential, RightAdapter, Spike, Stepwise, Ternary
+from right_adapter import (
+    Doubled,
+    Holding,
+    PatternedAdapter,
+    Potential,
+    RightAdapter,
+    Spike,
+    Stepwise,
+    Ternary,
+)
 from torch import Tensor, nn
 
 from neuroact import LayerCall, SignalKind, SpikeChunk
+from neuroact.patterns import CallPattern
 from neuroact.sequences import StateTrace
 
 MUTANTS: dict[type[RightAdapter], str] = {}
@@ -420,3 +432,24 @@ class NoDoubles(RightAdapter):
         if spikes.dtype is torch.float64:
             raise ValueError("expected float32 or less, came float64")
         return spikes
+
+
+@caught_by("pattern")
+class PatternOfThePotential(PatternedAdapter):
+    def pattern(self, module: nn.Module) -> CallPattern:
+        right = super().pattern(module)
+        if isinstance(module, Stepwise):
+            return replace(right, values=lambda output: output[1])
+        return right
+
+
+@caught_by("pattern")
+class PatternThatNeverGoesOn(PatternedAdapter):
+    def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+        return ()
+
+
+@caught_by("pattern")
+class PatternOfASwappedSequence(PatternedAdapter):
+    def turned(self, output: Tensor) -> Tensor:
+        return output

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neuroact import LayerCall, SignalKind, SpikeChunk
+from neuroact.patterns import CallPattern
 from neuroact.testing import (
     AdapterExample,
     ExpectedLayer,
@@ -134,6 +136,31 @@ class RightAdapter:
 
     def input_axes(self, module: nn.Module) -> str:
         return "BTN" if isinstance(module, Ternary | Potential) else "BN"
+
+
+class PatternedAdapter(RightAdapter):
+    """Says once of all calls of a layer how they are read."""
+
+    def pattern(self, module: nn.Module) -> CallPattern:
+        kind = self.kind(module)
+        assert kind is not None
+        if isinstance(module, Ternary | Potential):
+            return CallPattern(kind, True, self.turned, lambda args, kwargs: (), lambda output: ())
+        if isinstance(module, Holding):
+            return CallPattern(
+                kind,
+                False,
+                lambda output: output,
+                lambda args, kwargs: (module.mem,),
+                lambda output: (module.mem,),
+            )
+        return CallPattern(kind, False, first, self.given, lambda output: (output[1],))
+
+    def turned(self, output: Tensor) -> Tensor:
+        return output.transpose(0, 1)
+
+    def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+        return args[1:2] or tuple(kwargs.values())
 
 
 def forget(model: nn.Module) -> None:
