@@ -12,7 +12,7 @@
        │  integer counts per neuron
     ActivityReport: frozen, numpy only       neuroact.report, .activity
        │
-    table · plots · JSON · data frame        neuroact.table, .plots, .report_file, .frame
+    table · plots · page · files · frame     neuroact.table, .plots, .html, .report_file, .frame
 
 Left of `SpikeChunk` only frameworks are known; right of it nobody knows a framework.
 """
