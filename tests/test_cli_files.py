@@ -230,6 +230,22 @@ def test_a_comparison_is_drawn_too(ending: str, tmp_path: Path) -> None:
     assert is_picture(picture, ending)
 
 
+def test_a_comparisons_picture_of_another_ending_is_bad_use(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.json", recorded(4))
+    result = neuroact("compare", path, path, "--plot", tmp_path / "a.gif")
+    assert (result.code, result.out) == (2, "")
+    assert "expected a name that ends in one of .png, .svg, .pdf" in result.err
+
+
+def test_a_comparison_is_a_page_too(tmp_path: Path) -> None:
+    files = [written(tmp_path / f"{n}.json", recorded(10, dead=n)) for n in (0, 4)]
+    page = tmp_path / "page.html"
+    result = neuroact("compare", *files, "--html", page)
+    assert (result.code, result.err) == (0, f"Written: {page}\n")
+    reports = [ActivityReport.from_json(file) for file in files]
+    assert page.read_text() == compare(*reports, labels=["0", "4"]).to_html()
+
+
 def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> None:
     written(file, recorded(4))
     beside, told = file.with_suffix(".html"), file.with_name("page.html")

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_history, read_report
 from neuroact.cli.reports import print_json
 from neuroact.report import ActivityReport
 
 EXAMPLES = """
 neuroact compare before.json after.json
-neuroact compare before.json after.json --plot difference.png
+neuroact compare before.json after.json --plot difference.png --html difference.html
 neuroact compare ann.json snn.json --map relu1=lif1 --map relu2=lif2
 neuroact compare a.json b.json --label "before pruning" --label after --json
 neuroact compare history.json
@@ -51,6 +52,9 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE", help="Draw it too, as PNG, SVG or PDF by the ending."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as one page of HTML too.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the comparison as JSON and not as a table.")
     ] = False,
@@ -63,6 +67,8 @@ def compare(
     from neuroact.compare import compare as compared
     from neuroact.table.comparison import print_comparison
 
+    if plot is not None:
+        check_ending(plot, "--plot")
     named = [
         entry
         for file, name in zip(files, _labels(files), strict=True)
@@ -74,9 +80,10 @@ def compare(
         print_json(comparison.to_dict())
     else:
         print_comparison(comparison)
-    if plot is not None:
-        comparison.plot(plot)
-        typer.echo(f"Written: {plot}", err=True)
+    for file, write in ((plot, comparison.plot), (html, comparison.to_html)):
+        if file is not None:
+            write(file)
+            typer.echo(f"Written: {file}", err=True)
 
 
 def _labels(files: list[Path]) -> list[str]:

@@ -111,9 +111,11 @@ def _alone(report: ActivityReport, out: Path) -> list[Path]:
 def _compared(reports: Mapping[str, ActivityReport], out: Path) -> list[Path]:
     """Print how the frameworks differ, and write each one's report; gives the files."""
     from neuroact.compare import compare
+    from neuroact.table.comparison import print_comparison
 
     comparison = compare(*reports.values(), labels=list(reports))
-    typer.echo(f"\n{comparison}")
+    typer.echo()
+    print_comparison(comparison)
     picture = out / "comparison.png"
     comparison.plot(picture)
     return [

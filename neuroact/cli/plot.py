@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_history, read_report
 from neuroact.history import History
 from neuroact.report import ActivityReport
@@ -80,7 +81,7 @@ def _draw_report(
     from neuroact.plots import KINDS
     from neuroact.plots.kinds import OF_LAYERS
 
-    _check_ending(out)
+    check_ending(out, "--out")
     if figure is not None:
         raise _wrong("--figure", "FILE is a report: a figure is drawn of a history")
     kind = _one_of(kind or "box", KINDS, "--kind")
@@ -94,7 +95,7 @@ def _draw_history(
 ) -> None:
     from neuroact.plots import HISTORY_FIGURES, history_plot, save_figure
 
-    _check_ending(out)
+    check_ending(out, "--out")
     if kind is not None:
         raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --figure")
     if not history:
@@ -106,14 +107,6 @@ def _draw_history(
 
 def _of_layer(history: History, layer: str) -> History:
     return History((label, ActivityReport([report[layer]])) for label, report in history)
-
-
-def _check_ending(out: Path) -> None:
-    from neuroact.plots import FORMATS
-
-    if out.suffix.lower().removeprefix(".") not in FORMATS:
-        endings = ", ".join(f".{form}" for form in FORMATS)
-        raise _wrong("--out", f"expected a name that ends in one of {endings}, came {str(out)!r}")
 
 
 def _one_of(value: str, known: Iterable[str], option: str) -> str:
