@@ -11,14 +11,16 @@ from torch import Tensor, nn
 
 from neuroact.adapter import Adapter
 from neuroact.callers import OneThread, Refusal
-from neuroact.errors import LayerShapeError, MergeError
+from neuroact.errors import ChunkError, LayerShapeError, MergeError
 from neuroact.hooks import watch
+from neuroact.labels import Labels
 from neuroact.patterns import knows
 from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
-from neuroact.statistics import Statistic, check_kind
+from neuroact.statistics import Firing, Statistic, check_kind
 from neuroact.statistics.shortcuts import StepStatistic, TraceableStatistic
 from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.validity import Validity
 
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
 
@@ -80,6 +82,9 @@ class LayerRecorder:
         self._undo: Callable[[], None] | None = None
         self._begin = self._marked = False
         self.thread = OneThread()
+        self.validity: Validity | None = None
+        self._position = 0  # steps that came since the validity was told
+        self._labels: Labels | None = None
 
     @property
     def called(self) -> bool:
@@ -89,7 +94,20 @@ class LayerRecorder:
     @property
     def needs_eager(self) -> bool:
         """Whether each chunk must be looked at in Python."""
-        return False
+        return self.validity is not None or self._labels is not None
+
+    def see_validity(self, validity: Validity | None) -> None:
+        """Say which of the steps that come are padding; None where none is."""
+        self.validity, self._position = validity, 0
+        self.interrupt()
+
+    def label(self, labels: Labels | None) -> None:
+        """Say of which class the samples are that come; None where that is not known."""
+        self._labels = labels
+        for statistic in self.statistics:
+            if isinstance(statistic, Firing):
+                statistic.label(labels)
+        self.interrupt()
 
     def read_from(self, module: nn.Module, adapter: Adapter) -> None:
         """Say whose calls are recorded, by which adapter; `watch` starts it."""
@@ -188,8 +206,34 @@ class LayerRecorder:
         )
         if starts is not chunk.starts_sequence:
             chunk = replace(chunk, starts_sequence=bool(starts))
+        if self.validity is not None:
+            chunk = replace(chunk, valid=self._valid_steps(self.validity, chunk))
+        if self._labels is not None and len(self._labels.samples) != chunk.batch:
+            raise ChunkError(
+                f"{self.info}: recording.label was told of {len(self._labels.samples)} samples, "
+                f"and {chunk.batch} came. Label each batch before its forward call; "
+                "recording.label(None) ends it.",
+                layer=self.info.name,
+            )
         for statistic in self.statistics:
             statistic.update(chunk)
+
+    def _valid_steps(self, validity: Validity, chunk: SpikeChunk) -> Tensor:
+        try:
+            valid = validity.of(
+                steps=chunk.steps,
+                batch=chunk.batch,
+                first=self._position,
+                device=chunk.values.device,
+            )
+        except ValueError as cause:
+            raise ChunkError(
+                f"{self.info}: what recording.valid was told does not fit what came: {cause}. One "
+                "`with recording.valid(...)` block holds the steps of one batch.",
+                layer=self.info.name,
+            ) from cause
+        self._position += chunk.steps
+        return valid if chunk.valid is None else valid & chunk.valid
 
     def see_neurons(self, neurons: torch.Size, kind: SignalKind) -> None:
         """Take note of a chunk's neurons and kind.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from neuroact import callers
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
 from neuroact.errors import OtherProcessError, RecordingClosedError
+from neuroact.labels import Labels
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.merging import check_fits
 from neuroact.naming import LayerSelection
@@ -22,8 +23,9 @@ from neuroact.provenance import provenance, selection_text
 from neuroact.report import ActivityReport
 from neuroact.selection import choose_layers
 from neuroact.statistics import Firing, Statistic
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream import SignalKind, SpikeChunk, as_tensor
 from neuroact.summary import report_of
+from neuroact.validity import Validity
 
 StatisticFactory = Callable[[], Statistic]
 
@@ -113,6 +115,8 @@ class Recording:
         self._layers: dict[str, LayerRecorder] = {}
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
+        self._validity: Validity | None = None
+        self._labels: Labels | None = None
         callers.made(self)
 
     @property
@@ -166,6 +170,60 @@ class Recording:
         for layer in self._layers.values():
             layer.begin_sequence()
 
+    @contextmanager
+    def valid(self, mask: Any = None, *, lengths: Any = None) -> Iterator[None]:
+        """Say which steps of a batch are padding, for what is run inside the `with` block.
+
+        Step 0 is each layer's first one inside the block. A padded step is no observation and no
+        event, whatever stands there; a sample of padding alone is no sequence.
+
+        Args:
+            mask: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where
+                all of a sample is.
+            lengths: in place of a mask the number of valid steps of each sample, `[batch]`.
+
+        Raises:
+            ValueError: both or neither of them, or of another shape or type.
+            ChunkError: inside the block, a layer came with other samples or more steps; nothing of
+                that call is counted.
+
+        >>> import torch
+        >>> from neuroact import Recording
+        >>> recording = Recording()
+        >>> with recording.valid(lengths=[3, 1]):
+        ...     recording.observe("lif", torch.ones(3, 2, 5))
+        >>> recording.report()["lif"].observations
+        4
+        """
+        validity = Validity(mask, lengths=lengths)
+        outer, self._validity = self._validity, validity
+        self._tell_validity()
+        try:
+            yield
+        finally:
+            self._validity = outer
+            self._tell_validity()
+
+    def label(self, labels: Any, *, classes: int | None = None) -> None:
+        """Say of which class the samples are that come next: until the next call, or None.
+
+        A report then has, by layer, `report[name]["ClassActivity"]`: activity per class and
+        neuron, selectivity, in memory of neurons times classes.
+
+        Args:
+            labels: whole numbers from 0, `[batch]`; None for samples whose class is not counted.
+            classes: how many there are; where None, the largest label so far tells, for which
+                labels on a device are waited for.
+
+        Raises:
+            ValueError: labels that are no whole numbers `[batch]`, or outside of the classes.
+            ChunkError: from the next call, a layer came with another number of samples.
+        """
+        known = None if labels is None else Labels(labels, classes)
+        self._labels = known
+        for layer in self._layers.values():
+            layer.label(known)
+
     def observe(
         self,
         name: str,
@@ -193,8 +251,8 @@ class Recording:
             OtherProcessError: the recording was made before this process was forked.
         """
         self._check_open("fed")
-        mask = None if valid is None else _tensor(valid)
-        chunk = SpikeChunk(_tensor(values), SignalKind(kind), starts_sequence, mask)
+        mask = None if valid is None else as_tensor(valid)
+        chunk = SpikeChunk(as_tensor(values), SignalKind(kind), starts_sequence, mask)
         if name not in self._layers:
             self._add(LayerInfo(name, (), "observed", "by hand", chunk.kind))
         self._layers[name].take(chunk)
@@ -287,12 +345,18 @@ class Recording:
     def _add(self, info: LayerInfo) -> LayerRecorder:
         layer = LayerRecorder(info, [build() for build in self._factories])
         self._layers[info.name] = layer
+        layer.validity = self._validity
+        layer.label(self._labels)
         return layer
 
     def _refuse(self) -> None:
         self._forked = True
         for layer in self._layers.values():
             layer.refuse()
+
+    def _tell_validity(self) -> None:
+        for layer in self._layers.values():
+            layer.see_validity(self._validity)
 
     def _check_open(self, what: str) -> None:
         if self._forked:
@@ -318,14 +382,3 @@ def _factories(statistics: Sequence[StatisticFactory] | None) -> tuple[Statistic
                 f"arguments, came {factory!r}"
             )
     return (Firing, *wanted)
-
-
-def _tensor(values: Any) -> Tensor:
-    # as_tensor would read a nested list's ints and bools alike, but knows no foreign array types.
-    return values if isinstance(values, Tensor) else torch.as_tensor(_array(values))
-
-
-def _array(values: Any) -> Any:
-    import numpy as np
-
-    return np.asarray(values)

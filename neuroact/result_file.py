@@ -18,10 +18,12 @@ from neuroact.statistics import (
     SynchronyResult,
     TimeCourseResult,
 )
+from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.counted import LayerResult, exact_spread
 
 # A statistic of the user's own has a result that only its author can write and read.
 RESULTS: dict[str, type[LayerResult]] = {
+    "ClassActivity": ClassActivityResult,
     "InterspikeIntervals": InterspikeIntervalsResult,
     "Raster": RasterResult,
     "SpikeCounts": SpikeCountsResult,
@@ -86,7 +88,10 @@ def _result(cls: type[LayerResult], entry: dict[str, Any], shape: tuple[int, ...
     # Lazily: what is of the wrong length cannot be looked at for contradictions.
     if problem := next(chain(_lengths(cls, data, shape), _contradictions(data)), None):
         raise ValueError(problem)
-    return cls(**data | {name: data[name].reshape(shape) for name in cls.per_neuron})
+    shapes = dict.fromkeys(cls.per_neuron, shape) | {
+        name: (len(data["class_observations"]), *shape) for name in cls.per_class
+    }
+    return cls(**data | {name: data[name].reshape(shapes[name]) for name in shapes})
 
 
 def _datum(kind: str, name: str, entry: dict[str, Any]) -> Any:
@@ -115,6 +120,10 @@ def _lengths(
     for name in cls.per_neuron:
         if lengths.pop(name) != neurons:
             yield f"{name}: {len(data[name])} values do not make {neurons} neurons"
+    for name in cls.per_class:
+        classes = len(data["class_observations"])
+        if lengths.pop(name) != classes * neurons:
+            yield f"{name}: {len(data[name])} values do not make {classes} times {neurons} neurons"
     if len({n for name, n in lengths.items() if name not in _OF_THEIR_OWN_LENGTH}) > 1:
         yield f"expected arrays of one length, came {lengths}"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -128,6 +128,15 @@ class SpikeSink(Protocol):
 
     def update(self, chunk: SpikeChunk, /) -> None:
         """Take the layer's next chunk; keep no reference to its tensors."""
+
+
+def as_tensor(values: Any) -> Tensor:
+    """A tensor as it is; anything else that NumPy can read as one."""
+    if isinstance(values, Tensor):
+        return values
+    import numpy as np  # torch alone reads a list's ints and bools alike, but no foreign arrays
+
+    return torch.as_tensor(np.asarray(values))
 
 
 def as_stream(values: Tensor, *, sequence: bool) -> Tensor:

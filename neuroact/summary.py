@@ -57,6 +57,9 @@ def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:
     firing, *others = (statistic.result() for statistic in layer.statistics)
     assert isinstance(firing, FiringResult)
     names = (type(statistic).__name__ for statistic in layer.statistics[1:])
+    results = dict(zip(names, others, strict=True))
+    if firing.by_class is not None:
+        results["ClassActivity"] = firing.by_class
     return LayerActivity(
         name=layer.info.name,
         aliases=layer.info.aliases,
@@ -70,5 +73,5 @@ def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:
         nonfinite=firing.nonfinite,
         not_binary=firing.not_binary,
         dt=dt,
-        results=dict(zip(names, others, strict=True)),
+        results=results,
     )

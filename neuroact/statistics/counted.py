@@ -29,12 +29,14 @@ class LayerResult:
     fault: str | None = field(default=None, kw_only=True)
 
     per_neuron: ClassVar[frozenset[str]] = frozenset()
-    """Names of the arrays of shape `[*neurons]`; all others have one dimension."""
+    """Names of the arrays of shape `[*neurons]`."""
+    per_class: ClassVar[frozenset[str]] = frozenset()
+    """Names of the arrays of shape `[classes, *neurons]`; all others have one dimension."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).copy().items():
             if isinstance(value, np.ndarray | list):
-                kind = np.float64 if name == "total" else np.int64
+                kind = np.float64 if name.endswith("total") else np.int64
                 array = np.array(value, dtype=kind)
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
@@ -44,7 +46,7 @@ class LayerResult:
             return NotImplemented
         return all(
             np.array_equal(getattr(self, f.name), getattr(other, f.name), equal_nan=True)
-            if f.name == "total"
+            if f.name.endswith("total")
             else np.array_equal(getattr(self, f.name), getattr(other, f.name))
             for f in fields(self)
         )

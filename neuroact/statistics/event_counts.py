@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neuroact.statistics.class_activity import ClassCounts
 from neuroact.stream import SignalKind, SpikeChunk
 
 # float32 holds every integer up to here, so a window of 0/1 values is exact up to so many events.
@@ -45,6 +46,9 @@ class EventCounts:
     batch: int = 0
     # Adds one step `[batch, *neurons]` just like the last chunk's; `advanced` counts its calls.
     add_step: Callable[[Tensor], object] = _no_window
+    pending: Tensor | None = None  # bool [batch]: sequences of which no valid step has come yet
+    classes: ClassCounts | None = None
+    class_steps: int = 0  # of the window, each an observation of every labelled sample
 
     @classmethod
     def zeros(cls, neurons: torch.Size, device: torch.device) -> EventCounts:
@@ -65,13 +69,28 @@ class EventCounts:
                 faults=state["faults"].clone(),
                 on_device=torch.stack([state["observations"], state["sequences"]]),
                 total=state["total"].clone() if "total" in state else None,
+                pending=state["pending"].clone() if "pending" in state else None,
+                classes=ClassCounts.from_state(state) if "class_events" in state else None,
             )
 
     def moved_to(self, device: torch.device) -> EventCounts:
         """The same counts on another device."""
         moved = self.from_state({name: tensor.to(device) for name, tensor in self.state().items()})
         moved.updates = self.updates
+        if self.classes is not None and self.classes.labels is not None:
+            moved.label(self.classes.labels, 0)
         return moved
+
+    def label(self, labels: Tensor | None, classes: int) -> None:
+        """Say of which class the samples are that come, int64 `[batch]`; None for none."""
+        self._settle()
+        self._close_window()
+        if labels is not None:
+            if self.classes is None:
+                self.classes = ClassCounts.zeros(self.events.shape, self.events.device)
+            self.classes.expect(labels, classes)
+        elif self.classes is not None:
+            self.classes.labels = None
 
     def state(self) -> dict[str, Tensor]:
         """What was counted, the open window included, as tensors of its own."""
@@ -88,7 +107,10 @@ class EventCounts:
             # A NaN or an infinity stays in a sum, so one look at the end finds it.
             faults[0].logical_or_(~total.isfinite().all())
             state["total"] = total
-        return state
+        if self.pending is not None:
+            state["pending"] = self.pending.clone()
+        by_class = self._all_by_class()
+        return state if by_class is None else state | by_class.state()
 
     def merge(self, other: EventCounts) -> None:
         """Add another's counts, its open window included; `other` stays unchanged."""
@@ -107,6 +129,11 @@ class EventCounts:
                 other._fold_into(self.events, self.faults, self.total)
             else:
                 self._merge_window(other)
+        by_class = other._all_by_class()
+        if by_class is not None:
+            if self.classes is None:
+                self.classes = ClassCounts.zeros(self.events.shape, self.events.device)
+            self.classes.merge(by_class)
 
     def add(self, chunk: SpikeChunk) -> None:
         """Count a chunk whose neurons and device are those of the counts."""
@@ -117,17 +144,37 @@ class EventCounts:
         else:
             self.on_device[0].add_(chunk.valid.sum())
             values = without_padding(values, chunk.valid)
-        if chunk.starts_sequence:
-            self.sequences += batch
+        self._count_sequences(chunk)
         if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
             values = values.to(torch.float32)  # float8 has no arithmetic
         if chunk.kind is not SignalKind.BINARY:
-            self._add_graded(values)
+            self._add_graded(values, chunk.valid)
         elif steps * batch <= WINDOW_EVENTS:
             self._add_binary(values, steps, batch)
         else:
             for part in torch.split(values, max(1, WINDOW_EVENTS // max(1, batch))):
                 self._add_binary(part, part.shape[0], batch)
+        if chunk.kind is SignalKind.BINARY and self._labelled:
+            self._see_class_steps(steps, chunk.valid)
+
+    @property
+    def _labelled(self) -> bool:
+        return self.classes is not None and self.classes.labels is not None
+
+    def _count_sequences(self, chunk: SpikeChunk) -> None:
+        """A sequence begins with its sample's first valid step."""
+        valid = chunk.valid
+        if chunk.starts_sequence:
+            self.pending = None
+            if valid is None:
+                self.sequences += chunk.batch
+                return
+            self.pending = torch.ones_like(valid[0] if len(valid) else valid.any(0))
+        if self.pending is None or self.pending.shape[0] != chunk.batch or not chunk.steps:
+            return
+        begun = self.pending if valid is None else self.pending & valid.any(0)
+        self.on_device[1].add_(begun.sum())
+        self.pending = None if valid is None else self.pending & ~begun
 
     def _settle(self) -> None:
         """Count what `advance` left uncounted."""
@@ -135,6 +182,10 @@ class EventCounts:
             self.observations += self.advanced * self.batch
             self.window_steps += self.advanced * self._rows_share()
             self.updates += self.advanced
+            self.class_steps += self.advanced if self._labelled else 0
+            if self.pending is not None:  # no step of those was padding
+                self.on_device[1].add_(self.pending.sum())
+                self.pending = None
             self.advanced = 0
 
     def _rows_share(self) -> int:
@@ -142,7 +193,7 @@ class EventCounts:
         return 1 if self.window is None or self.window.shape[1] == self.batch else self.batch
 
     def _add_binary(self, values: Tensor, steps: int, batch: int) -> None:
-        apart = batch == 1 or values[:1].numel() <= LARGEST_WINDOW
+        apart = batch == 1 or values[:1].numel() <= LARGEST_WINDOW or self._labelled
         rows = batch if apart else 1
         most = steps if apart else steps * batch
         window = self.window
@@ -163,10 +214,14 @@ class EventCounts:
             self.faults[1].logical_or_((values.ne(0) & values.ne(1)).any())
         self.updates += 1
 
-    def _add_graded(self, values: Tensor) -> None:
+    def _add_graded(self, values: Tensor, valid: Tensor | None) -> None:
         if self.total is None:
             self._make_total()
         assert self.total is not None
+        if self.classes is not None and self.classes.labels is not None:
+            seen = len(values) if valid is None else valid.sum(0)
+            total = values.sum(0, dtype=torch.float64)
+            self.classes.add(values.ne(0).sum(0), total, seen)
         self.events.add_(values.ne(0).sum((0, 1)))
         self.total.add_(values.sum((0, 1), dtype=torch.float64))
 
@@ -175,7 +230,7 @@ class EventCounts:
             self.total = self.events.to(torch.float64)
 
     def _open_window(self, values: Tensor, rows: int, batch: int) -> Tensor:
-        self._fold_into(self.events, self.faults, self.total)
+        self._close_window()
         with torch.inference_mode(False):
             # The values' own memory format: adding channels-last to contiguous would be slow.
             like = values[:1, :rows]
@@ -192,13 +247,47 @@ class EventCounts:
         assert self.window is not None
         self.window.add_(values.sum(0, keepdim=True, dtype=torch.float32))
 
+    def _close_window(self) -> None:
+        self._fold_into(self.events, self.faults, self.total)
+        if self._labelled and self.classes is not None:
+            self._fold_by_class(self.classes)
+        self.window, self.add_step, self.window_steps, self.class_steps = None, _no_window, 0, 0
+
+    def _see_class_steps(self, steps: int, valid: Tensor | None) -> None:
+        if valid is None:
+            self.class_steps += steps
+        elif self.classes is not None and self.classes.labels is not None:
+            self.classes.observations.index_add_(0, self.classes.labels, valid.sum(0))
+
+    def _all_by_class(self) -> ClassCounts | None:
+        """What was counted by class, the open window included, apart from what goes on."""
+        if self.classes is None:
+            return None
+        counts = ClassCounts.from_state(self.classes.state())
+        counts.labels = self.classes.labels
+        self._settle()
+        if counts.labels is not None:
+            self._fold_by_class(counts)
+        return counts
+
+    def _fold_by_class(self, classes: ClassCounts) -> None:
+        if self.window is not None:
+            counts = self._whole_window()[0].to(torch.int64)
+            classes.add(counts, counts.to(torch.float64), self.class_steps)
+
+    def _whole_window(self) -> Tensor:
+        """The window's counts, as far as they are some."""
+        assert self.window is not None
+        most = self.window_steps + self.advanced * self._rows_share()
+        finite = self.window.isfinite()
+        return self.window.where(finite, 0.0).round().clamp(0, most)
+
     def _fold_into(self, events: Tensor, faults: Tensor, total: Tensor | None) -> None:
         """Add the open window's counts, and what is wrong with them; the window stays."""
         if self.window is None:
             return
         finite = self.window.isfinite()
-        most = self.window_steps + self.advanced * self._rows_share()
-        whole = self.window.where(finite, 0.0).round().clamp(0, most)
+        whole = self._whole_window()
         faults[0].logical_or_(~finite.all())
         faults[1].logical_or_((finite & (whole != self.window)).any())
         counts = whole.sum((0, 1), dtype=torch.int64)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuroact.errors import MergeError
+from neuroact.labels import Labels
+from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.event_counts import EventCounts
 from neuroact.statistics.traced_counts import TracedCounts
 from neuroact.stream import SignalKind, SpikeChunk
@@ -51,6 +53,7 @@ class FiringResult:
         sequences: number of samples' sequences begun.
         nonfinite: a NaN or an infinity was among the values.
         not_binary: the layer was declared binary, and a value other than 0 and 1 was found.
+        by_class: the same by class of the samples; None where no labels were given.
     """
 
     events: NDArray[np.int64]
@@ -59,6 +62,7 @@ class FiringResult:
     nonfinite: bool
     not_binary: bool
     total: SumOfValues = SumOfValues()
+    by_class: ClassActivityResult | None = None
 
     def dead(self, rate: float = 0.0, *, count: int | None = None) -> NDArray[np.bool_]:
         """Which neurons hardly fire, bool `[*neurons]`; `.sum()` is their number.
@@ -135,6 +139,20 @@ class Firing:
     def __init__(self) -> None:
         self._counts: EventCounts | None = None
         self._traced = TracedCounts()
+        self._labels: Labels | None = None
+
+    def label(self, labels: Labels | None) -> None:
+        """Say of which class the samples are that come, until the next call; None for none."""
+        self._labels = labels
+        if self._counts is not None:
+            self._tell_labels(self._counts)
+
+    def _tell_labels(self, counts: EventCounts) -> None:
+        labels = self._labels
+        if labels is None:
+            counts.label(None, 0)
+        else:
+            counts.label(labels.samples, labels.classes)
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
@@ -150,6 +168,7 @@ class Firing:
         counts = self._counts
         if counts is None:
             counts = self._counts = EventCounts.zeros(chunk.neurons, chunk.values.device)
+            self._tell_labels(counts)
         elif counts.events.shape != chunk.neurons:
             raise ValueError(
                 f"expected neurons of shape {list(counts.events.shape)}, came {list(chunk.neurons)}"
@@ -181,6 +200,7 @@ class Firing:
         self._all_counts()
         if self._counts is None:
             self._counts = EventCounts.zeros(theirs.events.shape, theirs.events.device)
+            self._tell_labels(self._counts)
         elif self._counts.events.shape != theirs.events.shape:
             raise MergeError(
                 f"cannot add counts of neurons of shape {list(theirs.events.shape)} to counts "
@@ -193,7 +213,9 @@ class Firing:
 
         Keys: `events` int64 `[*neurons]`; `total` float64 `[*neurons]`, only where a chunk was not
         binary; `observations` and `sequences` int64 `[]`; `faults` bool `[2]`, nonfinite and not
-        binary.
+        binary. After a mask `pending`, bool `[batch]`: open sequences without a valid step yet.
+        With labels `class_events` int64 and `class_total` float64 `[classes, *neurons]`,
+        `class_observations` int64 `[classes]`.
         """
         counts = self._all_counts()
         return {} if counts is None else counts.state()
@@ -202,6 +224,8 @@ class Firing:
         """Take over counts given by `state_dict`."""
         self._traced.take()
         self._counts = EventCounts.from_state(state) if state else None
+        if self._counts is not None:
+            self._tell_labels(self._counts)
 
     def _all_counts(self) -> EventCounts | None:
         """The counts, with what compiled programs counted added to them."""
@@ -210,6 +234,7 @@ class Firing:
             compiled = EventCounts.from_state(traced)
             if self._counts is None:
                 self._counts = compiled
+                self._tell_labels(compiled)
             else:
                 self._counts.merge(compiled)
         return self._counts
@@ -226,4 +251,15 @@ class Firing:
             sequences=int(state["sequences"]),
             nonfinite=bool(state["faults"][0]),
             not_binary=bool(state["faults"][1]),
+            by_class=_by_class(state),
         )
+
+
+def _by_class(state: Mapping[str, NDArray[Any]]) -> ClassActivityResult | None:
+    if "class_events" not in state:
+        return None
+    return ClassActivityResult(
+        class_observations=state["class_observations"],
+        class_events=state["class_events"],
+        class_total=state["class_total"],
+    )

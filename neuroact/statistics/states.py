@@ -55,7 +55,12 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
 
 def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     needed = ("events", "observations", "sequences", "faults")
-    _check_keys(state, needed, (*needed, "total"))
+    by_class = tuple(key for key in state if key.startswith("class_"))
+    _check_keys(state, needed, (*needed, "total", "pending", *by_class))
+    if "pending" in state:
+        _check_tensor("pending", state, torch.bool, None)
+    if by_class:
+        _check_by_class(state, neurons)
     _check_tensor("events", state, torch.int64, neurons)
     _check_tensor("observations", state, torch.int64, ())
     _check_tensor("sequences", state, torch.int64, ())
@@ -64,6 +69,15 @@ def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
         _check_tensor("total", state, torch.float64, neurons)
     if (state["events"] > state["observations"]).any():
         raise ValueError("a neuron has more events than it was looked at")
+
+
+def _check_by_class(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
+    keys = ("class_events", "class_total", "class_observations")
+    _check_keys({key: state[key] for key in state if key.startswith("class_")}, keys, keys)
+    _check_tensor("class_observations", state, torch.int64, None)
+    classes = len(state["class_observations"])
+    _check_tensor("class_events", state, torch.int64, (classes, *neurons))
+    _check_tensor("class_total", state, torch.float64, (classes, *neurons))
 
 
 def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
