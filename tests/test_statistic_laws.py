@@ -84,8 +84,8 @@ def assert_same(ours: Any, theirs: Any) -> None:
 
 def assert_same_result(ours: Any, theirs: Any) -> None:
     assert type(ours) is type(theirs)
-    for name, value in vars(ours).items():
-        np.testing.assert_array_equal(value, getattr(theirs, name), err_msg=name)
+    for name in vars(ours):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
 
 
 def resumed(statistic: Any) -> Any:

@@ -94,12 +94,13 @@ class EventCounts:
 
     def state(self) -> dict[str, Tensor]:
         """What was counted, the open window included, as tensors of its own."""
+        self._settle()
         events, faults = self.events.clone(), self.faults.clone()
         total = None if self.total is None else self.total.clone()
         self._fold_into(events, faults, total)
         state = {
             "events": events,
-            "observations": self.on_device[0] + (self.observations + self.advanced * self.batch),
+            "observations": self.on_device[0] + self.observations,
             "sequences": self.on_device[1] + self.sequences,
             "faults": faults,
         }
@@ -166,10 +167,10 @@ class EventCounts:
         valid = chunk.valid
         if chunk.starts_sequence:
             self.pending = None
-            if valid is None:
+            if valid is None and chunk.steps:
                 self.sequences += chunk.batch
                 return
-            self.pending = torch.ones_like(valid[0] if len(valid) else valid.any(0))
+            self.pending = chunk.values.new_ones(chunk.batch, dtype=torch.bool)
         if self.pending is None or self.pending.shape[0] != chunk.batch or not chunk.steps:
             return
         begun = self.pending if valid is None else self.pending & valid.any(0)
