@@ -474,7 +474,11 @@ def test_observing_by_hand_takes_arrays_and_lists() -> None:
     recording.observe("chip", torch.ones(1, 2, 3), valid=[[True, False]])
     layer = recording.report()["chip"]
     assert layer.events.tolist() == [3, 2, 2]
-    assert (layer.observations, layer.sequences, layer.framework) == (5, 2, "observed")  # one sample is padding
+    assert (layer.observations, layer.sequences, layer.framework) == (
+        5,
+        2,
+        "observed",
+    )
 
 
 def test_merging_equals_one_recording_over_all() -> None:
