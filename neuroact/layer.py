@@ -19,9 +19,12 @@ from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
 from neuroact.statistics import Firing, Statistic, check_kind
 from neuroact.statistics.shortcuts import StepStatistic, TraceableStatistic
+from neuroact.statistics.stepwise import StepwiseStatistic
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact.validity import Validity
 
+# Of neurons of one shape, that is.
+_NEVER_REFUSE = (Firing, StepwiseStatistic)
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
 
 
@@ -186,10 +189,18 @@ class LayerRecorder:
                 self._see_kind(other.info.kind, first=False)
             return
         self.interrupt()
+        pairs = list(zip(self.statistics, other.statistics, strict=True))
+        # Those first that may refuse for reasons of their own, so that nothing is added then.
+        for mine, theirs in sorted(pairs, key=lambda pair: isinstance(pair[0], _NEVER_REFUSE)):
+            try:
+                mine.merge(theirs)
+            except MergeError as cause:
+                raise MergeError(f"{self.info}: {cause}", layer=self.info.name) from cause
+            if self.neurons is None:
+                # Merged, the other's open sequences would have ended.
+                mine.load_state_dict(theirs.state_dict())
         self._see_kind(other.info.kind, first=self.neurons is None)
         self.neurons = other.neurons
-        for mine, theirs in zip(self.statistics, other.statistics, strict=True):
-            mine.merge(theirs)
 
     def take(self, chunk: SpikeChunk) -> None:
         """Hand a chunk to the statistics.

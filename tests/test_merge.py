@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 import neuroact
-from neuroact import Recording, SignalKind, statistics
+from neuroact import Raster, Recording, SignalKind, SpikeCounts, statistics
 from neuroact.errors import MergeError
-from neuroact.statistics import Firing, Raster, Statistic
+from neuroact.statistics import Firing, Statistic
 from neuroact.storage import from_bytes, to_bytes
 from stored import LEVELS, Largest, bits_of, fed, feed
 from strategies import Stream
@@ -195,6 +195,16 @@ def test_a_recording_is_not_merged_into_itself() -> None:
     recording = lif()
     with pytest.raises(MergeError, match="would count everything twice"):
         recording.merge(recording)
+
+
+def test_a_statistic_that_refuses_names_the_layer_and_nothing_is_added() -> None:
+    ours = lif(statistics=[SpikeCounts, lambda: Raster(5)])
+    before = bits_of(ours)
+    for total in (ours, Recording(statistics=[SpikeCounts, lambda: Raster(5)])):
+        with pytest.raises(MergeError, match=r'layer "lif".*rasters of .*unlike numbers') as caught:
+            total.merge(lif(statistics=[SpikeCounts, Raster]))
+        assert caught.value.layer == "lif"
+    assert bits_of(ours) == before
 
 
 def test_functions_that_build_one_class_fit() -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from neuroact.errors import RecordingClosedError, RecordingFileError
 from neuroact.storage import LONGEST_NAME, from_bytes, to_bytes
 from stored import LEVELS, Largest, bits_of, fed, feed, form_of, same
 from strategies import Stream, cuts, streams
+from test_merge import STATISTICS
 from toy import Net, ToyAdapter
 
 ADAPTERS = [ToyAdapter()]
@@ -83,22 +85,29 @@ def test_a_file_is_read_without_neuroact(tmp_path: Path) -> None:
     assert text["layers"][0]["neurons"] == [3]
 
 
-@given(st.data(), kinds)
+@given(st.data(), kinds, st.booleans())
 def test_a_run_that_is_saved_and_taken_up_again_equals_one_that_was_not(
-    data: st.DataObject, kind: SignalKind
+    data: st.DataObject, kind: SignalKind, padded: bool
 ) -> None:
     """In mid-sequence too: the chunk after a resume goes on from the one before."""
+    torch.manual_seed(0)
     stream = data.draw(streams(LEVELS[kind]))
-    whole, parts = Recording(), Recording()
+    statistics = [*STATISTICS, Largest] if kind is not SignalKind.ANALOG else [Largest]
+    whole, parts = Recording(statistics=statistics), Recording(statistics=statistics)
     for sequence in stream.sequences:
+        valid = torch.rand(sequence.shape[:2]) < 0.8
         for number, piece in enumerate(data.draw(cuts(len(sequence)))):
             for recording in (whole, parts):
                 recording.observe(
-                    "lif", torch.from_numpy(sequence[piece]), kind=kind, starts_sequence=not number
+                    "lif",
+                    torch.from_numpy(sequence[piece]),
+                    kind=kind,
+                    starts_sequence=number == 0,
+                    valid=valid[piece] if padded else None,
                 )
             if data.draw(st.booleans()):
-                resumed = Recording()
-                resumed.merge(from_bytes(to_bytes(parts)))
+                resumed = Recording(statistics=statistics)
+                resumed.merge(from_bytes(to_bytes(parts), statistics=[Largest]))
                 parts = resumed
     assert same(parts, whole)
     assert parts.report() == whole.report()
@@ -107,11 +116,12 @@ def test_a_run_that_is_saved_and_taken_up_again_equals_one_that_was_not(
 def test_a_model_recorded_anew_goes_on_from_a_file(tmp_path: Path) -> None:
     torch.manual_seed(0)
     batches, net = torch.randn(7, 5, 2, 5), Net()
-    with neuroact.record(net, adapters=ADAPTERS, dt=0.001) as whole:
+    options: Any = {"adapters": ADAPTERS, "dt": 0.001, "statistics": STATISTICS}
+    with neuroact.record(net, **options) as whole:
         for batch in batches:
             net(batch)
     for batch in batches:  # each in a process of its own, as far as the recording can tell
-        recording = neuroact.record(net, adapters=ADAPTERS, dt=0.001)
+        recording = neuroact.record(net, **options)
         if (tmp_path / "run.nact").exists():
             recording.merge(Recording.load(tmp_path / "run.nact"))
         with recording:
