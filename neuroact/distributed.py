@@ -35,13 +35,14 @@ def merge(recording: Recording, group: ProcessGroup | None = None) -> Recording:
     """Add up the recordings of all ranks; every rank gets the sum. A collective call.
 
     Equal, to the bit, to `Recording.merge` of all of them in the order of their ranks, and so to
-    one process over all the data. A rank that saw no data, or has other layers, takes part like
+    one process over all the data; only sums of real values, too long to be exact, are rounded as
+    `Firing` says, alike on all ranks. A rank that saw no data, or has other layers, takes part like
     any other. What a rank recorded stays on it as it is, and recording may go on.
 
     With n ranks and a sum of s bytes (`len(to_bytes(merged))`; 8 a neuron where all is binary and
-    `Firing` alone is kept), a rank sends and receives at most s·log2(n) bytes and then s once more,
-    and holds at most 4 s beside its own recording, however many ranks there are; of that, at most
-    128 MiB on the group's device.
+    `Firing` alone is kept), a rank sends or receives at most s·(log2(n) + 1) bytes, and holds at
+    the worst moment about 7 s beside its own recording, however many ranks there are; of that, at
+    most 128 MiB on the group's device.
 
     Args:
         recording: this rank's, open or closed.
@@ -76,8 +77,7 @@ def merge(recording: Recording, group: ProcessGroup | None = None) -> Recording:
         distance *= 2
     whole = ranks.together(partial(to_bytes, merged) if ranks.rank == 0 else bytes)
     del merged
-    whole = ranks.hand_out(whole, owner=0)
-    return ranks.together(partial(from_bytes, whole, statistics=recording._factories))
+    return ranks.together(partial(_read, ranks.hand_out(whole, owner=0), recording))
 
 
 def valid_samples(
@@ -125,7 +125,7 @@ def valid_samples(
 def _copy(recording: Recording) -> Recording:
     if not isinstance(recording, Recording):
         raise TypeError(f"expected a Recording to merge, came {type(recording).__name__}")
-    return from_bytes(to_bytes(recording), statistics=recording._factories)
+    return _read(to_bytes(recording), recording)
 
 
 def _settings(recording: Recording) -> str:
@@ -144,22 +144,28 @@ def _check_same(mine: bytes, first: bytes) -> None:
 def _add_in_pairs(ranks: Ranks, merged: Recording, distance: int) -> None:
     """Add what rank r + distance has to what rank r has, for every other r of those left."""
     gives = ranks.rank % (2 * distance) == distance
-    takes = ranks.rank % (2 * distance) == 0 and ranks.rank + distance < ranks.size
+    sender = ranks.rank + distance
+    takes = ranks.rank % (2 * distance) == 0 and sender < ranks.size
     came = ranks.pass_on(
         ranks.together(partial(to_bytes, merged) if gives else bytes),
         to=ranks.rank - distance if gives else None,
-        sender=ranks.rank + distance if takes else None,
+        sender=sender if takes else None,
     )
-    ranks.together(partial(_add, merged, came, ranks.rank + distance) if takes else bytes)
+    theirs = ranks.together(partial(_read, came, merged) if takes else Recording)
+    del came  # as large as what was read from it
+    ranks.together(partial(_add, merged, theirs, sender) if takes else bytes)
 
 
-def _add(merged: Recording, data: bytes, sender: int) -> None:
+def _read(data: bytes, like: Recording) -> Recording:
+    return from_bytes(data, statistics=like._factories)
+
+
+def _add(merged: Recording, theirs: Recording, sender: int) -> None:
     try:
-        merged.merge(from_bytes(data, statistics=merged._factories))
+        merged.merge(theirs)
     except MergeError as cause:
-        raise MergeError(
-            f"adding what came from rank {sender}: {cause}", layer=cause.layer
-        ) from cause
+        message = f"adding what came from rank {sender}: {cause}"
+        raise MergeError(message, layer=cause.layer) from cause
 
 
 def _within_data(sampler: Sampler[Any]) -> Tensor:

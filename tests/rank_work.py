@@ -6,6 +6,7 @@ rank's own: a recording as `<case>.<rank>.nact`, anything else as `<case>.<rank>
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import os
@@ -24,6 +25,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.distributed.fsdp.wrap import always_wrap_policy
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DistributedSampler
 
 import neuroact
 from neuroact import Recording, SpikeChunk, ranks
@@ -171,6 +173,51 @@ def indices(rank: int, size: int) -> list[Any]:
         [torch.as_tensor(given).tolist(), neuroact.distributed.valid_samples(given).tolist()]
         for given in found
     ]
+
+
+# Samples, and the options of the sampler; none can be divided evenly by two or four.
+PADDED = {
+    "in order": (13, {"shuffle": False}),
+    "shuffled": (13, {"shuffle": True, "seed": 3}),
+    "dropped": (13, {"shuffle": True, "seed": 3, "drop_last": True}),
+    "fewer samples than ranks": (1, {"shuffle": False}),
+}
+
+
+def padded(rank: int, size: int) -> dict[str, str]:
+    """A data set through `DistributedSampler`; each sample is counted once, of those it keeps."""
+    found = {}
+    for name, (samples, options) in PADDED.items():
+        data: Any = range(samples)
+        sampler = DistributedSampler(data, num_replicas=size, rank=rank, **options)
+        valid = neuroact.distributed.valid_samples(sampler)
+        mine = neuroact.distributed.merge(evaluated(list(sampler), 2, valid))
+        found[name] = base64.b64encode(to_bytes(mine)).decode()
+    return found
+
+
+def evaluated(numbers: list[int], batch_size: int, valid: Tensor | None = None) -> Recording:
+    """What is recorded of these samples of a data set, in batches."""
+    torch.manual_seed(0)
+    net = Net()
+    for parameter in net.parameters():  # sums are then exact, whichever samples share a batch
+        parameter.data.mul_(16).round_().div_(8)
+    if valid is None:
+        valid = torch.ones(len(numbers), dtype=torch.bool)
+    parts = list(zip(torch.tensor(numbers).split(batch_size), valid.split(batch_size), strict=True))
+    # A raster shows the samples that came first, and which those are depends on the ranks.
+    exact = [c for c in statistics() if c not in (Steps, neuroact.statistics.Raster)]
+    with neuroact.record(net, adapters=[ToyAdapter()], statistics=exact) as recording:
+        for samples, mask in parts if numbers else []:
+            with recording.valid(mask):
+                net(torch.stack([sample(int(number)) for number in samples], 1))
+    return recording
+
+
+def sample(number: int) -> Tensor:
+    """One sample of the data set, `[time, inputs]`."""
+    draw = torch.Generator().manual_seed(number)
+    return (torch.rand(7, 5, generator=draw) < 0.4).float()
 
 
 def wrapped(rank: int, size: int) -> dict[str, Any]:

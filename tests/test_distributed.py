@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -10,12 +11,23 @@ import numpy as np
 import pytest
 import torch
 from torch.distributed.distributed_c10d import Backend, BackendConfig
+from torch.utils.data import DistributedSampler
 
 import neuroact
 from neuroact import Recording
 from neuroact.ranks import device_of
 from neuroact.storage import from_bytes
-from rank_work import FATES, TIMEOUT, Steps, layers_of, recorded, spikes, statistics
+from rank_work import (
+    FATES,
+    PADDED,
+    TIMEOUT,
+    Steps,
+    evaluated,
+    layers_of,
+    recorded,
+    spikes,
+    statistics,
+)
 from torchrun import Launch, launch
 
 CASES = [
@@ -25,6 +37,7 @@ CASES = [
     "no_layers_on_rank_1",
     "own_layers",
     "while_open",
+    "padded",
     "indices",
     "failures",
 ]
@@ -132,6 +145,24 @@ def test_what_fails_on_one_rank_fails_on_all_with_its_message(
         assert error["layer"] == layer
         failed_here = rank == error["rank"] or tried == "all"
         assert (error["cause"] != "NoneType") is failed_here, "only there is the cause at hand"
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_samples_that_the_sampler_pads_in_are_counted_once(ran: Launch, name: str) -> None:
+    first, *others = (values[name] for values in ran.values_of("padded"))
+    assert all(other == first for other in others)
+    together = from_bytes(base64.b64decode(first))
+    samples, options = PADDED[name]
+    data: Any = range(samples)
+    kept = {
+        number
+        for rank in range(ran.size)
+        for number in DistributedSampler(data, num_replicas=ran.size, rank=rank, **options)
+    }
+    alone = evaluated(sorted(kept), batch_size=5)
+    assert figures(together) == figures(alone)
+    assert together.report()["lif1"].sequences == len(kept)
+    assert len(kept) == (samples if "drop_last" not in options else 12)
 
 
 def test_of_an_index_that_several_ranks_have_the_first_counts(ran: Launch) -> None:

@@ -257,7 +257,7 @@ def test_a_forked_workers_calls_are_refused_by_name() -> None:
     one = net()
     with record(one) as recording:
         one(batch(0))
-        loader = DataLoader(Data(one), num_workers=1, multiprocessing_context="fork")
+        loader = DataLoader(Data(one), num_workers=1, multiprocessing_context="fork", timeout=60)
         with pytest.raises(OtherProcessError, match=r'layer "lif1" \(toy Neuron\).*forked'):
             list(loader)
         one(batch(1))
@@ -321,7 +321,7 @@ def part(seed: int) -> Recording:
 def test_recordings_that_workers_send_back_add_up() -> None:
     merged = Recording()
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        for recording in pool.map(part, range(3)):
+        for recording in pool.map_async(part, range(3)).get(60):
             with pytest.raises(RecordingClosedError):
                 recording.resume()
             merged.merge(recording)
