@@ -13,7 +13,6 @@ from neuroact.training.sampling import StepSampler
 
 try:
     from lightning.pytorch import Callback
-    from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 except ModuleNotFoundError as cause:
     raise MissingExtraError("lightning", extra="lightning", purpose=__name__) from cause
 
@@ -152,11 +151,14 @@ class ActivityCallback(Callback):
 
 def _log(trainer: Trainer, report: ActivityReport, step: int) -> None:
     numbers = scalars(report)
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
+    loggers: list[Any] = trainer.loggers
+    for logger in loggers:
+        # By name: `pytorch_lightning` has classes of its own, which work as well.
+        kinds = {cls.__name__ for cls in type(logger).__mro__}
+        if "TensorBoardLogger" in kinds:
             logger.log_metrics(numbers, step)
             write_histograms(logger.experiment, report, step)
-        elif isinstance(logger, WandbLogger):
+        elif "WandbLogger" in kinds:
             logger.log_metrics({**numbers, **_for_wandb(report)}, step)
         else:
             logger.log_metrics({**numbers, **quartiles(report)}, step)

@@ -360,9 +360,24 @@ def test_a_historys_picture_that_cannot_be_is_bad_use(
 
 def test_a_history_is_compared_epoch_with_epoch(history: Path) -> None:
     document = json.loads(neuroact("compare", history, "--json").out)
-    assert document["labels"] == ["history 0", "history 1", "history 2"]
+    assert document["labels"] == ["epoch 0", "epoch 1", "epoch 2"]
     differences = document["layers"][0]["differences"]
     assert [differences[label]["dead"] for label in document["labels"][1:]] == [3, 6]
+
+
+def test_a_history_beside_a_report_has_its_name_in_front(history: Path) -> None:
+    report = written(history.with_name("best.json"), recorded(10))
+    document = json.loads(neuroact("compare", report, history, "--json").out)
+    assert document["labels"] == ["best", "history epoch 0", "history epoch 1", "history epoch 2"]
+
+
+@pytest.mark.parametrize("command", ["show", "html", "export"])
+def test_a_history_where_a_report_is_expected_says_what_it_is_for(
+    command: str, history: Path
+) -> None:
+    result = neuroact(command, history)
+    assert (result.code, result.out) == (2, "")
+    assert "is the history of a training, of 3 reports: see neuroact plot and" in result.err
 
 
 @pytest.mark.parametrize("command", [["plot"], ["compare"]])

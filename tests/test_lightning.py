@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -102,7 +103,11 @@ class Raw(Module):
 
 
 def hooks(module: nn.Module) -> int:
-    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in module.modules())
+    """How much hangs on the modules: hooks, and stand-ins for their forward."""
+    return sum(
+        len(m._forward_hooks) + len(m._forward_pre_hooks) + ("forward" in vars(m))
+        for m in module.modules()
+    )
 
 
 def fit(module: Module, folder: Path, *, checkpoint: str | None = None, **options: Any) -> Trainer:
@@ -352,6 +357,39 @@ def test_a_fresh_callback_has_an_empty_history_and_an_empty_state() -> None:
 def test_every_n_steps_must_be_a_number_of_steps() -> None:
     with pytest.raises(ValueError, match="every_n_steps= to be 1 or more, came 0"):
         ActivityCallback(every_n_steps=0)
+
+
+class OtherModule(pytorch_lightning.LightningModule):
+    """The digits network for Lightning by its other name, which has classes of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = DigitsNet()
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return nn.functional.cross_entropy(self.net(digits.coded(batch[0])).sum(0), batch[1])
+
+    configure_optimizers = Module.configure_optimizers
+
+
+def test_lightning_by_its_other_name_logs_histograms_too(tmp_path: Path) -> None:
+    callback = ActivityCallback(every_n_steps=2)
+    trainer = pytorch_lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        limit_train_batches=4,
+        log_every_n_steps=1,
+        callbacks=[callback],
+        logger=pytorch_lightning.loggers.TensorBoardLogger(tmp_path, "", "tensorboard"),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(OtherModule(), DataLoader(digits.Digits.load().train, BATCH))
+    events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"histograms": 0})
+    events.Reload()
+    assert [event.step for event in events.Histograms("activity/net.lif1")] == [0, 2]
+    assert callback.history[0][1]["net.lif1"].observations == 2 * SEEN
 
 
 class Offline(WandbLogger):

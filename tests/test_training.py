@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from torch.utils.tensorboard import SummaryWriter
 
 import neuroact
-from neuroact import ActivityReport
+from neuroact import ActivityReport, SpikeCounts, TimeCourse
 from neuroact.errors import LayerNotCalledWarning, MergeError, NothingRecordedError
 from neuroact.history import History
 from neuroact.training import TrainingMonitor, histograms, quartiles, scalars, tensorboard
@@ -240,6 +240,29 @@ def test_a_training_that_is_resumed_has_the_history_of_one_that_never_stopped(
     assert stopped.losses == whole.losses
     assert two.history == expected
     assert seen == DUE
+
+
+def test_statistics_are_kept_over_an_epoch_and_a_checkpoint() -> None:
+    kept = {"statistics": [SpikeCounts, TimeCourse], "layers": "lif1", "dt": 0.001, "every": 1}
+    whole, stopped = Training(), Training()
+    with TrainingMonitor(whole.net, **kept) as monitor:
+        whole.run(monitor, epochs=1)
+    batches = list(stopped.batches())
+    first, second = (TrainingMonitor(stopped.net, **kept) for _ in range(2))
+    for monitor_now, part in ((first, batches[:2]), (second, batches[2:])):
+        if monitor_now is second:
+            second.load_state_dict(first.state_dict())
+        for batch in part:
+            with monitor_now.step():
+                stopped.step(batch)
+    report = second.end_epoch()
+    assert report is not None
+    expected = monitor.history[0][1]["lif1"]
+    for statistic in (SpikeCounts, TimeCourse):
+        assert report["lif1"][statistic] == expected[statistic]
+    assert report["lif1"][SpikeCounts].sequences == 16 * STEPS_PER_EPOCH
+    again = History.from_json(second.history.to_json())
+    assert again[0][1]["lif1"][SpikeCounts] == expected[SpikeCounts]
 
 
 def test_a_state_of_other_layers_is_refused_and_nothing_is_taken_over() -> None:

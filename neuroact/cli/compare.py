@@ -72,7 +72,7 @@ def compare(
     named = [
         entry
         for file, name in zip(files, _labels(files), strict=True)
-        for entry in _reports(file, name)
+        for entry in _reports(file, name if len(files) > 1 else "")
     ]
     labels = label or [text for text, _ in named]
     comparison = compared(*(r for _, r in named), labels=labels, layers=_mapping(layers))
@@ -98,7 +98,8 @@ def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
     history = read_history(file)
     if history is None:
         return [(name, read_report(file))]
-    return [(f"{name} {label}", report) for label, report in history]
+    epochs = ((f"epoch {label}" if isinstance(label, int) else label, r) for label, r in history)
+    return [(f"{name} {label}".strip(), report) for label, report in epochs]
 
 
 def _mapping(pairs: list[str] | None) -> dict[str, str]:

@@ -26,7 +26,7 @@ def read_report(path: Path) -> ActivityReport:
     with path.open("rb") as file:
         prefix = file.read(PREFIX)
     if not may_begin(prefix):
-        return ActivityReport.from_json(path)
+        return _read_json(path)
     with warnings.catch_warnings():
         # The report says itself what they warn of.
         warnings.simplefilter("ignore", NeuroactWarning)
@@ -50,3 +50,15 @@ def read_history(path: Path) -> History | None:
         return History.from_dict(document)
     except ReportFileError as cause:
         raise ReportFileError(f"{path}: {cause}") from cause
+
+
+def _read_json(path: Path) -> ActivityReport:
+    try:
+        return ActivityReport.from_json(path)
+    except ReportFileError:
+        if (history := read_history(path)) is None:
+            raise
+    raise ReportFileError(
+        f"{path} is the history of a training, of {len(history)} reports: see neuroact plot and "
+        "neuroact compare"
+    )
