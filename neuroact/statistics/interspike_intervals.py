@@ -224,6 +224,9 @@ class InterspikeIntervals(StepwiseStatistic):
         self._age = self._zeros(len(like), neurons, dtype=torch.float64)
         self._last = self._zeros(len(like), neurons, dtype=torch.float64)
         self._filled, self._bit = 0, 1
+        # Where samples have clocks of their own: the next step's bit of each, float32 [batch].
+        self._bits: Tensor | None = None
+        self._lengths = self._zeros(len(like), dtype=torch.float64)  # steps of each in the block
         fast = self._may_compile and like.device.type == "cpu" and kernel.is_installed()
         self._width = kernel.WIDTH if fast else blocks.WIDTH
 
@@ -235,25 +238,32 @@ class InterspikeIntervals(StepwiseStatistic):
         self._filled += 1
 
     def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
-        before = self._age.clone()
-        words = events.ne(0).to(torch.int64).reshape(before.shape)
-        self._room("histogram", self._steps + 1)
-        blocks.count_block(words, 1, self._age, self._last, self._totals, self._inner)
-        self._age.copy_(torch.where(valid.unsqueeze(1), self._age, before))
+        if self._filled == self._width:
+            self._count_block()
+        if self._bits is None:
+            self._bits = torch.ones_like(self._lengths, dtype=torch.float32)
+        bits = self._bits.reshape(-1, *(1,) * (events.ndim - 1))
+        self._packed.addcmul_(events.to(torch.float32), bits)
+        self._bits = self._bits * (1.0 + valid.to(torch.float32))
+        self._lengths.add_(valid)
+        self._bit *= 2
+        self._filled += 1
 
     def _count_block(self) -> None:
         if not self._filled:
             return
+        if self._bits is None:
+            self._lengths.fill_(self._filled)
         self._room("histogram", self._steps + 1)
-        packed = self._packed.reshape(self._age.shape)
+        packed, lengths = self._packed.reshape(self._age.shape), self._lengths
         if self._width == kernel.WIDTH:
-            kernel.count_block(packed, self._filled, self._age, self._last, self._totals)
+            kernel.count_block(packed, lengths, self._age, self._last, self._totals)
         else:
             words = whole(packed, self._bit - 1)
-            block = (words, self._filled, self._age, self._last, self._totals, self._inner)
-            blocks.count_block(*block)
+            blocks.count_block(words, lengths, self._age, self._last, self._totals, self._inner)
         self._packed.zero_()
-        self._filled, self._bit = 0, 1
+        self._lengths.zero_()
+        self._filled, self._bit, self._bits = 0, 1, None
 
     def _settle(self) -> None:
         if self._batch is not None:

@@ -50,7 +50,7 @@ def terms(one: Tensor, next_one: Tensor) -> tuple[Tensor, Tensor]:
 
 def count_block(
     words: Tensor,
-    length: int,
+    lengths: Tensor,
     age: Tensor,
     last: Tensor,
     totals: Mapping[str, Tensor],
@@ -60,7 +60,7 @@ def count_block(
 
     Args:
         words: the block, int64 `[batch, neurons]`.
-        length: number of its steps, at most `WIDTH`.
+        lengths: number of its steps of each sample, at most `WIDTH`, float64 `[batch]`.
         age: steps since each neuron's last spike, to the block's first step; 0 where there was no
             spike yet. Float64 `[batch, neurons]`, brought to the block's end in place.
         last: its last interval, 0 where there is none; likewise.
@@ -72,13 +72,13 @@ def count_block(
         most = min(most, max(1, _MOST_NUMBERS // max(1, words.shape[1])))
     for start in range(0, len(words), most):
         some = slice(start, start + most)
-        _count(words[some], length, age[some], last[some], totals, inner)
+        _count(words[some], lengths[some], age[some], last[some], totals, inner)
     carry(totals)
 
 
 def _count(
     words: Tensor,
-    length: int,
+    lengths: Tensor,
     age: Tensor,
     last: Tensor,
     totals: Mapping[str, Tensor],
@@ -114,8 +114,9 @@ def _count(
     # The last interval inside the block, else the one that ended in it, else the one before.
     last.addcmul_(last, ended, value=-1).add_(crossing)
     last.addcmul_(last, last_gap.clamp(max=1), value=-1).add_(last_gap)
-    age.add_(alive, alpha=length).addcmul_(age, fired, value=-1)
-    age.add_(since).add_(fired, alpha=length - WIDTH)
+    steps = lengths.unsqueeze(1)
+    age.addcmul_(alive, steps).addcmul_(age, fired, value=-1)
+    age.add_(since).addcmul_(fired, steps - WIDTH)
 
 
 def inner_histogram(inner: Tensor) -> Tensor:

@@ -38,15 +38,15 @@ def is_installed() -> bool:
 
 
 def count_block(
-    packed: Tensor, length: int, age: Tensor, last: Tensor, totals: Mapping[str, Tensor]
+    packed: Tensor, lengths: Tensor, age: Tensor, last: Tensor, totals: Mapping[str, Tensor]
 ) -> None:
     """As `interval_blocks.count_block`, of words that are still float32, `[batch, neurons]`."""
     kernel = _compiled()
     counted = [totals[name].view(-1).numpy() for name in _COUNTED]
     for start in range(0, len(packed), _MOST_SAMPLES):
         rows = slice(start, start + _MOST_SAMPLES)
-        arrays = (tensor[rows].numpy() for tensor in (packed, age, last))
-        kernel(*arrays, length, totals["histogram"].numpy(), _BIT, *counted)
+        arrays = (tensor[rows].numpy() for tensor in (packed, age, last, lengths))
+        kernel(*arrays, totals["histogram"].numpy(), _BIT, *counted)
         carry(totals)
 
 
@@ -65,7 +65,7 @@ def _count(
     packed: NDArray[np.float32],
     age: NDArray[np.float64],
     last: NDArray[np.float64],
-    length: int,
+    lengths: NDArray[np.float64],
     histogram: NDArray[np.int64],
     bits: NDArray[np.int64],
     intervals: NDArray[np.int64],
@@ -75,8 +75,9 @@ def _count(
     cv2: NDArray[np.int64],
     lv: NDArray[np.int64],
 ) -> None:
-    largest: Any = np.float32((1 << length) - 1)
     for sample in range(packed.shape[0]):
+        length = np.int64(lengths[sample])
+        largest: Any = np.float32((1 << length) - 1)
         for neuron in range(packed.shape[1]):
             value = packed[sample, neuron]
             # A NaN is above nothing, so it is no spike.

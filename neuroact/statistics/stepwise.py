@@ -225,7 +225,8 @@ class StepwiseStatistic(ABC):
         if valid is None:
             valid = torch.ones(events.shape[:2], dtype=torch.bool, device=events.device)
         mask = valid.reshape(*valid.shape, *(1,) * (events.ndim - 2))
-        events = torch.where(mask, events, torch.zeros_like(events[:1]))
+        # Several times faster than a condition; a NaN that is no padding is a fault of the layer's.
+        events = (events * mask.to(torch.float32)).nan_to_num_(0.0)
         if amounts is not None:
             amounts = torch.where(mask, amounts, torch.zeros_like(amounts[:1]))
         for number, step in enumerate(events):
@@ -297,6 +298,13 @@ def whole(counts: Tensor, most: int) -> Tensor:
 def per_sample(values: Tensor) -> Tensor:
     """`[batch, *neurons]` as `[batch, neurons]`, whatever is empty."""
     return values.reshape(len(values), math.prod(values.shape[1:]))
+
+
+def sums_of_samples(events: Tensor) -> Tensor:
+    """Events of each sample at a step `[batch, *neurons]`, 0 or 1 each, int64 `[batch]`."""
+    rows = per_sample(events)
+    exact = torch.float32 if rows.shape[1] <= EXACT else torch.float64
+    return whole(rows.sum(1, dtype=exact), rows.shape[1])
 
 
 def count_into(histogram: Tensor, values: Tensor, weights: Tensor | None = None) -> None:

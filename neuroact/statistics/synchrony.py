@@ -12,7 +12,13 @@ from torch import Tensor
 
 from neuroact.quantiles import tally
 from neuroact.statistics.counted import CountedResult, Integers
-from neuroact.statistics.stepwise import EXACT, StepwiseStatistic, count_into, per_sample, whole
+from neuroact.statistics.stepwise import (
+    EXACT,
+    StepwiseStatistic,
+    count_into,
+    sums_of_samples,
+    whole,
+)
 
 # Steps whose sums per sample wait, as floats, to be counted into the histogram in one go.
 _ROWS = 64
@@ -141,10 +147,12 @@ class Synchrony(StepwiseStatistic):
         self._held += 1
 
     def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
-        fires = per_sample(events).ne(0)
-        count_into(self._totals["histogram"], fires.sum(1), valid.to(torch.int64))
+        if self._held == EXACT:
+            self._count_events()
+        self._window.add_(events)
+        self._held += 1
+        count_into(self._totals["histogram"], sums_of_samples(events), valid.to(torch.int64))
         self._totals["observations"].add_(valid.sum())
-        self._totals["events"].add_(fires.sum(0).reshape(self._totals["events"].shape))
 
     def _settle(self) -> None:
         if self._batch is not None:

@@ -21,7 +21,14 @@ from neuroact.statistics.counted import (
     ratio,
     seconds_per_step,
 )
-from neuroact.statistics.stepwise import EXACT, StepwiseStatistic, padded, per_sample, whole
+from neuroact.statistics.stepwise import (
+    EXACT,
+    StepwiseStatistic,
+    padded,
+    per_sample,
+    sums_of_samples,
+    whole,
+)
 from neuroact.stream import SignalKind, SpikeChunk
 
 # Steps whose sums wait, as floats, to be added to the integers in one go.
@@ -226,6 +233,7 @@ class TimeCourse(StepwiseStatistic):
         # Views of single rows, made once: making one costs as much as summing a small layer.
         self._slots = (self._sums.unbind(), self._fired_sums.unbind())
         self._filled = 0
+        self._fired_of: Tensor | None = None  # int64 [batch]: what fired, where samples have clocks
 
     def _step(self, events: Tensor, amounts: Tensor | None) -> None:
         if amounts is not None or "total" in self._totals:
@@ -244,19 +252,20 @@ class TimeCourse(StepwiseStatistic):
 
     def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
         assert self._clock is not None
-        fires = per_sample(events).ne(0)
-        first = fires & per_sample(self._fired).eq(0)
         length = self._steps + 1
         if amounts is not None or "total" in self._totals:
             sums = per_sample(events if amounts is None else amounts).sum(1, dtype=torch.float64)
             self._total(length).index_add_(0, self._clock, sums)
-        counts = fires.sum(1)
-        steps = {"events": counts, "squares": counts * counts, "first_spikes": first.sum(1)}
+        if self._fired_of is None:
+            self._fired_of = sums_of_samples(self._fired)
+        torch.maximum(self._fired, events, out=self._fired)
+        counts, fired = sums_of_samples(events), sums_of_samples(self._fired)
+        first = fired - self._fired_of
+        steps = {"events": counts, "squares": counts * counts, "first_spikes": first}
         for name, found in steps.items():
             self._room(name, length).index_add_(0, self._clock, found)
         self._room("observations", length).index_add_(0, self._clock, valid.to(torch.int64))
-        torch.maximum(self._fired, events, out=self._fired)
-        self._have_fired.add_(first.sum())
+        self._fired_of = fired
 
     def _settle(self) -> None:
         if self._batch is None or not self._filled:
@@ -276,7 +285,7 @@ class TimeCourse(StepwiseStatistic):
         self._settle()
         seen, batch = self._seen(), self._batch or 0
         pairs = batch * self._neurons if seen is None else seen.sum() * self._neurons
-        self._totals["never"].add_(pairs - self._have_fired)
+        self._totals["never"].add_(pairs - self._fired.ne(0).sum())
 
     def _total(self, length: int) -> Tensor:
         """The float64 sums of the values, which begin to differ from the events here."""
