@@ -65,7 +65,7 @@ def test_histories_of_other_reports_labels_or_orders_are_not_equal(history: Hist
         (lambda d: d["reports"][3].pop("report"), "report 3 of the history: expected a document"),
         (
             lambda d: d["reports"][0]["report"]["layers"][0].update(events=[-1] * 7),
-            "report 0 of the history: the report is damaged: ValueError: expected a count",
+            'report 0 of the history: the report is damaged: layer "lif": expected a count',
         ),
     ],
 )
