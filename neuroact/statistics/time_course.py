@@ -32,7 +32,7 @@ from neuroact.statistics.stepwise import (
 from neuroact.stream import SignalKind, SpikeChunk
 
 # Steps whose sums wait, as floats, to be added to the integers in one go.
-_SLOTS = 256
+_SLOTS = 64
 
 
 @dataclass(frozen=True, eq=False)
