@@ -90,8 +90,9 @@ def in_threads(*works: Callable[[threading.Barrier], Any]) -> list[Any]:
 
 def test_models_in_threads_of_their_own_are_recorded_apart() -> None:
     def work(model: int) -> Callable[[threading.Barrier], neuroact.ActivityReport]:
+        one = net(model)  # before the threads run: they have one random generator in common
+
         def run(barrier: threading.Barrier) -> neuroact.ActivityReport:
-            one = net(model)
             with record(one) as recording:
                 for seed in range(20):
                     barrier.wait()
