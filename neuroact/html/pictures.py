@@ -62,10 +62,12 @@ def layer_pictures(layers: Mapping[int, LayerActivity]) -> dict[int, tuple[Pictu
 def _of_layer(at: int, layer: LayerActivity) -> Iterator[Picture]:
     from neuroact.plots import neuron_map, raster_plot
 
+    if why_no_figures(layer) is not None:
+        return
     if "Raster" in layer.results and layer.results["Raster"].kept:
         title = "Spikes of the first sequence"
         yield Picture(title, inlined(raster_plot(layer), title, f"raster-{at}"))
-    if layer.neurons > 1 and why_no_figures(layer) is None:
+    if layer.neurons > 1:
         title = "Activity of every neuron"
         yield Picture(title, inlined(neuron_map(layer), title, f"neurons-{at}"))
 

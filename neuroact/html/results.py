@@ -14,6 +14,7 @@ from neuroact.table import figure_text, printable
 
 _COUNTED = ("mean", "std", "min", "q1", "median", "q3", "max")
 _OF_LAYER = {
+    "ClassActivity": ("classes",),
     "InterspikeIntervals": _COUNTED,
     "Raster": ("kept", "begun", "watched"),
     "SpikeCounts": _COUNTED,
@@ -21,6 +22,7 @@ _OF_LAYER = {
     "TimeCourse": ("steps", "onset", "latency_mean", "never_share"),
 }
 _OF_NEURONS = {
+    "ClassActivity": ("selectivity",),
     "InterspikeIntervals": ("mean_interval", "cv", "cv2", "lv"),
     "SpikeCounts": ("mean_per_neuron", "fano_factor"),
 }

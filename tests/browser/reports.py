@@ -52,6 +52,7 @@ def with_results() -> ActivityReport:
     names = ("SpikeCounts", "TimeCourse", "InterspikeIntervals", "Synchrony", "Raster")
     recording = neuroact.Recording(statistics=[getattr(neuroact, n) for n in names], dt=0.001)
     rng = np.random.default_rng(0)
+    recording.label([0, 1, 1, 2])
     recording.observe("conv", rng.random((20, 4, 2, 5, 5)) < 0.2)
     recording.observe("fc", rng.random((20, 4, 30)) < np.where(np.arange(30) < 20, 0, 0.3))
     return recording.report()
