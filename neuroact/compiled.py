@@ -56,11 +56,14 @@ class Traced:
         layer = self._layer
         layer.see_neurons(stream.shape[2:], pattern.kind)
         starts = layer.marked(starts, one_step=stream.shape[0] == 1, has_state=bool(self._kept))
-        for statistic in layer.traceable:
-            statistic.traced(stream, pattern.kind, starts)
-        if len(layer.traceable) < len(layer.statistics):
+        ready = all(statistic.is_traceable(pattern.kind) for statistic in layer.traceable)
+        if ready:
+            for statistic in layer.traceable:
+                statistic.traced(stream, pattern.kind, starts)
+        if not ready or len(layer.traceable) < len(layer.statistics):
             known = None if isinstance(starts, bool) else starts
-            observe(self._anchor, stream, starts is True, known, pattern.kind.value, self._key)
+            kind = pattern.kind.value
+            observe(self._anchor, stream, starts is True, known, kind, not ready, self._key)
 
     def _starts(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
         kept, self._kept = self._kept, left
@@ -76,7 +79,13 @@ class Traced:
 
 
 def _observe(
-    anchor: Tensor, values: Tensor, starts: bool, unsure: Tensor | None, kind: str, key: int
+    anchor: Tensor,
+    values: Tensor,
+    starts: bool,
+    unsure: Tensor | None,
+    kind: str,
+    first: bool,
+    key: int,
 ) -> None:
     layer = _layers.get(key)
     if layer is None:
@@ -84,8 +93,11 @@ def _observe(
     begins = starts if unsure is None else bool(unsure)
     chunk = SpikeChunk(values, SignalKind(kind), begins)
     for statistic in layer.statistics:
-        if statistic not in layer.traceable:
+        if first or statistic not in layer.traceable:
             statistic.update(chunk)
+    if first:
+        for traceable in layer.traceable:
+            traceable.prepare_traced(chunk)
 
 
 def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
@@ -98,7 +110,8 @@ def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
 
 observe = define(
     "observe",
-    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, int key) -> ()",
+    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, bool first, "
+    "int key) -> ()",
     _observe,
     lambda *args: None,
 )

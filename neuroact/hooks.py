@@ -116,7 +116,9 @@ class _WatchedForward:
         if not self.watchers:
             return self.original(*args, **kwargs)
         if torch.compiler.is_exporting():
-            raise UnsupportedModelError(_NO_EXPORT.format("torch.export"))
+            # The compiler follows only errors whose classes are plain.
+            plain = torch.compiler.is_dynamo_compiling()
+            raise (RuntimeError if plain else UnsupportedModelError)(_NO_EXPORT_BY_EXPORT)
         call = self.original
         for watcher in self.watchers:
             call = _within(watcher, call)
@@ -147,3 +149,4 @@ _NO_EXPORT = (
     "a model that is being recorded cannot go through {}: what is recorded would become a part of "
     "the program. Close or pause the recording first; to record, run the model itself."
 )
+_NO_EXPORT_BY_EXPORT = _NO_EXPORT.format("torch.export")

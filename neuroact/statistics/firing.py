@@ -157,7 +157,7 @@ class Firing:
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
         self._counts = None
-        self._traced.take()
+        self._traced.forget()
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count the next chunk.
@@ -183,6 +183,14 @@ class Firing:
         assert counts is not None
         counts.add_step(values)
         counts.advanced += 1
+
+    def is_traceable(self, kind: SignalKind) -> bool:
+        """Whether compiled programs may count values of that kind; see `TraceableStatistic`."""
+        return self._traced.are_ready(kind)
+
+    def prepare_traced(self, chunk: SpikeChunk) -> None:
+        """Make what compiled programs count with; see `TraceableStatistic`."""
+        self._traced.make(chunk)
 
     def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
         """Count a chunk inside a compiled program; see `TraceableStatistic`."""
@@ -222,7 +230,7 @@ class Firing:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take over counts given by `state_dict`."""
-        self._traced.take()
+        self._traced.forget()
         self._counts = EventCounts.from_state(state) if state else None
         if self._counts is not None:
             self._tell_labels(self._counts)

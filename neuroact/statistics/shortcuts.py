@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from neuroact.statistics import Statistic
-from neuroact.stream import SignalKind
+from neuroact.stream import SignalKind, SpikeChunk
 
 
 @runtime_checkable
@@ -28,6 +28,12 @@ class StepStatistic(Statistic, Protocol):
 @runtime_checkable
 class TraceableStatistic(Statistic, Protocol):
     """A statistic that `torch.compile` can look into; others it calls as they are."""
+
+    def is_traceable(self, kind: SignalKind, /) -> bool:
+        """Whether what `traced` needs is there; while it is not, `update` is called instead."""
+
+    def prepare_traced(self, chunk: SpikeChunk, /) -> None:
+        """Make what `traced` needs for chunks like this one; outside of the program."""
 
     def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor, /) -> None:
         """Count a chunk without padding by tensor operations alone.
