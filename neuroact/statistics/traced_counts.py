@@ -49,7 +49,9 @@ class TracedCounts:
     def add(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
         """Count `[time, batch, *neurons]`; see `TraceableStatistic.traced`."""
         events, observed, odd = self.events, self.observed, self.odd
-        assert events is not None and observed is not None and odd is not None
+        assert events is not None
+        assert observed is not None
+        assert odd is not None
         active = values.ne(0)
         events.add_(active.sum((0, 1)))
         if self.total is not None:
@@ -62,7 +64,7 @@ class TracedCounts:
             observed[1].add_(starts * batch)
 
     def take(self) -> dict[str, Tensor] | None:
-        """What was counted, in the form of `Firing.state_dict`, and count anew; None for nothing."""
+        """What was counted, in the form of `Firing.state_dict`; from now on, count anew."""
         events, observed, odd, total = self.events, self.observed, self.odd, self.total
         if events is None or observed is None or odd is None:
             return None

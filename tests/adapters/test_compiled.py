@@ -260,7 +260,7 @@ def test_exporting_a_model_under_recording_is_refused(strict: bool) -> None:
     net, _ = spikingjelly("m")
     with (
         neuroact.record(net),
-        pytest.raises(Exception, match="cannot go through torch.export") as caught,
+        pytest.raises(Exception, match=r"cannot go through torch\.export") as caught,
     ):
         torch.export.export(net, (batches()[0],), strict=strict)
     chain = [caught.value, caught.value.__cause__, caught.value.__context__]

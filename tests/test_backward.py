@@ -1,0 +1,148 @@
+"""Recording a training step: the same gradients to the bit, no graph kept alive, nothing twice."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+import neuroact
+from neuroact import InterspikeIntervals, Recording, SpikeCounts, Synchrony, TimeCourse
+from toy import Net, Neuron, RawOutputs, ToyAdapter
+
+STATISTICS = [InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse]
+
+
+def record(net: nn.Module, **options: Any) -> Recording:
+    return neuroact.record(net, adapters=[ToyAdapter()], **options)
+
+
+def gradients(net: nn.Module) -> list[Tensor]:
+    return [p.grad.clone() for p in net.parameters() if p.grad is not None]
+
+
+def step(net: nn.Module, x: Tensor) -> None:
+    net(x).square().sum().backward()
+
+
+def accumulated(net: nn.Module, x: Tensor) -> None:
+    for part in x.split(1, dim=1):
+        step(net, part)
+
+
+def autocast(net: nn.Module, x: Tensor) -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = net(x).float().square().sum()
+    loss.backward()
+
+
+@pytest.mark.parametrize("train", [step, accumulated, autocast])
+@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
+def test_gradients_are_the_same_to_the_bit_and_figures_are_those_of_the_raw_outputs(
+    train: Callable[[nn.Module, Tensor], None], statistics: Any
+) -> None:
+    torch.manual_seed(0)
+    bare, watched, x = Net(), Net(), torch.randn(9, 4, 5)
+    watched.load_state_dict(bare.state_dict())
+    train(bare, x)
+    raw = RawOutputs(watched.lif2)
+    with record(watched, statistics=statistics) as recording:
+        train(watched, x)
+    pairs = zip(gradients(bare), gradients(watched), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    values = raw.flat()
+    layer = recording.report()["lif2"]
+    assert layer.events.tolist() == (values != 0).sum(0).tolist()
+    assert layer.observations == len(values)
+
+
+class Checkpointed(nn.Module):
+    """Its layers run a second time in the backward pass."""
+
+    def __init__(self, reentrant: bool) -> None:
+        super().__init__()
+        self.reentrant, self.runs = reentrant, 0
+        self.fc, self.lif = nn.Linear(5, 7), Neuron()
+
+    def part(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        spikes, mem = self.lif(self.fc(x))
+        return spikes + mem
+
+    def forward(self, x: Tensor) -> Tensor:
+        return checkpoint(self.part, x, use_reentrant=self.reentrant)
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_what_a_checkpoint_runs_again_counts_once(reentrant: bool) -> None:
+    net, x = Checkpointed(reentrant), torch.randn(4, 5, requires_grad=True)
+    spikes, _ = net.lif(net.fc(x))
+    with record(net) as recording:
+        for _ in range(3):
+            step(net, x)
+    assert net.runs == 6, "it would be counted twice a step"
+    layer = recording.report()["lif"]
+    assert (layer.observations, layer.sequences) == (3 * 4, 3 * 4)
+    assert layer.events.tolist() == (3 * spikes.ne(0).sum(0)).tolist()
+
+
+def test_truncated_backpropagation_goes_on_with_its_sequences() -> None:
+    lif, fc = Neuron(), nn.Linear(5, 7)
+    with record(nn.Sequential(lif)) as recording:
+        for _ in range(2):
+            mem = None
+            for number in range(12):
+                spikes, mem = lif(fc(torch.randn(3, 5)), mem)
+                if number % 4 == 3:
+                    (spikes.sum() + mem.sum()).backward()
+                    mem = mem.detach()
+    layer = recording.report()["0"]
+    assert (layer.sequences, layer.observations) == (2 * 3, 2 * 3 * 12)
+
+
+class Saved:
+    """What the graph holds in place of a tensor: it lives as long as the graph does."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def live_tensors() -> int:
+    gc.collect()
+    return sum(issubclass(type(found), Tensor) for found in gc.get_objects())
+
+
+@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
+@pytest.mark.parametrize("backward", [False, True])
+def test_no_graph_and_no_tensor_of_the_step_outlives_it(statistics: Any, backward: bool) -> None:
+    net, x = Net(), torch.randn(6, 2, 5)
+    saved: weakref.WeakSet[Saved] = weakref.WeakSet()
+
+    def pack(tensor: Tensor) -> Saved:
+        kept = Saved(tensor)
+        saved.add(kept)
+        return kept
+
+    def run() -> None:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda kept: kept.tensor):
+            out = net(x).sum()
+            assert len(saved) > 0
+            if backward:
+                out.backward()
+        net.lif1.mem = None
+
+    with record(net, statistics=statistics) as recording:
+        run()
+        held = live_tensors()
+        assert len(saved) == 0
+        for _ in range(3):
+            run()
+        assert live_tensors() == held
+    state = [s.state_dict() for layer in recording._layers.values() for s in layer.statistics]
+    assert not any(tensor.requires_grad for tensors in state for tensor in tensors.values())
