@@ -39,7 +39,7 @@ class TestFiring(StatisticContract):
             "events": np.count_nonzero(stream.flat, axis=0),
             "total": stream.flat.sum(0),
             "observations": len(stream.flat),
-            "sequences": len(stream.of_samples),
+            "sequences": sum(len(sample) > 0 for sample in stream.of_samples),
             "nonfinite": False,
             "not_binary": False,
         }

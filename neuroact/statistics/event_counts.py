@@ -171,7 +171,9 @@ class EventCounts:
                 self.sequences += chunk.batch
                 return
             self.pending = chunk.values.new_ones(chunk.batch, dtype=torch.bool)
-        if self.pending is None or self.pending.shape[0] != chunk.batch or not chunk.steps:
+        elif self.pending is not None and self.pending.shape[0] != chunk.batch:
+            self.pending = None  # these are other samples: what was to begin did not
+        if self.pending is None or not chunk.steps:
             return
         begun = self.pending if valid is None else self.pending & valid.any(0)
         self.on_device[1].add_(begun.sum())

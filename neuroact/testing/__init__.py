@@ -7,7 +7,8 @@ author gives models, how they are run, and what is true of them by hand; the che
 adapter against an independent recorder of raw outputs. A statistic is held against the laws of
 counting, on streams that Hypothesis draws, and against figures by NumPy.
 
-`neuroact.testing.strategies` are Hypothesis strategies for spikes, cuts and counted values.
+`neuroact.testing.strategies` are Hypothesis strategies for spikes, cuts and counted values;
+`RecordingMachine` drives a recording by all its verbs beside a model that keeps everything.
 
 Needs `pip install "neuroact[testing]"` (pytest and hypothesis); what is about adapters needs
 neither, and what is about statistics no pytest.
@@ -32,6 +33,7 @@ from neuroact.testing.outcomes import Check, CheckReport, Outcome
 from neuroact.testing.raw import RawRecorder
 
 if TYPE_CHECKING:
+    from neuroact.testing.machine import RecordingMachine
     from neuroact.testing.statistic import STATISTIC_CHECKS, StatisticContract, check_statistic
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "Limit",
     "Outcome",
     "RawRecorder",
+    "RecordingMachine",
     "StatisticContract",
     "call_each_step",
     "call_once",
@@ -55,6 +58,7 @@ __all__ = [
 ]
 
 _BY_HYPOTHESIS = {
+    "RecordingMachine": "machine",
     "STATISTIC_CHECKS": "statistic",
     "StatisticContract": "statistic",
     "check_statistic": "statistic",

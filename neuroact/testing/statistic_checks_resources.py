@@ -299,7 +299,9 @@ def traced(case: StatisticCase) -> None:
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
         kind, stream = drawn
         by_trace, plain = case.build(), case.build()
-        for at, sequence in enumerate(stream.sequences):
+        # A compiled call has a step: what has none is not worth a program.
+        stepping = [sequence for sequence in stream.sequences if len(sequence)]
+        for at, sequence in enumerate(stepping):
             for statistic in (by_trace, plain):
                 if at == 0:  # made ready as eager code makes it
                     statistic.update(chunk(sequence, kind))
