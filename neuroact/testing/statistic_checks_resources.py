@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from neuroact.errors import MergeError, NeuroactError
+from neuroact.statistics.shortcuts import TraceableStatistic
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact.testing.same import assert_same_state
 from neuroact.testing.statistic_checks import (
@@ -291,7 +292,7 @@ def advance(case: StatisticCase) -> None:
         assert_same_state(statistic, whole, "steps by advance and by update")
 
 
-@statistic_check(applies=lambda case: hasattr(case.build(), "traced"))
+@statistic_check(applies=lambda case: isinstance(case.build(), TraceableStatistic))
 def traced(case: StatisticCase) -> None:
     """`traced` counts a chunk as `update` does, its start told by a bool or by a tensor."""
 
@@ -299,16 +300,16 @@ def traced(case: StatisticCase) -> None:
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
         kind, stream = drawn
         by_trace, plain = case.build(), case.build()
-        # A compiled call has a step: what has none is not worth a program.
-        stepping = [sequence for sequence in stream.sequences if len(sequence)]
-        for at, sequence in enumerate(stepping):
-            for statistic in (by_trace, plain):
-                if at == 0:  # made ready as eager code makes it
-                    statistic.update(chunk(sequence, kind))
+        for sequence in stream.sequences:
+            if not len(sequence):
+                continue  # a compiled call has a step: what has none is not worth a program
             starts = data.draw(st.booleans())
+            piece = chunk(sequence, kind, starts)
+            plain.update(piece)
+            if not by_trace.is_traceable(kind):
+                by_trace.prepare_traced(piece)
             told = torch.tensor(starts) if data.draw(st.booleans()) else starts
-            by_trace.traced(torch.from_numpy(sequence), kind, told)
-            plain.update(chunk(sequence, kind, starts))
+            by_trace.traced(piece.values, kind, told)
         case.assert_same(by_trace, plain, "chunks by traced and by update")
 
 
