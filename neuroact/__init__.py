@@ -6,7 +6,7 @@
        │  args, kwargs, output, module state
     an Adapter's read()                      neuroact.adapter, neuroact_adapters
        │  SpikeChunk: values[time, batch, *neurons], kind, starts_sequence, valid
-    one hook per layer                       neuroact.recorder, .layer, .hooks
+    each layer's forward, stood in for       neuroact.recorder, .layer, .reader, .hooks
        │
     update · merge · reset · state · result  neuroact.statistics
        │  integer counts per neuron

@@ -1,4 +1,4 @@
-"""`record`: hooks in, chunks out, hooks away."""
+"""`record`: watches a model's layers; a `Recording` holds what they did."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def record(
     """Record what a model's spiking layers emit, from now until the recording is closed.
 
     The model works as before: the same outputs, gradients and random numbers; nothing is stored
-    on it but hooks, which closing takes away. Copies of it made meanwhile are not recorded.
+    on it but, on each recorded layer, a stand-in for its `forward`, which closing takes away.
+    Copies of it made meanwhile are not recorded. Compiled models are, with no graph break, and in
+    training a checkpoint's second forward call counts once.
 
     Args:
         model: any `torch.nn.Module`.
@@ -144,12 +146,12 @@ class Recording:
             layer.reset()
 
     def pause(self) -> None:
-        """Take the hooks away; counts stay. The model then runs at no cost at all."""
+        """Watch the layers no more; counts stay. The model then runs at no cost at all."""
         for layer in self._layers.values():
             layer.unwatch()
 
     def resume(self) -> None:
-        """Put the hooks back after `pause`.
+        """Watch the layers again after `pause`.
 
         A layer whose state moved on meanwhile starts a new sequence.
 
@@ -233,7 +235,7 @@ class Recording:
         starts_sequence: bool = True,
         valid: Any = None,
     ) -> None:
-        """Feed spikes by hand, where no hook can see them.
+        """Feed spikes by hand, where they cannot be seen.
 
         Args:
             name: layer to feed; made where there is none of that name.
@@ -314,7 +316,7 @@ class Recording:
         return storage.load(path, statistics=statistics)
 
     def close(self) -> None:
-        """Take the hooks away for good and let go of the model; figures stay readable.
+        """Watch the layers no more and let go of the model; figures stay readable.
 
         Closing again does nothing.
         """

@@ -10,7 +10,7 @@ from torch import nn
 
 from neuroact.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
 from neuroact.axes import Side, TensorAdapter
-from neuroact.errors import NoSpikingLayersError
+from neuroact.errors import NoSpikingLayersError, UnsupportedModelError
 from neuroact.layer import LayerInfo
 from neuroact.naming import (
     LayerSelection,
@@ -45,6 +45,7 @@ def choose_layers(
         raise TypeError(f"expected a torch.nn.Module to record, came {type(model).__name__}")
     if of not in ("output", "input"):
         raise ValueError(f'expected of= to be "output" or "input", came {of!r}')
+    _refuse_replicas(model)
     plain = TensorAdapter(axes, of)
     registry = AdapterRegistry(adapters)
     modules = named_modules(model)
@@ -60,6 +61,17 @@ def choose_layers(
     if of == "input":
         return tuple(_input_of(m, owners.get(m.name), axes) for m in chosen)
     return tuple(_chosen(m, owners.get(m.name, (plain, plain.kind(m.module)))) for m in chosen)
+
+
+def _refuse_replicas(model: nn.Module) -> None:
+    """Refuse a model whose layers run as copies in several threads, made anew in each call."""
+    for module in model.modules():
+        if isinstance(module, nn.DataParallel) and len(module.device_ids) > 1:
+            raise UnsupportedModelError(
+                f"DataParallel runs copies of the model on {len(module.device_ids)} devices, which "
+                "cannot be recorded. Record the model that it wraps, on one device; or use "
+                "DistributedDataParallel, and neuroact.distributed.merge over its ranks."
+            )
 
 
 def _input_of(

@@ -14,6 +14,7 @@ from typing import Any
 
 from neuroact import LayerActivity, SignalKind, diagnosis
 from neuroact import statistics as stats
+from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.counted import CountedResult, LayerResult
 
 PAGE = Path(__file__).parents[1] / "docs/reference/definitions.md"
@@ -51,6 +52,8 @@ def page() -> str:
     for name in TOLD:
         parts += class_section(f"`{name}`", getattr(stats, name), told=False)
         parts += [f"### What `{name}` finds\n", *described(getattr(stats, f"{name}Result"))]
+        if name == "Firing":
+            parts += ["### With labels: `ClassActivity`\n", *described(ClassActivityResult)]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 
