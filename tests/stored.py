@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroact import Recording, SignalKind, SpikeChunk
-from strategies import Stream
+from neuroact.testing.strategies import Stream
 
 LEVELS = {
     SignalKind.BINARY: (0.0, 1.0),

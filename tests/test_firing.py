@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from neuroact import Firing, SignalKind, SpikeChunk
 from neuroact.errors import MergeError
 from neuroact.statistics import FiringResult
-from strategies import SPIKE_DTYPES, Stream, cuts, streams
+from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, streams
 
 BINARY, GRADED = SignalKind.BINARY, SignalKind.GRADED
 

@@ -22,7 +22,7 @@ from neuroact.quantiles import METHODS
 from neuroact.statistics import InterspikeIntervalsResult
 from neuroact.statistics.interval_blocks import FRACTION_BITS, terms
 from neuroact.statistics.interval_kernel import WIDTH
-from strategies import SPIKE_DTYPES, Stream, cuts, streams
+from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}
 # Long enough for several blocks of steps, and an end in the midst of one.

@@ -19,8 +19,8 @@ from neuroact import Raster, Recording, SignalKind, SpikeCounts, statistics
 from neuroact.errors import MergeError
 from neuroact.statistics import Firing, Statistic
 from neuroact.storage import from_bytes, to_bytes
+from neuroact.testing.strategies import Stream
 from stored import LEVELS, Largest, bits_of, fed, feed
-from strategies import Stream
 from toy import Net, ToyAdapter
 
 ADAPTERS = [ToyAdapter()]

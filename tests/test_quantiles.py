@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neuroact.quantiles import METHODS, quantile, tally
-from strategies import eighths, extended, finite, histograms, samples, some_levels
+from neuroact.testing.strategies import extended, finite, histograms, samples, some_levels
+
+eighths = st.integers(0, 8).map(lambda count: count / 8)
 
 Histogram = list[tuple[float, int]]
 

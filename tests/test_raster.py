@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neuroact import Raster, Recording, SignalKind, SpikeChunk
 from neuroact.errors import MergeError, StatisticKindError
 from neuroact.statistics import RasterResult
-from strategies import SPIKE_DTYPES, Stream, cuts, streams
+from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, streams
 
 BINARY, GRADED = SignalKind.BINARY, SignalKind.GRADED
 limits = st.tuples(st.integers(1, 6), st.integers(1, 8), st.integers(1, 70))

@@ -19,7 +19,7 @@ from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
 from neuroact.errors import LayerNameError, MissingExtraError, ReportFileError, UnknownLayerError
 from neuroact.quantiles import METHODS
 from neuroact.report_file import FIGURES
-from strategies import Stream, streams
+from neuroact.testing.strategies import Stream, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -0.5, 1.0, 3.0)}
 kinds = st.sampled_from(sorted(LEVELS, key=lambda kind: kind.value))

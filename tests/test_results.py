@@ -26,7 +26,7 @@ from neuroact.errors import (
 )
 from neuroact.result_file import RESULTS
 from neuroact.statistics.counted import LayerResult
-from strategies import Stream, streams
+from neuroact.testing.strategies import Stream, streams
 
 OWN = [getattr(ours, name) for name in RESULTS]
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -0.5, 1.0, 3.0)}

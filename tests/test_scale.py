@@ -15,9 +15,9 @@ import torch
 import neuroact
 from neuroact import Recording
 from neuroact.storage import from_bytes, to_bytes
+from neuroact.testing.strategies import Stream
 from operations import Operations
 from stored import fed
-from strategies import Stream
 from test_merge import STATISTICS
 from toy import Net, ToyAdapter
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neuroact import SignalKind, SpikeChunk, SpikeCounts
 from neuroact.quantiles import METHODS
 from neuroact.statistics import SpikeCountsResult
-from strategies import Stream, streams
+from neuroact.testing.strategies import Stream, streams
 
 GRADED_LEVELS = (0.0, -1.0, 3.0, 0.5)
 

@@ -30,7 +30,7 @@ from neuroact import (
     TimeCourse,
 )
 from neuroact.errors import MergeError, StatisticKindError
-from strategies import SPIKE_DTYPES, Stream, cuts, padded, paddings, streams
+from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, padded, paddings, streams
 
 
 class PlainIntervals(InterspikeIntervals):

@@ -20,8 +20,8 @@ import neuroact
 from neuroact import Recording, SignalKind
 from neuroact.errors import RecordingClosedError, RecordingFileError
 from neuroact.storage import LONGEST_NAME, from_bytes, to_bytes
+from neuroact.testing.strategies import Stream, cuts, streams
 from stored import LEVELS, Largest, bits_of, fed, feed, form_of, same
-from strategies import Stream, cuts, streams
 from test_merge import STATISTICS
 from toy import Net, ToyAdapter
 

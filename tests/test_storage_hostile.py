@@ -27,8 +27,8 @@ from neuroact import Raster, Recording, SpikeCounts
 from neuroact.errors import MergeError, NothingRecordedError, RecordingFileError
 from neuroact.storage import from_bytes, to_bytes
 from neuroact.tensor_file import LARGEST_HEADER, pack
+from neuroact.testing.strategies import Stream
 from stored import bits_of, fed
-from strategies import Stream
 from test_merge import STATISTICS
 
 ONES = Stream((np.ones((5, 2, 3)),), (3,))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from neuroact import SignalKind, SpikeChunk, Synchrony
 from neuroact.quantiles import METHODS
 from neuroact.statistics import SynchronyResult
-from strategies import Stream, streams
+from neuroact.testing.strategies import Stream, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}
 

@@ -17,7 +17,7 @@ from neuroact import SignalKind, SpikeChunk, TimeCourse
 from neuroact.errors import NoTimeStepError
 from neuroact.quantiles import METHODS
 from neuroact.statistics import TimeCourseResult
-from strategies import Stream, streams
+from neuroact.testing.strategies import Stream, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}
 
