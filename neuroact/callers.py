@@ -85,6 +85,10 @@ class Refusal:
     ) -> None:
         """Never told, since no call runs."""
 
+    def check_capture(self) -> NoReturn:
+        """Refuse a call while it is captured."""
+        self.before((), {})
+
     def traced(
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> NoReturn:

@@ -18,6 +18,11 @@ from torch import nn
 from neuroact.callers import one_at_a_time
 from neuroact.errors import UnsupportedModelError
 
+# A build without CUDA has no such thing, and need not be asked at each call.
+_is_capturing: Callable[[], bool] | None = (
+    torch.cuda.is_current_stream_capturing if torch.cuda.is_available() else None
+)
+
 
 class Watcher(Protocol):
     """Whoever is told of a module's calls; neither verb can change what the module returns."""
@@ -38,6 +43,9 @@ class Watcher(Protocol):
         /,
     ) -> Any:
         """`torch.compile` is tracing: run `forward`, return what it does, record by tensors."""
+
+    def check_capture(self) -> None:
+        """A CUDA graph is being captured: `traced` comes next. Raises where it would not do."""
 
 
 def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
@@ -90,6 +98,8 @@ class _WatchedForward:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
             return self._traced(args, kwargs)
+        if _is_capturing is not None and _is_capturing():
+            return self._captured(args, kwargs)
         watchers = self.watchers
         if len(watchers) != 1 or torch._C._get_tracing_state() is not None:
             return self._told_to_many(args, kwargs)
@@ -111,6 +121,12 @@ class _WatchedForward:
             for watcher, seen in zip(watchers, before, strict=True):
                 watcher.after(args, kwargs, output, seen)
         return output
+
+    def _captured(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """A call that becomes a part of a CUDA graph, which repeats only what the device does."""
+        for watcher in self.watchers:
+            watcher.check_capture()
+        return self._traced(args, kwargs)
 
     def _traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if not self.watchers:

@@ -11,7 +11,7 @@ from torch import nn
 
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
-from neuroact.errors import AdapterReadError
+from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.patterns import CallPattern, has_pattern
 from neuroact.stream import SignalKind, SpikeChunk
 
@@ -99,7 +99,34 @@ class CallReader:
             raise self._unreadable(cause) from cause
         self._short = 0
         self._layer.take(chunk)
+        if chunk.values.is_cuda:
+            # A CUDA graph that is captured later can write to them and cannot make them.
+            for statistic in self._layer.traceable:
+                statistic.prepare_traced(chunk)
         self._see_whether_short(output, chunk)
+
+    def check_capture(self) -> None:
+        """Refuse what a CUDA graph's replay would leave out.
+
+        Raises:
+            UnsupportedModelError: names the layer.
+        """
+        layer = self._layer
+        pattern = self._pattern
+        others = [type(s).__name__ for s in layer.statistics if s not in layer.traceable]
+        if others or layer.needs_eager or pattern is None:
+            what = ", ".join(others) or "recording.valid, recording.label or this adapter"
+            raise UnsupportedModelError(
+                f"{layer.info}: a CUDA graph repeats only what the device does, and {what} needs "
+                "Python in each call. Record the default statistic in it, or run without a graph.",
+                layer=layer.info.name,
+            )
+        if not all(statistic.is_traceable(pattern.kind) for statistic in layer.traceable):
+            raise UnsupportedModelError(
+                f"{layer.info}: its counters are made in its first call; run the model once while "
+                "recording, as a warm-up, before the CUDA graph is captured.",
+                layer=layer.info.name,
+            )
 
     def traced(
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]

@@ -32,6 +32,9 @@ class Seen:
         assert before == len(self.calls)
         self.calls.append(output)
 
+    def check_capture(self) -> None:
+        raise AssertionError("no CUDA graph is captured here")
+
     def traced(
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
