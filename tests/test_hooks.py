@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -117,6 +118,13 @@ def test_a_copy_runs_on_its_own_parameters_and_tells_nobody(copied: Callable[...
     assert torch.equal(copied(twin)(X), twin(X))
     undo()
     assert torch.equal(net(X), nn.functional.linear(X, net[0].weight, net[0].bias))
+
+
+def test_the_signature_is_the_forwards_own() -> None:
+    net = nn.Bilinear(2, 3, 4)
+    before = inspect.signature(net.forward)
+    watch(net, Seen())
+    assert inspect.signature(net.forward) == before
 
 
 def test_a_call_that_raises_is_not_told_of() -> None:
