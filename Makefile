@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint $(CONSTRAINTS)
 
-.PHONY: help demo test lint types wheel clean
+.PHONY: help demo test lint types docs wheel clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ lint: $(VENV)/.installed-lint ## style and format of the code
 
 types: $(VENV)/.installed-lint ## mypy --strict
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-docs ## build the site into build/docs (build/docs/index.html)
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet \
+	  --fresh-env --doctree-dir build/doctrees docs build/docs
 
 wheel: $(BIN)/pip ## build the wheel into dist/ and check what is in it
 	rm -rf dist
@@ -53,4 +57,8 @@ $(VENV)/.installed-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
 
 $(VENV)/.installed-lint: $(VENV)/.installed-test
 	$(INSTALL) --editable ".[test,lint]"
+	@touch $@
+
+$(VENV)/.installed-docs: pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+	$(INSTALL) --editable ".[docs]"
 	@touch $@

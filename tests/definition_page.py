@@ -51,9 +51,15 @@ def page() -> str:
     ]
     for name in TOLD:
         parts += class_section(f"`{name}`", getattr(stats, name), told=False)
-        parts += [f"### What `{name}` finds\n", *described(getattr(stats, f"{name}Result"))]
+        parts += [
+            f"### What `{name}` finds\n",
+            *described(getattr(stats, f"{name}Result"), heading="####"),
+        ]
         if name == "Firing":
-            parts += ["### With labels: `ClassActivity`\n", *described(ClassActivityResult)]
+            parts += [
+                "### With labels: `ClassActivity`\n",
+                *described(ClassActivityResult, heading="####"),
+            ]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 
@@ -81,21 +87,21 @@ def class_section(title: str, cls: type, *, told: bool = True) -> Iterator[str]:
     yield from described(cls) if told else [markdown(cls)]
 
 
-def described(cls: type) -> Iterator[str]:
+def described(cls: type, *, heading: str = "###") -> Iterator[str]:
     """A class's text and each of its figures."""
     yield markdown(cls)
-    yield from figures(cls)
+    yield from figures(cls, heading=heading)
 
 
-def figures(cls: type) -> Iterator[str]:
+def figures(cls: type, *, heading: str = "###") -> Iterator[str]:
     """Each figure that the class itself defines."""
     for name, member in vars(cls).items():
         if name.startswith("_"):
             continue
         if isinstance(member, property | cached_property):
-            yield f"#### `{name}`\n"
+            yield f"{heading} `{name}`\n"
         elif inspect.isfunction(member) and cls not in (LayerResult,):
-            yield f"#### `{name}{_arguments(member)}`\n"
+            yield f"{heading} `{name}{_arguments(member)}`\n"
         else:
             continue
         yield markdown(member)

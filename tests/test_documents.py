@@ -12,7 +12,14 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OUTSIDE_DOCS = ("README.md", "adapters/README.md", "examples/custom_framework/README.md")
+OUTSIDE_DOCS = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "adapters/README.md",
+    "examples/custom_framework/README.md",
+)
 DOCUMENTS = sorted([*(ROOT / name for name in OUTSIDE_DOCS), *ROOT.glob("docs/**/*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
