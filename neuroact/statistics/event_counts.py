@@ -115,6 +115,7 @@ class EventCounts:
 
     def merge(self, other: EventCounts) -> None:
         """Add another's counts, its open window included; `other` stays unchanged."""
+        other._settle()
         if other.total is not None and self.total is None:
             self._make_total()
         other_total = other.events if other.total is None else other.total
@@ -123,7 +124,7 @@ class EventCounts:
             self.total.add_(other_total.to(self.events.device))
         self.faults.logical_or_(other.faults.to(self.events.device))
         self.on_device.add_(other.on_device.to(self.events.device))
-        self.observations += other.observations + other.advanced * other.batch
+        self.observations += other.observations
         self.sequences += other.sequences
         if other.window is not None:
             if other.events.device == self.events.device:
@@ -281,14 +282,14 @@ class EventCounts:
     def _whole_window(self) -> Tensor:
         """The window's counts, as far as they are some."""
         assert self.window is not None
-        most = self.window_steps + self.advanced * self._rows_share()
         finite = self.window.isfinite()
-        return self.window.where(finite, 0.0).round().clamp(0, most)
+        return self.window.where(finite, 0.0).round().clamp(0, self.window_steps)
 
     def _fold_into(self, events: Tensor, faults: Tensor, total: Tensor | None) -> None:
         """Add the open window's counts, and what is wrong with them; the window stays."""
         if self.window is None:
             return
+        self._settle()
         finite = self.window.isfinite()
         whole = self._whole_window()
         faults[0].logical_or_(~finite.all())
