@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from importlib import import_module
 from importlib.metadata import version as installed_version
@@ -30,6 +31,8 @@ html_theme_options = {
     for mode in ("light_css_variables", "dark_css_variables")
 }
 html_title = "neuroact"
+html_static_path = ["style"]
+html_css_files = ["wide.css"]
 html_show_sphinx = False
 html_copy_source = False
 html_domain_indices = False
@@ -47,6 +50,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # fields are told by `Attributes:` alone
+napoleon_attr_annotations = False  # their types are in the signature
 python_maximum_signature_line_length = 88
 
 # What lies outside this folder and has a page here.
@@ -76,12 +80,26 @@ def setup(app: Sphinx) -> None:
     app.connect("builder-inited", draw_pictures)
     app.connect("doctree-read", lead_to_pages)
     app.connect("env-check-consistency", miss_names)
+    app.connect("autodoc-process-signature", shorten_defaults)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon's
 
 
 def draw_pictures(app: Sphinx) -> None:
     """Every picture of the gallery, from a short training and a run over the digits held out."""
     runpy.run_path(str(ROOT / "examples" / "gallery.py"))["make"](PICTURES, epochs=6, ending="svg")
+
+
+def shorten_defaults(
+    app: Sphinx,
+    what: str,
+    name: str,
+    described: object,
+    options: object,
+    arguments: str | None,
+    gives: str | None,
+) -> tuple[str, str | None] | None:
+    """A default such as `<factory>` is no Python, so the signature would be shown as it came."""
+    return (re.sub(r"= <\w[^<>]*>", "= ...", arguments), gives) if arguments else None
 
 
 def keep_colons(
