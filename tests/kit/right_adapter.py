@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -211,3 +212,6 @@ EXAMPLES = (
         limits={Limit.STATE},
     ),
 )
+
+# Compiling takes most of the time, and is checked once, in TestRightAdapter.
+QUICK = tuple(replace(example, limits={*example.limits, Limit.COMPILE}) for example in EXAMPLES)

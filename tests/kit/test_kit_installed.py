@@ -33,7 +33,7 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     examples = {
         "tidepool": "tidepool.examples:EXAMPLES",
-        "wrong": "right_adapter:EXAMPLES",
+        "wrong": "right_adapter:QUICK",
         "absent": "nowhere:EXAMPLES",
     }
     groups = {"neuroact.adapters": adapters, "neuroact.adapter_examples": examples}

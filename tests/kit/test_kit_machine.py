@@ -13,7 +13,7 @@ from neuroact.recorder import Recording
 from neuroact.testing import RecordingMachine
 
 TestRecording = RecordingMachine.TestCase
-TestRecording.settings = settings(stateful_step_count=25)
+TestRecording.settings = settings(stateful_step_count=15)
 
 DRAWN = settings(
     max_examples=200,
