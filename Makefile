@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint $(CONSTRAINTS)
 
-.PHONY: help demo test lint types docs wheel clean
+.PHONY: help demo test bench lint types docs wheel clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(VENV)/.installed-demo ## train a small network on digits and report on i
 
 test: $(VENV)/.installed-test ## run the tests (ARGS="-k name")
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.installed-test ## what recording costs, beside others (ARGS="forward --network GSC")
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/benchmarks/bench.py $(ARGS)
 
 lint: $(VENV)/.installed-lint ## style and format of the code
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,19 +118,22 @@ def in_a_process(name: str, batches: int) -> tuple[float, float, float]:
     return seconds, spent, memory
 
 
-def table(batches: tuple[int, ...]) -> None:
-    """Print what each metric takes as the batches get more, and how many times less ours does."""
-    print("| batches | run | neuroact | workshop | times less | neuroact | workshop |")
-    print("|---:|---:|---:|---:|---:|---:|---:|")
+def table(batches: tuple[int, ...]) -> Iterator[str]:
+    """What each metric takes as the batches get more, and how many times less ours does."""
+    yield "| batches | run | neuroact | workshop | times less | neuroact | workshop |"
+    yield "|---:|---:|---:|---:|---:|---:|---:|"
     for count in batches:
         (bare, _, floor), ours, theirs = (in_a_process(name, count) for name in METRICS)
-        print(f"| {count} | {bare:.1f} s | {ours[1]:.2f} s | {theirs[1]:.2f} s | ", end="")
-        print(f"{theirs[1] / ours[1]:.0f} | ", end="")
-        print(f"{ours[2] - floor:+.0f} MB | {theirs[2] - floor:+.0f} MB |", flush=True)
+        yield (
+            f"| {count} | {bare:.1f} s | {ours[1]:.2f} s | {theirs[1]:.2f} s | "
+            f"{theirs[1] / ours[1]:.0f} | "
+            f"{ours[2] - floor:+.0f} MB | {theirs[2] - floor:+.0f} MB |"
+        )
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         print(json.dumps(measure(sys.argv[2], int(sys.argv[3]))))
     else:
-        table(tuple(map(int, sys.argv[1:])) or BATCHES)
+        for line in table(tuple(map(int, sys.argv[1:])) or BATCHES):
+            print(line, flush=True)

@@ -1,0 +1,177 @@
+"""The ways to watch a network's layers that are timed side by side: ours, and everyone else's.
+
+Each is a context manager that is given a case, and gives the function to call after each batch:
+nothing for most, the figures themselves for metrics that are made of what a batch left behind.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from networks import Case
+from torch import Tensor
+
+import neuroact
+from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+
+AfterBatch = Callable[[], object]
+Way = Callable[[Case], AbstractContextManager[AfterBatch]]
+
+
+def nothing() -> None:
+    """What most ways do after a batch."""
+
+
+def spikes_of(output: Any) -> Tensor:
+    """The spikes in what a neuron returned, with its state or alone."""
+    spikes: Tensor = output[0] if isinstance(output, tuple) else output
+    return spikes
+
+
+@contextmanager
+def hooked(case: Case, hook: Callable[..., None]) -> Iterator[AfterBatch]:
+    """A forward hook on each layer."""
+    with ExitStack() as undo:
+        for layer in case.layers:
+            undo.callback(layer.register_forward_hook(hook).remove)
+        yield nothing
+
+
+@contextmanager
+def bare(case: Case) -> Iterator[AfterBatch]:
+    """No one watches."""
+    yield nothing
+
+
+def no_op_hook(case: Case) -> AbstractContextManager[AfterBatch]:
+    """The floor of everyone who uses forward hooks."""
+    return hooked(case, lambda module, args, output: None)
+
+
+def recorded(*statistics: Any) -> Way:
+    """A recording, with statistics beside the default one."""
+
+    @contextmanager
+    def way(case: Case) -> Iterator[AfterBatch]:
+        with neuroact.record(case.net, statistics=statistics):
+            yield nothing
+
+    return way
+
+
+@contextmanager
+def neurobench(
+    case: Case, metric_class: Callable[[], Any], *, goes_on: bool
+) -> Iterator[AfterBatch]:
+    """NeuroBench's hooks, and a metric that reads them after each batch, as its Benchmark does.
+
+    With `goes_on` it is one metric for all batches, else a new one for each.
+    """
+    from neurobench.hooks.neuron import NeuronHook
+
+    hooks, metric = [NeuronHook(layer) for layer in case.layers], metric_class()
+
+    def after_batch() -> None:
+        figures = metric if goes_on else metric_class()
+        figures(SimpleNamespace(activation_hooks=hooks), None, None)
+        for hook in hooks:
+            hook.reset()
+
+    try:
+        yield after_batch
+    finally:
+        for hook in hooks:
+            hook.close()
+
+
+def workshop(case: Case, *, goes_on: bool = False) -> AbstractContextManager[AfterBatch]:
+    """The workshop's metric: all spikes kept, all figures anew after each batch."""
+    from neurobench_cases import WorkshopMetric
+
+    return neurobench(case, WorkshopMetric, goes_on=goes_on)
+
+
+def activation_sparsity(case: Case) -> AbstractContextManager[AfterBatch]:
+    """NeuroBench's own metric."""
+    from neurobench.metrics.workload import ActivationSparsity
+
+    return neurobench(case, ActivationSparsity, goes_on=True)
+
+
+@contextmanager
+def spikingjelly_monitor(case: Case, *, mean: bool) -> Iterator[AfterBatch]:
+    """SpikingJelly's OutputMonitor, which keeps each output or a mean of it."""
+    from spikingjelly.activation_based.monitor import OutputMonitor
+
+    kept = (lambda output: spikes_of(output).mean()) if mean else spikes_of
+    with OutputMonitor(case.net, case.neurons, function_on_output=kept):
+        yield nothing
+
+
+@contextmanager
+def snntorch_probe(case: Case) -> Iterator[AfterBatch]:
+    """The OutputMonitor of snnTorch, which keeps each output."""
+    from snntorch.functional.probe import OutputMonitor
+
+    monitor = OutputMonitor(case.net, case.neurons, function_on_output=spikes_of)
+    try:
+        yield nothing
+    finally:
+        monitor.remove_hooks()
+
+
+@contextmanager
+def sinabs_analyzer(case: Case) -> Iterator[AfterBatch]:
+    """The hook of sinabs' SNNAnalyzer, put by hand on layers that are not sinabs'."""
+    import torch
+    from sinabs.synopcounter import spiking_hook
+
+    def reset() -> None:
+        for layer in case.layers:
+            layer.acc_output, layer.n_batches = torch.tensor(0), 0  # type: ignore[assignment]
+
+    before = [dict(layer.__dict__) for layer in case.layers]
+    reset()
+    try:
+        with hooked(case, lambda module, x, y: spiking_hook(module, x, spikes_of(y))):
+            yield reset
+    finally:
+        for layer, attributes in zip(case.layers, before, strict=True):
+            for name in layer.__dict__.keys() - attributes.keys():
+                del layer.__dict__[name]
+
+
+@contextmanager
+def torchmetrics(case: Case) -> Iterator[AfterBatch]:
+    """A SumMetric for each layer."""
+    from torchmetrics import SumMetric
+
+    sums = {layer: SumMetric() for layer in case.layers}
+    with hooked(case, lambda module, x, y: sums[module].update(spikes_of(y))) as after:
+        yield after
+
+
+EVERY = (SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony)
+WAYS: dict[str, Way] = {
+    "bare, once more (the noise)": bare,
+    "no-op forward hook": no_op_hook,
+    "neuroact, default": recorded(),
+    **{f"neuroact, {cls.__name__}": recorded(cls) for cls in EVERY},
+    "neuroact, SpikeCounts and TimeCourse": recorded(SpikeCounts, TimeCourse),
+    "neuroact, all of them": recorded(*EVERY),
+    "workshop metric": workshop,
+    "NeuroBench ActivationSparsity": activation_sparsity,
+    "SpikingJelly OutputMonitor": partial(spikingjelly_monitor, mean=False),
+    "SpikingJelly OutputMonitor, means": partial(spikingjelly_monitor, mean=True),
+    "snnTorch OutputMonitor": snntorch_probe,
+    "sinabs analyzer's hook": sinabs_analyzer,
+    "torchmetrics SumMetric": torchmetrics,
+}
