@@ -16,7 +16,7 @@ import torch
 from networks import Case
 from ways import Way, bare
 
-WARM_UP = 5  # steps: as many as neuroact looks at one by one when it meets a layer
+WARM_UP = 5  # batches of a step: neuroact looks at the values of the first four calls
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Cost:
 def seconds(case: Case, way: Way) -> float:
     """Time of one batch and what comes after it; opening, closing and a first few steps apart."""
     with torch.no_grad(), way(case) as after_batch:
-        case.run(case.net, case.x[:WARM_UP])
+        for _ in range(WARM_UP):
+            case.run(case.net, case.x[:1])
         after_batch()
         began = time.thread_time()
         case.run(case.net, case.x)
