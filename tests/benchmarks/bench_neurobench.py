@@ -120,7 +120,10 @@ def in_a_process(name: str, batches: int) -> tuple[float, float, float]:
 
 def table(batches: tuple[int, ...]) -> Iterator[str]:
     """What each metric takes as the batches get more, and how many times less ours does."""
-    yield "| batches | run | neuroact | workshop | times less | neuroact | workshop |"
+    yield (
+        "| batches | run | added by neuroact | by the workshop's | times less | memory: neuroact "
+        "| workshop |"
+    )
     yield "|---:|---:|---:|---:|---:|---:|---:|"
     for count in batches:
         (bare, _, floor), ours, theirs = (in_a_process(name, count) for name in METRICS)
