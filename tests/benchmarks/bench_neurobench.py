@@ -10,13 +10,14 @@ Run: OMP_NUM_THREADS=1 python tests/benchmarks/bench_neurobench.py [batches ...]
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from peak import most_held
 
 METRICS = ("hooks alone", "neuroact", "workshop")
 BATCHES = (5, 20, 80)
@@ -108,7 +109,7 @@ def measure(name: str, batches: int) -> tuple[float, float, float]:
     start = time.process_time()
     str(results)
     spent[0] += time.process_time() - start
-    return seconds, spent[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, spent[0], most_held() / 2**20
 
 
 def in_a_process(name: str, batches: int) -> tuple[float, float, float]:

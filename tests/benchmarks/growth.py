@@ -9,13 +9,13 @@ Run: python tests/benchmarks/growth.py WAY, for one of them, in this process
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from functools import partial
 
 import torch
 from networks import snntorch_case
+from peak import most_held
 from ways import WAYS, Way, bare, workshop
 
 BATCHES = (10, 100, 1000)
@@ -35,7 +35,7 @@ def peaks(name: str) -> list[int]:
             case.run(case.net, case.x)
             after_batch()
             if number in BATCHES:
-                found.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+                found.append(most_held())
     return found
 
 
