@@ -14,10 +14,14 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch.compiler import is_compiling
 
 from neuroact.callers import one_at_a_time
 from neuroact.errors import UnsupportedModelError
 
+# Looked up once: they are asked at each call of each layer.
+_tracing_state = torch._C._get_tracing_state
+_backward_pass = torch._C._current_graph_task_id  # -1 outside of one
 # A build without CUDA has no such thing, and need not be asked at each call.
 _is_capturing: Callable[[], bool] | None = (
     torch.cuda.is_current_stream_capturing if torch.cuda.is_available() else None
@@ -101,28 +105,28 @@ class _WatchedForward:
         return self.original
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling():
+        if is_compiling():
             return self._traced(args, kwargs)
         if _is_capturing is not None and _is_capturing():
             return self._captured(args, kwargs)
         watchers = self.watchers
-        if len(watchers) != 1 or torch._C._get_tracing_state() is not None:
+        if len(watchers) != 1 or _tracing_state() is not None:
             return self._told_to_many(args, kwargs)
         watcher = watchers[0]
         before = watcher.before(args, kwargs)
         output = self.original(*args, **kwargs)
         # Inside a backward pass a forward call is a checkpoint's, which ran and counted before.
-        if torch._C._current_graph_task_id() == -1:
+        if _backward_pass() == -1:
             watcher.after(args, kwargs, output, before)
         return output
 
     def _told_to_many(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        if self.watchers and torch._C._get_tracing_state() is not None:
+        if self.watchers and _tracing_state() is not None:
             raise UnsupportedModelError(_NO_EXPORT.format("torch.jit.trace"))
         watchers = self.watchers
         before = [watcher.before(args, kwargs) for watcher in watchers]
         output = self.original(*args, **kwargs)
-        if torch._C._current_graph_task_id() == -1:
+        if _backward_pass() == -1:
             for watcher, seen in zip(watchers, before, strict=True):
                 watcher.after(args, kwargs, output, seen)
         return output

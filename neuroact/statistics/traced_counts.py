@@ -60,7 +60,7 @@ class TracedCounts:
             odd.logical_or_((active & values.ne(1)).any())
         steps, batch = values.shape[0], values.shape[1]
         observed[0].add_(steps * batch)
-        if starts is not False:
+        if starts is not False and steps:  # without a step, none has begun
             observed[1].add_(starts * batch)
 
     def take(self) -> dict[str, Tensor] | None:
