@@ -143,6 +143,6 @@ def test_no_graph_and_no_tensor_of_the_step_outlives_it(statistics: Any, backwar
         assert len(saved) == 0
         for _ in range(3):
             run()
-        assert live_tensors() == held
+        assert live_tensors() <= held  # what earlier tests left may go meanwhile
     state = [s.state_dict() for layer in recording._layers.values() for s in layer.statistics]
     assert not any(tensor.requires_grad for tensors in state for tensor in tensors.values())

@@ -179,7 +179,7 @@ def test_what_it_holds_does_not_grow_with_the_batches() -> None:
         model.reset_hooks()
         gc.collect()
         held.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
-    assert held[2:] == held[2:3] * 10
+    assert held[-1] <= held[2]  # what earlier tests left may go meanwhile
 
 
 def test_the_running_model_is_found_from_within_a_run_alone() -> None:
