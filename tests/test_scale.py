@@ -82,7 +82,7 @@ def test_memory_and_work_are_the_same_after_many_batches(
         last = run(PERIOD)
     assert last[0] == first[0]
     assert last[1] - first[1] < batches // 4  # one object kept of each batch would be more
-    assert last[2] == first[2]
+    assert last[2] <= first[2]  # what earlier tests left may go meanwhile
     assert len(to_bytes(recording)) == size
     assert recording.report()["lif1"].observations == batches * 6
 
