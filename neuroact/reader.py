@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
@@ -36,6 +36,7 @@ class CallReader:
         "_adapter",
         "_advances",
         "_layer",
+        "_left",
         "_module",
         "_pattern",
         "_patterns",
@@ -44,6 +45,7 @@ class CallReader:
         "_stateful",
         "_trace",
         "_traced",
+        "_values",
     )
 
     def __init__(self, module: nn.Module, adapter: Adapter, layer: LayerRecorder) -> None:
@@ -55,7 +57,10 @@ class CallReader:
         self._patterns = adapter if has_pattern(adapter) else None
         self._pattern: CallPattern | None = None
         self._short = 0
+        # Of the pattern by which the short readings go, looked up once.
         self._shape: torch.Size | None = None
+        self._values: Callable[[Any], Tensor]
+        self._left: Callable[[Any], Sequence[Any]]
         self._traced = Traced(layer)
         self._trace = layer.trace
         self._advances = layer.advances
@@ -144,13 +149,11 @@ class CallReader:
 
     def _is_next_step(self, output: Any, before: Sequence[object]) -> bool:
         """Count the call, if it is one more step of the sequence under way and no more."""
-        pattern = self._pattern
-        assert pattern is not None
         try:
-            values = pattern.values(output)
+            values = self._values(output)
             if values.shape != self._shape:
                 return False
-            if not self._trace.steps_on(before, pattern.left(output)):
+            if not self._trace.steps_on(before, self._left(output)):
                 return False
         except (AttributeError, TypeError):
             return False  # no tensor: read in full, it is an error that names the layer
@@ -180,6 +183,7 @@ class CallReader:
         # An unbatched step lacks the dimension that `advance` wants.
         if len(shape) > 1 and self._advances and not self._layer.needs_eager:
             self._short, self._shape = SHORT_READINGS, shape
+            self._values, self._left = pattern.values, pattern.left
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info

@@ -80,7 +80,8 @@ class StateTrace:
             # None, the absent state, would equal a reference whose tensor is gone.
             if tensor is None or mark() is not tensor:
                 return False
-        self._left = [_mark(tensor) for tensor in left]
+        # Most layers have one state: a comprehension would cost as much as what it does.
+        self._left = [_mark(left[0])] if len(left) == 1 else [_mark(tensor) for tensor in left]
         return True
 
     @property

@@ -19,7 +19,7 @@ from recorded_steps import STEPS
 
 # What a recorded step of the default recording adds, in a layer that is read by its pattern. It
 # was MEASURED on x86-64 with torch 2.13 and Python 3.11; the rest is for others' versions.
-MEASURED, ROOM = 36_000, 1.15
+MEASURED, ROOM = 34_000, 1.15
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
