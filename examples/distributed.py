@@ -16,7 +16,6 @@ import torch
 import torch.distributed as dist
 from snntorch import utils
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 import neuroact
@@ -63,14 +62,14 @@ def main() -> None:
     loader = DataLoader(data, batch_size=BATCH, sampler=sampler)
     counted = neuroact.distributed.valid_samples(sampler).split(BATCH)
     net = network()
-    model = DistributedDataParallel(net) if launched else net
 
-    with torch.no_grad(), neuroact.record(model, dt=0.001) as recording:
+    # Nothing is trained, so no DistributedDataParallel; recorded in one, names are the same.
+    with torch.no_grad(), neuroact.record(net, dt=0.001) as recording:
         for batch, valid in zip(loader, counted, strict=True):
             utils.reset(net)
             with recording.valid(valid):
                 for step in batch.transpose(0, 1):
-                    model(step)
+                    net(step)
 
     if launched:
         recording = neuroact.distributed.merge(recording)
@@ -78,6 +77,7 @@ def main() -> None:
         print(recording.report())
         recording.save("activity.nact")
     if launched:
+        dist.barrier()  # so that none ends while another still needs it
         dist.destroy_process_group()
 
 
