@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 import neuroact
+from alive import tensors_alive
 from neuroact import InterspikeIntervals, Recording, SpikeCounts, Synchrony, TimeCourse
 from toy import Net, Neuron, RawOutputs, ToyAdapter
 
@@ -113,14 +113,10 @@ class Saved:
         self.tensor = tensor
 
 
-def live_tensors() -> int:
-    gc.collect()
-    return sum(issubclass(type(found), Tensor) for found in gc.get_objects())
-
-
 @pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
 @pytest.mark.parametrize("backward", [False, True])
 def test_no_graph_and_no_tensor_of_the_step_outlives_it(statistics: Any, backward: bool) -> None:
+    earlier = tensors_alive()
     net, x = Net(), torch.randn(6, 2, 5)
     saved: weakref.WeakSet[Saved] = weakref.WeakSet()
 
@@ -139,10 +135,11 @@ def test_no_graph_and_no_tensor_of_the_step_outlives_it(statistics: Any, backwar
 
     with record(net, statistics=statistics) as recording:
         run()
-        held = live_tensors()
+        held = len(tensors_alive())
         assert len(saved) == 0
         for _ in range(3):
             run()
-        assert live_tensors() <= held  # what earlier tests left may go meanwhile
+        assert len(tensors_alive()) == held
     state = [s.state_dict() for layer in recording._layers.values() for s in layer.statistics]
     assert not any(tensor.requires_grad for tensors in state for tensor in tensors.values())
+    assert earlier is not None  # kept to here, so that none of them could go and hide a new one

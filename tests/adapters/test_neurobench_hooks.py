@@ -19,6 +19,7 @@ from raw import RawCalls, assert_true_figures
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from alive import tensors_alive
 from neuroact.errors import NeuroactWarning
 from neuroact_adapters._neurobench_hooks import all_rows, running_model
 from neuroact_adapters.neurobench import AverageActivityMetric, add_spiking_layers, report
@@ -171,15 +172,15 @@ def test_nothing_of_a_batch_is_kept(gradients: bool) -> None:
 def test_what_it_holds_does_not_grow_with_the_batches() -> None:
     model, metric = SNNTorchModel(Hidden()), AverageActivityMetric()
     model.register_hooks()
-    held = []
+    earlier, held = tensors_alive(), []
     for batch in itertools.repeat(torch.rand(4, 5, 5), 12):
         with torch.no_grad():
             model(batch)
         metric(model, None, (batch,))
         model.reset_hooks()
-        gc.collect()
-        held.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
-    assert held[-1] <= held[2]  # what earlier tests left may go meanwhile
+        held.append(len(tensors_alive()))
+    assert held[2:] == held[2:3] * 10
+    assert earlier is not None  # kept to here, so that none of them could go and hide a new one
 
 
 def test_the_running_model_is_found_from_within_a_run_alone() -> None:
