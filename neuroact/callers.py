@@ -70,8 +70,16 @@ class Refusal:
     def __init__(self, info: LayerInfo) -> None:
         self._info = info
 
-    def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> NoReturn:
+    def call(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> NoReturn:
         """Refuse the call before it runs."""
+        self.check_capture()
+
+    traced = call
+
+    def check_capture(self) -> NoReturn:
+        """Refuse it, however it is run."""
         raise OtherProcessError(
             f"{self._info} was called in process {os.getpid()}, forked from process "
             f"{os.getppid()}, which records the layer and cannot see the call. Fork before "
@@ -79,21 +87,6 @@ class Refusal:
             "recorded anew, and files of both recordings merged.",
             layer=self._info.name,
         )
-
-    def after(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
-    ) -> None:
-        """Never told, since no call runs."""
-
-    def check_capture(self) -> NoReturn:
-        """Refuse a call while it is captured."""
-        self.before((), {})
-
-    def traced(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> NoReturn:
-        """Refuse a call while it is compiled."""
-        self.before(args, kwargs)
 
 
 def made(recording: Recording) -> None:

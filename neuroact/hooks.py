@@ -9,6 +9,7 @@ care for copies and pickles below.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MethodType
 from typing import Any, Protocol
 
@@ -29,15 +30,16 @@ _is_capturing: Callable[[], bool] | None = (
 
 
 class Watcher(Protocol):
-    """Whoever is told of a module's calls; neither verb can change what the module returns."""
+    """Whoever is told of a module's calls; no verb may change what the module returns."""
 
-    def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], /) -> object:
-        """A call is about to run; what this returns is handed to `after`."""
-
-    def after(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any, /
-    ) -> None:
-        """The call returned. Not told of one that raised."""
+    def call(
+        self,
+        forward: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        /,
+    ) -> Any:
+        """The module is called: run `forward`, return what it does."""
 
     def traced(
         self,
@@ -76,12 +78,12 @@ def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
         else:
             forward = _WatchedForward(module, module.forward, found)
             module.__dict__["forward"] = forward
-        forward.watchers = (*forward.watchers, watcher)
+        forward.watched_by(*forward.watchers, watcher)
 
     def undo() -> None:
         with one_at_a_time:
             # Closed a second time, or by the copy of a recording: there is nothing to take away.
-            forward.watchers = tuple(w for w in forward.watchers if w is not watcher)
+            forward.watched_by(*(w for w in forward.watchers if w is not watcher))
             if not forward.watchers and module.__dict__.get("forward") is forward:
                 forward.give_back()
 
@@ -91,45 +93,46 @@ def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
 class _WatchedForward:
     """Stands in for a module's `forward` and tells of its calls."""
 
-    __slots__ = ("module", "original", "replaced", "watchers")
+    __slots__ = ("call", "module", "original", "replaced", "watchers")
 
     def __init__(self, module: nn.Module, original: Callable[..., Any], replaced: Any) -> None:
         self.module = module
         self.original = original
         self.replaced = replaced  # what stood in for it before; None where the class's own did
-        self.watchers: tuple[Watcher, ...] = ()
+        self.watched_by()
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
         # What looks at forward's signature, as Norse does for an argument `state`, sees its own.
         return self.original
 
+    def watched_by(self, *watchers: Watcher) -> None:
+        """Tell these of the calls from now on, and no others."""
+        self.watchers = watchers
+        # Looked up once: most modules have one watcher.
+        self.call = watchers[0].call if len(watchers) == 1 else self._told_to_all
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
             return self._traced(args, kwargs)
-        if _is_capturing is not None and _is_capturing():
-            return self._captured(args, kwargs)
-        watchers = self.watchers
-        if len(watchers) != 1 or _tracing_state() is not None:
-            return self._told_to_many(args, kwargs)
-        watcher = watchers[0]
-        before = watcher.before(args, kwargs)
-        output = self.original(*args, **kwargs)
         # Inside a backward pass a forward call is a checkpoint's, which ran and counted before.
-        if _backward_pass() == -1:
-            watcher.after(args, kwargs, output, before)
-        return output
+        if _backward_pass() != -1:
+            return self.original(*args, **kwargs)
+        if _tracing_state() is not None or (_is_capturing is not None and _is_capturing()):
+            return self._run_apart(args, kwargs)
+        return self.call(self.original, args, kwargs)
 
-    def _told_to_many(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def _told_to_all(
+        self, call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        for watcher in self.watchers:
+            call = partial(_told, watcher, call)
+        return call(*args, **kwargs)
+
+    def _run_apart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self.watchers and _tracing_state() is not None:
             raise UnsupportedModelError(_NO_EXPORT.format("torch.jit.trace"))
-        watchers = self.watchers
-        before = [watcher.before(args, kwargs) for watcher in watchers]
-        output = self.original(*args, **kwargs)
-        if _backward_pass() == -1:
-            for watcher, seen in zip(watchers, before, strict=True):
-                watcher.after(args, kwargs, output, seen)
-        return output
+        return self._captured(args, kwargs)
 
     def _captured(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """A call that becomes a part of a CUDA graph, which repeats only what the device does."""
@@ -164,6 +167,10 @@ class _WatchedForward:
     def __reduce__(self) -> tuple[Any, ...]:
         # Unpickled before the module has its attributes, this gives its class's own forward.
         return getattr, (self.module, "forward")
+
+
+def _told(watcher: Watcher, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return watcher.call(call, args, kwargs)
 
 
 def _within(watcher: Watcher, call: Callable[..., Any]) -> Callable[..., Any]:

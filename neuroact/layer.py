@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,10 @@ from neuroact.patterns import knows
 from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
 from neuroact.statistics import Firing, Statistic, check_kind
+from neuroact.statistics.packed_steps import PackedStatistic, PackedSteps
 from neuroact.statistics.shortcuts import StepStatistic, TraceableStatistic
 from neuroact.statistics.stepwise import StepwiseStatistic
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 from neuroact.validity import Validity
 
 # Of neurons of one shape, that is.
@@ -67,14 +68,14 @@ class LayerRecorder:
         self.statistics = tuple(statistics)
         self.neurons: torch.Size | None = None
         self.trace = StateTrace()
-        # Both chosen once, for each call: each statistic's way to count a step, if all have one;
-        # and those that torch.compile can look into.
-        steps = [
-            s.advance
-            for s in self.statistics
-            if isinstance(s, StepStatistic) and knows(type(s), "advance", of=["update"])
-        ]
-        self.advances = tuple(steps) if len(steps) == len(self.statistics) else ()
+        # All chosen once, for each call: which statistics are told together; each one's way to
+        # count a step, if all have one; and those that torch.compile can look into.
+        packed = [s for s in self.statistics if _can_share(s)]
+        together = PackedSteps(packed) if len(packed) > 1 else None
+        apart = [s for s in self.statistics if together is None or not _can_share(s)]
+        self.told: tuple[SpikeSink, ...] = (*(() if together is None else (together,)), *apart)
+        steps = [s.advance for s in self.told if _can_step(s)]
+        self.advances = tuple(steps) if len(steps) == len(self.told) else ()
         self.traceable = tuple(
             s
             for s in self.statistics
@@ -226,8 +227,8 @@ class LayerRecorder:
                 "recording.label(None) ends it.",
                 layer=self.info.name,
             )
-        for statistic in self.statistics:
-            statistic.update(chunk)
+        for told in self.told:
+            told.update(chunk)
 
     def _valid_steps(self, validity: Validity, chunk: SpikeChunk) -> Tensor:
         try:
@@ -303,6 +304,18 @@ class LayerRecorder:
         general = max(kinds, key=_GENERALITY.index)
         if general is not self.info.kind:
             self.info = replace(self.info, kind=general)
+
+
+def _can_step(told: SpikeSink) -> TypeGuard[StepStatistic | PackedSteps]:
+    if isinstance(told, PackedSteps):
+        return True
+    return isinstance(told, StepStatistic) and knows(type(told), "advance", of=["update"])
+
+
+def _can_share(statistic: Statistic) -> TypeGuard[PackedStatistic]:
+    return isinstance(statistic, PackedStatistic) and knows(
+        type(statistic), "count_packed", of=["update", "advance"]
+    )
 
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from neuroact.stream import SignalKind
 Arguments = tuple[Any, ...]
 
 
-def _always() -> bool:
+def always() -> bool:
+    """The answer of a pattern whose layer has no option that could change it."""
     return True
 
 
@@ -43,7 +44,7 @@ class CallPattern:
     values: Callable[[Any], Tensor]
     given: Callable[[Arguments, Mapping[str, Any]], Sequence[Any]]
     left: Callable[[Any], Sequence[Any]]
-    holds: Callable[[], bool] = _always
+    holds: Callable[[], bool] = always
 
 
 @runtime_checkable

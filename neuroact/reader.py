@@ -12,15 +12,18 @@ from torch import Tensor, nn
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
-from neuroact.patterns import CallPattern, has_pattern
+from neuroact.patterns import CallPattern, always, has_pattern
+from neuroact.statistics.shortcuts import MOST_ADVANCES
 from neuroact.stream import SignalKind, SpikeChunk
 
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
-# After a call that was read in full, so many more of the same sequence may be read by the short
-# way: an option that changes meanwhile, or values that are not what they should be, show by then.
-SHORT_READINGS = 63
+_NO_PLAIN_TENSOR = (AttributeError, TypeError, NotImplementedError)  # the last of a sparse one
+
+
+def _never() -> bool:
+    return False
 
 
 class CallReader:
@@ -35,6 +38,8 @@ class CallReader:
     __slots__ = (
         "_adapter",
         "_advances",
+        "_given",
+        "_holds",
         "_layer",
         "_left",
         "_module",
@@ -43,7 +48,7 @@ class CallReader:
         "_shape",
         "_short",
         "_stateful",
-        "_trace",
+        "_steps_on",
         "_traced",
         "_values",
     )
@@ -55,60 +60,57 @@ class CallReader:
         # Decided once: isinstance against a protocol is too slow for each call.
         self._stateful = adapter if isinstance(adapter, StatefulAdapter) else None
         self._patterns = adapter if has_pattern(adapter) else None
-        self._pattern: CallPattern | None = None
+        self._traced = Traced(layer)
+        self._steps_on = layer.trace.steps_on
+        self._advances = layer.advances
         self._short = 0
-        # Of the pattern by which the short readings go, looked up once.
         self._shape: torch.Size | None = None
+        self._given: Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
         self._values: Callable[[Any], Tensor]
         self._left: Callable[[Any], Sequence[Any]]
-        self._traced = Traced(layer)
-        self._trace = layer.trace
-        self._advances = layer.advances
+        self._holds: Callable[[], bool] | None
+        self._use(None)
 
     def prepare(self) -> None:
         """Find the layer's pattern, before its next call."""
-        self._pattern = None
+        self._use(None)
         if self._patterns is not None:
             # What it raises, `read` raises too, after the call, and then it names the layer.
             with contextlib.suppress(Exception):
-                self._pattern = self._patterns.pattern(self._module)
+                self._use(self._patterns.pattern(self._module))
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
         self._short = 0
 
-    def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
-        """The state the call starts from."""
-        pattern = self._pattern
-        if pattern is not None and pattern.holds():
-            return pattern.given(args, kwargs)
-        if self._patterns is not None:
-            self._short = 0
-            self.prepare()
-            if self._pattern is not None:
-                return self._pattern.given(args, kwargs)
-        return None if self._stateful is None else self._stateful.state(self._module)
+    def call(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Run a call of the module, and count what it emits.
 
-    def after(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
-    ) -> None:
-        """Count what the call emitted."""
-        if self._short and self._is_next_step(output, before):
-            return
-        self._layer.thread.check(self._layer.info)  # before the other thread's state is forgotten
-        try:
-            chunk = self._chunk(args, kwargs, output, before)
-            if not isinstance(chunk, SpikeChunk):
-                raise TypeError(f"expected a SpikeChunk from read, came {type(chunk).__name__}")
-        except Exception as cause:
-            raise self._unreadable(cause) from cause
-        self._short = 0
-        self._layer.take(chunk)
-        if chunk.values.is_cuda:
-            # A CUDA graph that is captured later can write to them and cannot make them.
-            for statistic in self._layer.traceable:
-                statistic.prepare_traced(chunk)
-        self._see_whether_short(output, chunk)
+        Most calls are one step more of the sequence under way, so this is written for those.
+        """
+        if self._holds is not None and not self._holds():
+            self.prepare()
+        given = self._given(args, kwargs)
+        output = forward(*args, **kwargs)
+        if self._short:
+            try:
+                values = self._values(output)
+                next_step = values.shape == self._shape and self._steps_on(
+                    given, self._left(output)
+                )
+            except _NO_PLAIN_TENSOR:
+                next_step = False
+            if next_step:
+                self._short -= 1
+                if values.requires_grad:
+                    values = values.detach()
+                for advance in self._advances:
+                    advance(values)
+                return output
+        self._read_in_full(args, kwargs, output, given)
+        return output
 
     def check_capture(self) -> None:
         """Refuse what a CUDA graph's replay would leave out.
@@ -147,31 +149,48 @@ class CallReader:
         self._traced.count(pattern, given, pattern.values(output), pattern.left(output))
         return output
 
-    def _is_next_step(self, output: Any, before: Sequence[object]) -> bool:
-        """Count the call, if it is one more step of the sequence under way and no more."""
+    def _use(self, pattern: CallPattern | None) -> None:
+        """Read the calls that come by this pattern, if there is one; the next one in full."""
+        self._short = 0
+        self._pattern = pattern
+        # Looked up once, for each call.
+        if pattern is None:
+            self._given = self._state_before
+            # An adapter that knows patterns is asked again before each call.
+            self._holds = None if self._patterns is None else _never
+        else:
+            self._given, self._values, self._left = pattern.given, pattern.values, pattern.left
+            self._holds = None if pattern.holds is always else pattern.holds
+
+    def _state_before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        return None if self._stateful is None else self._stateful.state(self._module)
+
+    def _read_in_full(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
+    ) -> None:
+        self._layer.thread.check(self._layer.info)  # before the other thread's state is forgotten
         try:
-            values = self._values(output)
-            if values.shape != self._shape:
-                return False
-            if not self._trace.steps_on(before, self._left(output)):
-                return False
-        except (AttributeError, TypeError):
-            return False  # no tensor: read in full, it is an error that names the layer
-        self._short -= 1
-        if values.requires_grad:
-            values = values.detach()
-        for advance in self._advances:
-            advance(values)
-        return True
+            chunk = self._chunk(args, kwargs, output, before)
+            if not isinstance(chunk, SpikeChunk):
+                raise TypeError(f"expected a SpikeChunk from read, came {type(chunk).__name__}")
+        except Exception as cause:
+            raise self._unreadable(cause) from cause
+        self._short = 0
+        self._layer.take(chunk)
+        if chunk.values.is_cuda:
+            # A CUDA graph that is captured later can write to them and cannot make them.
+            for statistic in self._layer.traceable:
+                statistic.prepare_traced(chunk)
+        self._see_whether_short(output, chunk)
 
     def _chunk(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
     ) -> SpikeChunk:
         pattern = self._pattern
         if pattern is None:
-            call = LayerCall(args, kwargs, output, before, self._trace)
+            call = LayerCall(args, kwargs, output, before, self._layer.trace)
             return self._adapter.read(self._module, call)
-        starts = not self._trace.goes_on(before, pattern.left(output))
+        starts = not self._layer.trace.goes_on(before, pattern.left(output))
         make = SpikeChunk.of_sequence if pattern.sequence else SpikeChunk.of_step
         return make(pattern.values(output), pattern.kind, starts_sequence=starts)
 
@@ -182,8 +201,9 @@ class CallReader:
         shape = pattern.values(output).shape
         # An unbatched step lacks the dimension that `advance` wants.
         if len(shape) > 1 and self._advances and not self._layer.needs_eager:
-            self._short, self._shape = SHORT_READINGS, shape
-            self._values, self._left = pattern.values, pattern.left
+            # Then in full again: an option that changed, or values that are not what they should
+            # be, show by then.
+            self._short, self._shape = MOST_ADVANCES, shape
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info

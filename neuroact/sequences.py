@@ -74,14 +74,25 @@ class StateTrace:
             left. False where that is not so or not plain, with nothing remembered: ask `goes_on`.
         """
         marks = self._left
+        if len(marks) != 1:
+            return self._many_step_on(given, left)
+        # Most layers have one state. This runs at each of their steps, so it has no loop.
+        if len(given) != 1 or given[0] is None or marks[0][0]() is not given[0]:
+            return False
+        (state,) = left
+        storage = ref(state.untyped_storage())
+        self._left = [(ref(state), storage, state.storage_offset())]
+        return True
+
+    def _many_step_on(self, given: Sequence[object], left: Sequence[Tensor]) -> bool:
+        marks = self._left
         if not marks or len(given) != len(marks):
             return False
         for (mark, _, _), tensor in zip(marks, given, strict=True):
             # None, the absent state, would equal a reference whose tensor is gone.
             if tensor is None or mark() is not tensor:
                 return False
-        # Most layers have one state: a comprehension would cost as much as what it does.
-        self._left = [_mark(left[0])] if len(left) == 1 else [_mark(tensor) for tensor in left]
+        self._left = [_mark(tensor) for tensor in left]
         return True
 
     @property

@@ -21,7 +21,4 @@ def untraced(
     kwargs: Mapping[str, Any],
 ) -> Any:
     """Run a call outside of the compiled program: a graph break, and right figures."""
-    before = watcher.before(args, kwargs)
-    output = forward(*args, **kwargs)
-    watcher.after(args, kwargs, output, before)
-    return output
+    return watcher.call(forward, args, kwargs)

@@ -9,7 +9,12 @@ from pathlib import Path
 import torch
 from hypothesis import HealthCheck, settings
 
+from neuroact.statistics import native
+
 collect_ignore = ["benchmarks"]  # programs, which find each other by being run: `make bench`
+
+# Compiled loops count from the first step on; the laws are tested without them too.
+native.AFTER_STEPS = 0
 
 # Times do not repeat on shared machines, so no example fails for being slow.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

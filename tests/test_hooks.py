@@ -24,14 +24,12 @@ class Seen:
     def __init__(self) -> None:
         self.calls: list[Tensor] = []
 
-    def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-        return len(self.calls)
-
-    def after(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Tensor, before: int
-    ) -> None:
-        assert before == len(self.calls)
+    def call(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        output = forward(*args, **kwargs)
         self.calls.append(output)
+        return output
 
     def check_capture(self) -> None:
         raise AssertionError("no CUDA graph is captured here")

@@ -21,12 +21,11 @@ from neuroact.errors import NoTimeStepError
 from neuroact.quantiles import METHODS
 from neuroact.statistics import InterspikeIntervalsResult
 from neuroact.statistics.interval_blocks import FRACTION_BITS, terms
-from neuroact.statistics.interval_kernel import WIDTH
 from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}
 # Long enough for several blocks of steps, and an end in the midst of one.
-long_streams = streams(most_steps=3 * WIDTH)
+long_streams = streams(most_steps=100)
 
 
 def result_of(
@@ -57,7 +56,7 @@ def one_train(spikes: list[int]) -> InterspikeIntervalsResult:
 
 @given(st.data(), st.sampled_from(list(LEVELS)))
 def test_every_figure_equals_numpy_on_the_raw_trains(data: st.DataObject, kind: SignalKind) -> None:
-    stream = data.draw(streams(LEVELS[kind], most_steps=3 * WIDTH))
+    stream = data.draw(streams(LEVELS[kind], most_steps=100))
     result = result_of(stream, kind)
     every: list[int] = []
     figures = [getattr(result, n).ravel() for n in ("mean_interval", "cv", "cv2", "lv")]

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from neuroact.statistics.class_activity import ClassCounts
+from neuroact.statistics.native import count_steps, loops_for
 from neuroact.stream import SignalKind, SpikeChunk
+
+if TYPE_CHECKING:
+    from neuroact.statistics.packed_steps import PackedBlock
 
 # float32 holds every integer up to here, so a window of 0/1 values is exact up to so many events.
 WINDOW_EVENTS = 2**24
 # Up to so many values a step, adding into a window of the step's own shape is one cheap operation,
 # and keeps the samples apart; beyond, its memory and traffic weigh more than a sum over the batch.
 LARGEST_WINDOW = 2**20
-# Updates of a binary layer whose values are looked at one by one: the first ones, then one in so
-# many. The test costs as much as the counting, so it cannot run on each.
+# Steps at most that `advance` is told of between two updates, which see how full the window is.
+MOST_ADVANCES = 255
+# Updates of a binary layer whose values are looked at one by one: the first ones, then one after
+# so many steps at least. The test costs as much as the counting, so it cannot run on each.
 CHECKED_FIRST, CHECKED_EVERY = 4, 64
+
+
+# One look at dtype, device and layout together.
+FLOATS: type[Any] = torch.FloatTensor
 
 
 def _no_window(values: Tensor) -> None:
@@ -42,10 +53,12 @@ class EventCounts:
     observations: int = 0
     sequences: int = 0
     updates: int = 0
+    next_check: int = CHECKED_FIRST
     advanced: int = 0  # steps that `advance` added and nothing else counts yet
     batch: int = 0
     # Adds one step `[batch, *neurons]` just like the last chunk's; `advanced` counts its calls.
     add_step: Callable[[Tensor], object] = _no_window
+    is_compiled: bool = False  # whether `add_step` is a compiled loop
     pending: Tensor | None = None  # bool [batch]: sequences of which no valid step has come yet
     classes: ClassCounts | None = None
     class_steps: int = 0  # of the window, each an observation of every labelled sample
@@ -76,7 +89,7 @@ class EventCounts:
     def moved_to(self, device: torch.device) -> EventCounts:
         """The same counts on another device."""
         moved = self.from_state({name: tensor.to(device) for name, tensor in self.state().items()})
-        moved.updates = self.updates
+        moved.updates, moved.next_check = self.updates, self.next_check
         if self.classes is not None and self.classes.labels is not None:
             moved.label(self.classes.labels, 0)
         return moved
@@ -141,6 +154,7 @@ class EventCounts:
         """Count a chunk whose neurons and device are those of the counts."""
         values, steps, batch = chunk.values, chunk.steps, chunk.batch
         self._settle()
+        count_steps(steps)
         if chunk.valid is None:
             self.observations += steps * batch
         else:
@@ -158,6 +172,19 @@ class EventCounts:
                 self._add_binary(part, part.shape[0], batch)
         if chunk.kind is SignalKind.BINARY and self._labelled:
             self._see_class_steps(steps, chunk.valid)
+
+    def takes_packed(self) -> bool:
+        """Whether `add_packed` may count the next steps of the last chunk's samples."""
+        return self.total is None and not self._labelled
+
+    def add_packed(self, block: PackedBlock) -> None:
+        """Count a block of steps like the last chunk's, none of them padding."""
+        events = self.events.view(-1).numpy()
+        for plane in block.words:
+            block.loops.add_events(plane, events)
+        self.observations += block.steps * block.batch
+        self.updates += block.steps
+        self._begin_pending()
 
     @property
     def _labelled(self) -> bool:
@@ -187,10 +214,15 @@ class EventCounts:
             self.window_steps += self.advanced * self._rows_share()
             self.updates += self.advanced
             self.class_steps += self.advanced if self._labelled else 0
-            if self.pending is not None:  # no step of those was padding
-                self.on_device[1].add_(self.pending.sum())
-                self.pending = None
+            count_steps(self.advanced)
+            self._begin_pending()
             self.advanced = 0
+
+    def _begin_pending(self) -> None:
+        """Steps came, and none of them was padding: what was to begin has begun."""
+        if self.pending is not None:
+            self.on_device[1].add_(self.pending.sum())
+            self.pending = None
 
     def _rows_share(self) -> int:
         """How many samples' events one entry of the window takes in a step."""
@@ -205,7 +237,7 @@ class EventCounts:
             window is None
             or window.shape[1] != rows
             or self.batch != batch
-            or self.window_steps + most > WINDOW_EVENTS
+            or self.window_steps + most + MOST_ADVANCES > WINDOW_EVENTS
         ):
             window = self._open_window(values, rows, batch)
         if apart:
@@ -214,9 +246,11 @@ class EventCounts:
         else:
             window.add_(values.sum((0, 1), keepdim=True, dtype=torch.float32))
         self.window_steps += most
-        if self.updates < CHECKED_FIRST or self.updates % CHECKED_EVERY == 0:
+        if self.updates < CHECKED_FIRST or self.updates >= self.next_check:
+            self.next_check = self.updates + CHECKED_EVERY
             self.faults[1].logical_or_((values.ne(0) & values.ne(1)).any())
         self.updates += 1
+        self._see_whether_compiled()
 
     def _add_graded(self, values: Tensor, valid: Tensor | None) -> None:
         if self.total is None:
@@ -244,11 +278,24 @@ class EventCounts:
             self.window = torch.zeros_like(like, dtype=torch.float32)
         self.window_steps, self.batch = 0, batch
         # Looked up once: at each step it would cost as much as adding to a small layer.
+        self.is_compiled = False
         self.add_step = self.window[0].add_ if rows == batch else self._add_sum
         return self.window
 
+    def _see_whether_compiled(self) -> None:
+        """Add steps by a compiled loop from now on, where there is one."""
+        window = self.window
+        if self.is_compiled or window is None or window.shape[1] != self.batch:
+            return
+        loops = loops_for(window[0])
+        if loops is not None and window.is_contiguous():
+            self.add_step, self.is_compiled = _compiled_add(loops.add, window[0]), True
+
     def _add_sum(self, values: Tensor) -> None:
         assert self.window is not None
+        if self.window_steps + (self.advanced + 1) * self.batch > WINDOW_EVENTS:
+            self._settle()
+            self._open_window(values.unsqueeze(0), 1, self.batch)
         self.window.add_(values.sum(0, keepdim=True, dtype=torch.float32))
 
     def _close_window(self) -> None:
@@ -307,6 +354,20 @@ class EventCounts:
         self.faults.logical_or_(faults.to(self.events.device))
         if self.total is not None:
             self.total.add_(events.to(self.events.device))
+
+
+def _compiled_add(add: Callable[..., None], window: Tensor) -> Callable[[Tensor], object]:
+    """Adds a step, `[batch, *neurons]`, to the window by `loops.add`."""
+    address, size, add_otherwise = window.data_ptr(), window.numel(), window.add_
+
+    def add_step(values: Tensor) -> None:
+        # The address says nothing of what is there, so all of it is looked at here.
+        if isinstance(values, FLOATS) and values.is_contiguous() and values.numel() == size:
+            add(address, values.data_ptr(), size)
+        else:
+            add_otherwise(values)
+
+    return add_step
 
 
 def without_padding(values: Tensor, valid: Tensor) -> Tensor:

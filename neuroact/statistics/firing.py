@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.event_counts import EventCounts
 from neuroact.statistics.traced_counts import TracedCounts
 from neuroact.stream import SignalKind, SpikeChunk
+
+if TYPE_CHECKING:
+    from neuroact.statistics.packed_steps import PackedBlock, PackedSteps
 
 
 class SumOfValues:
@@ -140,9 +143,11 @@ class Firing:
         self._counts: EventCounts | None = None
         self._traced = TracedCounts()
         self._labels: Labels | None = None
+        self._packed: PackedSteps | None = None
 
     def label(self, labels: Labels | None) -> None:
         """Say of which class the samples are that come, until the next call; None for none."""
+        self._stop_packing()
         self._labels = labels
         if self._counts is not None:
             self._tell_labels(self._counts)
@@ -156,6 +161,7 @@ class Firing:
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
+        self._stop_packing()
         self._counts = None
         self._traced.forget()
 
@@ -165,6 +171,8 @@ class Firing:
         Raises:
             ValueError: the chunk's neurons have another shape than those before.
         """
+        if self._packed is not None:
+            self._packed.settle()
         counts = self._counts
         if counts is None:
             counts = self._counts = EventCounts.zeros(chunk.neurons, chunk.values.device)
@@ -175,6 +183,8 @@ class Firing:
             )
         elif counts.events.device != chunk.values.device:
             counts = self._counts = counts.moved_to(chunk.values.device)
+        if self._packed is not None and self._packed.is_packing:
+            counts.next_check = 0  # it came unpacked since its values are others, or may be
         counts.add(chunk)
 
     def advance(self, values: Tensor) -> None:
@@ -183,6 +193,19 @@ class Firing:
         assert counts is not None
         counts.add_step(values)
         counts.advanced += 1
+
+    def share(self, steps: PackedSteps) -> None:
+        """Be told of steps packed, with others; see `PackedStatistic`."""
+        self._packed = steps
+
+    def takes_packed(self) -> bool:
+        """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
+        return self._counts is not None and self._counts.takes_packed()
+
+    def count_packed(self, block: PackedBlock) -> None:
+        """Count a block; see `PackedStatistic`."""
+        assert self._counts is not None
+        self._counts.add_packed(block)
 
     def is_traceable(self, kind: SignalKind) -> bool:
         """Whether compiled programs may count values of that kind; see `TraceableStatistic`."""
@@ -230,13 +253,20 @@ class Firing:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take over counts given by `state_dict`."""
+        self._stop_packing()
         self._traced.forget()
         self._counts = EventCounts.from_state(state) if state else None
         if self._counts is not None:
             self._tell_labels(self._counts)
 
+    def _stop_packing(self) -> None:
+        if self._packed is not None:
+            self._packed.close()
+
     def _all_counts(self) -> EventCounts | None:
-        """The counts, with what compiled programs counted added to them."""
+        """The counts, with what compiled programs counted, and what is packed, added to them."""
+        if self._packed is not None:
+            self._packed.settle()
         traced = self._traced.take()
         if traced is not None:
             compiled = EventCounts.from_state(traced)

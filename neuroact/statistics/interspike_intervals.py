@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neuroact.statistics import interval_blocks as blocks
-from neuroact.statistics import interval_kernel as kernel
 from neuroact.statistics.counted import (
     CountedResult,
     Floats,
@@ -21,7 +22,16 @@ from neuroact.statistics.counted import (
     ratio,
     seconds_per_step,
 )
+from neuroact.statistics.native import loops_for
 from neuroact.statistics.stepwise import StepwiseStatistic, whole
+
+if TYPE_CHECKING:
+    from neuroact.statistics.packed_steps import PackedBlock
+
+# Steps in a block that a compiled loop counts: float32 holds a word of so many bits exactly.
+_COMPILED_WIDTH = 24
+# Up to here a neuron's terms of 64 steps, below 63 · 3 · 2^44, fit when summed over samples.
+_MOST_SAMPLES = 2**11
 
 _PER_NEURON = (
     "intervals",
@@ -33,6 +43,8 @@ _PER_NEURON = (
     "lv_whole",
     "lv_fraction",
 )
+# What a compiled loop adds to, in its order.
+_COUNTED = ("intervals", "sums", "squares", "pairs", "cv2_fraction", "lv_fraction")
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +219,19 @@ class InterspikeIntervals(StepwiseStatistic):
         if self._clock is not None or self._filled == self._width:
             super().advance(values)
             return
-        self._packed.add_(values, alpha=self._bit)
+        self._word.add_(values, alpha=self._bit)
         self._bit *= 2
         self._filled += 1
         self._steps += 1
+
+    def count_packed(self, block: PackedBlock) -> None:
+        """Count a block of steps; see `PackedStatistic`."""
+        self._count_block()
+        self._lengths.fill_(block.steps)
+        self._room("histogram", self._steps + block.steps + 1)
+        self._count_planes(block.loops, block.words)
+        self._lengths.zero_()
+        self._steps += block.steps
 
     def _make_totals(self) -> dict[str, Tensor]:
         self._inner = self._zeros(2**blocks.WIDTH)
@@ -219,7 +240,7 @@ class InterspikeIntervals(StepwiseStatistic):
 
     def _begin(self, like: Tensor) -> None:
         with torch.inference_mode(False):
-            self._packed = torch.zeros_like(like, dtype=torch.float32)
+            self._word = torch.zeros_like(like, dtype=torch.float32)
         neurons = math.prod(self._shape or ())
         self._age = self._zeros(len(like), neurons, dtype=torch.float64)
         self._last = self._zeros(len(like), neurons, dtype=torch.float64)
@@ -227,13 +248,13 @@ class InterspikeIntervals(StepwiseStatistic):
         # Where samples have clocks of their own: the next step's bit of each, float32 [batch].
         self._bits: Tensor | None = None
         self._lengths = self._zeros(len(like), dtype=torch.float64)  # steps of each in the block
-        fast = self._may_compile and like.device.type == "cpu" and kernel.is_installed()
-        self._width = kernel.WIDTH if fast else blocks.WIDTH
+        self._loops = loops_for(like) if self._may_compile else None
+        self._width = blocks.WIDTH if self._loops is None else _COMPILED_WIDTH
 
     def _step(self, events: Tensor, amounts: Tensor | None) -> None:
         if self._filled == self._width:
             self._count_block()
-        self._packed.add_(events, alpha=self._bit)
+        self._word.add_(events, alpha=self._bit)
         self._bit *= 2
         self._filled += 1
 
@@ -243,7 +264,7 @@ class InterspikeIntervals(StepwiseStatistic):
         if self._bits is None:
             self._bits = torch.ones_like(self._lengths, dtype=torch.float32)
         bits = self._bits.reshape(-1, *(1,) * (events.ndim - 1))
-        self._packed.addcmul_(events.to(torch.float32), bits)
+        self._word.addcmul_(events.to(torch.float32), bits)
         self._bits = self._bits * (1.0 + valid.to(torch.float32))
         self._lengths.add_(valid)
         self._bit *= 2
@@ -255,15 +276,30 @@ class InterspikeIntervals(StepwiseStatistic):
         if self._bits is None:
             self._lengths.fill_(self._filled)
         self._room("histogram", self._steps + 1)
-        packed, lengths = self._packed.reshape(self._age.shape), self._lengths
-        if self._width == kernel.WIDTH:
-            kernel.count_block(packed, lengths, self._age, self._last, self._totals)
+        words = whole(self._word.reshape(self._age.shape), self._bit - 1)
+        if self._loops is not None:
+            plane = words.to(torch.int32).numpy().view(np.uint32)
+            self._count_planes(self._loops, plane.reshape(1, *plane.shape))
         else:
-            words = whole(packed, self._bit - 1)
-            blocks.count_block(words, lengths, self._age, self._last, self._totals, self._inner)
-        self._packed.zero_()
+            blocks.count_block(
+                words, self._lengths, self._age, self._last, self._totals, self._inner
+            )
+        self._word.zero_()
         self._lengths.zero_()
         self._filled, self._bit, self._bits = 0, 1, None
+
+    def _is_plain(self) -> bool:
+        return self._may_compile
+
+    def _count_planes(self, loops: ModuleType, words: NDArray[np.uint32]) -> None:
+        """Count a block of words of one or two planes, `[planes, batch, neurons]`."""
+        totals = [self._totals[name].view(-1).numpy() for name in _COUNTED]
+        histogram = self._totals["histogram"].numpy()
+        for start in range(0, words.shape[1], _MOST_SAMPLES):
+            rows = slice(start, start + _MOST_SAMPLES)
+            of_samples = (t[rows].numpy() for t in (self._lengths, self._age, self._last))
+            loops.add_intervals(words[:, rows], *of_samples, histogram, *totals)
+            blocks.carry(self._totals)
 
     def _settle(self) -> None:
         if self._batch is not None:
@@ -277,7 +313,7 @@ class InterspikeIntervals(StepwiseStatistic):
         self._settle()
 
     def _open_state(self) -> dict[str, Tensor]:
-        shape, kept = self._packed.shape, {"age": self._age, "last": self._last}
+        shape, kept = self._word.shape, {"age": self._age, "last": self._last}
         return {name: tensor.to(torch.int64).reshape(shape) for name, tensor in kept.items()}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:

@@ -7,7 +7,10 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from neuroact.statistics import Statistic
+from neuroact.statistics.event_counts import MOST_ADVANCES
 from neuroact.stream import SignalKind, SpikeChunk
+
+__all__ = ["MOST_ADVANCES", "StepStatistic", "TraceableStatistic"]
 
 
 @runtime_checkable
@@ -18,7 +21,8 @@ class StepStatistic(Statistic, Protocol):
         """Count one more step of the open sequences, as `update` would, at less cost.
 
         Called only right after an `update` or `advance` that counted a binary step without padding
-        for the same batch, on the same device; `update` sees at least every 64th step.
+        for the same batch, on the same device; there are at most `MOST_ADVANCES` between
+        two updates.
 
         Args:
             values: `[batch, *neurons]`, without gradients.

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neuroact.statistics.counted import CountedResult, Floats, Integers, exact_spread, ratio
-from neuroact.statistics.stepwise import EXACT, StepwiseStatistic, count_into, whole
+from neuroact.statistics.stepwise import (
+    EXACT,
+    StepwiseStatistic,
+    count_into,
+    rows_of,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from neuroact.statistics.packed_steps import PackedBlock
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +135,13 @@ class SpikeCounts(StepwiseStatistic):
         self._held += 1
         self._steps += 1
 
+    def count_packed(self, block: PackedBlock) -> None:
+        """Count a block of steps; see `PackedStatistic`."""
+        self._make_room(block.steps)
+        for plane in block.words:
+            block.loops.add_counts(plane, rows_of(self._window))
+        self._steps += block.steps
+
     def _make_totals(self) -> dict[str, Tensor]:
         shape = self._shape or ()
         return {
@@ -156,6 +172,9 @@ class SpikeCounts(StepwiseStatistic):
 
     def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
         self._step(events, amounts)
+
+    def _is_plain(self) -> bool:
+        return self._window.is_contiguous()
 
     def _make_room(self, steps: int) -> None:
         if self._held + steps > EXACT:

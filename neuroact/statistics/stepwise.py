@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor
 
 from neuroact.errors import MergeError, StatisticKindError
 from neuroact.stream import SignalKind, SpikeChunk
+
+if TYPE_CHECKING:
+    from neuroact.statistics.packed_steps import PackedSteps
 
 SPIKING = frozenset({SignalKind.BINARY, SignalKind.GRADED})
 # float32 holds every integer up to here.
@@ -42,10 +45,13 @@ class StepwiseStatistic(ABC):
     """Totals whose length grows with the data: they are added from the front, end in no zero."""
 
     def __init__(self) -> None:
+        self._packed: PackedSteps | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
+        if self._packed is not None:
+            self._packed.close()
         self._shape: torch.Size | None = None
         self._device: torch.device | None = None
         self._totals: dict[str, Tensor] = {}
@@ -60,6 +66,7 @@ class StepwiseStatistic(ABC):
             StatisticKindError: the statistic does not apply to the chunk's kind.
             ValueError: the chunk's neurons have another shape than those before.
         """
+        self._catch_up()
         values, valid = chunk.values, chunk.valid
         if values.device != self._device or chunk.neurons != self._shape:
             self._admit(chunk)
@@ -91,6 +98,14 @@ class StepwiseStatistic(ABC):
             self._step(values, None)
             self._steps += 1
 
+    def share(self, steps: PackedSteps) -> None:
+        """Be told of steps packed, with others; see `PackedStatistic`."""
+        self._packed = steps
+
+    def takes_packed(self) -> bool:
+        """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
+        return self._batch is not None and self._clock is None and self._is_plain()
+
     def merge(self, other: Self) -> None:
         """Add another's counts, exact in any order; the other's open sequences count as ended.
 
@@ -99,6 +114,7 @@ class StepwiseStatistic(ABC):
         """
         if other._shape is None:
             return
+        self._catch_up()
         theirs = other._ended()._totals_so_far()
         if self._shape is None:
             self._prepare(other._shape, other._device)
@@ -117,6 +133,7 @@ class StepwiseStatistic(ABC):
         what comes next depends on it, `open_clock`, each sample's steps so far, int64 `[batch]`,
         and what else is open.
         """
+        self._catch_up()
         if self._shape is None:
             return {}
         state = {"shape": torch.tensor(self._shape, dtype=torch.int64, device=self._device)}
@@ -181,11 +198,20 @@ class StepwiseStatistic(ABC):
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         """Take up what `_open_state` gave, after `_begin`."""
 
+    def _is_plain(self) -> bool:
+        """Whether what is open is such that a `count_packed` can go on with it."""
+        return False
+
     def _matched(self, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The totals to add, where one of two statistics may have some that the other has not."""
         return theirs
 
     # What it gets.
+
+    def _catch_up(self) -> None:
+        """Count what is packed."""
+        if self._packed is not None:
+            self._packed.settle()
 
     def _zeros(self, *size: int, dtype: torch.dtype = torch.int64) -> Tensor:
         # A tensor made in inference mode could not be updated after it.
@@ -209,6 +235,7 @@ class StepwiseStatistic(ABC):
 
     def _on_host(self) -> dict[str, Any] | None:
         """The totals, open sequences counted as ended; None before the first chunk."""
+        self._catch_up()
         if self._shape is None:
             return None
         return {name: t.cpu().numpy() for name, t in self._ended()._totals_so_far().items()}
@@ -282,6 +309,12 @@ class StepwiseStatistic(ABC):
             self._room(name, len(tensor))[: len(tensor)].add_(tensor)
         else:
             self._totals[name].add_(tensor)
+
+
+def rows_of(tensor: Tensor) -> NDArray[Any]:
+    """A contiguous `[batch, *neurons]` as an array `[batch, neurons]` on the same memory."""
+    array: NDArray[Any] = tensor.view(len(tensor), -1).numpy()
+    return array
 
 
 def whole(counts: Tensor, most: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from neuroact.statistics.stepwise import (
     sums_of_samples,
     whole,
 )
+
+if TYPE_CHECKING:
+    from neuroact.statistics.packed_steps import PackedBlock
 
 # Steps whose sums per sample wait, as floats, to be counted into the histogram in one go.
 _ROWS = 64
@@ -115,6 +118,15 @@ class Synchrony(StepwiseStatistic):
     def _neurons(self) -> int:
         return math.prod(self._shape or ())
 
+    def count_packed(self, block: PackedBlock) -> None:
+        """Count a block of steps; see `PackedStatistic`."""
+        block.loops.add_to_histogram(block.sums, self._totals["histogram"].numpy())
+        events = self._totals["events"].view(-1).numpy()
+        for plane in block.words:
+            block.loops.add_events(plane, events)
+        self._totals["observations"].add_(block.sums.size)
+        self._steps += block.steps
+
     def _make_totals(self) -> dict[str, Tensor]:
         return {
             "histogram": self._zeros(self._neurons + 1),
@@ -153,6 +165,9 @@ class Synchrony(StepwiseStatistic):
         self._held += 1
         count_into(self._totals["histogram"], sums_of_samples(events), valid.to(torch.int64))
         self._totals["observations"].add_(valid.sum())
+
+    def _is_plain(self) -> bool:
+        return True
 
     def _settle(self) -> None:
         if self._batch is not None:

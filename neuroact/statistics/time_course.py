@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,10 +26,14 @@ from neuroact.statistics.stepwise import (
     StepwiseStatistic,
     padded,
     per_sample,
+    rows_of,
     sums_of_samples,
     whole,
 )
 from neuroact.stream import SignalKind, SpikeChunk
+
+if TYPE_CHECKING:
+    from neuroact.statistics.packed_steps import PackedBlock
 
 # Steps whose sums wait, as floats, to be added to the integers in one go.
 _SLOTS = 64
@@ -218,6 +222,22 @@ class TimeCourse(StepwiseStatistic):
     def _neurons(self) -> int:
         return math.prod(self._shape or ())
 
+    def count_packed(self, block: PackedBlock) -> None:
+        """Count a block of steps; see `PackedStatistic`."""
+        self._settle()
+        start, end = self._steps, self._steps + block.steps
+        events, squares, observations, first = (
+            self._room(name, end)[start:end].numpy()
+            for name in ("events", "squares", "observations", "first_spikes")
+        )
+        before = first.sum()
+        block.loops.add_steps(block.sums, events, squares)
+        for number, plane in enumerate(block.words):
+            block.loops.add_first(plane, rows_of(self._fired), first[32 * number :])
+        observations += block.batch
+        self._have_fired += int(first.sum() - before)
+        self._steps += block.steps
+
     def _make_totals(self) -> dict[str, Tensor]:
         steps = ("events", "squares", "observations", "first_spikes")
         return {name: self._zeros(0) for name in steps} | {"never": self._zeros()}
@@ -266,6 +286,9 @@ class TimeCourse(StepwiseStatistic):
             self._room(name, length).index_add_(0, self._clock, found)
         self._room("observations", length).index_add_(0, self._clock, valid.to(torch.int64))
         self._fired_of = fired
+
+    def _is_plain(self) -> bool:
+        return "total" not in self._totals and self._fired.is_contiguous()
 
     def _settle(self) -> None:
         if self._batch is None or not self._filled:

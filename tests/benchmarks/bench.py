@@ -184,6 +184,9 @@ def main() -> None:
     import torch
     from networks import CASES
 
+    from neuroact.statistics import native
+
+    native.AFTER_STEPS = 0  # what counts a thousand steps later, from the first round on
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--network", choices=CASES, help="one network only")

@@ -1,0 +1,57 @@
+"""When loops compiled by numba count in place of PyTorch's operations: the same bits, sooner.
+
+numba is the extra `fast`. Loading it takes a second or so, which a short recording would never get
+back; so it is loaded once a process has counted some steps, and not before.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
+
+from torch import Tensor
+
+from neuroact.errors import NeuroactWarning
+
+AFTER_STEPS = 1000
+"""Steps of layers that a process counts before it loads numba."""
+LARGEST = 2**20
+"""Values a step up to which one compiled loop is not slower than all of PyTorch's threads."""
+
+_counted = 0
+
+
+def count_steps(steps: int) -> None:
+    """Say that so many steps more were counted."""
+    global _counted
+    _counted += steps
+
+
+def loops_for(step: Tensor) -> ModuleType | None:
+    """`neuroact.statistics.loops`, where it is there and worth it.
+
+    Args:
+        step: one step of what is counted, `[batch, *neurons]`.
+    """
+    if _counted < AFTER_STEPS or step.device.type != "cpu" or not 0 < step.numel() <= LARGEST:
+        return None
+    return _loops()
+
+
+@cache
+def _loops() -> ModuleType | None:
+    if find_spec("numba") is None:
+        return None
+    try:
+        from neuroact.statistics import loops
+    except Exception as cause:  # such as a numba that is older than the NumPy beside it
+        warnings.warn(
+            f"numba is installed and cannot be used: {cause}. Recording goes on without it, "
+            "slower, with the same figures.",
+            NeuroactWarning,
+            stacklevel=2,
+        )
+        return None
+    return loops

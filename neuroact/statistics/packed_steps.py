@@ -1,0 +1,179 @@
+"""Steps of a layer that several statistics count together, a bit for each value.
+
+Where loops compiled by numba can be had (see `native`), a step is one loop over its values, which
+writes a bit each, whatever is counted; 64 steps later each statistic reads them off the words. So
+all of them together cost little more than one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neuroact.statistics.event_counts import FLOATS
+from neuroact.statistics.native import loops_for
+from neuroact.stream import SignalKind, SpikeChunk
+
+WIDTH = 64
+"""Steps in a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBlock:
+    """Some steps of a binary layer, in a row, of sequences under way.
+
+    Attributes:
+        words: uint32 `[planes, batch, neurons]`: bit k of plane p is step `32 p + k`.
+        sums: events of each sample at each step, int32 `[steps, batch]`.
+        loops: `neuroact.statistics.loops`.
+    """
+
+    words: NDArray[np.uint32]
+    sums: NDArray[np.int32]
+    loops: ModuleType
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.sums)
+
+    @property
+    def batch(self) -> int:
+        """Number of samples."""
+        return int(self.sums.shape[1])
+
+
+@runtime_checkable
+class PackedStatistic(Protocol):
+    """A statistic that can count many steps at once, packed."""
+
+    def share(self, steps: PackedSteps, /) -> None:
+        """Have `steps.settle()` called before anything is asked or told; `close()` at a reset."""
+
+    def takes_packed(self) -> bool:
+        """Whether the steps that go on with what it was told last may come packed."""
+
+    def count_packed(self, block: PackedBlock, /) -> None:
+        """Count a block, as `update` would."""
+
+    def update(self, chunk: SpikeChunk, /) -> None:
+        """Count the layer's next chunk."""
+
+    def advance(self, values: Tensor, /) -> None:
+        """Count one more step; see `StepStatistic`."""
+
+
+class PackedSteps:
+    """Feeds several statistics of one layer.
+
+    Args:
+        statistics: those that it feeds.
+    """
+
+    def __init__(self, statistics: Sequence[PackedStatistic]) -> None:
+        self._statistics = tuple(statistics)
+        self._filled = 0
+        self._shape: torch.Size | None = None  # of a step, `[batch, *neurons]`
+        self._loops: ModuleType | None = None
+        for statistic in statistics:
+            statistic.share(self)
+
+    def update(self, chunk: SpikeChunk) -> None:
+        """Count a chunk."""
+        values = chunk.values
+        packable = (
+            chunk.steps
+            and chunk.kind is SignalKind.BINARY
+            and chunk.valid is None
+            and isinstance(values, FLOATS)
+            and values.is_contiguous()
+        )
+        if not packable:
+            self._tell(chunk)
+            self.close()
+            return
+        told = 0
+        if chunk.starts_sequence or not self.is_packing or values.shape[1:] != self._shape:
+            # The first step opens the sequence, in each of them; the others can be packed.
+            told = 1 if loops_for(values[0]) is not None else chunk.steps
+            self._tell(chunk if told == chunk.steps else _first_step(chunk))
+            self._open(values[0])
+        for step in values[told:] if told < chunk.steps else ():
+            self.advance(step)
+
+    def advance(self, values: Tensor) -> None:
+        """Count one more step `[batch, *neurons]`, like the last one; see `StepStatistic`."""
+        loops = self._loops
+        # An address says nothing of what is there, so all of it is looked at here.
+        if (
+            loops is None
+            or not isinstance(values, FLOATS)
+            or not values.is_contiguous()
+            or values.numel() != self._numel
+        ):
+            self.settle()
+            for statistic in self._statistics:
+                statistic.advance(values)
+            return
+        at = self._filled
+        if at == WIDTH:
+            self.settle()
+            at = 0
+        if loops.pack(values.data_ptr(), self._words_at, self._sums_at, at, *self._size):
+            self._see_odd(values)
+        else:
+            self._filled = at + 1
+
+    @property
+    def is_packing(self) -> bool:
+        """Whether the next step will be packed."""
+        return self._loops is not None
+
+    def settle(self) -> None:
+        """Have the statistics count what is packed."""
+        steps = self._filled
+        if not steps or self._loops is None:
+            return
+        self._filled = 0
+        words = self._words[: 1 + (steps - 1) // 32]
+        block = PackedBlock(words, self._sums[:steps], self._loops)
+        for statistic in self._statistics:
+            statistic.count_packed(block)
+        words.fill(0)
+
+    def close(self) -> None:
+        """Settle, and pack no more until the statistics have been told a step unpacked."""
+        self.settle()
+        self._loops = None
+
+    def _tell(self, chunk: SpikeChunk) -> None:
+        self.settle()
+        for statistic in self._statistics:
+            statistic.update(chunk)
+
+    def _see_odd(self, values: Tensor) -> None:
+        """A value is neither 0 nor 1: each of them sees it as it is, as without packing."""
+        self._tell(SpikeChunk(values.unsqueeze(0), SignalKind.BINARY, starts_sequence=False))
+
+    def _open(self, step: Tensor) -> None:
+        able = all(statistic.takes_packed() for statistic in self._statistics)
+        self._loops = loops_for(step) if able else None
+        if self._loops is None or step.shape == self._shape:
+            return
+        self._shape = step.shape
+        self._numel = step.numel()
+        self._size = batch, neurons = len(step), step.numel() // len(step)
+        self._words = np.zeros((2, batch, neurons), np.uint32)
+        self._sums = np.zeros((WIDTH, batch), np.int32)
+        self._words_at, self._sums_at = self._words.ctypes.data, self._sums.ctypes.data
+
+
+def _first_step(chunk: SpikeChunk) -> SpikeChunk:
+    return SpikeChunk(chunk.values[:1], chunk.kind, chunk.starts_sequence)
