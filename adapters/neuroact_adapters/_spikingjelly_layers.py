@@ -38,7 +38,7 @@ def names_of(cls: type) -> set[str]:
     return {base.__name__ for base in cls.__mro__ if base.__module__.startswith(_PLACES)}
 
 
-def _as_returned(output: Any) -> Any:
+def as_returned(output: Any) -> Any:
     return output
 
 
@@ -57,7 +57,7 @@ def _over_time(output: Any) -> Any:
     return output.unsqueeze(0)
 
 
-def _memories(module: Any) -> object:
+def memories_of(module: Any) -> object:
     """What the module remembers; its membrane alone where it is called `v`.
 
     Other memories come and go in the middle of a sequence, such as a training step's trace or the
@@ -74,7 +74,7 @@ def _queue(module: Any) -> object:
     return module.queue[-1:] if module.step_mode == "s" else None
 
 
-def _surrogate_function(module: Any) -> Any:
+def surrogate_function(module: Any) -> Any:
     return getattr(module, "surrogate_function", None)
 
 
@@ -84,10 +84,10 @@ def _gates(module: Any) -> Any:
 
 def _of_cells(module: Any) -> Any:
     cell = module.cells[0]
-    return _surrogate_function(cell) or _gates(cell)
+    return surrogate_function(cell) or _gates(cell)
 
 
-def _never(module: Any) -> bool:
+def never(module: Any) -> bool:
     return False
 
 
@@ -112,11 +112,11 @@ class Layer:
     """
 
     levels: SignalKind = SignalKind.BINARY
-    real: Callable[[Any], bool] = _never
-    surrogate: Callable[[Any], Any] = _surrogate_function
+    real: Callable[[Any], bool] = never
+    surrogate: Callable[[Any], Any] = surrogate_function
     one_step: bool = False
-    spikes: Callable[[Any], Any] = _as_returned
-    held: Callable[[Any], object] = _memories
+    spikes: Callable[[Any], Any] = as_returned
+    held: Callable[[Any], object] = memories_of
     passed: str | None = None
     writes_input: bool = False
     by_request: bool = False
@@ -181,7 +181,7 @@ def layer_of(module: nn.Module) -> Layer | None:
             return NEURONS[base.__name__]
     if not _has_steps(module) or any(_has_steps(m) for m in module.modules() if m is not module):
         return None
-    if _surrogate_function(module) is not None:
+    if surrogate_function(module) is not None:
         return _BINARY  # a neuron of the user's own, or one of a newer release
     own = any(base.__module__.startswith(_LAYERS) for base in type(module).__mro__)
     return _BY_REQUEST if own else None
@@ -202,18 +202,6 @@ def emits(module: nn.Module, layer: Layer) -> SignalKind:
         return SignalKind.ANALOG
     many = type(surrogate).__name__ == "MultiLevelSpikeCount"
     return SignalKind.GRADED if many else layer.levels
-
-
-def options_of(module: Any, layer: Layer) -> tuple[Any, ...]:
-    """What `is_sequence` and `emits` go by, and what may change between calls."""
-    surrogate = layer.surrogate(module)
-    return (
-        getattr(module, "step_mode", None),
-        module.training,
-        surrogate,
-        getattr(surrogate, "spiking", True),
-        layer.real(module),
-    )
 
 
 def _has_steps(module: nn.Module) -> bool:

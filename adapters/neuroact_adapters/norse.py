@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from neuroact.adapter import LayerCall
-from neuroact.patterns import CallPattern
+from neuroact.patterns import CallPattern, always
 from neuroact.stream import SignalKind, SpikeChunk
 
 ONE_STEP = "BN"
@@ -129,10 +129,12 @@ class NorseAdapter:
             return _last_step(output[1]) if steps else output[1]
 
         def holds() -> bool:
-            return getattr(module, "record_states", False) is steps
+            return module.record_states is steps
 
         sequence = layer.axes == SEQUENCE
-        return CallPattern(_emits(module, layer), sequence, _values, given, left, holds)
+        # Cells have no such option, and to look for it in vain would take long at each call.
+        may_change = holds if hasattr(module, "record_states") else always
+        return CallPattern(_emits(module, layer), sequence, _values, given, left, may_change)
 
     def input_axes(self, module: nn.Module) -> str:
         """`BN` for cells, `TBN` for sequence modules; `BN` for encoders that add the time."""
@@ -161,7 +163,8 @@ def _emits(module: nn.Module, layer: Layer) -> SignalKind:
 
 
 def _values(output: Any) -> Tensor:
-    return _dense(output[0] if isinstance(output, tuple) else output)
+    values: Tensor = output[0] if isinstance(output, tuple) else output
+    return values if values.layout is torch.strided else values.to_dense()
 
 
 def _dense(values: Tensor) -> Tensor:

@@ -220,7 +220,12 @@ def _left(neuron: Neuron, module: Any) -> Callable[[Any], State]:
     if len(neuron.states) > 1:
         return lambda output: neuron.held(module)
     (name,) = neuron.states
-    return lambda output: (_attribute(module, name),)
+
+    def left(output: Any) -> State:
+        state = module._buffers.get(name)
+        return (getattr(module, name, None) if state is None else state,)
+
+    return left
 
 
 def _no_state(*_: Any) -> State:
@@ -229,15 +234,33 @@ def _no_state(*_: Any) -> State:
 
 def _only_mem(module: Any) -> Callable[[Arguments, Named], State]:
     """`_by_argument` for a neuron of one state, in fewer steps."""
+    if not _broadcasts(module):
+        return lambda args, kwargs: (_passed_or_held(module, args, kwargs),)
 
     def given(args: Arguments, kwargs: Named) -> State:
-        passed = args[1] if len(args) > 1 else kwargs.get("mem")
-        mem = _attribute(module, "mem") if passed is None else passed
+        mem = _passed_or_held(module, args, kwargs)
         current = args[0] if args else kwargs.get("input_")
         same = getattr(mem, "shape", None) == getattr(current, "shape", None)
         return (mem,) if same else ()
 
     return given
+
+
+def _broadcasts(module: Any) -> bool:
+    """Whether it could emit another shape than that of its input.
+
+    If not, a state of another shape than the input's, which snnTorch replaces by zeros, is told by
+    the one that is left: that has the input's shape.
+    """
+    own = {**module._parameters, **module._buffers}
+    return any(t is not None and t.numel() > 1 for name, t in own.items() if name != "mem")
+
+
+def _passed_or_held(module: Any, args: Arguments, kwargs: Named) -> Any:
+    mem = args[1] if len(args) > 1 else kwargs.get("mem")
+    if mem is None:
+        mem = module._buffers.get("mem")
+    return getattr(module, "mem", None) if mem is None else mem
 
 
 def _any_state(neuron: Neuron, module: Any) -> Callable[[Arguments, Named], State]:

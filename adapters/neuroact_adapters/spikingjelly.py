@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from neuroact.adapter import LayerCall
 from neuroact.patterns import CallPattern
 from neuroact.stream import SignalKind, SpikeChunk
+from neuroact_adapters._spikingjelly_calls import holder, same_options
 from neuroact_adapters._spikingjelly_layers import (
     Layer,
+    as_returned,
     emits,
     is_sequence,
     layer_of,
-    options_of,
 )
 from neuroact_adapters._spikingjelly_places import Surroundings
 
@@ -110,20 +111,13 @@ class SpikingJellyAdapter:
         self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
         if layer.passed:
             return None
-        options = options_of(module, layer)
+        held, holds = holder(module, layer), same_options(module, layer)
 
-        def held(*_: Any) -> Any:
-            state = layer.held(module)
-            return (state,) if isinstance(state, Tensor) else state or ()
+        def converted(values: Any) -> Tensor:
+            return _one_tensor(layer.spikes(values))
 
-        return CallPattern(
-            kind,
-            sequence,
-            lambda output: _one_tensor(layer.spikes(output)),
-            held,
-            held,
-            lambda: options_of(module, layer) == options,
-        )
+        found = _one_tensor if layer.spikes is as_returned else converted
+        return CallPattern(kind, sequence, found, held, held, holds)
 
     def input_axes(self, module: nn.Module) -> str:
         """`TBN` where a call takes a whole sequence, `BN` where it takes one step.
