@@ -79,9 +79,8 @@ class StateTrace:
         # Most layers have one state. This runs at each of their steps, so it has no loop.
         if len(given) != 1 or given[0] is None or marks[0][0]() is not given[0]:
             return False
-        (state,) = left
-        storage = ref(state.untyped_storage())
-        self._left = [(ref(state), storage, state.storage_offset())]
+        state = left[0]
+        marks[0] = ref(state), ref(state.untyped_storage()), state.storage_offset()
         return True
 
     def _many_step_on(self, given: Sequence[object], left: Sequence[Tensor]) -> bool:

@@ -222,8 +222,8 @@ def _left(neuron: Neuron, module: Any) -> Callable[[Any], State]:
     (name,) = neuron.states
 
     def left(output: Any) -> State:
-        state = module._buffers.get(name)
-        return (getattr(module, name, None) if state is None else state,)
+        buffers = module._buffers
+        return (buffers[name] if name in buffers else getattr(module, name, None),)
 
     return left
 
@@ -258,9 +258,7 @@ def _broadcasts(module: Any) -> bool:
 
 def _passed_or_held(module: Any, args: Arguments, kwargs: Named) -> Any:
     mem = args[1] if len(args) > 1 else kwargs.get("mem")
-    if mem is None:
-        mem = module._buffers.get("mem")
-    return getattr(module, "mem", None) if mem is None else mem
+    return _attribute(module, "mem") if mem is None else mem
 
 
 def _any_state(neuron: Neuron, module: Any) -> Callable[[Arguments, Named], State]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from neuroact.statistics.class_activity import ClassCounts
-from neuroact.statistics.native import count_steps, loops_for
+from neuroact.statistics.native import FLOATS, count_steps, loops_for
 from neuroact.stream import SignalKind, SpikeChunk
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ MOST_ADVANCES = 255
 # Updates of a binary layer whose values are looked at one by one: the first ones, then one after
 # so many steps at least. The test costs as much as the counting, so it cannot run on each.
 CHECKED_FIRST, CHECKED_EVERY = 4, 64
-
-
-# One look at dtype, device and layout together.
-FLOATS: type[Any] = torch.FloatTensor
 
 
 def _no_window(values: Tensor) -> None:
@@ -361,8 +357,14 @@ def _compiled_add(add: Callable[..., None], window: Tensor) -> Callable[[Tensor]
     address, size, add_otherwise = window.data_ptr(), window.numel(), window.add_
 
     def add_step(values: Tensor) -> None:
-        # The address says nothing of what is there, so all of it is looked at here.
-        if isinstance(values, FLOATS) and values.is_contiguous() and values.numel() == size:
+        # An address says nothing of what is there, so all of it is looked at here. A subclass of
+        # Tensor, such as one of a fake mode, may have nothing there at all.
+        if (
+            type(values) is Tensor
+            and isinstance(values, FLOATS)
+            and values.is_contiguous()
+            and values.numel() == size
+        ):
             add(address, values.data_ptr(), size)
         else:
             add_otherwise(values)

@@ -10,7 +10,9 @@ import warnings
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from neuroact.errors import NeuroactWarning
@@ -19,6 +21,9 @@ AFTER_STEPS = 1000
 """Steps of layers that a process counts before it loads numba."""
 LARGEST = 2**20
 """Values a step up to which one compiled loop is not slower than all of PyTorch's threads."""
+
+# What is an instance of it is dense float32 on a CPU: one look instead of three.
+FLOATS: type[Any] = torch.FloatTensor
 
 _counted = 0
 

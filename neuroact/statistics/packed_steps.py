@@ -17,8 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuroact.statistics.event_counts import FLOATS
-from neuroact.statistics.native import loops_for
+from neuroact.statistics.native import FLOATS, loops_for
 from neuroact.stream import SignalKind, SpikeChunk
 
 WIDTH = 64
@@ -92,6 +91,7 @@ class PackedSteps:
             chunk.steps
             and chunk.kind is SignalKind.BINARY
             and chunk.valid is None
+            and type(values) is Tensor
             and isinstance(values, FLOATS)
             and values.is_contiguous()
         )
@@ -111,9 +111,10 @@ class PackedSteps:
     def advance(self, values: Tensor) -> None:
         """Count one more step `[batch, *neurons]`, like the last one; see `StepStatistic`."""
         loops = self._loops
-        # An address says nothing of what is there, so all of it is looked at here.
+        # As in `EventCounts`: an address says nothing of what is there.
         if (
             loops is None
+            or type(values) is not Tensor
             or not isinstance(values, FLOATS)
             or not values.is_contiguous()
             or values.numel() != self._numel
