@@ -21,6 +21,8 @@ WINDOW_EVENTS = 2**24
 # Up to so many values a step, adding into a window of the step's own shape is one cheap operation,
 # and keeps the samples apart; beyond, its memory and traffic weigh more than a sum over the batch.
 LARGEST_WINDOW = 2**20
+# Up to so many values a step for each of PyTorch's threads a compiled loop adds them sooner.
+MOST_ADDED = 2**17
 # Steps at most that `advance` is told of between two updates, which see how full the window is.
 MOST_ADVANCES = 255
 # Updates of a binary layer whose values are looked at one by one: the first ones, then one after
@@ -283,7 +285,7 @@ class EventCounts:
         window = self.window
         if self.is_compiled or window is None or window.shape[1] != self.batch:
             return
-        loops = loops_for(window[0])
+        loops = loops_for(window[0], most=MOST_ADDED)
         if loops is not None and window.is_contiguous():
             self.add_step, self.is_compiled = _compiled_add(loops.add, window[0]), True
 

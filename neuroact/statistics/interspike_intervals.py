@@ -317,6 +317,6 @@ class InterspikeIntervals(StepwiseStatistic):
         return {name: tensor.to(torch.int64).reshape(shape) for name, tensor in kept.items()}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        # No more than the steps so far, whoever wrote the state: it becomes a place in the histogram.
+        # No more than the steps so far, whoever wrote it: it becomes a place in the histogram.
         self._age.copy_(state["age"].reshape(self._age.shape).clamp(0, self._steps))
         self._last.copy_(state["last"].reshape(self._last.shape))

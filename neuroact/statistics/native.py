@@ -19,8 +19,8 @@ from neuroact.errors import NeuroactWarning
 
 AFTER_STEPS = 1000
 """Steps of layers that a process counts before it loads numba."""
-LARGEST = 2**20
-"""Values a step up to which one compiled loop is not slower than all of PyTorch's threads."""
+MOST_VALUES = 2**20
+"""Values a step for each of PyTorch's threads, up to which one compiled loop is no slower."""
 
 # What is an instance of it is dense float32 on a CPU: one look instead of three.
 FLOATS: type[Any] = torch.FloatTensor
@@ -34,15 +34,17 @@ def count_steps(steps: int) -> None:
     _counted += steps
 
 
-def loops_for(step: Tensor) -> ModuleType | None:
+def loops_for(step: Tensor, *, most: int | None = None) -> ModuleType | None:
     """`neuroact.statistics.loops`, where it is there and worth it.
 
     Args:
         step: one step of what is counted, `[batch, *neurons]`.
+        most: in place of `MOST_VALUES`, where a loop has less to gain.
     """
-    if _counted < AFTER_STEPS or step.device.type != "cpu" or not 0 < step.numel() <= LARGEST:
+    if _counted < AFTER_STEPS or step.device.type != "cpu":
         return None
-    return _loops()
+    largest = (MOST_VALUES if most is None else most) // torch.get_num_threads()
+    return _loops() if 0 < step.numel() <= largest else None
 
 
 @cache
