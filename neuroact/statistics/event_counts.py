@@ -175,6 +175,14 @@ class EventCounts:
         """Whether `add_packed` may count the next steps of the last chunk's samples."""
         return self.total is None and not self._labelled
 
+    def begin(self, batch: int) -> None:
+        """So many samples' sequences begin with what comes next, none of it padding."""
+        self._settle()
+        if batch != self.batch:
+            self._close_window()
+        self.batch, self.pending = batch, None
+        self.sequences += batch
+
     def add_packed(self, block: PackedBlock) -> None:
         """Count a block of steps like the last chunk's, none of them padding."""
         events = self.events.view(-1).numpy()

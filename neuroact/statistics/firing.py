@@ -202,6 +202,11 @@ class Firing:
         """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
         return self._counts is not None and self._counts.takes_packed()
 
+    def begin_packed(self, step: Tensor) -> None:
+        """Begin a sequence whose steps come packed; see `PackedStatistic`."""
+        assert self._counts is not None
+        self._counts.begin(len(step))
+
     def count_packed(self, block: PackedBlock) -> None:
         """Count a block; see `PackedStatistic`."""
         assert self._counts is not None

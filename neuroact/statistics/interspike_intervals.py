@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -23,7 +22,7 @@ from neuroact.statistics.counted import (
     seconds_per_step,
 )
 from neuroact.statistics.native import loops_for
-from neuroact.statistics.stepwise import StepwiseStatistic, whole
+from neuroact.statistics.stepwise import StepwiseStatistic, per_sample, whole
 
 if TYPE_CHECKING:
     from neuroact.statistics.packed_steps import PackedBlock
@@ -235,15 +234,15 @@ class InterspikeIntervals(StepwiseStatistic):
 
     def _make_totals(self) -> dict[str, Tensor]:
         self._inner = self._zeros(2**blocks.WIDTH)
+        self._looked_up = False  # whether `_inner` holds anything
         per_neuron = {name: self._zeros(*(self._shape or ())) for name in _PER_NEURON}
         return {"histogram": self._zeros(0), **per_neuron}
 
     def _begin(self, like: Tensor) -> None:
-        with torch.inference_mode(False):
-            self._word = torch.zeros_like(like, dtype=torch.float32)
-        neurons = math.prod(self._shape or ())
-        self._age = self._zeros(len(like), neurons, dtype=torch.float64)
-        self._last = self._zeros(len(like), neurons, dtype=torch.float64)
+        self._word = self._cleared("word", like)
+        rows = per_sample(self._word)
+        self._age = self._cleared("age", rows, torch.float64)
+        self._last = self._cleared("last", rows, torch.float64)
         self._filled, self._bit = 0, 1
         # Where samples have clocks of their own: the next step's bit of each, float32 [batch].
         self._bits: Tensor | None = None
@@ -281,6 +280,7 @@ class InterspikeIntervals(StepwiseStatistic):
             plane = words.to(torch.int32).numpy().view(np.uint32)
             self._count_planes(self._loops, plane.reshape(1, *plane.shape))
         else:
+            self._looked_up = True
             blocks.count_block(
                 words, self._lengths, self._age, self._last, self._totals, self._inner
             )
@@ -304,9 +304,11 @@ class InterspikeIntervals(StepwiseStatistic):
     def _settle(self) -> None:
         if self._batch is not None:
             self._count_block()
-        inside = blocks.inner_histogram(self._inner)
-        self._room("histogram", len(inside))[: len(inside)].add_(inside)
-        self._inner.zero_()
+        if self._looked_up:
+            inside = blocks.inner_histogram(self._inner)
+            self._room("histogram", len(inside))[: len(inside)].add_(inside)
+            self._inner.zero_()
+            self._looked_up = False
         blocks.carry(self._totals)
 
     def _close(self) -> None:

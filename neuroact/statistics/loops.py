@@ -133,6 +133,27 @@ def add_counts(words: NDArray[np.uint32], window: NDArray[np.float32]) -> None:
 
 
 @compiled
+def add_distribution(
+    window: NDArray[np.float32],
+    most: int,
+    histogram: NDArray[np.int64],
+    sums: NDArray[np.int64],
+    squares: NDArray[np.int64],
+) -> None:
+    """Count each number of a window, `[batch, neurons]`, up to `most`; and by neuron, squared too.
+
+    As `stepwise.whole` makes them whole: a NaN is 0, and none is below 0 or above `most`.
+    """
+    for sample in range(window.shape[0]):
+        for neuron in range(window.shape[1]):
+            value = window[sample, neuron]
+            count = np.int64(min(value, np.float32(most))) if value > 0 else np.int64(0)
+            histogram[count] += 1
+            sums[neuron] += count
+            squares[neuron] += count * count
+
+
+@compiled
 def add_first(
     words: NDArray[np.uint32], fired: NDArray[np.float32], first: NDArray[np.int64]
 ) -> None:

@@ -59,6 +59,13 @@ class PackedStatistic(Protocol):
     def takes_packed(self) -> bool:
         """Whether the steps that go on with what it was told last may come packed."""
 
+    def begin_packed(self, step: Tensor, /) -> None:
+        """A sequence starts, and all its steps will come packed, as `takes_packed` says they may.
+
+        Args:
+            step: its first step `[batch, *neurons]`, which is not to be counted yet.
+        """
+
     def count_packed(self, block: PackedBlock, /) -> None:
         """Count a block, as `update` would."""
 
@@ -99,8 +106,8 @@ class PackedSteps:
             self._tell(chunk)
             self.close()
             return
-        told = 0
-        if chunk.starts_sequence or not self.is_packing or values.shape[1:] != self._shape:
+        told = 0 if self._goes_on_packed(chunk) else 1
+        if told:
             # The first step opens the sequence, in each of them; the others can be packed.
             told = 1 if loops_for(values[0]) is not None else chunk.steps
             self._tell(chunk if told == chunk.steps else _first_step(chunk))
@@ -119,16 +126,15 @@ class PackedSteps:
             or not values.is_contiguous()
             or values.numel() != self._numel
         ):
-            self.settle()
-            for statistic in self._statistics:
-                statistic.advance(values)
+            self._count_unpacked(values)
             return
         at = self._filled
         if at == WIDTH:
             self.settle()
             at = 0
         if loops.pack(values.data_ptr(), self._words_at, self._sums_at, at, *self._size):
-            self._see_odd(values)
+            # A value is neither 0 nor 1: each of them sees it as it is, as without packing.
+            self._count_unpacked(values)
         else:
             self._filled = at + 1
 
@@ -159,9 +165,28 @@ class PackedSteps:
         for statistic in self._statistics:
             statistic.update(chunk)
 
-    def _see_odd(self, values: Tensor) -> None:
-        """A value is neither 0 nor 1: each of them sees it as it is, as without packing."""
-        self._tell(SpikeChunk(values.unsqueeze(0), SignalKind.BINARY, starts_sequence=False))
+    def _goes_on_packed(self, chunk: SpikeChunk) -> bool:
+        """Whether all of a chunk can be packed; the sequence that it starts is begun then."""
+        step = chunk.values[0]
+        if not self.is_packing or self._shape is None or step.shape[1:] != self._shape[1:]:
+            return False
+        if not chunk.starts_sequence:
+            return step.shape == self._shape
+        if loops_for(step) is None:
+            return False
+        self.settle()
+        for statistic in self._statistics:
+            statistic.begin_packed(step)
+        self._open(step)
+        return True
+
+    def _count_unpacked(self, values: Tensor) -> None:
+        self.settle()
+        if self.is_packing:
+            self._tell(SpikeChunk(values.unsqueeze(0), SignalKind.BINARY, starts_sequence=False))
+        else:
+            for statistic in self._statistics:
+                statistic.advance(values)
 
     def _open(self, step: Tensor) -> None:
         able = all(statistic.takes_packed() for statistic in self._statistics)

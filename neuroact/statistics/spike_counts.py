@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.counted import CountedResult, Floats, Integers, exact_spread, ratio
+from neuroact.statistics.native import loops_for
 from neuroact.statistics.stepwise import (
     EXACT,
     StepwiseStatistic,
@@ -152,8 +154,7 @@ class SpikeCounts(StepwiseStatistic):
         }
 
     def _begin(self, like: Tensor) -> None:
-        with torch.inference_mode(False):
-            self._window = torch.zeros_like(like, dtype=torch.float32)
+        self._window = self._cleared("window", like)
         self._held = 0  # steps in the window
         self._before: Tensor | None = None  # int64 counts, from windows that were full
 
@@ -189,6 +190,11 @@ class SpikeCounts(StepwiseStatistic):
         return counts if self._before is None else counts + self._before
 
     def _close(self) -> None:
+        if self._clock is None and self._before is None and self._steps:
+            loops = loops_for(self._window) if self._is_plain() else None
+            if loops is not None:
+                self._close_compiled(loops)
+                return
         seen, counts = self._seen(), self._counts()
         if seen is None:
             self._totals["sequences"].add_(len(counts))
@@ -198,6 +204,13 @@ class SpikeCounts(StepwiseStatistic):
         count_into(self._room("histogram", self._steps + 1), counts, seen)
         self._totals["sums"].add_(counts.sum(0))
         self._totals["squares"].add_(counts.square().sum(0))
+
+    def _close_compiled(self, loops: ModuleType) -> None:
+        totals, most = self._totals, self._held
+        histogram = self._room("histogram", most + 1).numpy()
+        sums, squares = (totals[name].view(-1).numpy() for name in ("sums", "squares"))
+        loops.add_distribution(rows_of(self._window), most, histogram, sums, squares)
+        totals["sequences"].add_(len(self._window))
 
     def _settle(self) -> None:
         """Nothing waits: counts of an open sequence are no totals yet."""

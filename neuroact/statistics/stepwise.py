@@ -58,6 +58,7 @@ class StepwiseStatistic(ABC):
         self._batch: int | None = None  # None: no sequence is open
         self._steps = 0  # of the open sequence, padding included
         self._clock: Tensor | None = None  # int64 [batch]; None while no step was padding
+        self._buffers: dict[str, Tensor] = {}
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count the next chunk.
@@ -74,8 +75,7 @@ class StepwiseStatistic(ABC):
             raise StatisticKindError(type(self).__name__, chunk.kind, self.kinds)
         if chunk.starts_sequence or chunk.batch != self._batch:
             self._end()
-            self._batch, self._steps = chunk.batch, 0
-            self._begin(values[0] if len(values) else values.sum(0))
+            self._start(values[0] if len(values) else values.sum(0))
         if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
             values = values.to(torch.float32)  # float8 has no arithmetic
         amounts = None if chunk.kind is SignalKind.BINARY else values
@@ -105,6 +105,11 @@ class StepwiseStatistic(ABC):
     def takes_packed(self) -> bool:
         """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
         return self._batch is not None and self._clock is None and self._is_plain()
+
+    def begin_packed(self, step: Tensor) -> None:
+        """Begin a sequence whose steps come packed; see `PackedStatistic`."""
+        self._end()
+        self._start(step)
 
     def merge(self, other: Self) -> None:
         """Add another's counts, exact in any order; the other's open sequences count as ended.
@@ -218,6 +223,17 @@ class StepwiseStatistic(ABC):
         with torch.inference_mode(False):
             return torch.zeros(size, dtype=dtype, device=self._device)
 
+    def _cleared(self, name: str, like: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Zeros shaped like that, for a sequence: those of the last one, where they fit."""
+        kept = self._buffers.get(name)
+        if kept is None or kept.device != like.device or kept.stride() != like.stride():
+            kept = None
+        if kept is not None and kept.shape == like.shape:
+            return kept.zero_()
+        with torch.inference_mode(False):
+            self._buffers[name] = torch.zeros_like(like, dtype=dtype)
+        return self._buffers[name]
+
     def _room(self, name: str, length: int) -> Tensor:
         """The growing total of that name, made long enough: twice as long where it is not."""
         tensor = self._totals[name]
@@ -275,6 +291,10 @@ class StepwiseStatistic(ABC):
             )
         else:
             self.load_state_dict({name: t.to(device) for name, t in self.state_dict().items()})
+
+    def _start(self, like: Tensor) -> None:
+        self._batch, self._steps = len(like), 0
+        self._begin(like)
 
     def _end(self) -> None:
         if self._batch is not None:

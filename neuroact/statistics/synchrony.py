@@ -135,16 +135,21 @@ class Synchrony(StepwiseStatistic):
         }
 
     def _begin(self, like: Tensor) -> None:
-        with torch.inference_mode(False):
-            self._window = torch.zeros_like(like, dtype=torch.float32)
-        self._axes = tuple(range(1, like.ndim))
-        exact = torch.float32 if self._neurons <= EXACT else torch.float64
-        self._rows = self._zeros(_ROWS, len(like), dtype=exact)
-        # Views of single steps, made once: making one costs as much as summing a small layer.
-        self._row = self._rows.unbind()
+        self._window = self._cleared("window", like)
+        self._row: tuple[Tensor, ...] = ()
         self._filled = self._held = 0  # rows filled, steps in the window
 
+    def _make_rows(self) -> None:
+        """What waits to be counted: the sums of each sample at some steps."""
+        self._axes = tuple(range(1, self._window.ndim))
+        exact = torch.float32 if self._neurons <= EXACT else torch.float64
+        self._rows = self._zeros(_ROWS, len(self._window), dtype=exact)
+        # Views of single steps, made once: making one costs as much as summing a small layer.
+        self._row = self._rows.unbind()
+
     def _step(self, events: Tensor, amounts: Tensor | None) -> None:
+        if not self._row:
+            self._make_rows()
         if self._filled == _ROWS:
             self._count_rows()
         if self._held == EXACT:
@@ -175,12 +180,16 @@ class Synchrony(StepwiseStatistic):
             self._count_events()
 
     def _count_rows(self) -> None:
+        if not self._filled:
+            return
         counts = whole(self._rows[: self._filled], self._neurons)
         count_into(self._totals["histogram"], counts)
         self._totals["observations"].add_(counts.numel())
         self._filled = 0
 
     def _count_events(self) -> None:
+        if not self._held:
+            return
         self._totals["events"].add_(whole(self._window, self._held).sum(0))
         self._window.zero_()
         self._held = 0

@@ -243,22 +243,27 @@ class TimeCourse(StepwiseStatistic):
         return {name: self._zeros(0) for name in steps} | {"never": self._zeros()}
 
     def _begin(self, like: Tensor) -> None:
-        with torch.inference_mode(False):
-            self._fired = torch.zeros_like(like, dtype=torch.float32)
+        self._fired = self._cleared("fired", like)
         self._have_fired = self._zeros()  # int64: pairs that fired in the steps settled
-        self._axes = tuple(range(like.ndim))
-        exact = torch.float32 if like.numel() <= EXACT else torch.float64
-        self._sums = self._zeros(_SLOTS, len(like), dtype=exact)  # of each sample
+        self._slots: tuple[tuple[Tensor, ...], ...] = ()
+        self._filled = 0
+        self._fired_of: Tensor | None = None  # int64 [batch]: what fired, where samples have clocks
+
+    def _make_slots(self) -> None:
+        """What waits to be settled: sums of each sample, and how many have fired."""
+        self._axes = tuple(range(self._fired.ndim))
+        exact = torch.float32 if self._fired.numel() <= EXACT else torch.float64
+        self._sums = self._zeros(_SLOTS, len(self._fired), dtype=exact)
         self._fired_sums = self._zeros(_SLOTS, dtype=exact)
         # Views of single rows, made once: making one costs as much as summing a small layer.
         self._slots = (self._sums.unbind(), self._fired_sums.unbind())
-        self._filled = 0
-        self._fired_of: Tensor | None = None  # int64 [batch]: what fired, where samples have clocks
 
     def _step(self, events: Tensor, amounts: Tensor | None) -> None:
         if amounts is not None or "total" in self._totals:
             values = events if amounts is None else amounts
             self._total(self._steps + 1)[self._steps].add_(values.sum(dtype=torch.float64))
+        if not self._slots:
+            self._make_slots()
         if self._filled == _SLOTS:
             self._settle()
         at, (sums, fired), dtype = self._filled, self._slots, self._sums.dtype
@@ -308,7 +313,8 @@ class TimeCourse(StepwiseStatistic):
         self._settle()
         seen, batch = self._seen(), self._batch or 0
         pairs = batch * self._neurons if seen is None else seen.sum() * self._neurons
-        self._totals["never"].add_(pairs - self._fired.ne(0).sum())
+        fired = self._have_fired if self._clock is None else self._fired.ne(0).sum()
+        self._totals["never"].add_(pairs - fired)
 
     def _total(self, length: int) -> Tensor:
         """The float64 sums of the values, which begin to differ from the events here."""
