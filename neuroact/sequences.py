@@ -87,11 +87,11 @@ class StateTrace:
         marks = self._left
         if not marks or len(given) != len(marks):
             return False
-        for (mark, _, _), tensor in zip(marks, given, strict=True):
+        for at, tensor in enumerate(given):
             # None, the absent state, would equal a reference whose tensor is gone.
-            if tensor is None or mark() is not tensor:
+            if tensor is None or marks[at][0]() is not tensor:
                 return False
-        self._left = [_mark(tensor) for tensor in left]
+        self._left = [(ref(t), ref(t.untyped_storage()), t.storage_offset()) for t in left]
         return True
 
     @property
