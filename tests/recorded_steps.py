@@ -1,4 +1,4 @@
-"""What `test_instructions` runs under valgrind: the same steps, bare and recorded.
+"""What `test_instructions` runs under valgrind: the same steps, bare and recorded in many ways.
 
 Instructions are counted from `getloadavg` to `getloadavg`, which nothing else here calls. The
 instrumentation, which slows everything down fifty times, is off while torch is imported.
@@ -9,17 +9,34 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 import neuroact
-from neuroact import LayerCall, SignalKind, SpikeChunk
+from neuroact import (
+    InterspikeIntervals,
+    LayerCall,
+    SignalKind,
+    SpikeChunk,
+    SpikeCounts,
+    Synchrony,
+    TimeCourse,
+)
 from neuroact.patterns import CallPattern
+from neuroact.statistics import native
 
-STEPS = 640  # ten times as many as may be between two steps that are read in full
+STEPS = 1280  # five times as many as may be between two steps that are read in full
 WARM_UP = 200
+# By name: the statistics beside the default one, and whether numba's loops count.
+WAYS: dict[str, tuple[Sequence[type], bool]] = {
+    "default": ((), False),
+    "default, with numba": ((), True),
+    "counts and time course, with numba": ((SpikeCounts, TimeCourse), True),
+    "all, with numba": ((SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony), True),
+}
 
 
 class Layer(nn.Module):
@@ -80,11 +97,14 @@ def main() -> None:
         while switch.poll() is None:
             pass  # valgrind hears it only while this process runs
         counted()
-        with neuroact.record(layer, adapters=[LayerAdapter()]) as recording:
-            counted()
-    (only,) = recording.report().values()
-    assert only.observations == WARM_UP + STEPS
-    assert only.sequences == 1
+        for statistics, with_numba in WAYS.values():
+            native.AFTER_STEPS = 0 if with_numba else sys.maxsize
+            adapters = [LayerAdapter()]
+            with neuroact.record(layer, statistics=statistics, adapters=adapters) as recording:
+                counted()
+            (only,) = recording.report().values()
+            assert (only.events == WARM_UP + STEPS).all()
+            assert only.sequences == 1
 
 
 if __name__ == "__main__":

@@ -124,9 +124,10 @@ class Firing:
     smallest step between the values; beyond, and for float64 values, its relative error is at
     most the number of values added times 2^-53.
 
-    A binary layer's values are tested to be 0 or 1 in its first 4 calls and every 64th after; and
-    each window's counts, on folding, to be whole numbers between 0 and the number of steps. What
-    slips through: other values, outside the tested calls, whose sums over a window all look so.
+    A binary layer's values are tested to be 0 or 1 in its first 4 calls, and in one of 64 to 320
+    after; and each window's counts, on folding, to be whole numbers between 0 and the number of
+    steps. What slips through: other values, outside the tested calls, whose sums over a window all
+    look so. Beside other statistics, on a CPU with the extra `fast`, each value is tested.
 
     With zero spikes events and total are zeros; before any chunk there is no result.
 

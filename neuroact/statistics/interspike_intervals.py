@@ -188,7 +188,8 @@ class InterspikeIntervals(StepwiseStatistic):
 
     Most steps cost one operation: steps are packed, each a bit, into a float32 number per sample
     and neuron, and a block of them is counted at once. On a CPU with numba (the extra `fast`) that
-    is one compiled loop, several times faster; the figures are the same to the bit.
+    is a compiled loop, many times faster, of words that all statistics share; the figures are the
+    same to the bit.
 
     Memory: a float32 and two float64 `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes
     times the steps of the longest sequence.

@@ -80,7 +80,7 @@ def spikingjelly_case(net: nn.Sequential, x: Tensor, mode: str) -> Case:
 
 
 def conv(mode: str) -> Case:
-    """Two convolutions, 2x32x32 to 128 channels, 16 steps of 8 samples."""
+    """Two convolutions, 2x32x32 to 128 channels, 16 steps of 16 samples."""
     from spikingjelly.activation_based import layer, neuron
 
     layers = [
@@ -89,7 +89,7 @@ def conv(mode: str) -> Case:
         layer.Conv2d(64, 128, 3, padding=1),
         neuron.LIFNode(),
     ]
-    return spikingjelly_case(nn.Sequential(*layers), 3 * torch.rand(16, 8, 2, 32, 32), mode)
+    return spikingjelly_case(nn.Sequential(*layers), 3 * torch.rand(16, 16, 2, 32, 32), mode)
 
 
 def tiny_spikingjelly() -> Case:
@@ -116,7 +116,7 @@ def norse() -> Case:
 
 
 CASES: dict[str, Callable[[], Case]] = {
-    "GSC": lambda: snntorch_case(20, 256, 256, 256, 35, steps=50, batch=256),
+    "GSC": lambda: snntorch_case(20, 256, 256, 256, 35, steps=200, batch=256),
     "conv m": lambda: conv("m"),
     "conv s": lambda: conv("s"),
     "Norse": norse,

@@ -19,6 +19,7 @@ from torch import Tensor
 
 import neuroact
 from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
+from neuroact.statistics import native
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
 
@@ -65,6 +66,17 @@ def recorded(*statistics: Any) -> Way:
             yield nothing
 
     return way
+
+
+@contextmanager
+def without_numba(case: Case, way: Way) -> Iterator[AfterBatch]:
+    """A recording where numba is not installed, or not loaded yet."""
+    after, native.AFTER_STEPS = native.AFTER_STEPS, sys.maxsize
+    try:
+        with way(case) as after_batch:
+            yield after_batch
+    finally:
+        native.AFTER_STEPS = after
 
 
 @contextmanager
@@ -167,6 +179,8 @@ WAYS: dict[str, Way] = {
     **{f"neuroact, {cls.__name__}": recorded(cls) for cls in EVERY},
     "neuroact, SpikeCounts and TimeCourse": recorded(SpikeCounts, TimeCourse),
     "neuroact, all of them": recorded(*EVERY),
+    "neuroact, default, without numba": partial(without_numba, way=recorded()),
+    "neuroact, all of them, without numba": partial(without_numba, way=recorded(*EVERY)),
     "workshop metric": workshop,
     "NeuroBench ActivationSparsity": activation_sparsity,
     "SpikingJelly OutputMonitor": partial(spikingjelly_monitor, mean=False),
