@@ -173,7 +173,7 @@ class EventCounts:
 
     def takes_packed(self) -> bool:
         """Whether `add_packed` may count the next steps of the last chunk's samples."""
-        return self.total is None and not self._labelled
+        return self.total is None and not self._labelled and self.events.device.type == "cpu"
 
     def begin(self, batch: int) -> None:
         """So many samples' sequences begin with what comes next, none of it padding."""

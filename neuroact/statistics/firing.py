@@ -203,9 +203,17 @@ class Firing:
         """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
         return self._counts is not None and self._counts.takes_packed()
 
+    def may_begin_packed(self, step: Tensor) -> bool:
+        """Whether a sequence may begin packed; see `PackedStatistic`."""
+        counts = self._counts
+        if counts is None:
+            return self._labels is None
+        return counts.events.shape == step.shape[1:] and counts.takes_packed()
+
     def begin_packed(self, step: Tensor) -> None:
         """Begin a sequence whose steps come packed; see `PackedStatistic`."""
-        assert self._counts is not None
+        if self._counts is None:
+            self._counts = EventCounts.zeros(step.shape[1:], step.device)
         self._counts.begin(len(step))
 
     def count_packed(self, block: PackedBlock) -> None:

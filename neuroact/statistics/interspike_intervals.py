@@ -289,7 +289,7 @@ class InterspikeIntervals(StepwiseStatistic):
         self._lengths.zero_()
         self._filled, self._bit, self._bits = 0, 1, None
 
-    def _is_plain(self) -> bool:
+    def _is_packable(self) -> bool:
         return self._may_compile
 
     def _count_planes(self, loops: ModuleType, words: NDArray[np.uint32]) -> None:

@@ -59,8 +59,11 @@ class PackedStatistic(Protocol):
     def takes_packed(self) -> bool:
         """Whether the steps that go on with what it was told last may come packed."""
 
+    def may_begin_packed(self, step: Tensor, /) -> bool:
+        """Whether a sequence that starts with that step, on a CPU, may come packed."""
+
     def begin_packed(self, step: Tensor, /) -> None:
-        """A sequence starts, and all its steps will come packed, as `takes_packed` says they may.
+        """A sequence starts, and its steps come packed.
 
         Args:
             step: its first step `[batch, *neurons]`, which is not to be counted yet.
@@ -168,13 +171,13 @@ class PackedSteps:
     def _goes_on_packed(self, chunk: SpikeChunk) -> bool:
         """Whether all of a chunk can be packed; the sequence that it starts is begun then."""
         step = chunk.values[0]
-        if not self.is_packing or self._shape is None or step.shape[1:] != self._shape[1:]:
-            return False
         if not chunk.starts_sequence:
-            return step.shape == self._shape
+            return self.is_packing and step.shape == self._shape
         if loops_for(step) is None:
             return False
         self.settle()
+        if not all(statistic.may_begin_packed(step) for statistic in self._statistics):
+            return False
         for statistic in self._statistics:
             statistic.begin_packed(step)
         self._open(step)

@@ -104,10 +104,19 @@ class StepwiseStatistic(ABC):
 
     def takes_packed(self) -> bool:
         """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
-        return self._batch is not None and self._clock is None and self._is_plain()
+        opened = self._batch is not None and self._clock is None
+        return opened and self._is_packable() and self._is_plain()
+
+    def may_begin_packed(self, step: Tensor) -> bool:
+        """Whether a sequence may begin packed; see `PackedStatistic`."""
+        same = self._shape == step.shape[1:] and self._device == step.device
+        known = self._shape is None or same
+        return known and SignalKind.BINARY in self.kinds and self._is_packable()
 
     def begin_packed(self, step: Tensor) -> None:
         """Begin a sequence whose steps come packed; see `PackedStatistic`."""
+        if self._shape is None:
+            self._prepare(step.shape[1:], step.device)
         self._end()
         self._start(step)
 
@@ -203,9 +212,13 @@ class StepwiseStatistic(ABC):
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         """Take up what `_open_state` gave, after `_begin`."""
 
+    def _is_packable(self) -> bool:
+        """Whether what is counted is such that a `count_packed` can add to it."""
+        return True
+
     def _is_plain(self) -> bool:
         """Whether what is open is such that a `count_packed` can go on with it."""
-        return False
+        return True
 
     def _matched(self, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The totals to add, where one of two statistics may have some that the other has not."""

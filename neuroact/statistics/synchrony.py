@@ -171,9 +171,6 @@ class Synchrony(StepwiseStatistic):
         count_into(self._totals["histogram"], sums_of_samples(events), valid.to(torch.int64))
         self._totals["observations"].add_(valid.sum())
 
-    def _is_plain(self) -> bool:
-        return True
-
     def _settle(self) -> None:
         if self._batch is not None:
             self._count_rows()

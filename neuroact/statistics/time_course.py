@@ -292,8 +292,11 @@ class TimeCourse(StepwiseStatistic):
         self._room("observations", length).index_add_(0, self._clock, valid.to(torch.int64))
         self._fired_of = fired
 
+    def _is_packable(self) -> bool:
+        return "total" not in self._totals
+
     def _is_plain(self) -> bool:
-        return "total" not in self._totals and self._fired.is_contiguous()
+        return self._fired.is_contiguous()
 
     def _settle(self) -> None:
         if self._batch is None or not self._filled:
