@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -29,18 +27,12 @@ from neuroact.errors import NeuroactWarning
 from neuroact.labels import Labels
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.statistics import event_counts, native
+from neuroact.statistics.native import without_loops
 from neuroact.statistics.packed_steps import WIDTH, PackedSteps
 
 ALL = (SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony)
 BINARY = SignalKind.BINARY
 NEURONS = (3, 2)
-
-
-@contextmanager
-def without_loops() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native, "AFTER_STEPS", math.inf)
-        yield
 
 
 class Layer(LayerRecorder):

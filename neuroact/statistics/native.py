@@ -6,7 +6,10 @@ back; so it is loaded once a process has counted some steps, and not before.
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
@@ -45,6 +48,17 @@ def loops_for(step: Tensor, *, most: int | None = None) -> ModuleType | None:
         return None
     largest = (MOST_VALUES if most is None else most) // torch.get_num_threads()
     return _loops() if 0 < step.numel() <= largest else None
+
+
+@contextmanager
+def without_loops() -> Iterator[None]:
+    """Inside, what opens a sequence counts as where numba is not installed, or on a GPU."""
+    global AFTER_STEPS
+    before, AFTER_STEPS = AFTER_STEPS, sys.maxsize
+    try:
+        yield
+    finally:
+        AFTER_STEPS = before
 
 
 @cache

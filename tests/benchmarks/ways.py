@@ -19,7 +19,7 @@ from torch import Tensor
 
 import neuroact
 from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
-from neuroact.statistics import native
+from neuroact.statistics.native import without_loops
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
 
@@ -71,12 +71,8 @@ def recorded(*statistics: Any) -> Way:
 @contextmanager
 def without_numba(case: Case, way: Way) -> Iterator[AfterBatch]:
     """A recording where numba is not installed, or not loaded yet."""
-    after, native.AFTER_STEPS = native.AFTER_STEPS, sys.maxsize
-    try:
-        with way(case) as after_batch:
-            yield after_batch
-    finally:
-        native.AFTER_STEPS = after
+    with without_loops(), way(case) as after_batch:
+        yield after_batch
 
 
 @contextmanager
