@@ -130,9 +130,6 @@ class TestInterspikeIntervals(StatisticContract):
 
 class TestCompiledIntervals(TestInterspikeIntervals):
     statistic = InterspikeIntervals
-    expected_failures: ClassVar = {
-        "no_host_sync": "numba reads what lies in the CPU's own memory, which waits for nothing"
-    }
 
 
 class TestRaster(StatisticContract):
