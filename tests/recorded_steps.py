@@ -33,7 +33,6 @@ WARM_UP = 200
 # By name: the statistics beside the default one, and whether numba's loops count.
 WAYS: dict[str, tuple[Sequence[type], bool]] = {
     "default": ((), False),
-    "default, with numba": ((), True),
     "counts and time course, with numba": ((SpikeCounts, TimeCourse), True),
     "all, with numba": ((SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony), True),
 }

@@ -21,7 +21,6 @@ from recorded_steps import STEPS, WAYS
 # x86-64 with torch 2.13, numba 0.68 and Python 3.11; the rest is for others' versions.
 MEASURED = {
     "default": 26_000,
-    "default, with numba": 23_000,
     "counts and time course, with numba": 29_000,
     "all, with numba": 38_000,
 }

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.class_activity import ClassCounts
-from neuroact.statistics.native import FLOATS, count_steps, loops_for
+from neuroact.statistics.native import count_steps
 from neuroact.stream import SignalKind, SpikeChunk
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ WINDOW_EVENTS = 2**24
 # Up to so many values a step, adding into a window of the step's own shape is one cheap operation,
 # and keeps the samples apart; beyond, its memory and traffic weigh more than a sum over the batch.
 LARGEST_WINDOW = 2**20
-# Up to so many values a step for each of PyTorch's threads a compiled loop adds them sooner.
-MOST_ADDED = 2**17
 # Steps at most that `advance` is told of between two updates, which see how full the window is.
 MOST_ADVANCES = 255
 # Updates of a binary layer whose values are looked at one by one: the first ones, then one after
@@ -56,7 +54,6 @@ class EventCounts:
     batch: int = 0
     # Adds one step `[batch, *neurons]` just like the last chunk's; `advanced` counts its calls.
     add_step: Callable[[Tensor], object] = _no_window
-    is_compiled: bool = False  # whether `add_step` is a compiled loop
     pending: Tensor | None = None  # bool [batch]: sequences of which no valid step has come yet
     classes: ClassCounts | None = None
     class_steps: int = 0  # of the window, each an observation of every labelled sample
@@ -256,7 +253,6 @@ class EventCounts:
             self.next_check = self.updates + CHECKED_EVERY
             self.faults[1].logical_or_((values.ne(0) & values.ne(1)).any())
         self.updates += 1
-        self._see_whether_compiled()
 
     def _add_graded(self, values: Tensor, valid: Tensor | None) -> None:
         if self.total is None:
@@ -284,18 +280,8 @@ class EventCounts:
             self.window = torch.zeros_like(like, dtype=torch.float32)
         self.window_steps, self.batch = 0, batch
         # Looked up once: at each step it would cost as much as adding to a small layer.
-        self.is_compiled = False
         self.add_step = self.window[0].add_ if rows == batch else self._add_sum
         return self.window
-
-    def _see_whether_compiled(self) -> None:
-        """Add steps by a compiled loop from now on, where there is one."""
-        window = self.window
-        if self.is_compiled or window is None or window.shape[1] != self.batch:
-            return
-        loops = loops_for(window[0], most=MOST_ADDED)
-        if loops is not None and window.is_contiguous():
-            self.add_step, self.is_compiled = _compiled_add(loops.add, window[0]), True
 
     def _add_sum(self, values: Tensor) -> None:
         assert self.window is not None
@@ -360,26 +346,6 @@ class EventCounts:
         self.faults.logical_or_(faults.to(self.events.device))
         if self.total is not None:
             self.total.add_(events.to(self.events.device))
-
-
-def _compiled_add(add: Callable[..., None], window: Tensor) -> Callable[[Tensor], object]:
-    """Adds a step, `[batch, *neurons]`, to the window by `loops.add`."""
-    address, size, add_otherwise = window.data_ptr(), window.numel(), window.add_
-
-    def add_step(values: Tensor) -> None:
-        # An address says nothing of what is there, so all of it is looked at here. A subclass of
-        # Tensor, such as one of a fake mode, may have nothing there at all.
-        if (
-            type(values) is Tensor
-            and isinstance(values, FLOATS)
-            and values.is_contiguous()
-            and values.numel() == size
-        ):
-            add(address, values.data_ptr(), size)
-        else:
-            add_otherwise(values)
-
-    return add_step
 
 
 def without_padding(values: Tensor, valid: Tensor) -> Tensor:

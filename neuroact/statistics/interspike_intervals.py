@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Steps in a block that a compiled loop counts: float32 holds a word of so many bits exactly.
 _COMPILED_WIDTH = 24
+_ALWAYS = 2**62  # values a step: PyTorch's own way takes many times longer, whatever its threads
 # Up to here a neuron's terms of 64 steps, below 63 · 3 · 2^44, fit when summed over samples.
 _MOST_SAMPLES = 2**11
 
@@ -248,7 +249,7 @@ class InterspikeIntervals(StepwiseStatistic):
         # Where samples have clocks of their own: the next step's bit of each, float32 [batch].
         self._bits: Tensor | None = None
         self._lengths = self._zeros(len(like), dtype=torch.float64)  # steps of each in the block
-        self._loops = loops_for(like) if self._may_compile else None
+        self._loops = loops_for(like, most=_ALWAYS) if self._may_compile else None
         self._width = blocks.WIDTH if self._loops is None else _COMPILED_WIDTH
 
     def _step(self, events: Tensor, amounts: Tensor | None) -> None:

@@ -55,15 +55,6 @@ def _pointer(to: Any, address: Any) -> Any:
     return types.CPointer(to)(address), generate
 
 
-@compiled
-def add(window: int, values: int, size: int) -> None:
-    """Add float32 values to others, both given by their addresses."""
-    to = numba.carray(_floats(window), (size,))
-    come = numba.carray(_floats(values), (size,))
-    for at in range(size):
-        to[at] += come[at]
-
-
 @intrinsic
 def _bits(typing: Any, word: Any) -> Any:
     """How many bits of a word are set."""

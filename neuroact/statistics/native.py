@@ -1,7 +1,8 @@
 """When loops compiled by numba count in place of PyTorch's operations: the same bits, sooner.
 
-numba is the extra `fast`. Loading it takes a second or so, which a short recording would never get
-back; so it is loaded once a process has counted some steps, and not before.
+numba is the extra `fast`. Loading it takes a second or so, and some 125 MB, which a short recording
+would never get back; so it is loaded once a process has counted some steps, and not before. Nor is
+it for `Firing` alone, which adds a step by one operation: measured, a loop gains nothing there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from neuroact.errors import NeuroactWarning
 
 AFTER_STEPS = 1000
 """Steps of layers that a process counts before it loads numba."""
-MOST_VALUES = 2**20
+MOST_VALUES = 2**22
 """Values a step for each of PyTorch's threads, up to which one compiled loop is no slower."""
 
 # What is an instance of it is dense float32 on a CPU: one look instead of three.

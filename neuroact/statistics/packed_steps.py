@@ -121,7 +121,8 @@ class PackedSteps:
     def advance(self, values: Tensor) -> None:
         """Count one more step `[batch, *neurons]`, like the last one; see `StepStatistic`."""
         loops = self._loops
-        # As in `EventCounts`: an address says nothing of what is there.
+        # An address says nothing of what is there, so all of it is looked at here. A subclass of
+        # Tensor, such as one of a fake mode, may have nothing there at all.
         if (
             loops is None
             or type(values) is not Tensor

@@ -160,7 +160,10 @@ def sinabs_analyzer(case: Case) -> Iterator[AfterBatch]:
 @contextmanager
 def torchmetrics(case: Case) -> Iterator[AfterBatch]:
     """A SumMetric for each layer."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
     from torchmetrics import SumMetric
+
+    import conftest  # noqa: F401  # it lets torchvision be imported, which torchmetrics does
 
     sums = {layer: SumMetric() for layer in case.layers}
     with hooked(case, lambda module, x, y: sums[module].update(spikes_of(y))) as after:
@@ -175,7 +178,9 @@ WAYS: dict[str, Way] = {
     **{f"neuroact, {cls.__name__}": recorded(cls) for cls in EVERY},
     "neuroact, SpikeCounts and TimeCourse": recorded(SpikeCounts, TimeCourse),
     "neuroact, all of them": recorded(*EVERY),
-    "neuroact, default, without numba": partial(without_numba, way=recorded()),
+    "neuroact, SpikeCounts and TimeCourse, without numba": partial(
+        without_numba, way=recorded(SpikeCounts, TimeCourse)
+    ),
     "neuroact, all of them, without numba": partial(without_numba, way=recorded(*EVERY)),
     "workshop metric": workshop,
     "NeuroBench ActivationSparsity": activation_sparsity,
