@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,9 @@ import neuroact
 from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
 from neuroact.statistics.native import without_loops
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "adapters"))
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "adapters")]
+# It lets torchvision be imported, which torchmetrics does; before anything else tries to.
+import_module("conftest")
 
 AfterBatch = Callable[[], object]
 Way = Callable[[Case], AbstractContextManager[AfterBatch]]
@@ -162,8 +165,6 @@ def torchmetrics(case: Case) -> Iterator[AfterBatch]:
     """A SumMetric for each layer."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from torchmetrics import SumMetric
-
-    import conftest  # noqa: F401  # it lets torchvision be imported, which torchmetrics does
 
     sums = {layer: SumMetric() for layer in case.layers}
     with hooked(case, lambda module, x, y: sums[module].update(spikes_of(y))) as after:
