@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from neuroact import LayerCall, SignalKind, SpikeChunk
+from neuroact.patterns import CallPattern
 from tidepool import Tide, Wave
 
 
@@ -23,6 +24,16 @@ class TidepoolAdapter:
         wave: Wave = call.output
         starts = call.starts_sequence(given=call.argument(1, "level"), left=wave.level)
         return SpikeChunk(wave.pulses.movedim(-1, 0), SignalKind.BINARY, starts)
+
+    def pattern(self, module: nn.Module) -> CallPattern:
+        """The same, said once of all calls, so that `torch.compile` can trace them."""
+        return CallPattern(
+            SignalKind.BINARY,
+            sequence=True,
+            values=lambda wave: wave.pulses.movedim(-1, 0),
+            given=lambda args, kwargs: args[1:2] or (kwargs.get("level"),),
+            left=lambda wave: (wave.level,),
+        )
 
     def input_axes(self, module: nn.Module) -> str:
         """Currents come in as pulses go out, time last."""
