@@ -69,6 +69,7 @@ PUBLIC = (
     "neuroact.plots",
     "neuroact.quantiles",
     "neuroact.statistics",
+    "neuroact.statistics.shortcuts",
     "neuroact.testing",
     "neuroact.training",
     "neuroact_adapters.neurobench",
