@@ -72,8 +72,9 @@ class LayerRecorder:
         # count a step, if all have one; and those that torch.compile can look into.
         packed = [s for s in self.statistics if _can_share(s)]
         together = PackedSteps(packed) if len(packed) > 1 else None
-        apart = [s for s in self.statistics if together is None or not _can_share(s)]
-        self.told: tuple[SpikeSink, ...] = (*(() if together is None else (together,)), *apart)
+        self.told: tuple[SpikeSink, ...] = self.statistics
+        if together is not None:
+            self.told = (together, *(s for s in self.statistics if not _can_share(s)))
         steps = [s.advance for s in self.told if _can_step(s)]
         self.advances = tuple(steps) if len(steps) == len(self.told) else ()
         self.traceable = tuple(

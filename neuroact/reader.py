@@ -19,7 +19,10 @@ from neuroact.stream import SignalKind, SpikeChunk
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
-_NO_PLAIN_TENSOR = (AttributeError, TypeError, NotImplementedError)  # the last of a sparse one
+# What it raises to look for values and state where one of them is no dense tensor: what is no tensor
+# has no shape, None cannot be referred to, a sparse one has no storage. Read in full, such a call
+# is counted, or is an error that names the layer.
+_NOT_DENSE = (AttributeError, TypeError, NotImplementedError)
 
 
 def _never() -> bool:
@@ -100,7 +103,7 @@ class CallReader:
                 next_step = values.shape == self._shape and self._steps_on(
                     given, self._left(output)
                 )
-            except _NO_PLAIN_TENSOR:
+            except _NOT_DENSE:
                 next_step = False
             if next_step:
                 self._short -= 1

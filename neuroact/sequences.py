@@ -71,13 +71,14 @@ class StateTrace:
 
         Returns:
             True, with `left` remembered, where `given` are the very objects that the last call
-            left. False where that is not so or not plain, with nothing remembered: ask `goes_on`.
+            left, and as many came out. False where that is not so or not plain, with nothing
+            remembered: ask `goes_on`.
         """
         marks = self._left
         if len(marks) != 1:
             return self._many_step_on(given, left)
         # Most layers have one state. This runs at each of their steps, so it has no loop.
-        if len(given) != 1 or given[0] is None or marks[0][0]() is not given[0]:
+        if len(given) != 1 or given[0] is None or marks[0][0]() is not given[0] or len(left) != 1:
             return False
         state = left[0]
         marks[0] = ref(state), ref(state.untyped_storage()), state.storage_offset()
@@ -85,7 +86,7 @@ class StateTrace:
 
     def _many_step_on(self, given: Sequence[object], left: Sequence[Tensor]) -> bool:
         marks = self._left
-        if not marks or len(given) != len(marks):
+        if not marks or not len(given) == len(left) == len(marks):
             return False
         for at, tensor in enumerate(given):
             # None, the absent state, would equal a reference whose tensor is gone.

@@ -24,7 +24,6 @@ from neuroact import (
     TimeCourse,
 )
 from neuroact.errors import NeuroactWarning
-from neuroact.labels import Labels
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.statistics import event_counts, native
 from neuroact.statistics.native import without_loops
@@ -166,7 +165,6 @@ def test_labelled_samples_are_counted_by_class() -> None:
     layer = recording.report()["lif"]
     assert (layer["ClassActivity"].class_events == values.sum(0).flip(0).numpy()).all()
     assert (layer.events == 2 * values.sum((0, 1)).numpy()).all()
-    recording._layers["lif"].label(Labels([0, 0], None))
 
 
 @pytest.mark.parametrize("statistics", [(), ALL], ids=["one", "several"])

@@ -106,13 +106,13 @@ class NorseAdapter:
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
         """What the module emitted: its output, or the first member where it is a pair."""
         layer = _known(module)
-        values, left = call.output[:2] if isinstance(call.output, tuple) else (call.output, None)
+        left = call.output[1] if isinstance(call.output, tuple) else None
         if getattr(module, "record_states", False):
             left = _last_step(left)
         given = call.argument(layer.state_at, "state")
         starts = call.starts_sequence(given=given, left=left)
         make = SpikeChunk.of_step if layer.axes == ONE_STEP else SpikeChunk.of_sequence
-        return make(_dense(values), _emits(module, layer), starts_sequence=starts)
+        return make(_values(call.output), _emits(module, layer), starts_sequence=starts)
 
     def pattern(self, module: nn.Module) -> CallPattern:
         """How the module's calls are read: as `read` does."""
@@ -164,10 +164,6 @@ def _emits(module: nn.Module, layer: Layer) -> SignalKind:
 
 def _values(output: Any) -> Tensor:
     values: Tensor = output[0] if isinstance(output, tuple) else output
-    return values if values.layout is torch.strided else values.to_dense()
-
-
-def _dense(values: Tensor) -> Tensor:
     return values if values.layout is torch.strided else values.to_dense()
 
 

@@ -220,12 +220,7 @@ def _left(neuron: Neuron, module: Any) -> Callable[[Any], State]:
     if len(neuron.states) > 1:
         return lambda output: neuron.held(module)
     (name,) = neuron.states
-
-    def left(output: Any) -> State:
-        buffers = module._buffers
-        return (buffers[name] if name in buffers else getattr(module, name, None),)
-
-    return left
+    return lambda output: (_attribute(module, name),)
 
 
 def _no_state(*_: Any) -> State:

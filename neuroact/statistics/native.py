@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,9 +24,6 @@ AFTER_STEPS = 1000
 """Steps of layers that a process counts before it loads numba."""
 MOST_VALUES = 2**22
 """Values a step for each of PyTorch's threads, up to which one compiled loop is no slower."""
-
-# What is an instance of it is dense float32 on a CPU: one look instead of three.
-FLOATS: type[Any] = torch.FloatTensor
 
 _counted = 0
 

@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuroact.statistics.native import FLOATS, loops_for
+from neuroact.statistics.native import loops_for
 from neuroact.stream import SignalKind, SpikeChunk
 
 WIDTH = 64
 """Steps in a block."""
+
+# What is an instance of it is dense float32 on a CPU: one look instead of three.
+_FLOATS: type[Any] = torch.FloatTensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +105,20 @@ class PackedSteps:
             and chunk.kind is SignalKind.BINARY
             and chunk.valid is None
             and type(values) is Tensor
-            and isinstance(values, FLOATS)
+            and isinstance(values, _FLOATS)
             and values.is_contiguous()
         )
         if not packable:
             self._tell(chunk)
             self.close()
             return
-        told = 0 if self._goes_on_packed(chunk) else 1
-        if told:
-            # The first step opens the sequence, in each of them; the others can be packed.
-            told = 1 if loops_for(values[0]) is not None else chunk.steps
-            self._tell(chunk if told == chunk.steps else _first_step(chunk))
+        if not self._goes_on_packed(chunk):
+            # Told its first step as it is, they may take the others packed.
+            told = chunk.steps if loops_for(values[0]) is None else 1
+            self._tell(SpikeChunk(values[:told], chunk.kind, chunk.starts_sequence))
             self._open(values[0])
-        for step in values[told:] if told < chunk.steps else ():
+            values = values[told:]
+        for step in values:
             self.advance(step)
 
     def advance(self, values: Tensor) -> None:
@@ -126,7 +129,7 @@ class PackedSteps:
         if (
             loops is None
             or type(values) is not Tensor
-            or not isinstance(values, FLOATS)
+            or not isinstance(values, _FLOATS)
             or not values.is_contiguous()
             or values.numel() != self._numel
         ):
@@ -203,7 +206,3 @@ class PackedSteps:
         self._words = np.zeros((2, batch, neurons), np.uint32)
         self._sums = np.zeros((WIDTH, batch), np.int32)
         self._words_at, self._sums_at = self._words.ctypes.data, self._sums.ctypes.data
-
-
-def _first_step(chunk: SpikeChunk) -> SpikeChunk:
-    return SpikeChunk(chunk.values[:1], chunk.kind, chunk.starts_sequence)
