@@ -19,7 +19,7 @@ from neuroact.stream import SignalKind, SpikeChunk
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
-# What it raises to look for values and state where one of them is no dense tensor: what is no tensor
+# What is raised by looking for values and state where one is no dense tensor: what is no tensor
 # has no shape, None cannot be referred to, a sparse one has no storage. Read in full, such a call
 # is counted, or is an error that names the layer.
 _NOT_DENSE = (AttributeError, TypeError, NotImplementedError)
