@@ -81,6 +81,7 @@ def another(source: Path, code: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "TMPDIR": str(source.parent)},  # where one that is killed leaves things
         start_new_session=True,
     )
 

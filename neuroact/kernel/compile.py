@@ -20,15 +20,19 @@ def main(source: str, expected: str) -> None:
     from setuptools import setup
     from torch.utils.cpp_extension import BuildExtension, CppExtension
 
+    class WithoutNinja(BuildExtension):
+        def finalize_options(self) -> None:
+            self.use_ninja = False  # as an argument, setuptools 77 would refuse it
+            super().finalize_options()
+
     # For whatever processor a machine has that shares the folder. Python's own flags ask for
     # debugging symbols, which would make the library many times larger.
     flags = ["/O2"] if sys.platform == "win32" else ["-O3", "-g0"]
     extension = CppExtension(MODULE, [source], extra_compile_args=flags)  # type: ignore[no-untyped-call]
-    without_ninja = BuildExtension.with_options(use_ninja=False)  # type: ignore[no-untyped-call]
     setup(
         name=MODULE,
         ext_modules=[extension],
-        cmdclass={"build_ext": without_ninja},
+        cmdclass={"build_ext": WithoutNinja},
         script_args=["build_ext", "--build-lib=built", "--build-temp=parts"],
     )
     load(library(Path.cwd()))
