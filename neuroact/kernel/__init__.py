@@ -55,7 +55,13 @@ def kernel() -> ModuleType | None:
 
 @contextmanager
 def without_kernel() -> Iterator[None]:
-    """Inside, `kernel()` is None, as where none was built."""
+    """Inside, `kernel()` is None, as where none was built.
+
+    >>> from neuroact.kernel import kernel, without_kernel
+    >>> with without_kernel():
+    ...     print(kernel())
+    None
+    """
     global _left_out
     before, _left_out = _left_out, True
     try:
