@@ -13,6 +13,7 @@ from neuroact.adapter import Adapter
 from neuroact.callers import OneThread, Refusal
 from neuroact.errors import ChunkError, LayerShapeError, MergeError
 from neuroact.hooks import watch
+from neuroact.kernel.steps import Lender
 from neuroact.labels import Labels
 from neuroact.patterns import knows
 from neuroact.reader import CallReader
@@ -77,6 +78,7 @@ class LayerRecorder:
             self.told = (together, *(s for s in self.statistics if not _can_share(s)))
         steps = [s.advance for s in self.told if _can_step(s)]
         self.advances = tuple(steps) if len(steps) == len(self.told) else ()
+        self.lender = self.told[0] if len(self.told) == 1 and _can_lend(self.told[0]) else None
         self.traceable = tuple(
             s
             for s in self.statistics
@@ -311,6 +313,10 @@ def _can_step(told: SpikeSink) -> TypeGuard[StepStatistic | PackedSteps]:
     if isinstance(told, PackedSteps):
         return True
     return isinstance(told, StepStatistic) and knows(type(told), "advance", of=["update"])
+
+
+def _can_lend(told: SpikeSink) -> TypeGuard[Lender]:
+    return isinstance(told, Lender) and knows(type(told), "lend", of=["update", "advance"])
 
 
 def _can_share(statistic: Statistic) -> TypeGuard[PackedStatistic]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
+from neuroact.kernel import kernel
 from neuroact.patterns import CallPattern, always, has_pattern
 from neuroact.statistics.shortcuts import MOST_ADVANCES
 from neuroact.stream import SignalKind, SpikeChunk
@@ -51,9 +52,11 @@ class CallReader:
         "_shape",
         "_short",
         "_stateful",
+        "_steps",
         "_steps_on",
         "_traced",
         "_values",
+        "call",
     )
 
     def __init__(self, module: nn.Module, adapter: Adapter, layer: LayerRecorder) -> None:
@@ -72,6 +75,10 @@ class CallReader:
         self._values: Callable[[Any], Tensor]
         self._left: Callable[[Any], Sequence[Any]]
         self._holds: Callable[[], bool] | None
+        found = kernel()
+        self._steps = None if found is None else found.Steps(self._run, self._read_in_full)
+        # Run a call of the module, and count what it emits; see `Watcher`.
+        self.call = self._run if self._steps is None else self._steps
         self._use(None)
 
     def prepare(self) -> None:
@@ -85,14 +92,13 @@ class CallReader:
     def interrupt(self) -> None:
         """Have the next call read in full."""
         self._short = 0
+        if self._steps is not None:
+            self._steps.stop()
 
-    def call(
+    def _run(
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Run a call of the module, and count what it emits.
-
-        Most calls are one step more of the sequence under way, so this is written for those.
-        """
+        # Most calls are one step more of the sequence under way, so this is written for those.
         if self._holds is not None and not self._holds():
             self.prepare()
         given = self._given(args, kwargs)
@@ -164,6 +170,8 @@ class CallReader:
         else:
             self._given, self._values, self._left = pattern.given, pattern.values, pattern.left
             self._holds = None if pattern.holds is always else pattern.holds
+            if self._steps is not None:
+                self._steps.pattern(self._given, self._values, self._left, self._holds)
 
     def _state_before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         return None if self._stateful is None else self._stateful.state(self._module)
@@ -201,12 +209,24 @@ class CallReader:
         pattern = self._pattern
         if pattern is None or pattern.sequence or chunk.kind is not SignalKind.BINARY:
             return
-        shape = pattern.values(output).shape
+        values = pattern.values(output)
         # An unbatched step lacks the dimension that `advance` wants.
-        if len(shape) > 1 and self._advances and not self._layer.needs_eager:
-            # Then in full again: an option that changed, or values that are not what they should
-            # be, show by then.
-            self._short, self._shape = MOST_ADVANCES, shape
+        if values.ndim < 2 or not self._advances or self._layer.needs_eager:
+            return
+        # Then in full again: an option that changed, or values that are not what they should be,
+        # show by then.
+        if not self._kernel_goes_on(values, pattern.left(output)):
+            self._short, self._shape = MOST_ADVANCES, values.shape
+
+    def _kernel_goes_on(self, values: Tensor, left: Sequence[Any]) -> bool:
+        """Whether the kernel counts the steps that go on from here."""
+        steps, lender = self._steps, self._layer.lender
+        if steps is None or lender is None or not lender.lend(steps, values):
+            return False
+        if not steps.begin(values, left, MOST_ADVANCES):
+            return False
+        self._layer.trace.lend(steps)
+        return True
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info

@@ -7,16 +7,22 @@ detached ones on the same storage. No value is read, so no device is waited for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 from weakref import ref
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from neuroact.kernel.steps import Steps
+
 # How a tensor is known again: weak references to it, which the next call is given again in most
 # loops, and to its storage, which a detached one shares, with the place in it. A freed address that
 # the allocator gives to another tensor is not mistaken for the old one: its storage is another.
-_Mark = tuple[ref[Tensor], ref[torch.UntypedStorage], int | torch.SymInt]
+_Mark = tuple[
+    Callable[[], Tensor | None], Callable[[], torch.UntypedStorage | None], int | torch.SymInt
+]
 
 
 class StateTrace:
@@ -36,10 +42,11 @@ class StateTrace:
     False
     """
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "_lent")
 
     def __init__(self) -> None:
         self._left: list[_Mark] = []
+        self._lent: Steps | None = None
 
     def goes_on(self, given: object, left: object) -> bool:
         """Whether a call that was `given` this state goes on from the last; remembers `left`.
@@ -53,6 +60,7 @@ class StateTrace:
             state kept its shapes through this call (a framework that finds a state of the wrong
             shape starts afresh). False for the first call, and for a layer without state.
         """
+        self._take_back()
         started_from, ended_with = tensors_in(given), tensors_in(left)
         same = 0 < len(ended_with) == len(started_from) == len(self._left)
         same = same and all(
@@ -74,6 +82,8 @@ class StateTrace:
             left, and as many came out. False where that is not so or not plain, with nothing
             remembered: ask `goes_on`.
         """
+        if self._lent is not None:
+            self._take_back()
         marks = self._left
         if len(marks) != 1:
             return self._many_step_on(given, left)
@@ -95,6 +105,10 @@ class StateTrace:
         self._left = [(ref(t), ref(t.untyped_storage()), t.storage_offset()) for t in left]
         return True
 
+    def lend(self, steps: Steps) -> None:
+        """Have the kernel remember the state, which it was told of, and tell by the same rule."""
+        self._lent = steps
+
     @property
     def has_state(self) -> bool:
         """Whether the last call left a state."""
@@ -102,7 +116,13 @@ class StateTrace:
 
     def forget(self) -> None:
         """Make the next call start a sequence."""
+        self._take_back()
         self._left = []
+
+    def _take_back(self) -> None:
+        if self._lent is not None:
+            found, self._lent = self._lent.state(), None
+            self._left = [(_known(tensor), _known(memory), at) for tensor, memory, at in found]
 
     def _is_left(self, at: int, tensor: Tensor) -> bool:
         mark, storage, offset = self._left[at]
@@ -121,6 +141,17 @@ def tensors_in(state: object) -> tuple[Tensor, ...]:
     if isinstance(state, tuple | list):
         return tuple([tensor for part in state for tensor in tensors_in(part)])
     return ()
+
+
+_T = TypeVar("_T")
+
+
+def _known(found: _T | None) -> Callable[[], _T | None]:
+    return _gone if found is None else ref(found)
+
+
+def _gone() -> None:
+    """What a weak reference to something that is gone gives."""
 
 
 def _mark(tensor: Tensor) -> _Mark:

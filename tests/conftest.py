@@ -59,6 +59,16 @@ def _missing_operators() -> torch.library.Library | None:
 _KEPT = _missing_operators()  # an operator lasts as long as its library
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kernel", action="store_true", help="run each test with the kernel")
+
+
+@pytest.fixture(autouse=True)
+def _kernel_where_asked_for(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--kernel"):
+        request.getfixturevalue("built_kernel")
+
+
 @pytest.fixture(scope="session")
 def kernel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the kernel is, compiled once for all of pytest-xdist's workers."""

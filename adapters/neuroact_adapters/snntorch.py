@@ -219,8 +219,9 @@ def _attribute(module: Any, name: str) -> Any:
 def _left(neuron: Neuron, module: Any) -> Callable[[Any], State]:
     if len(neuron.states) > 1:
         return lambda output: neuron.held(module)
-    (name,) = neuron.states
-    return lambda output: (_attribute(module, name),)
+    (name,), buffers = neuron.states, module._buffers
+    # In one frame: it is asked at each step.
+    return lambda output: ((buffers[name] if name in buffers else getattr(module, name, None)),)
 
 
 def _no_state(*_: Any) -> State:
@@ -230,10 +231,11 @@ def _no_state(*_: Any) -> State:
 def _only_mem(module: Any) -> Callable[[Arguments, Named], State]:
     """`_by_argument` for a neuron of one state, in fewer steps."""
     if not _broadcasts(module):
-        return lambda args, kwargs: (_passed_or_held(module, args, kwargs),)
+        return _passed_or_held(module)
+    passed_or_held = _passed_or_held(module)
 
     def given(args: Arguments, kwargs: Named) -> State:
-        mem = _passed_or_held(module, args, kwargs)
+        (mem,) = passed_or_held(args, kwargs)
         current = args[0] if args else kwargs.get("input_")
         same = getattr(mem, "shape", None) == getattr(current, "shape", None)
         return (mem,) if same else ()
@@ -251,9 +253,16 @@ def _broadcasts(module: Any) -> bool:
     return any(t is not None and t.numel() > 1 for name, t in own.items() if name != "mem")
 
 
-def _passed_or_held(module: Any, args: Arguments, kwargs: Named) -> Any:
-    mem = args[1] if len(args) > 1 else kwargs.get("mem")
-    return _attribute(module, "mem") if mem is None else mem
+def _passed_or_held(module: Any) -> Callable[[Arguments, Named], State]:
+    buffers = module._buffers
+
+    def given(args: Arguments, kwargs: Named) -> State:
+        mem = args[1] if len(args) > 1 else kwargs.get("mem")
+        if mem is None:
+            mem = buffers["mem"] if "mem" in buffers else getattr(module, "mem", None)
+        return (mem,)
+
+    return given
 
 
 def _any_state(neuron: Neuron, module: Any) -> Callable[[Arguments, Named], State]:

@@ -18,11 +18,14 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 
 from neuroact.errors import NeuroactWarning
+
+if TYPE_CHECKING:
+    from neuroact.kernel.steps import Compiled
 
 MODULE = "neuroact_steps"
 SOURCE = Path(__file__).with_name("steps.cpp")
@@ -45,12 +48,12 @@ class Kernel(NamedTuple):
     problem: str | None = None
 
 
-def kernel() -> ModuleType | None:
+def kernel() -> Compiled | None:
     """The compiled module, where it was built for this Python, this torch and this source.
 
     A process looks for it once. A file that is there and cannot be loaded is warned of, once too.
     """
-    return None if _left_out else _found()
+    return None if _left_out else cast("Compiled | None", _found())
 
 
 @contextmanager

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.class_activity import ClassCounts
-from neuroact.statistics.native import count_steps
+from neuroact.statistics.native import count_steps, is_small
 from neuroact.stream import SignalKind, SpikeChunk
 
 if TYPE_CHECKING:
+    from neuroact.kernel.steps import Steps
     from neuroact.statistics.packed_steps import PackedBlock
 
 # float32 holds every integer up to here, so a window of 0/1 values is exact up to so many events.
@@ -51,6 +52,7 @@ class EventCounts:
     updates: int = 0
     next_check: int = CHECKED_FIRST
     advanced: int = 0  # steps that `advance` added and nothing else counts yet
+    lent: Steps | None = None  # adds into the window, and knows how often
     batch: int = 0
     # Adds one step `[batch, *neurons]` just like the last chunk's; `advanced` counts its calls.
     add_step: Callable[[Tensor], object] = _no_window
@@ -168,6 +170,18 @@ class EventCounts:
         if chunk.kind is SignalKind.BINARY and self._labelled:
             self._see_class_steps(steps, chunk.valid)
 
+    def lend(self, steps: Steps) -> bool:
+        """Have the kernel add the next steps to the window, if it is such that it can."""
+        self._settle()
+        window = self.window
+        if window is None or window.shape[1] != self.batch or not is_small(window[0]):
+            return False
+        if not window.is_contiguous():
+            return False
+        steps.add_into(window[0])
+        self.lent = steps
+        return True
+
     def takes_packed(self) -> bool:
         """Whether `add_packed` may count the next steps of the last chunk's samples."""
         return self.total is None and not self._labelled and self.events.device.type == "cpu"
@@ -211,7 +225,12 @@ class EventCounts:
         self.pending = None if valid is None else self.pending & ~begun
 
     def _settle(self) -> None:
-        """Count what `advance` left uncounted."""
+        """Count what `advance` and the kernel left uncounted."""
+        if self.lent is not None:
+            steps, odd = self.lent.take()
+            self.advanced += steps
+            if odd:
+                self.faults[1] = True
         if self.advanced:
             self.observations += self.advanced * self.batch
             self.window_steps += self.advanced * self._rows_share()
@@ -294,7 +313,10 @@ class EventCounts:
         self._fold_into(self.events, self.faults, self.total)
         if self._labelled and self.classes is not None:
             self._fold_by_class(self.classes)
+        if self.lent is not None:
+            self.lent.give_back()
         self.window, self.add_step, self.window_steps, self.class_steps = None, _no_window, 0, 0
+        self.lent = None
 
     def _see_class_steps(self, steps: int, valid: Tensor | None) -> None:
         if valid is None:

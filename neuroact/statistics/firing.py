@@ -18,6 +18,7 @@ from neuroact.statistics.traced_counts import TracedCounts
 from neuroact.stream import SignalKind, SpikeChunk
 
 if TYPE_CHECKING:
+    from neuroact.kernel.steps import Steps
     from neuroact.statistics.packed_steps import PackedBlock, PackedSteps
 
 
@@ -194,6 +195,10 @@ class Firing:
         assert counts is not None
         counts.add_step(values)
         counts.advanced += 1
+
+    def lend(self, steps: Steps, step: Tensor) -> bool:
+        """Have the kernel count; see `neuroact.kernel.steps.Lender`."""
+        return self._counts is not None and self._counts.lend(steps)
 
     def share(self, steps: PackedSteps) -> None:
         """Be told of steps packed, with others; see `PackedStatistic`."""

@@ -41,10 +41,17 @@ def loops_for(step: Tensor, *, most: int | None = None) -> ModuleType | None:
         step: one step of what is counted, `[batch, *neurons]`.
         most: in place of `MOST_VALUES`, where a loop has less to gain.
     """
-    if _counted < AFTER_STEPS or step.device.type != "cpu":
+    if _counted < AFTER_STEPS or not is_small(step, most=most):
         return None
+    return _loops()
+
+
+def is_small(step: Tensor, *, most: int | None = None) -> bool:
+    """Whether one loop on one thread may count such a step; not where it is empty."""
+    if step.device.type != "cpu":
+        return False
     largest = (MOST_VALUES if most is None else most) // torch.get_num_threads()
-    return _loops() if 0 < step.numel() <= largest else None
+    return 0 < step.numel() <= largest
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from torch import Tensor
 
 from neuroact.statistics.native import loops_for
 from neuroact.stream import SignalKind, SpikeChunk
+
+if TYPE_CHECKING:
+    from neuroact.kernel.steps import Steps
 
 WIDTH = 64
 """Steps in a block."""
@@ -94,11 +97,13 @@ class PackedSteps:
         self._filled = 0
         self._shape: torch.Size | None = None  # of a step, `[batch, *neurons]`
         self._loops: ModuleType | None = None
+        self._lent: Steps | None = None  # packs in its place
         for statistic in statistics:
             statistic.share(self)
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count a chunk."""
+        self._take_back()
         values = chunk.values
         packable = (
             chunk.steps
@@ -123,6 +128,8 @@ class PackedSteps:
 
     def advance(self, values: Tensor) -> None:
         """Count one more step `[batch, *neurons]`, like the last one; see `StepStatistic`."""
+        if self._lent is not None:
+            self._take_back()
         loops = self._loops
         # An address says nothing of what is there, so all of it is looked at here. A subclass of
         # Tensor, such as one of a fake mode, may have nothing there at all.
@@ -145,6 +152,22 @@ class PackedSteps:
         else:
             self._filled = at + 1
 
+    def lend(self, steps: Steps, step: Tensor) -> bool:
+        """Have the kernel pack; see `neuroact.kernel.steps.Lender`."""
+        self._take_back()
+        if self._loops is None or step.shape != self._shape:
+            return False
+        words, sums = torch.from_numpy(self._words.view(np.int32)), torch.from_numpy(self._sums)
+        steps.pack_into(self._shape, words, sums, self.settle, self._filled)
+        self._filled, self._lent = 0, steps
+        return True
+
+    def _take_back(self) -> None:
+        if self._lent is not None:
+            self._filled, _ = self._lent.take()
+            self._lent.give_back()
+            self._lent = None
+
     @property
     def is_packing(self) -> bool:
         """Whether the next step will be packed."""
@@ -152,7 +175,7 @@ class PackedSteps:
 
     def settle(self) -> None:
         """Have the statistics count what is packed."""
-        steps = self._filled
+        steps = self._filled if self._lent is None else self._lent.take()[0]
         if not steps or self._loops is None:
             return
         self._filled = 0
@@ -164,6 +187,7 @@ class PackedSteps:
 
     def close(self) -> None:
         """Settle, and pack no more until the statistics have been told a step unpacked."""
+        self._take_back()
         self.settle()
         self._loops = None
 
