@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -25,16 +26,22 @@ from neuroact import (
     Synchrony,
     TimeCourse,
 )
+from neuroact.kernel import kernel, without_kernel
 from neuroact.patterns import CallPattern
 from neuroact.statistics import native
 
 STEPS = 1280  # five times as many as may be between two steps that are read in full
 WARM_UP = 200
-# By name: the statistics beside the default one, and whether numba's loops count.
-WAYS: dict[str, tuple[Sequence[type], bool]] = {
-    "default": ((), False),
-    "counts and time course, with numba": ((SpikeCounts, TimeCourse), True),
-    "all, with numba": ((SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony), True),
+SOME = (SpikeCounts, TimeCourse)
+ALL = (*SOME, InterspikeIntervals, Synchrony)
+# By name: the statistics beside the default one, whether numba's loops count, and the kernel.
+WAYS: dict[str, tuple[Sequence[type], bool, bool]] = {
+    "default": ((), False, False),
+    "counts and time course, with numba": (SOME, True, False),
+    "all, with numba": (ALL, True, False),
+    "default, with the kernel": ((), False, True),
+    "counts and time course, with both": (SOME, True, True),
+    "all, with both": (ALL, True, True),
 }
 
 
@@ -96,10 +103,14 @@ def main() -> None:
         while switch.poll() is None:
             pass  # valgrind hears it only while this process runs
         counted()
-        for statistics, with_numba in WAYS.values():
+        for statistics, with_numba, with_kernel in WAYS.values():
             native.AFTER_STEPS = 0 if with_numba else sys.maxsize
             adapters = [LayerAdapter()]
-            with neuroact.record(layer, statistics=statistics, adapters=adapters) as recording:
+            with (
+                nullcontext() if with_kernel else without_kernel(),
+                neuroact.record(layer, statistics=statistics, adapters=adapters) as recording,
+            ):
+                assert (kernel() is not None) is with_kernel
                 counted()
             (only,) = recording.report().values()
             assert (only.events == WARM_UP + STEPS).all()

@@ -434,6 +434,22 @@ def test_nothing_of_the_callers_is_kept_and_nothing_is_leaked() -> None:
     assert [each() for each in gone] == [None, None]
 
 
+@pytest.mark.parametrize("what", ["reset", "load"])
+def test_counts_that_a_statistic_gives_up_are_written_to_no_more(what: str) -> None:
+    layer, state, values = Layer(), None, torch.ones(2, *NEURONS)
+    with recorded(layer) as recording:
+        (firing,) = next(iter(recording._layers.values())).statistics
+        for _ in range(10):
+            _, state = layer(values, state)
+        if what == "reset":
+            firing.reset()
+        else:
+            firing.load_state_dict(firing.state_dict())
+        for _ in range(10):
+            _, state = layer(values, state)
+    assert counted(recording).observations == (20 if what == "reset" else 40)
+
+
 def test_what_it_is_told_is_checked(built_kernel: ModuleType) -> None:
     steps = built_kernel.Steps(lambda *_: None, lambda *_: None)
     assert not steps.begin(torch.ones(2, 3), (torch.ones(2),), 5)  # steps of another shape

@@ -161,6 +161,11 @@ const char* const OUT_OF_TURN = "Steps: expected pattern, then add_into or pack_
 
 // 1 where the step was counted, 0 where Python must read it, -1 where an error is set.
 int count(Steps* self, PyObject* values, PyObject* given, PyObject* left) {
+  if (self->sums.defined() && self->filled == self->sums.size(0)) {
+    Owned done(PyObject_CallNoArgs(self->full));
+    if (!done) return -1;
+    if (self->filled != 0) return 0;
+  }
   if (self->ready <= 0 || !is_plain(values)) return 0;
   const at::TensorBase& step = THPVariable_Unpack(values);
   if (step.sizes() != c10::IntArrayRef(self->sizes)) return 0;
@@ -177,11 +182,6 @@ int count(Steps* self, PyObject* values, PyObject* given, PyObject* left) {
   if (self->window.defined()) {
     self->odd |= add(numbers, self->window.mutable_data_ptr<float>(), step.numel());
   } else {
-    if (self->filled == self->sums.size(0)) {
-      Owned done(PyObject_CallNoArgs(self->full));
-      if (!done) return -1;
-      if (self->ready <= 0 || self->filled != 0) return 0;
-    }
     const int64_t plane = self->filled / 32 * step.numel(), batch = self->sums.size(1);
     auto* words = reinterpret_cast<uint32_t*>(self->words.mutable_data_ptr<int32_t>()) + plane;
     auto* sums = self->sums.mutable_data_ptr<int32_t>() + self->filled * batch;

@@ -85,6 +85,7 @@ class EventCounts:
 
     def moved_to(self, device: torch.device) -> EventCounts:
         """The same counts on another device."""
+        self.take_back()
         moved = self.from_state({name: tensor.to(device) for name, tensor in self.state().items()})
         moved.updates, moved.next_check = self.updates, self.next_check
         if self.classes is not None and self.classes.labels is not None:
@@ -181,6 +182,13 @@ class EventCounts:
         steps.add_into(window[0])
         self.lent = steps
         return True
+
+    def take_back(self) -> None:
+        """Have the kernel add no more; these counts may be given up."""
+        self._settle()
+        if self.lent is not None:
+            self.lent.give_back()
+            self.lent = None
 
     def takes_packed(self) -> bool:
         """Whether `add_packed` may count the next steps of the last chunk's samples."""
@@ -313,10 +321,8 @@ class EventCounts:
         self._fold_into(self.events, self.faults, self.total)
         if self._labelled and self.classes is not None:
             self._fold_by_class(self.classes)
-        if self.lent is not None:
-            self.lent.give_back()
+        self.take_back()
         self.window, self.add_step, self.window_steps, self.class_steps = None, _no_window, 0, 0
-        self.lent = None
 
     def _see_class_steps(self, steps: int, valid: Tensor | None) -> None:
         if valid is None:

@@ -128,7 +128,8 @@ class Firing:
     A binary layer's values are tested to be 0 or 1 in its first 4 calls, and in one of 64 to 320
     after; and each window's counts, on folding, to be whole numbers between 0 and the number of
     steps. What slips through: other values, outside the tested calls, whose sums over a window all
-    look so. Beside other statistics, on a CPU with the extra `fast`, each value is tested.
+    look so. On a CPU each value is tested where the compiled kernel counts, and, with the extra
+    `fast`, beside other statistics.
 
     With zero spikes events and total are zeros; before any chunk there is no result.
 
@@ -164,7 +165,7 @@ class Firing:
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
         self._stop_packing()
-        self._counts = None
+        self._give_up_counts()
         self._traced.forget()
 
     def update(self, chunk: SpikeChunk) -> None:
@@ -274,9 +275,15 @@ class Firing:
         """Take over counts given by `state_dict`."""
         self._stop_packing()
         self._traced.forget()
+        self._give_up_counts()
         self._counts = EventCounts.from_state(state) if state else None
         if self._counts is not None:
             self._tell_labels(self._counts)
+
+    def _give_up_counts(self) -> None:
+        if self._counts is not None:
+            self._counts.take_back()
+        self._counts = None
 
     def _stop_packing(self) -> None:
         if self._packed is not None:
