@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -184,6 +185,8 @@ def main() -> None:
     import torch
     from networks import CASES
 
+    from neuroact.kernel import FOLDER_VARIABLE
+    from neuroact.kernel.build import build
     from neuroact.statistics import native
 
     native.AFTER_STEPS = 0  # what counts a thousand steps later, from the first round on
@@ -199,12 +202,15 @@ def main() -> None:
     torch.set_num_threads(1)
     lines = [machine()]
     print(lines[0])
-    for part in options.parts or PARTS:
-        lines.append("")
-        print(flush=True)
-        for line in PARTS[part](options):
-            lines.append(line)
-            print(line, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[FOLDER_VARIABLE] = folder
+        build()
+        for part in options.parts or PARTS:
+            lines.append("")
+            print(flush=True)
+            for line in PARTS[part](options):
+                lines.append(line)
+                print(line, flush=True)
     if options.write is not None:
         write(options.write, lines)
 
