@@ -146,7 +146,10 @@ class LayerActivity:
         if self.nonfinite:
             return "NaN or infinite values were emitted"
         if self.not_binary:
-            return "values other than 0 and 1 were emitted by a layer that its adapter calls binary"
+            return (
+                "values other than 0 and 1 were emitted by a layer that its adapter calls binary, "
+                "or one sequence had 2**31 compiled steps"
+            )
         return None
 
     @cached_property

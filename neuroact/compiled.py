@@ -15,10 +15,13 @@ from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from neuroact.operators import define
 from neuroact.patterns import CallPattern
 from neuroact.sequences import tensors_in
+from neuroact.statistics import Firing
+from neuroact.statistics.traced_counts import TracedCounts
 from neuroact.stream import SignalKind, SpikeChunk, as_stream
 
 if TYPE_CHECKING:
@@ -35,10 +38,11 @@ class Traced:
         layer: whose statistics count.
     """
 
-    __slots__ = ("_anchor", "_kept", "_key", "_layer")
+    __slots__ = ("_anchor", "_counts", "_kept", "_key", "_layer")
 
     def __init__(self, layer: LayerRecorder) -> None:
         self._layer = layer
+        self._counts = _counts_alone(layer)
         # A compiled program cannot hold a weak reference, so here the last state is held itself,
         # until the next call.
         self._kept: tuple[Tensor, ...] = ()
@@ -48,14 +52,45 @@ class Traced:
         _layers[self._key] = layer
 
     def count(
-        self, pattern: CallPattern, given: Sequence[Any], values: Tensor, left: Sequence[Any]
+        self,
+        pattern: CallPattern,
+        given: Sequence[Any],
+        values: Tensor,
+        left: Sequence[Any],
+        *,
+        plain: bool,
     ) -> None:
-        """Count one call; traced, not run."""
+        """Count one call; traced, not run.
+
+        Whatever is looked at here the compiler looks at again before each call, so a plain layer's
+        steps come first and look at little: their window is of the layer's neurons, and no kind is
+        less general than theirs.
+
+        Args:
+            pattern: how the call is read.
+            given: the state it started from.
+            values: what it emitted.
+            left: the state that it left.
+            plain: no mark was set by hand, and no padding or label.
+        """
         stream = as_stream(values.detach(), sequence=pattern.sequence)
-        starts = self._starts(tensors_in(given), tensors_in(left))
+        starts = self._starts(given, left)
+        counts = self._counts
+        if (
+            plain
+            and counts is not None
+            and pattern.kind is SignalKind.BINARY
+            and counts.have_window_for(stream)
+        ):
+            counts.add_step(stream, starts)
+        else:
+            self._count_any(pattern, stream, starts)
+
+    def _count_any(self, pattern: CallPattern, stream: Tensor, starts: bool | Tensor) -> None:
         layer = self._layer
         layer.see_neurons(stream.shape[2:], pattern.kind)
-        starts = layer.marked(starts, one_step=stream.shape[0] == 1, has_state=bool(self._kept))
+        has_state = bool(self._kept)
+        starts = layer.marked(starts, one_step=stream.shape[0] == 1, has_state=has_state)
         ready = all(statistic.is_traceable(pattern.kind) for statistic in layer.traceable)
         if ready:
             for statistic in layer.traceable:
@@ -63,19 +98,44 @@ class Traced:
         if not ready or len(layer.traceable) < len(layer.statistics):
             known = None if isinstance(starts, bool) else starts
             kind = pattern.kind.value
-            observe(self._anchor, stream, starts is True, known, kind, not ready, self._key)
+            first = not ready
+            observe(self._anchor, stream, starts is True, known, kind, first, has_state, self._key)
 
-    def _starts(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
+    def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Tensor:
+        kept = self._kept
+        # Asked in this order, a call without a state is the same program whatever was kept.
+        if given and _are_same(given, kept) and _fit(left, kept):
+            if is_compiling():
+                from neuroact.guards import same_at_each_call
+
+                same_at_each_call(tuple(given), kept)
+            self._kept = tuple(left)
+            return False
+        return self._may_start(tensors_in(given), tensors_in(left))
+
+    def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
         kept, self._kept = self._kept, left
         if not given or not len(given) == len(left) == len(kept):
             return True
         if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
             return True
-        if all(before is last for before, last in zip(given, kept, strict=True)):
-            return False
         # Other tensors: a reset, or the same state detached. Only its memory tells, at run time.
         goes_on: Tensor = same_memory([t.detach() for t in given], [t.detach() for t in kept])
         return goes_on.logical_not()
+
+
+def _are_same(given: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
+    return len(given) == len(kept) and all(a is b for a, b in zip(given, kept, strict=True))
+
+
+def _fit(left: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
+    """Whether a state is flat, and of the shapes of the last one.
+
+    Tensors are not told by their class: the compiler would check before each call which it is.
+    """
+    return len(left) == len(kept) and all(
+        getattr(a, "shape", None) == b.shape for a, b in zip(left, kept, strict=True)
+    )
 
 
 def _observe(
@@ -85,6 +145,7 @@ def _observe(
     unsure: Tensor | None,
     kind: str,
     first: bool,
+    has_state: bool,
     key: int,
 ) -> None:
     layer = _layers.get(key)
@@ -98,6 +159,19 @@ def _observe(
     if first:
         for traceable in layer.traceable:
             traceable.prepare_traced(chunk)
+        counts = _counts_alone(layer)
+        if counts is not None and has_state:
+            counts.open_window(chunk)
+
+
+def _counts_alone(layer: LayerRecorder) -> TracedCounts | None:
+    """What counts a layer's spikes, where a program has nothing else to tell."""
+    if len(layer.statistics) != 1 or layer.traceable != layer.statistics:
+        return None
+    (only,) = layer.statistics
+    if isinstance(only, Firing) and type(only).traced is Firing.traced:
+        return only.traced_counts
+    return None
 
 
 def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
@@ -111,7 +185,7 @@ def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
 observe = define(
     "observe",
     "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, bool first, "
-    "int key) -> ()",
+    "bool has_state, int key) -> ()",
     _observe,
     lambda *args: None,
 )

@@ -21,6 +21,9 @@ from neuroact.callers import one_at_a_time
 from neuroact.errors import UnsupportedModelError
 from neuroact.kernel import kernel
 
+# By a name of this module's own: by torch's, `torch.compile` would check before each call that it
+# is torch still. Older releases have none.
+_is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 # Looked up once: they are asked at each call of each layer.
 _tracing_state = torch._C._get_tracing_state
 _backward_pass = torch._C._current_graph_task_id  # -1 outside of one
@@ -147,14 +150,16 @@ class _WatchedForward:
     def _traced(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if not self.watchers:
             return self.original(*args, **kwargs)
-        if torch.compiler.is_exporting():
+        if _is_exporting():
             # The compiler follows only errors whose classes are plain.
             plain = torch.compiler.is_dynamo_compiling()
             raise (RuntimeError if plain else UnsupportedModelError)(_NO_EXPORT_BY_EXPORT)
         call = self.original
-        for watcher in self.watchers:
+        # The last one is asked without more ado: most modules have one watcher.
+        *inner, last = self.watchers
+        for watcher in inner:
             call = _within(watcher, call)
-        return call(*args, **kwargs)
+        return last.traced(call, args, kwargs)
 
     def give_back(self) -> None:
         if self.replaced is None:

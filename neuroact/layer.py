@@ -88,6 +88,7 @@ class LayerRecorder:
         self._reader: CallReader | None = None
         self._undo: Callable[[], None] | None = None
         self._begin = self._marked = False
+        self.plain = True
         self.thread = OneThread()
         self.validity: Validity | None = None
         self._position = 0  # steps that came since the validity was told
@@ -149,6 +150,8 @@ class LayerRecorder:
     def interrupt(self) -> None:
         """Have the next call read in full, from whatever thread, after whatever calls."""
         self.thread.let_go()
+        # One thing for a compiled program to look at before each call, in place of three.
+        self.plain = not (self._marked or self.needs_eager)
         if self._reader is not None:
             self._reader.interrupt()
 

@@ -148,14 +148,18 @@ class CallReader:
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Run a call that `torch.compile` traces, with its counting as a part of the program."""
-        pattern = self._pattern
-        if pattern is None or not pattern.holds() or self._layer.needs_eager:
+        pattern, plain = self._pattern, self._layer.plain
+        if (
+            pattern is None
+            or not (self._holds is None or self._holds())
+            or not (plain or not self._layer.needs_eager)
+        ):
             from neuroact.uncompiled import untraced
 
             return untraced(self, forward, args, kwargs)
-        given = pattern.given(args, kwargs)
+        given = self._given(args, kwargs)
         output = forward(*args, **kwargs)
-        self._traced.count(pattern, given, pattern.values(output), pattern.left(output))
+        self._traced.count(pattern, given, self._values(output), self._left(output), plain=plain)
         return output
 
     def _use(self, pattern: CallPattern | None) -> None:

@@ -239,6 +239,11 @@ class Firing:
         """Count a chunk inside a compiled program; see `TraceableStatistic`."""
         self._traced.add(values, kind, starts)
 
+    @property
+    def traced_counts(self) -> TracedCounts:
+        """What `traced` counts with, for a program in which nothing else is recorded."""
+        return self._traced
+
     def merge(self, other: Firing) -> None:
         """Add another's counts; exact, in any order.
 

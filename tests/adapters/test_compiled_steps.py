@@ -1,0 +1,303 @@
+"""Steps of a compiled layer that has a state: what their window counts, and what it costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import snntorch
+import torch
+from torch import Tensor, nn
+from torch._dynamo.utils import counters
+
+import neuroact
+from neuroact import Recording
+from neuroact.activity import LayerActivity
+from neuroact.layer import LayerInfo, LayerRecorder
+from neuroact.statistics import Firing
+from neuroact.stream import SignalKind, SpikeChunk
+from neuroact_adapters.snntorch import SnnTorchAdapter
+
+# The compiler's warnings are about itself.
+pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning")
+
+
+@pytest.fixture(autouse=True)
+def _fresh_compiler() -> Iterator[None]:
+    torch._dynamo.reset()
+    counters.clear()
+    yield
+    torch._dynamo.reset()
+
+
+class Net(nn.Module):
+    """A layer whose membrane potential is passed by hand."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(1)
+        super().__init__()
+        self.fc, self.lif = nn.Linear(5, 7), snntorch.Leaky(beta=0.9, threshold=0.1)
+
+    def forward(self, x: Tensor, membrane: Tensor) -> tuple[Tensor, Tensor]:
+        spikes, membrane = self.lif(self.fc(x), membrane)
+        return spikes, membrane
+
+
+def play(call: Any, batch: Tensor) -> Tensor:
+    """Run `[time, batch, 5]` from rest; the spikes, as the network itself returned them."""
+    membrane, spikes = torch.zeros(batch.shape[1], 7), []
+    for step in batch:
+        out, membrane = call(step, membrane)
+        spikes.append(out.detach())
+    return torch.stack(spikes)
+
+
+def batches(*sizes: int) -> list[Tensor]:
+    torch.manual_seed(0)
+    return [torch.rand(6, size, 5) * 2 for size in sizes]
+
+
+def compiled(net: nn.Module, backend: Any = "aot_eager", *, fullgraph: bool = True) -> Any:
+    return torch.compile(net, fullgraph=fullgraph, backend=backend)
+
+
+def window(recording: Recording) -> Tensor:
+    (statistic,) = recording._layers["lif"].statistics
+    assert isinstance(statistic, Firing)
+    found = statistic.traced_counts.window
+    assert found is not None
+    return found
+
+
+def assert_counted(layer: LayerActivity, spikes: list[Tensor]) -> None:
+    events = torch.stack([part.sum((0, 1)) for part in spikes]).sum(0)
+    assert layer.events.tolist() == events.tolist()
+    assert layer.observations == sum(len(part) * part.shape[1] for part in spikes)
+    assert layer.sequences == sum(part.shape[1] for part in spikes)
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("grad", [False, True])
+def test_the_window_counts_what_the_network_returned(backend: str, grad: bool) -> None:
+    net = Net()
+    call = compiled(net, backend=backend)
+    with torch.set_grad_enabled(grad), neuroact.record(net) as recording:
+        spikes = [play(call, x) for x in batches(4, 4, 4)]
+        # The last sequence is in it still, all its steps and no others.
+        assert window(recording).tolist() == spikes[-1].sum(0).tolist()
+    assert_counted(recording.report()["lif"], spikes)
+    assert not counters["graph_break"]
+
+
+def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values() -> None:
+    """They would be loops of their own in the program, where an addition joins the neuron's."""
+    graphs = []
+
+    def look(graph: torch.fx.GraphModule, _: object) -> Any:
+        graphs.append({getattr(node.target, "__name__", node.target) for node in graph.graph.nodes})
+        return graph.forward
+
+    net = Net()
+    with torch.no_grad(), neuroact.record(net):
+        play(compiled(net, backend=look), batches(4)[0])
+    first, *_, last = graphs
+    assert "observe" in str(first)
+    assert "add_" in last
+    assert not last & {"sum", "any", "logical_or_", "observe", "same_memory"}
+
+
+@pytest.mark.parametrize("marked", [False, True], ids=["automatic", "mark_dynamic"])
+def test_other_batch_sizes_are_counted_too(marked: bool) -> None:
+    """A program for all sizes must not become one for the window's alone: PyTorch would raise."""
+    net = Net()
+    call = compiled(net)
+
+    def step(x: Tensor, membrane: Tensor) -> Any:
+        if marked:
+            torch._dynamo.mark_dynamic(x, 0)
+            torch._dynamo.mark_dynamic(membrane, 0)
+        return call(x, membrane)
+
+    with torch.no_grad(), neuroact.record(net) as recording:
+        spikes = [play(step, x) for x in batches(4, 4, 3, 5, 4)]
+    assert_counted(recording.report()["lif"], spikes)
+
+
+def test_a_reset_forgets_the_window_and_the_recording_goes_on() -> None:
+    net = Net()
+    call = compiled(net)
+    with torch.no_grad(), neuroact.record(net) as recording:
+        play(call, batches(4)[0])
+        recording.reset()
+        spikes = [play(call, x) for x in batches(4, 4)]
+    assert_counted(recording.report()["lif"], spikes)
+
+
+def test_marks_labels_and_padding_hold_after_steps_that_had_none() -> None:
+    net = Net()
+    call = compiled(net, fullgraph=False)
+    x = batches(4)[0]
+    with torch.no_grad():
+        reports = []
+        for run in (net, call):
+            with neuroact.record(net) as recording:
+                spikes = [play(run, x)]
+                with recording.valid(lengths=[6, 4, 0, 1]):
+                    play(run, x)
+                recording.label([0, 1, 0, 1])
+                play(run, x)
+                recording.label(None)
+                play(run, x)
+                recording.new_sequence()
+                play(run, x)
+            reports.append(recording.report())
+    assert reports[0] == reports[1]
+    assert reports[1]["lif"].observations == 4 * spikes[0].shape[0] * 4 + 11
+
+
+def test_a_program_that_goes_on_after_a_report_or_a_merge_counts_on() -> None:
+    net = Net()
+    call = compiled(net)
+    with torch.no_grad(), neuroact.record(net) as recording:
+        spikes = [play(call, x) for x in batches(4, 4)]
+        recording.report()
+        with neuroact.record(net) as other:
+            more = play(call, batches(4)[0])
+        spikes += [more, more]  # both recordings saw it
+        recording.merge(other)
+    assert_counted(recording.report()["lif"], spikes)
+
+
+class Twice(Firing):
+    """Counts each step twice, and says so to the compiler too."""
+
+    def update(self, chunk: SpikeChunk) -> None:
+        super().update(chunk)
+        super().update(chunk)
+
+    def advance(self, values: Tensor) -> None:
+        super().advance(values)
+        super().advance(values)
+
+    def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
+        super().traced(values, kind, starts)
+        super().traced(values, kind, starts)
+
+
+def test_a_subclass_that_counts_in_its_own_way_is_asked() -> None:
+    info = LayerInfo("lif", (), "snntorch", "Leaky", SignalKind.BINARY)
+    net, own = Net(), Twice()
+    layer = LayerRecorder(info, [own])
+    assert layer.traceable == (own,)
+    layer.read_from(net.lif, SnnTorchAdapter())
+    layer.watch()
+    with torch.no_grad():
+        spikes = play(compiled(net), batches(4)[0])
+    layer.unwatch()
+    result = own.result()
+    assert result is not None
+    assert result.events.tolist() == (2 * spikes.sum((0, 1))).tolist()
+
+
+def test_values_that_are_not_binary_are_a_fault_by_the_layers_name() -> None:
+    """Of three mixtures, whose sums look like counts."""
+    for bad in ([0.5, 0.5, 1, 0], [-1, 2, 0, 0], [2, -1, float("inf"), float("-inf")]):
+        net = Scaled()
+        call = compiled(net)
+        with torch.no_grad(), neuroact.record(net) as recording:
+            membrane = torch.zeros(4, 7)
+            for scale in (1, 1, 1, *bad, 1, 1):
+                _, membrane = call(torch.ones(4, 5), membrane, torch.tensor(float(scale)))
+        layer = recording.report()["lif"]
+        assert layer.not_binary
+        assert layer.fault is not None
+        assert "values other than 0 and 1" in layer.fault
+        assert layer.observations == 9 * 4
+        assert math.isnan(layer.mean)
+
+
+class Scaled(Net):
+    """Emits its spikes times a number, once it spikes at each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lif = Louder(beta=0.9, threshold=0.1)
+        with torch.no_grad():
+            self.fc.weight.fill_(1.0)
+
+    def forward(self, x: Tensor, membrane: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        self.lif.scale = scale
+        return super().forward(x, membrane)
+
+
+class Louder(snntorch.Leaky):
+    """A layer that is no longer what its adapter says."""
+
+    scale: Tensor
+
+    def forward(self, x: Tensor, membrane: Tensor) -> tuple[Tensor, Tensor]:
+        spikes, membrane = super().forward(x, membrane)
+        return spikes * self.scale, membrane
+
+
+shared = Net()
+
+
+def step_of_the_shared_net(x: Tensor, membrane: Tensor) -> tuple[Tensor, Tensor]:
+    return shared(x, membrane)
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("passed", [True, False])
+def test_sequences_are_told_apart_wherever_a_function_finds_the_model_and_the_state(
+    passed: bool, backend: str
+) -> None:
+    """A model found in the module, a state passed: PyTorch does not look at them again itself."""
+
+    def step_of_a_passed_net(x: Tensor, membrane: Tensor, net: nn.Module = shared) -> Any:
+        return net(x, membrane)
+
+    function = step_of_a_passed_net if passed else step_of_the_shared_net
+    call = torch.compile(function, fullgraph=True, backend=backend)
+    with torch.no_grad(), neuroact.record(shared) as recording:
+        spikes = [play(call, x) for x in batches(4, 4, 4, 4, 4)]
+    assert_counted(recording.report()["lif"], spikes)
+
+
+held: Tensor
+
+
+def step_of_the_held_state(net: nn.Module, x: Tensor) -> Any:
+    return net(x, held)
+
+
+def test_sequences_are_told_apart_where_the_state_is_global_and_the_model_is_passed() -> None:
+    global held
+    net, call = Net(), torch.compile(step_of_the_held_state, fullgraph=True, backend="aot_eager")
+    spikes = []
+    with torch.no_grad(), neuroact.record(net) as recording:
+        for x in batches(4, 4, 4, 4):
+            held, steps = torch.zeros(4, 7), []
+            for step in x:
+                out, held = call(net, step)
+                steps.append(out)
+            spikes.append(torch.stack(steps))
+    assert_counted(recording.report()["lif"], spikes)
+
+
+def test_where_the_compiler_cannot_be_asked_a_graph_break_keeps_the_figures_right(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import neuroact.guards as guards
+
+    def unknown(context: Any) -> None:
+        raise AttributeError("another release of PyTorch")
+
+    monkeypatch.setattr(guards, "_install", unknown)
+    call = torch.compile(step_of_the_shared_net, backend="aot_eager")
+    with torch.no_grad(), neuroact.record(shared) as recording:
+        spikes = [play(call, x) for x in batches(4, 4, 4, 4)]
+    assert_counted(recording.report()["lif"], spikes)
+    assert any("whether a sequence goes on" in reason for reason in counters["graph_break"])
