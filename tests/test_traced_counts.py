@@ -9,11 +9,21 @@ import pytest
 import torch
 from torch import Tensor
 
+from neuroact.statistics import traced_counts
 from neuroact.statistics.traced_counts import TracedCounts
+from neuroact.statistics.traced_window import PackedWindow, Window, window_for
 from neuroact.stream import SignalKind, SpikeChunk
 
 INF, NAN = float("inf"), float("nan")
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.int8]
+
+
+@pytest.fixture(params=[Window, PackedWindow], autouse=True)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Window]:
+    """Each test holds for both windows, whatever the size of its layer."""
+    kind: type[Window] = request.param
+    monkeypatch.setattr(traced_counts, "window_for", kind)
+    return kind
 
 
 def opened(step: Tensor) -> TracedCounts:
@@ -48,6 +58,32 @@ def test_a_window_counts_what_numpy_counts_over_many_sequences(dtype: torch.dtyp
     assert state["events"].tolist() == raw.sum((0, 1)).tolist()
     assert (int(state["observations"]), int(state["sequences"])) == (30 * 4, sum(starts) * 4)
     assert state["faults"].tolist() == [False, False]
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning")
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_programs_of_inductor_count_every_type_and_find_every_fault(dtype: torch.dtype) -> None:
+    """Of 37 neurons, so that the loop over vectors and the one over what is left both count."""
+    torch._dynamo.reset()
+    rng = np.random.default_rng(0)
+    raw = rng.random((5, 1, 3, 37)) < 0.4
+    counts = opened(torch.tensor(raw[0]))
+    step_on = torch.compile(lambda step: counts.add_step(step, False), fullgraph=True)
+    for step in raw:
+        step_on(torch.tensor(step).to(dtype))
+    state = taken(counts)
+    assert state["events"].tolist() == raw.sum((0, 1, 2)).tolist()
+    assert not state["faults"].any()
+    odd = [] if dtype == torch.bool else [2, -1] if dtype == torch.int8 else [0.5, 2, INF, NAN, -1]
+    for value in odd:
+        for at in (0, 36):
+            bad = torch.tensor(raw[0]).to(dtype)
+            bad[0, 1, at] = value
+            step_on(bad)
+            step_on(torch.ones_like(bad))
+            assert bool(taken(counts)["faults"][1]), (value, at)
+            step_on(torch.ones_like(bad))
+            assert not taken(counts)["faults"].any()
 
 
 def test_what_was_taken_is_not_counted_again_and_the_window_goes_on() -> None:
@@ -112,11 +148,13 @@ def test_the_last_value_before_0_and_1_and_the_next_one_are_found_in_every_type(
 
 def nearly_full(step: Tensor) -> TracedCounts:
     """A window that has been told of 2^31 - 2 steps, in which all neurons fired."""
-    counts = opened(step)
-    assert counts.window is not None
-    assert counts.steps is not None
-    counts.window.fill_(2**31 - 2)
-    counts.steps.fill_(2**31 - 2)
+    counts, told = opened(step), 2**31 - 2
+    window = counts.window
+    if isinstance(window, PackedWindow):
+        window.counts.fill_(told << 32 | told)
+    elif window is not None:
+        window.counts.fill_(told)
+        window.steps.fill_(told)
     return counts
 
 
@@ -137,21 +175,30 @@ def test_more_steps_than_a_window_holds_are_a_fault(then_a_sequence_starts: bool
         counts.add_step(step, False)
     if then_a_sequence_starts:
         counts.add_step(step, True)
-    state = taken(counts)
-    assert state["faults"].tolist() == [False, True]
-    assert int(state["observations"]) == 2**31 + 3 + then_a_sequence_starts
+    assert taken(counts)["faults"].tolist() == [False, True]
 
 
-def test_a_fault_is_found_however_many_steps_come_after_it() -> None:
+@pytest.mark.parametrize("steps", [2**31, 2**32 - 2])
+def test_a_fault_is_found_however_many_steps_come_after_it(steps: int) -> None:
     """Also where as many would lift it above zero again."""
     counts = opened(torch.ones(1, 2, 3))
-    assert counts.window is not None
-    assert counts.steps is not None
     counts.add_step(torch.full((1, 2, 3), 0.5), True)
-    counts.window.add_(2**31 - 1).add_(1)
-    counts.steps.add_(2**31)
-    assert not counts.window.any()
+    window = counts.window
+    if isinstance(window, PackedWindow):
+        # What as many steps leave, since its sign is never written over.
+        window.counts.fill_(-(2**63) | (steps + 1 << 32 & 2**63 - 1))
+    elif window is not None:
+        window.counts.add_(2**31 - 1).add_(1)
+        window.steps.add_(steps)
+        assert not window.counts.any()
+    counts.add_step(torch.ones(1, 2, 3), False)
     assert taken(counts)["faults"].tolist() == [False, True]
+
+
+def test_small_layers_have_the_window_of_one_tensor() -> None:
+    assert type(window_for(torch.ones(4, 100))) is PackedWindow
+    assert type(window_for(torch.ones(64, 200))) is Window
+    assert type(window_for(torch.ones(64, 0))) is Window  # in which no value can count the steps
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.event_counts import LARGEST_WINDOW
+from neuroact.statistics.traced_window import Window, window_for
 from neuroact.stream import SignalKind, SpikeChunk
 
 # Since then a program may ask whether sizes are equal without becoming one for these sizes alone.
 _SIZES_CAN_BE_ASKED = torch.__version__ >= "2.7"  # by numbers, not letters
-# An int32 counts one less, and what is negative stays so for one less.
-_WINDOW_STEPS = 2**31
 
 
 class TracedCounts:
@@ -20,22 +19,18 @@ class TracedCounts:
     The counters are made outside of the program, which then only writes to them: what a program
     makes in inference mode could not be updated after it.
 
-    Steps of a binary layer that has a state are added into an int32 window of their own shape,
-    which the compiler does in the loop that makes the spikes; a sum over the batch would be a loop
-    of its own. The window is folded into the int64 counts where a sequence starts, or may. A value
-    that is neither 0 nor 1 turns its place in the window negative for as many steps as the window
-    is for, so that each value is tested.
+    Steps of a binary layer that has a state are added into a window, which is folded into the other
+    counters where a sequence starts, or may.
     """
 
-    __slots__ = ("events", "observed", "odd", "steps", "total", "window")
+    __slots__ = ("events", "observed", "odd", "total", "window")
 
     def __init__(self) -> None:
         self.events: Tensor | None = None  # int64 [*neurons], without the window
         self.observed: Tensor | None = None  # int64 [2]: observations and sequences, the same
         self.odd: Tensor | None = None  # bool []: values, or their counts, are not to be trusted
         self.total: Tensor | None = None  # float64 [*neurons]; None while all is binary
-        self.window: Tensor | None = None  # int32 [batch, *neurons]
-        self.steps: Tensor | None = None  # int64 []: those in the window
+        self.window: Window | None = None
 
     def are_ready(self, kind: SignalKind) -> bool:
         """Whether there are counters for values of that kind; asked while tracing."""
@@ -60,43 +55,34 @@ class TracedCounts:
         """Make the window for steps like this one, if it can be had; after `make`."""
         fits = chunk.steps == 1 and chunk.values.numel() <= LARGEST_WINDOW
         if chunk.kind is SignalKind.BINARY and fits and _SIZES_CAN_BE_ASKED:
-            with torch.inference_mode(False):
-                self.window = torch.zeros_like(chunk.values[0], dtype=torch.int32)
-                self.steps = self.window.new_zeros((), dtype=torch.int64)
+            self.window = window_for(chunk.values[0])
 
     def forget(self) -> None:
         """Have no counters, and nothing counted."""
-        self.events = self.observed = self.odd = self.total = self.window = self.steps = None
+        self.events = self.observed = self.odd = self.total = self.window = None
 
     def have_window_for(self, values: Tensor) -> bool:
         """Whether `add_step` can take `[time, batch, *neurons]`; asked while tracing."""
-        window = self.window
-        if window is None or values.shape[2:] != window.shape[1:]:
+        if self.window is None:
+            return False
+        shape = self.window.counts.shape
+        if values.shape[2:] != shape[1:]:
             return False
         from torch.fx.experimental.symbolic_shapes import statically_known_true
 
         return statically_known_true(values.shape[0] == 1) and statically_known_true(
-            values.shape[1] == window.shape[0]
+            values.shape[1] == shape[0]
         )
 
     def add_step(self, values: Tensor, starts: bool | Tensor) -> None:
-        """Count one step of a binary layer, `[1, batch, *neurons]`, for which there is a window.
-
-        Of torch no name is used here: the compiler would check before each call that it means the
-        same still.
-        """
-        window, steps = self.window, self.steps
-        assert window is not None
-        assert steps is not None
+        """Count one step of a binary layer, `[1, batch, *neurons]`, for which there is a window."""
+        assert self.window is not None
         step = values[0]
         if starts is not False:  # right at any step, and cheap where it is not at each
             self._fold()
             assert self.observed is not None
             self.observed[1].add_(starts * step.shape[0])
-        # Of several ways the one that makes the fewest instructions: x (x - 1) is 0 for 0 and 1
-        # alone, in every type (bool knows no subtraction); what others convert to is written over.
-        window.add_(step.to(window.dtype)).masked_fill_(step * (step + -1) != 0, -_WINDOW_STEPS)
-        steps.add_(1)
+        self.window.add(step)
 
     def add(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
         """Count `[time, batch, *neurons]`; see `TraceableStatistic.traced`."""
@@ -117,18 +103,15 @@ class TracedCounts:
 
     def _fold(self) -> None:
         """Empty the window into the other counters; in a program too."""
-        window, steps, events, odd = self.window, self.steps, self.events, self.odd
-        if window is None or steps is None or events is None or odd is None:
+        window, events, observed, odd = self.window, self.events, self.observed, self.odd
+        if window is None or events is None or observed is None or odd is None:
             return
-        assert self.observed is not None
-        odd.logical_or_((window < 0).any()).logical_or_(steps >= _WINDOW_STEPS)
-        counts = window.clamp(min=0).sum(0)
-        events.add_(counts)
+        folded = window.fold()
+        events.add_(folded.events)
         if self.total is not None:
-            self.total.add_(counts)
-        self.observed[0].add_(steps * window.shape[0])
-        window.zero_()
-        steps.zero_()
+            self.total.add_(folded.events)
+        observed[0].add_(folded.steps * window.counts.shape[0])
+        odd.logical_or_(folded.odd)
 
     def take(self) -> dict[str, Tensor] | None:
         """What was counted, in the form of `Firing.state_dict`; from now on, count anew."""

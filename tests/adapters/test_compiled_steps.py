@@ -16,7 +16,8 @@ import neuroact
 from neuroact import Recording
 from neuroact.activity import LayerActivity
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.statistics import Firing
+from neuroact.statistics import Firing, traced_window
+from neuroact.statistics.traced_window import PackedWindow
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact_adapters.snntorch import SnnTorchAdapter
 
@@ -63,12 +64,15 @@ def compiled(net: nn.Module, backend: Any = "aot_eager", *, fullgraph: bool = Tr
     return torch.compile(net, fullgraph=fullgraph, backend=backend)
 
 
-def window(recording: Recording) -> Tensor:
+def in_window(recording: Recording) -> tuple[list[Any], int]:
+    """Events per sample and neuron that the window holds, and steps."""
     (statistic,) = recording._layers["lif"].statistics
     assert isinstance(statistic, Firing)
-    found = statistic.traced_counts.window
-    assert found is not None
-    return found
+    window = statistic.traced_counts.window
+    assert window is not None
+    if isinstance(window, PackedWindow):
+        return (window.counts & 2**32 - 1).tolist(), int(window.counts[0, 0] >> 32)
+    return window.counts.tolist(), int(window.steps)
 
 
 def assert_counted(layer: LayerActivity, spikes: list[Tensor]) -> None:
@@ -80,19 +84,27 @@ def assert_counted(layer: LayerActivity, spikes: list[Tensor]) -> None:
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 @pytest.mark.parametrize("grad", [False, True])
-def test_the_window_counts_what_the_network_returned(backend: str, grad: bool) -> None:
+@pytest.mark.parametrize("largest_packed", [0, 4096])
+def test_the_window_counts_what_the_network_returned(
+    backend: str, grad: bool, largest_packed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(traced_window, "LARGEST_PACKED", largest_packed)
     net = Net()
     call = compiled(net, backend=backend)
     with torch.set_grad_enabled(grad), neuroact.record(net) as recording:
         spikes = [play(call, x) for x in batches(4, 4, 4)]
         # The last sequence is in it still, all its steps and no others.
-        assert window(recording).tolist() == spikes[-1].sum(0).tolist()
+        assert in_window(recording) == (spikes[-1].sum(0).tolist(), 6)
     assert_counted(recording.report()["lif"], spikes)
     assert not counters["graph_break"]
 
 
-def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values() -> None:
+@pytest.mark.parametrize(("largest_packed", "addition"), [(0, "add_"), (4096, "bitwise_or_")])
+def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
+    largest_packed: int, addition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They would be loops of their own in the program, where an addition joins the neuron's."""
+    monkeypatch.setattr(traced_window, "LARGEST_PACKED", largest_packed)
     graphs = []
 
     def look(graph: torch.fx.GraphModule, _: object) -> Any:
@@ -104,7 +116,7 @@ def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
         play(compiled(net, backend=look), batches(4)[0])
     first, *_, last = graphs
     assert "observe" in str(first)
-    assert "add_" in last
+    assert addition in last
     assert not last & {"sum", "any", "logical_or_", "observe", "same_memory"}
 
 
@@ -201,11 +213,16 @@ def test_a_subclass_that_counts_in_its_own_way_is_asked() -> None:
     assert result.events.tolist() == (2 * spikes.sum((0, 1))).tolist()
 
 
-def test_values_that_are_not_binary_are_a_fault_by_the_layers_name() -> None:
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("largest_packed", [0, 4096])
+def test_values_that_are_not_binary_are_a_fault_of_the_layer(
+    largest_packed: int, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of three mixtures, whose sums look like counts."""
+    monkeypatch.setattr(traced_window, "LARGEST_PACKED", largest_packed)
     for bad in ([0.5, 0.5, 1, 0], [-1, 2, 0, 0], [2, -1, float("inf"), float("-inf")]):
         net = Scaled()
-        call = compiled(net)
+        call = compiled(net, backend)
         with torch.no_grad(), neuroact.record(net) as recording:
             membrane = torch.zeros(4, 7)
             for scale in (1, 1, 1, *bad, 1, 1):
