@@ -12,7 +12,6 @@ import neuroact
 from neuroact import InterspikeIntervals, Recording, SpikeCounts, Synchrony, TimeCourse
 from neuroact.errors import UnsupportedModelError
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.patterns import CallPattern
 from neuroact.reader import CallReader
 from neuroact.statistics import Firing
 from neuroact.stream import SignalKind, SpikeChunk
@@ -32,16 +31,6 @@ class Hidden(nn.Sequential):
         self[1].mem = self[3].mem = None
 
 
-class Patterned(ToyAdapter):
-    """Says how it reads `Neuron(hidden=True)`, so that it is read by the short way."""
-
-    def pattern(self, module: Any) -> CallPattern:
-        def state(*_: Any) -> tuple[Tensor, ...]:
-            return () if module.mem is None else (module.mem,)
-
-        return CallPattern(SignalKind.BINARY, False, lambda output: output, state, state)
-
-
 def sequence(net: Hidden, x: Tensor) -> None:
     net.reset()
     for step in x:
@@ -49,7 +38,7 @@ def sequence(net: Hidden, x: Tensor) -> None:
 
 
 def record(net: nn.Module, **options: Any) -> Recording:
-    return neuroact.record(net, adapters=[Patterned()], **options)
+    return neuroact.record(net, adapters=[ToyAdapter()], **options)
 
 
 @pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
@@ -73,7 +62,7 @@ def test_a_layer_that_is_to_be_captured_needs_counters_and_statistics_that_the_d
 ):
     info = LayerInfo("lif", (), "toy", "Neuron", SignalKind.BINARY)
     layer = LayerRecorder(info, [Firing()])
-    reader = CallReader(Neuron(hidden=True), Patterned(), layer)
+    reader = CallReader(Neuron(hidden=True), ToyAdapter(), layer)
     reader.prepare()
     with pytest.raises(UnsupportedModelError, match=r'layer "lif".*as a warm-up') as caught:
         reader.check_capture()
@@ -81,7 +70,7 @@ def test_a_layer_that_is_to_be_captured_needs_counters_and_statistics_that_the_d
     chunk = SpikeChunk(torch.ones(1, 2, 3), SignalKind.BINARY, starts_sequence=True)
     layer.traceable[0].prepare_traced(chunk)
     reader.check_capture()
-    more = CallReader(Neuron(), Patterned(), LayerRecorder(info, [Firing(), TimeCourse()]))
+    more = CallReader(Neuron(), ToyAdapter(), LayerRecorder(info, [Firing(), TimeCourse()]))
     more.prepare()
     with pytest.raises(UnsupportedModelError, match="and TimeCourse needs Python in each call"):
         more.check_capture()

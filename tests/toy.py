@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neuroact import LayerCall, SignalKind, SpikeChunk
+from neuroact.patterns import CallPattern
 
 
 class Neuron(nn.Module):
@@ -61,6 +63,24 @@ class ToyAdapter:
             (spikes, left), given = call.output, call.argument(1, "mem")
         starts = call.starts_sequence(given=given, left=left)
         return SpikeChunk.of_step(spikes, SignalKind.BINARY, starts_sequence=starts)
+
+    def pattern(self, module: nn.Module) -> CallPattern | None:
+        """As the frameworks' adapters have one: only so is a step read the short way, or by C."""
+        if not isinstance(module, Neuron):
+            return None
+
+        def held(*_: Any) -> tuple[Tensor, ...]:
+            return () if module.mem is None else (module.mem,)
+
+        def passed(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Tensor, ...]:
+            mem = args[1] if len(args) > 1 else kwargs.get("mem")
+            return () if mem is None else (mem,)
+
+        if module.hidden:
+            return CallPattern(SignalKind.BINARY, False, lambda output: output, held, held)
+        return CallPattern(
+            SignalKind.BINARY, False, lambda output: output[0], passed, lambda output: output[1:]
+        )
 
 
 class Net(nn.Module):
