@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MethodType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import torch
 from torch import nn
@@ -112,6 +112,11 @@ class _WatchedForward:
     def __wrapped__(self) -> Callable[..., Any]:
         # What looks at forward's signature, as Norse does for an argument `state`, sees its own.
         return self.original
+
+    @property
+    def __globals__(self) -> NoReturn:
+        # What reads a forward's source asks for them, and nobody else.
+        raise UnsupportedModelError(_NO_EXPORT.format("torch.export or torch.jit.script"))
 
     def watched_by(self, *watchers: Watcher) -> None:
         """Tell these of the calls from now on, and no others."""

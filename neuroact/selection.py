@@ -114,8 +114,10 @@ def _no_layers(
     parts.append(f"Adapters installed: {', '.join(registry.installed) or 'none'}.")
     if registry.broken:
         parts.append(f"Broken, see the warning above: {', '.join(registry.broken)}.")
-    if any(isinstance(m.module, torch.jit.ScriptModule) for m in modules):
-        parts.append("Hooks cannot see into scripted or traced modules: record the original.")
+    if any(isinstance(m.module, torch.jit.ScriptModule | torch.fx.GraphModule) for m in modules):
+        parts.append(
+            "Hooks cannot see into scripted, traced or exported modules: record the original."
+        )
     parts.append(
         'More adapters come with a framework: pip install "neuroact[snntorch]" (or norse, '
         "spikingjelly, sinabs), or with a package that has an entry point in the group "

@@ -341,12 +341,14 @@ def test_no_spiking_layer_says_what_there_is_and_how_to_get_more() -> None:
     assert 'pip install "neuroact[' in message
 
 
-def test_a_scripted_model_is_told_from_an_empty_one() -> None:
+def test_a_scripted_or_exported_model_is_told_from_an_empty_one() -> None:
     example = torch.ones(2)
     with pytest.warns(DeprecationWarning, match="trace"):
         traced = torch.jit.trace(nn.Sequential(nn.ReLU()), example)
-    with pytest.raises(NoSpikingLayersError, match="cannot see into scripted or traced modules"):
-        neuroact.record(traced)
+    exported = torch.export.export(nn.Sequential(nn.ReLU()), (example,)).module()
+    for program in (traced, exported):
+        with pytest.raises(NoSpikingLayersError, match="cannot see into scripted, traced or exp"):
+            neuroact.record(program)
 
 
 def test_a_pattern_that_matches_nothing_shows_names_and_near_misses() -> None:

@@ -276,6 +276,17 @@ def test_tracing_a_model_under_recording_is_refused() -> None:
         torch.jit.trace(net, (batches()[0],))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
+def test_scripting_a_model_under_recording_is_refused() -> None:
+    net = nn.Sequential(nn.Linear(5, 7), nn.ReLU())
+    with (
+        neuroact.record(net, layers="1"),
+        pytest.raises(UnsupportedModelError, match=r"cannot go through .*torch\.jit\.script"),
+    ):
+        torch.jit.script(net)
+    torch.jit.script(net)  # closed, it can
+
+
 def test_a_scripted_layer_is_refused_by_what_to_do() -> None:
     net = nn.Sequential(torch.jit.script(nn.ReLU()))
     with pytest.raises(UnsupportedModelError, match="record the model that it was made from"):
