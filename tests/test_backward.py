@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 import neuroact
 from alive import tensors_alive
 from neuroact import InterspikeIntervals, Recording, SpikeCounts, Synchrony, TimeCourse
+from operations import id_of
 from toy import Net, Neuron, RawOutputs, ToyAdapter
 
 STATISTICS = [InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse]
@@ -83,27 +84,43 @@ class Checkpointed(nn.Module):
 def test_what_a_checkpoint_runs_again_counts_once(reentrant: bool) -> None:
     net, x = Checkpointed(reentrant), torch.randn(4, 5, requires_grad=True)
     spikes, _ = net.lif(net.fc(x))
+    for _ in range(3):
+        step(net, x)
+    expected = gradients(net)
+    net.zero_grad()
     with record(net) as recording:
         for _ in range(3):
             step(net, x)
-    assert net.runs == 6, "it would be counted twice a step"
+    assert net.runs == 12, "it would be counted twice a step"
+    assert all(torch.equal(a, b) for a, b in zip(expected, gradients(net), strict=True))
     layer = recording.report()["lif"]
     assert (layer.observations, layer.sequences) == (3 * 4, 3 * 4)
     assert layer.events.tolist() == (3 * spikes.ne(0).sum(0)).tolist()
 
 
+def truncated(net: nn.Sequential, batches: Tensor) -> None:
+    fc, lif = net
+    for batch in batches:
+        mem = None
+        for number, current in enumerate(batch):
+            spikes, mem = lif(fc(current), mem)
+            if number % 4 == 3:
+                (spikes.sum() + mem.sum()).backward()
+                mem = mem.detach()
+
+
 def test_truncated_backpropagation_goes_on_with_its_sequences() -> None:
-    lif, fc = Neuron(), nn.Linear(5, 7)
-    with record(nn.Sequential(lif)) as recording:
-        for _ in range(2):
-            mem = None
-            for number in range(12):
-                spikes, mem = lif(fc(torch.randn(3, 5)), mem)
-                if number % 4 == 3:
-                    (spikes.sum() + mem.sum()).backward()
-                    mem = mem.detach()
-    layer = recording.report()["0"]
+    net, batches = nn.Sequential(nn.Linear(5, 7), Neuron()), torch.randn(2, 12, 3, 5)
+    raw = RawOutputs(net[1])
+    truncated(net, batches)
+    events, expected = (raw.flat() != 0).sum(0), gradients(net)
+    net.zero_grad()
+    with record(net) as recording:
+        truncated(net, batches)
+    assert all(torch.equal(a, b) for a, b in zip(expected, gradients(net), strict=True))
+    layer = recording.report()["1"]
     assert (layer.sequences, layer.observations) == (2 * 3, 2 * 3 * 12)
+    assert layer.events.tolist() == events.tolist()
 
 
 class Saved:
@@ -143,3 +160,30 @@ def test_no_graph_and_no_tensor_of_the_step_outlives_it(statistics: Any, backwar
     state = [s.state_dict() for layer in recording._layers.values() for s in layer.statistics]
     assert not any(tensor.requires_grad for tensors in state for tensor in tensors.values())
     assert earlier is not None  # kept to here, so that none of them could go and hide a new one
+
+
+def held() -> int:
+    """Bytes of the memory that all tensors lie in."""
+    return sum({id_of(x): x.untyped_storage().nbytes() for x in tensors_alive()}.values())
+
+
+def added_by_a_step(net: nn.Module, x: Tensor) -> int:
+    """Bytes held where a training step holds the most, between its two passes, over before it."""
+    before = held()
+    with torch.autograd.graph.saved_tensors_hooks(Saved, lambda kept: kept.tensor):
+        out = net(x).sum()
+        most = held()
+        out.backward()
+    return most - before
+
+
+@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
+def test_a_step_holds_no_more_at_its_peak_once_there_are_counters(statistics: Any) -> None:
+    net, x = Net(), torch.randn(20, 4, 5)
+    step(net, x)
+    bare = added_by_a_step(net, x)
+    with record(net, statistics=statistics):
+        for _ in range(3):
+            step(net, x)
+        assert added_by_a_step(net, x) == bare
+    assert bare > 20 * 4 * 7 * 4, "the graph of each step is held"
