@@ -270,7 +270,8 @@ class LayerActivity:
     def sparsity(self) -> float:
         """Share of values that are zero, `1 - Σ events / (neurons · observations)`.
 
-        1 where nothing fired. NeuroBench's activation sparsity, of this layer alone.
+        1 where nothing fired. NeuroBench's activation sparsity, of this layer alone. What elephant
+        calls so, `BinnedSpikeTrain.sparsity`, is the share that is not zero.
         """
         if not self._measured:
             return np.nan

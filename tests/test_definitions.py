@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from definition_page import PAGE, TOLD, page
-from neuroact import LayerActivity, SignalKind
+from neuroact import LayerActivity, Recording, SignalKind
 from neuroact import statistics as stats
 from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.counted import CountedResult
@@ -58,3 +62,61 @@ def test_a_figure_that_divides_says_when_it_is_nan(name: str) -> None:
         c for c in (LayerActivity, CountedResult, *RESULTS) if c.__name__ == name.split(".")[0]
     )
     assert "NaN" in (inspect.getdoc(FIGURES[name]) or "") + (inspect.getdoc(cls) or "")
+
+
+def train(*spikes: int) -> torch.Tensor:
+    """One neuron's spikes in six steps of one sample."""
+    return torch.zeros(6, 1, 1).index_fill(0, torch.tensor(spikes, dtype=torch.int64), 1.0)
+
+
+NOTHING_TO_SEE = {
+    "no spike": torch.zeros(5, 2, 3),
+    "one spike": train(2),
+    "one interval": train(1, 4),
+    "every spike": torch.ones(5, 2, 3),
+    "one step": torch.ones(1, 2, 3),
+    "no sample": torch.zeros(5, 0, 3),
+    "no step": torch.zeros(0, 2, 3),
+    "no neuron": torch.zeros(5, 2, 0),
+}
+
+
+@pytest.mark.parametrize("case", NOTHING_TO_SEE)
+def test_a_figure_that_is_nan_says_when_and_is_no_warning(case: str) -> None:
+    spikes = NOTHING_TO_SEE[case]
+    statistics = [getattr(stats, name) for name in TOLD if name != "Firing"]
+    recording = Recording(statistics=statistics, dt=0.001)
+    recording.label(torch.arange(spikes.shape[1]) % 2)
+    recording.observe("lif", spikes)
+    layer = recording.report()["lif"]
+    unsaid, undefined = [], 0
+    for found in (layer, *layer.results.values()):
+        for name, value in numbers_of(found):
+            if np.isnan(value).any():
+                undefined += 1
+                if "NaN" not in docstrings(type(found), name):
+                    unsaid.append(f"{type(found).__name__}.{name}")
+    assert unsaid == []
+    assert undefined or case == "every spike"
+
+
+LEVELS = ("quantile", "quantile_seconds", "latency_quantile")
+
+
+def numbers_of(found: object) -> Iterator[tuple[str, Any]]:
+    """Every figure that is a number or an array, and the median by each function of a level."""
+    for name in dir(type(found)):
+        if name in LEVELS:
+            value = getattr(found, name)(0.5)
+        elif isinstance(inspect.getattr_static(type(found), name), property | cached_property):
+            value = getattr(found, name)
+        else:
+            continue
+        if isinstance(value, float | np.ndarray):
+            yield name, value
+
+
+def docstrings(cls: type, name: str) -> str:
+    """The text of a figure, and of the class that defines it."""
+    defines = next(each for each in cls.__mro__ if name in vars(each))
+    return f"{inspect.getdoc(vars(defines)[name])} {inspect.getdoc(defines)}"

@@ -159,6 +159,8 @@ class InterspikeIntervalsResult(CountedResult):
     def mean_interval_seconds(self) -> Floats:
         """Mean interval of each neuron in seconds, `mean_interval · dt`, float64 `[*neurons]`.
 
+        NaN for a neuron without an interval.
+
         Raises:
             NoTimeStepError: the recording was not told the time step.
         """
@@ -166,6 +168,8 @@ class InterspikeIntervalsResult(CountedResult):
 
     def quantile_seconds(self, q: float, method: str = "linear") -> float:
         """Quantile of all intervals of the layer in seconds, `quantile(q, method) · dt`.
+
+        NaN where there is no interval.
 
         Raises:
             NoTimeStepError: the recording was not told the time step.
