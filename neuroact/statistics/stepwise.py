@@ -338,7 +338,8 @@ class StepwiseStatistic(ABC):
 
     def _add_total(self, name: str, tensor: Tensor) -> None:
         if name in self._growing:
-            self._totals.setdefault(name, self._zeros(0, dtype=tensor.dtype))
+            if name not in self._totals:
+                self._totals[name] = self._zeros(0, dtype=tensor.dtype)
             self._room(name, len(tensor))[: len(tensor)].add_(tensor)
         else:
             self._totals[name].add_(tensor)
