@@ -170,3 +170,28 @@ def test_one_interval_has_a_cv_of_0_in_elephant_and_none_here() -> None:
     intervals = elephant.statistics.isi(trains(spikes)[0][0]).magnitude
     assert elephant.statistics.cv(intervals) == 0
     assert math.isnan(recorded(spikes)[InterspikeIntervals].cv.item())
+
+
+@pytest.mark.parametrize("figure", ["cv2", "lv"])
+def test_one_interval_is_refused_by_elephants_cv2_and_lv_and_nan_here(figure: str) -> None:
+    spikes = np.zeros((10, 1, 1), dtype=bool)
+    spikes[[2, 7]] = True
+    intervals = elephant.statistics.isi(trains(spikes)[0][0]).magnitude
+    with pytest.raises(ValueError, match="Input size is too small"):
+        getattr(elephant.statistics, figure)(intervals)
+    assert math.isnan(getattr(recorded(spikes)[InterspikeIntervals], figure).item())
+
+
+def test_sequences_of_unequal_length_are_refused_by_elephants_time_histogram_and_right_here() -> (
+    None
+):
+    long, short = raster((9, 2, 5)), raster((4, 3, 5))
+    every = [train for part in (long, short) for sample in trains(part) for train in sample]
+    with pytest.raises(ValueError, match="must have the same t_stop"):
+        elephant.statistics.time_histogram(every, STEP_MS * pq.ms, output="mean")
+    recording = Recording(statistics=[TimeCourse])
+    for part in (long, short):
+        recording.observe("lif", torch.from_numpy(part))
+    found = recording.report()["lif"][TimeCourse].activity
+    close(found[:4], np.concatenate([long[:4], short], axis=1).mean((1, 2)))
+    close(found[4:], long[4:].mean((1, 2)))

@@ -122,8 +122,9 @@ class InterspikeIntervalsResult(CountedResult):
         Mean over its pairs of adjacent intervals of `2 |I' - I| / (I' + I)`: local variability, not
         misled by a rate that drifts. 0 for a clock, 1 for a Poisson process of small rate. NaN for
         a neuron without such a pair: one that never fired three times in a sequence. The definition
-        of `elephant.statistics.cv2`, over the pairs of all sequences, none of them across a start.
-        Each term is rounded to 2^-44, so that sums do not depend on their order.
+        of `elephant.statistics.cv2`, which refuses fewer than two intervals; here over the pairs of
+        all sequences, none of them across a start. Each term is rounded to 2^-44, so that sums do
+        not depend on their order.
 
         Source: Holt, Softky, Koch and Douglas, Comparison of discharge variability in vitro and in
         vivo in cat visual cortex neurons, Journal of Neurophysiology 75(5), 1996,
@@ -137,9 +138,9 @@ class InterspikeIntervalsResult(CountedResult):
 
         Mean over its pairs of adjacent intervals of `3 ((I' - I) / (I' + I))²`. 0 for a clock, 1
         for a Poisson process of small rate. NaN for a neuron without such a pair: one that never
-        fired three times in a sequence. The definition of `elephant.statistics.lv`, over the pairs
-        of all sequences, none of them across a start. Each term is rounded to 2^-44, so that sums
-        do not depend on their order.
+        fired three times in a sequence. The definition of `elephant.statistics.lv`, which refuses
+        fewer than two intervals; here over the pairs of all sequences, none of them across a start.
+        Each term is rounded to 2^-44, so that sums do not depend on their order.
 
         Source: Shinomoto, Shima and Tanji, Differences in spiking patterns among cortical neurons,
         Neural Computation 15(12), 2003, doi:10.1162/089976603322518759.

@@ -87,7 +87,9 @@ class TimeCourseResult(LayerResult):
         """Population activity, `total / (observations · neurons)`, float64 `[steps]`.
 
         Mean value per neuron at each step; where binary, spikes per neuron and step: the
-        peristimulus time histogram of the layer. NaN where it has no neurons.
+        peristimulus time histogram of the layer, `elephant.statistics.time_histogram` of all its
+        trains with `output="mean"`, which refuses trains of unequal length. NaN where it has no
+        neurons.
         """
         return ratio(self.total, self._looked_at)
 
