@@ -145,6 +145,11 @@ class LayerRecorder:
     def forget_module(self) -> None:
         """Let the module's calls be for good, and keep the model alive no longer."""
         self.unwatch()
+        # The kernel knows the model. A call that is under way may not lend it anything anew.
+        lender, self.lender = self.lender, None
+        if lender is not None:
+            lender.take_back()
+        self.trace.take_back()
         self._module = self._reader = None
 
     def interrupt(self) -> None:

@@ -60,7 +60,7 @@ class StateTrace:
             state kept its shapes through this call (a framework that finds a state of the wrong
             shape starts afresh). False for the first call, and for a layer without state.
         """
-        self._take_back()
+        self.take_back()
         started_from, ended_with = tensors_in(given), tensors_in(left)
         same = 0 < len(ended_with) == len(started_from) == len(self._left)
         same = same and all(
@@ -83,7 +83,7 @@ class StateTrace:
             remembered: ask `goes_on`.
         """
         if self._lent is not None:
-            self._take_back()
+            self.take_back()
         marks = self._left
         if len(marks) != 1:
             return self._many_step_on(given, left)
@@ -116,10 +116,11 @@ class StateTrace:
 
     def forget(self) -> None:
         """Make the next call start a sequence."""
-        self._take_back()
+        self.take_back()
         self._left = []
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
+        """Have the kernel remember no more."""
         if self._lent is not None:
             found, self._lent = self._lent.state(), None
             self._left = [(_known(tensor), _known(memory), at) for tensor, memory, at in found]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import gc
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,7 +31,12 @@ from neuroact import (
     Synchrony,
     TimeCourse,
 )
-from neuroact.errors import AdapterReadError, NeuroactWarning, NothingRecordedError
+from neuroact.errors import (
+    AdapterReadError,
+    NeuroactWarning,
+    NothingRecordedError,
+    OtherThreadError,
+)
 from neuroact.kernel import without_kernel
 from neuroact.patterns import CallPattern, always
 from neuroact.reader import CallReader
@@ -466,3 +474,226 @@ def test_what_it_is_told_is_checked(built_kernel: ModuleType) -> None:
         steps(lambda: None)
     with pytest.raises(TypeError):
         built_kernel.Steps()
+
+
+def test_a_recording_that_is_closed_where_a_call_is_looked_at_is_not_used_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As by another thread, to which Python may switch there.
+    layer, state, values = Layer(), None, torch.ones(2, *NEURONS)
+    recordings = [recorded(layer)]
+    for _ in range(5):
+        _, state = layer(values, state)
+    gone = [weakref.ref(recordings[0])]
+    asked = torch.compiler.is_compiling.__code__
+
+    def close(frame: Any, event: str, _: object) -> None:
+        if frame.f_code is asked and recordings:
+            recordings.pop().close()
+            gc.collect()
+
+    before = sys.getprofile()
+    sys.setprofile(close)
+    try:
+        out, _ = layer(values, state)
+    finally:
+        sys.setprofile(before)
+    assert out is values
+    assert gone[0]() is None
+
+
+def test_a_pattern_that_is_replaced_while_it_is_asked_is_not_used_after() -> None:
+    layer, state, values = Layer(), None, torch.ones(2, *NEURONS)
+    recording: Recording
+    asked = 0
+
+    def holds() -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 20:
+            recording.pause()
+            recording.resume()
+        return True
+
+    class Remembering(LayerAdapter):
+        def pattern(self, module: Any) -> CallPattern:
+            # What a cache writes to once its function has returned.
+            self.holds = functools.cache(holds) if asked < 20 else always
+            return super().pattern(module)
+
+    with neuroact.record(layer, adapters=[Remembering()]) as recording:
+        for _ in range(30):
+            (reader,) = (each._reader for each in recording._layers.values())
+            with contextlib.suppress(AttributeError):
+                reader._pattern.holds.cache_clear()
+            _, state = layer(values, state)
+    assert counted(recording).observations == 60
+
+
+class Wrapped(Tensor):
+    """A tensor that says by Python where it is stored, or raises."""
+
+    @staticmethod
+    def __new__(cls) -> Wrapped:
+        made = Tensor._make_wrapper_subclass(cls, (2, 3), dispatch_sizes_strides_policy="sizes")
+        return made  # type: ignore[no-any-return]
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise RuntimeError("not said")
+
+
+def test_a_state_that_says_in_python_where_it_is_is_pythons(built_kernel: ModuleType) -> None:
+    steps = built_kernel.Steps(lambda *_: None, lambda *_: None)
+    steps.add_into(torch.zeros(2, 3))
+    steps.pattern(lambda *_: (), lambda _: torch.ones(2, 3), lambda _: (), None)
+    assert not steps.begin(torch.ones(2, 3), (Wrapped(),), 5)
+
+
+def test_a_layer_that_is_called_while_its_state_is_taken_back_is_no_harm() -> None:
+    layer, state, values = Layer(), None, torch.ones(2, *NEURONS)
+    adapter = LayerAdapter(states=40)
+
+    class Last:
+        """Garbage, whose end calls the layer, with fewer states."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            adapter.states = 1
+            _, left = layer(values)
+            for _ in range(3):
+                _, left = layer(values, left)
+
+    with neuroact.record(layer, adapters=[adapter]) as recording:
+        for _ in range(5):
+            _, state = layer(values, state)
+        (reader,) = (each._reader for each in recording._layers.values())
+        thresholds = gc.get_threshold()
+        gc.collect()
+        gc.disable()
+        Last()
+        # Python looks for garbage when it makes what it has none of at hand: a tuple, not a list.
+        held = [(number, number, number) for number in range(5000)]
+        spare = [[number] for number in range(80)]
+        del spare
+        gc.set_threshold(1)
+        gc.enable()
+        try:
+            left = reader._steps.state()
+        finally:
+            gc.set_threshold(*thresholds)
+            del held
+    assert len(left) == 40
+    assert all(tensor is state for tensor, *_ in left)
+
+
+class Growing(nn.Module):
+    """Its first state grows at each step."""
+
+    def forward(self, spikes: Tensor, grown: Tensor | None = None, state: Any = None) -> Any:
+        grown = torch.zeros(1) if grown is None else torch.cat([grown, torch.zeros(1)])
+        return spikes, grown, (torch.zeros_like(spikes) if state is None else state) + 1
+
+
+class GrowingAdapter(LayerAdapter):
+    def kind(self, module: nn.Module) -> SignalKind | None:
+        return BINARY if isinstance(module, Growing) else None
+
+    def pattern(self, module: Any) -> CallPattern:
+        return CallPattern(BINARY, False, self.find, lambda args, _: args[1:], lambda out: out[1:])
+
+
+@pytest.mark.parametrize("detached", [(), (0,), (1,), (0, 1)])
+def test_a_state_whose_shape_changes_goes_on_as_python_says(detached: tuple[int, ...]) -> None:
+    reports = []
+    for way in (with_it, without_kernel):
+        layer, state = Growing(), ()
+        with way(), neuroact.record(layer, adapters=[GrowingAdapter()]) as recording:
+            for number in range(20):
+                given = [part.detach() if at in detached else part for at, part in enumerate(state)]
+                _, *state = layer(spikes(seed=number), *given)
+        reports.append(recording.report())
+    assert reports[0] == reports[1]
+
+
+def refused_in_another_thread(layer: Layer, *, detached: bool) -> int:
+    """How many of its calls are, of five, where both threads go on with one sequence."""
+    refused: list[Tensor] = []
+    states: list[Any] = [None]
+
+    def five_steps() -> None:
+        for _ in range(5):
+            state = states[-1]
+            given = state.detach() if detached and state is not None else state
+            try:
+                states.append(layer(torch.ones(2, *NEURONS), given)[1])
+            except OtherThreadError:
+                refused.append(given)
+
+    five_steps()
+    other = threading.Thread(target=five_steps)
+    other.start()
+    other.join()
+    return len(refused)
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_another_thread_is_refused_where_python_refuses_it(detached: bool) -> None:
+    came = []
+    for way in (with_it, without_kernel):
+        layer = Layer()
+        with way(), recorded(layer) as recording:
+            refused = refused_in_another_thread(layer, detached=detached)
+        came.append((refused, recording.report()))
+    assert came[0] == came[1]
+    assert came[0][0] == (5 if detached else 0)
+
+
+def test_a_model_is_compiled_with_it_as_without_it() -> None:
+    reports = []
+    for way in (with_it, without_kernel):
+        torch._dynamo.reset()
+        layer, state = Layer(), None
+        compiled = torch.compile(layer, backend="eager")
+        with way(), recorded(layer) as recording:
+            for number in range(40):
+                call = compiled if number // 10 % 2 else layer
+                _, state = call(spikes(seed=number), state)
+        reports.append(recording.report())
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.parametrize("statistics", [(), ALL], ids=["alone", "together"])
+@pytest.mark.parametrize("while_it_runs", [False, True])
+def test_a_closed_recording_lets_go_of_the_model(statistics: Any, while_it_runs: bool) -> None:
+    layer, state = Layer(), None
+    recording = recorded(layer, statistics)
+    for number in range(100):
+        if number == 99 and while_it_runs:
+            layer.before = recording.close
+        _, state = layer(spikes(seed=number), state)
+    recording.close()
+    gone = weakref.ref(layer)
+    layer.before = lambda: None
+    del layer
+    gc.collect()
+    assert gone() is None
+    assert counted(recording).observations == 400
+
+
+def test_a_copy_of_a_statistic_is_its_figures() -> None:
+    layer, state = Layer(), None
+    with recorded(layer) as recording:
+        (firing,) = next(iter(recording._layers.values())).statistics
+        for number in range(20):
+            _, state = layer(spikes(seed=number), state)
+        copied = copy.deepcopy(firing)
+        for number in range(20):
+            _, state = layer(spikes(seed=number), state)
+    assert copied.result().observations == 80
+    assert 2 * copied.result().events.sum() == firing.result().events.sum()
+    assert counted(recording).observations == 160

@@ -74,6 +74,12 @@ bool pack(
 
 // Knowing a state again.
 
+// Whether there is memory to a tensor, and it is not Python that says where, and of what shape.
+bool are_numbers(const at::TensorBase& tensor) {
+  return tensor.has_storage() && !tensor.is_nested() &&
+      !tensor.key_set().has(c10::DispatchKey::Python);
+}
+
 // A tensor that a call left. What it points to may be freed, but no other is made at its address
 // while a weak pointer is left to it.
 struct Mark {
@@ -86,12 +92,15 @@ struct Mark {
         storage(left.storage().getWeakStorageImpl()),
         offset(left.storage_offset()) {}
 
+  bool is(const at::TensorBase& given) const {
+    return tensor._unsafe_get_target() == given.unsafeGetTensorImpl();
+  }
+
   // Whether this is the tensor, or another one on the same memory, as a detached one is.
-  bool is(const at::TensorBase& given, const at::TensorBase& next) const {
-    if (tensor._unsafe_get_target() == given.unsafeGetTensorImpl()) return true;
-    return given.has_storage() && given.storage_offset() == offset &&
-        storage._unsafe_get_target() == given.storage().unsafeGetStorageImpl() &&
-        given.sizes() == next.sizes();
+  bool is_on(const at::TensorBase& given) const {
+    if (is(given)) return true;
+    return are_numbers(given) && given.storage_offset() == offset &&
+        storage._unsafe_get_target() == given.storage().unsafeGetStorageImpl();
   }
 };
 
@@ -115,7 +124,7 @@ struct Tensors {
 
   bool have_storage() const {
     for (size_t at = 0; at < count; ++at) {
-      if (!(*this)[at].has_storage()) return false;
+      if (!are_numbers((*this)[at])) return false;
     }
     return true;
   }
@@ -152,6 +161,7 @@ struct Steps {
   at::TensorBase sums; // int32 [width, batch]
   int64_t filled; // steps in the words, or added since `take`
   int64_t ready; // steps that may come before the next one is read in full
+  unsigned long thread; // the one of the last step that was read in full
   bool odd;
 };
 
@@ -159,10 +169,30 @@ PyTypeObject* steps_type = nullptr;
 
 const char* const OUT_OF_TURN = "Steps: expected pattern, then add_into or pack_into, then begin";
 
+// Whether a call goes on from the last one, as `StateTrace` has it: the objects that were left are
+// asked nothing more, others are looked at as in a call that is read in full.
+bool goes_on(const Steps* self, const Tensors& given, const Tensors& left) {
+  const std::vector<Mark>& marks = self->marks;
+  bool same = true;
+  for (size_t at = 0; same && at < marks.size(); ++at) same = marks[at].is(given[at]);
+  if (same) return true;
+  if (self->thread != PyThread_get_thread_ident()) return false;
+  for (size_t at = 0; at < marks.size(); ++at) {
+    if (!marks[at].is_on(given[at]) || given[at].sizes() != left[at].sizes()) return false;
+  }
+  return true;
+}
+
+// Calls a function that may be replaced while it runs.
+PyObject* ask(PyObject* function, PyObject* const* args, size_t count) {
+  Owned held(Py_NewRef(function));
+  return PyObject_Vectorcall(held, args, count, nullptr);
+}
+
 // 1 where the step was counted, 0 where Python must read it, -1 where an error is set.
 int count(Steps* self, PyObject* values, PyObject* given, PyObject* left) {
   if (self->sums.defined() && self->filled == self->sums.size(0)) {
-    Owned done(PyObject_CallNoArgs(self->full));
+    Owned done(ask(self->full, nullptr, 0));
     if (!done) return -1;
     if (self->filled != 0) return 0;
   }
@@ -175,9 +205,7 @@ int count(Steps* self, PyObject* values, PyObject* given, PyObject* left) {
       !after.have_storage()) {
     return 0;
   }
-  for (size_t at = 0; at < states; ++at) {
-    if (!self->marks[at].is(before[at], after[at])) return 0;
-  }
+  if (!goes_on(self, before, after)) return 0;
   const float* numbers = step.const_data_ptr<float>();
   if (self->window.defined()) {
     self->odd |= add(numbers, self->window.mutable_data_ptr<float>(), step.numel());
@@ -228,12 +256,12 @@ PyObject* in_full(Call& call) {
   call.kwargs = call.kwargs != nullptr ? Py_NewRef(call.kwargs) : PyDict_New();
   if (call.kwargs == nullptr) return -1;
   if (call.self->holds != Py_None) {
-    Owned answer(PyObject_CallNoArgs(call.self->holds));
+    Owned answer(ask(call.self->holds, nullptr, 0));
     const int holds = answer ? PyObject_IsTrue(answer) : -1;
     if (holds <= 0) return holds;
   }
   PyObject* const called[] = {call.args, call.kwargs};
-  call.given = PyObject_Vectorcall(call.self->given, called, 2, nullptr);
+  call.given = ask(call.self->given, called, 2);
   return call.given != nullptr ? 1 : -1;
 }
 
@@ -254,8 +282,8 @@ bool means_no_dense_tensor() {
 // As `count`; the values and the state are found first.
 int count_output(Steps* self, PyObject* given, PyObject* output) {
   if (self->ready <= 0) return 0;
-  Owned values(PyObject_CallOneArg(self->values, output));
-  Owned left(values ? PyObject_CallOneArg(self->left, output) : nullptr);
+  Owned values(ask(self->values, &output, 1));
+  Owned left(values ? ask(self->left, &output, 1) : nullptr);
   if (left) return count(self, values, given, left);
   if (!means_no_dense_tensor()) return -1;
   PyErr_Clear();
@@ -413,19 +441,22 @@ PyObject* begin(PyObject* object, PyObject* args) {
   PyObject *step, *state;
   long long most;
   if (!PyArg_ParseTuple(args, "OOL", &step, &state, &most)) return nullptr;
-  const Tensors left(state);
-  if (!left.are_flat || left.count == 0 || !left.have_storage()) Py_RETURN_FALSE;
-  if (!is_plain(step) || THPVariable_Unpack(step).sizes() != c10::IntArrayRef(self->sizes)) {
-    Py_RETURN_FALSE;
-  }
-  if (self->given == nullptr || !(self->window.defined() || self->words.defined())) {
-    PyErr_SetString(PyExc_RuntimeError, OUT_OF_TURN);
-    return nullptr;
-  }
-  self->marks.clear();
-  for (size_t at = 0; at < left.count; ++at) self->marks.emplace_back(left[at]);
-  self->ready = most;
-  Py_RETURN_TRUE;
+  return guarded([=]() -> PyObject* {
+    const Tensors left(state);
+    if (!left.are_flat || left.count == 0 || !left.have_storage()) Py_RETURN_FALSE;
+    if (!is_plain(step) || THPVariable_Unpack(step).sizes() != c10::IntArrayRef(self->sizes)) {
+      Py_RETURN_FALSE;
+    }
+    if (self->given == nullptr || !(self->window.defined() || self->words.defined())) {
+      PyErr_SetString(PyExc_RuntimeError, OUT_OF_TURN);
+      return nullptr;
+    }
+    self->marks.clear();
+    for (size_t at = 0; at < left.count; ++at) self->marks.emplace_back(left[at]);
+    self->ready = most;
+    self->thread = PyThread_get_thread_ident();
+    Py_RETURN_TRUE;
+  });
 }
 
 PyObject* stop(PyObject* object, PyObject*) {
@@ -453,7 +484,8 @@ PyObject* state(PyObject* object, PyObject*) {
     self->ready = 0;
     Owned found(PyList_New(0));
     if (!found) return nullptr;
-    for (const Mark& mark : self->marks) {
+    const std::vector<Mark> marks = self->marks; // a finalizer may run the layer meanwhile
+    for (const Mark& mark : marks) {
       auto tensor = mark.tensor.lock();
       auto storage = mark.storage.lock();
       Owned left(tensor.defined() ? THPVariable_Wrap(at::TensorBase(std::move(tensor)))
@@ -536,6 +568,9 @@ PyObject* is_capturing = nullptr; // None where there is no CUDA
 
 // 1 where the call is one more of those that Python treats apart; -1 where an error is set.
 int is_apart() {
+  // Inside of torch.compile, which reads each function of Python before it is run.
+  const auto interpreter = PyInterpreterState_Get();
+  if (_PyInterpreterState_GetEvalFrameFunc(interpreter) != _PyEval_EvalFrameDefault) return 1;
   for (PyObject* ask : {is_compiling, is_capturing}) {
     if (ask == Py_None) continue;
     Owned answer(PyObject_CallNoArgs(ask));
@@ -549,14 +584,18 @@ PyObject* slot(PyObject* object, Py_ssize_t at) {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + at);
 }
 
-// Who counts the next call of what that object stands in for; null where Python runs it, or where
-// an error is set.
-[[gnu::noinline]] Steps* ready_for(PyObject* object) {
+// Who counts the next call of what that object stands in for, if it is ready.
+Steps* ready_one(PyObject* object) {
   PyObject* watcher = slot(object, call_at);
   if (watcher == nullptr || Py_TYPE(watcher) != steps_type) return nullptr;
   auto* steps = reinterpret_cast<Steps*>(watcher);
-  return steps->ready > 0 && slot(object, original_at) != nullptr && is_apart() == 0 ? steps
-                                                                                    : nullptr;
+  return steps->ready > 0 && slot(object, original_at) != nullptr ? steps : nullptr;
+}
+
+// The same; null where Python runs the call, or where an error is set.
+[[gnu::noinline]] Steps* ready_for(PyObject* object) {
+  if (ready_one(object) == nullptr || is_apart() != 0) return nullptr;
+  return ready_one(object); // anew, since asking runs Python, and with it other threads
 }
 
 PyObject* call_stand_in(PyObject* object, PyObject* args, PyObject* kwargs) {

@@ -121,3 +121,6 @@ class Lender(Protocol):
         Returns:
             Whether it may.
         """
+
+    def take_back(self) -> None:
+        """Have it count no more, and keep nothing of it; nothing where it does not count."""

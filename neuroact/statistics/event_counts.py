@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -210,6 +210,11 @@ class EventCounts:
         self.observations += block.steps * block.batch
         self.updates += block.steps
         self._begin_pending()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # A copy is of the figures; the kernel can be no part of it.
+        self.take_back()
+        return object.__reduce_ex__(self, protocol)
 
     @property
     def _labelled(self) -> bool:

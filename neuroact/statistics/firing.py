@@ -201,6 +201,11 @@ class Firing:
         """Have the kernel count; see `neuroact.kernel.steps.Lender`."""
         return self._counts is not None and self._counts.lend(steps)
 
+    def take_back(self) -> None:
+        """Have the kernel count no more."""
+        if self._counts is not None:
+            self._counts.take_back()
+
     def share(self, steps: PackedSteps) -> None:
         """Be told of steps packed, with others; see `PackedStatistic`."""
         self._packed = steps
@@ -286,8 +291,7 @@ class Firing:
             self._tell_labels(self._counts)
 
     def _give_up_counts(self) -> None:
-        if self._counts is not None:
-            self._counts.take_back()
+        self.take_back()
         self._counts = None
 
     def _stop_packing(self) -> None:

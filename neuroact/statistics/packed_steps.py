@@ -103,7 +103,7 @@ class PackedSteps:
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count a chunk."""
-        self._take_back()
+        self.take_back()
         values = chunk.values
         packable = (
             chunk.steps
@@ -129,7 +129,7 @@ class PackedSteps:
     def advance(self, values: Tensor) -> None:
         """Count one more step `[batch, *neurons]`, like the last one; see `StepStatistic`."""
         if self._lent is not None:
-            self._take_back()
+            self.take_back()
         loops = self._loops
         # An address says nothing of what is there, so all of it is looked at here. A subclass of
         # Tensor, such as one of a fake mode, may have nothing there at all.
@@ -154,7 +154,7 @@ class PackedSteps:
 
     def lend(self, steps: Steps, step: Tensor) -> bool:
         """Have the kernel pack; see `neuroact.kernel.steps.Lender`."""
-        self._take_back()
+        self.take_back()
         if self._loops is None or step.shape != self._shape:
             return False
         words, sums = torch.from_numpy(self._words.view(np.int32)), torch.from_numpy(self._sums)
@@ -162,7 +162,8 @@ class PackedSteps:
         self._filled, self._lent = 0, steps
         return True
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
+        """Have the kernel pack no more."""
         if self._lent is not None:
             self._filled, _ = self._lent.take()
             self._lent.give_back()
@@ -187,7 +188,7 @@ class PackedSteps:
 
     def close(self) -> None:
         """Settle, and pack no more until the statistics have been told a step unpacked."""
-        self._take_back()
+        self.take_back()
         self.settle()
         self._loops = None
 
