@@ -535,8 +535,7 @@ class Wrapped(Tensor):
 
     @staticmethod
     def __new__(cls) -> Wrapped:
-        made = Tensor._make_wrapper_subclass(cls, (2, 3), dispatch_sizes_strides_policy="sizes")
-        return made  # type: ignore[no-any-return]
+        return Tensor._make_wrapper_subclass(cls, (2, 3), dispatch_sizes_strides_policy="sizes")
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
