@@ -19,6 +19,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 import neuroact
 from neuroact import (
@@ -696,3 +697,18 @@ def test_a_copy_of_a_statistic_is_its_figures() -> None:
     assert copied.result().observations == 80
     assert 2 * copied.result().events.sum() == firing.result().events.sum()
     assert counted(recording).observations == 160
+
+
+@pytest.mark.parametrize("statistics", [(), ALL], ids=["alone", "together"])
+def test_where_tensors_are_made_fake_the_kernel_does_not_count_with_them(statistics: Any) -> None:
+    layer, values = Layer(), torch.ones(2, *NEURONS)
+    with recorded(layer, statistics) as recording:
+        _, state = layer(values)
+        _, state = layer(values, state)
+        fakes = FakeTensorMode(allow_non_fake_inputs=True)
+        with fakes, contextlib.suppress(AdapterReadError, RuntimeError):
+            layer(values, state)  # its state is a fake
+        recording.reset()
+        for _ in range(100):
+            _, state = layer(values, state)
+    assert counted(recording).observations == 200

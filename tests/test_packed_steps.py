@@ -156,6 +156,28 @@ def test_steps_around_a_wrong_value_count_as_they_are() -> None:
     assert packs(ours)
 
 
+def test_steps_whose_counting_was_interrupted_are_not_among_those_to_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer, ones = Layer(SpikeCounts), torch.ones(2, *NEURONS)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    layer.take(SpikeChunk(ones.unsqueeze(0), BINARY, starts_sequence=True))
+    for _ in range(3):
+        layer.step(ones)
+    with monkeypatch.context() as patch:
+        patch.setattr(SpikeCounts, "count_packed", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            layer.states()
+    layer.reset()
+    layer.take(SpikeChunk(0 * ones.unsqueeze(0), BINARY, starts_sequence=True))
+    for _ in range(3):
+        layer.step(0 * ones)
+    assert layer.states()[0]["events"].sum() == 0
+
+
 def test_labelled_samples_are_counted_by_class() -> None:
     recording = Recording(statistics=ALL)
     values = spikes(np.random.default_rng(1), 80, 2)

@@ -130,8 +130,8 @@ struct Tensors {
   }
 };
 
-// Whether there is nothing to a tensor but float32 numbers in a row in this machine's memory.
-bool is_plain(PyObject* object) {
+// Whether there is nothing to a tensor but numbers in a row in this machine's memory.
+bool is_plain(PyObject* object, at::ScalarType type = at::kFloat) {
   if (!THPVariable_CheckExact(object)) return false;
   const at::TensorBase& tensor = THPVariable_Unpack(object);
   static const uint64_t usual = c10::DispatchKeySet({c10::DispatchKey::CPU,
@@ -139,7 +139,7 @@ bool is_plain(PyObject* object) {
                                                      c10::DispatchKey::AutocastCPU,
                                                      c10::DispatchKey::ADInplaceOrView})
                                     .raw_repr();
-  return (tensor.key_set().raw_repr() & ~usual) == 0 && tensor.scalar_type() == at::kFloat &&
+  return (tensor.key_set().raw_repr() & ~usual) == 0 && tensor.scalar_type() == type &&
       tensor.is_contiguous() && tensor.has_storage();
 }
 
@@ -412,13 +412,8 @@ PyObject* pack_into(PyObject* object, PyObject* args) {
       numel *= sizes.back();
     }
     if (PyErr_Occurred()) return nullptr;
-    bool fit = THPVariable_Check(words) && THPVariable_Check(sums) && !sizes.empty() && numel > 0;
-    for (PyObject* tensor : {words, sums}) {
-      fit = fit && THPVariable_Unpack(tensor).is_cpu() &&
-          THPVariable_Unpack(tensor).scalar_type() == at::kInt &&
-          THPVariable_Unpack(tensor).is_contiguous();
-    }
-    if (!fit || THPVariable_Unpack(words).numel() != 2 * numel ||
+    const bool fit = is_plain(words, at::kInt) && is_plain(sums, at::kInt);
+    if (!fit || sizes.empty() || numel <= 0 || THPVariable_Unpack(words).numel() != 2 * numel ||
         THPVariable_Unpack(sums).dim() != 2 || THPVariable_Unpack(sums).size(0) > 64 ||
         THPVariable_Unpack(sums).size(1) != sizes[0] || filled < 0 ||
         filled > THPVariable_Unpack(sums).size(0)) {

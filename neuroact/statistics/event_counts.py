@@ -177,9 +177,10 @@ class EventCounts:
         window = self.window
         if window is None or window.shape[1] != self.batch or not is_small(window[0]):
             return False
-        if not window.is_contiguous():
+        step = window[0]
+        if type(step) is not Tensor or not step.is_contiguous():  # no plain one inside of a mode
             return False
-        steps.add_into(window[0])
+        steps.add_into(step)
         self.lent = steps
         return True
 

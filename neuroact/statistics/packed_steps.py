@@ -158,6 +158,8 @@ class PackedSteps:
         if self._loops is None or step.shape != self._shape:
             return False
         words, sums = torch.from_numpy(self._words.view(np.int32)), torch.from_numpy(self._sums)
+        if type(words) is not Tensor:
+            return False  # made by a mode, it has no memory
         steps.pack_into(self._shape, words, sums, self.settle, self._filled)
         self._filled, self._lent = 0, steps
         return True
@@ -182,9 +184,11 @@ class PackedSteps:
         self._filled = 0
         words = self._words[: 1 + (steps - 1) // 32]
         block = PackedBlock(words, self._sums[:steps], self._loops)
-        for statistic in self._statistics:
-            statistic.count_packed(block)
-        words.fill(0)
+        try:
+            for statistic in self._statistics:
+                statistic.count_packed(block)
+        finally:
+            words.fill(0)  # interrupted too, lest bits of these steps be among those to come
 
     def close(self) -> None:
         """Settle, and pack no more until the statistics have been told a step unpacked."""
