@@ -178,6 +178,22 @@ def test_steps_whose_counting_was_interrupted_are_not_among_those_to_come(
     assert layer.states()[0]["events"].sum() == 0
 
 
+def test_steps_after_graded_ones_were_merged_add_to_the_total() -> None:
+    layer, other, ones = Layer(SpikeCounts), Layer(SpikeCounts), torch.ones(2, *NEURONS)
+    other.take(SpikeChunk(ones.unsqueeze(0) / 2, SignalKind.GRADED, starts_sequence=True))
+    layer.take(SpikeChunk(ones.unsqueeze(0), BINARY, starts_sequence=True))
+    for _ in range(3):
+        layer.step(ones)
+    assert packs(layer)
+    layer.merge(other)
+    layer.take(SpikeChunk(ones.unsqueeze(0), BINARY, starts_sequence=False))
+    for _ in range(99):
+        layer.step(ones)
+    state = layer.states()[0]
+    assert state["events"].eq(2 * 105).all()
+    assert state["total"].eq(2 * 104.5).all()
+
+
 def test_labelled_samples_are_counted_by_class() -> None:
     recording = Recording(statistics=ALL)
     values = spikes(np.random.default_rng(1), 80, 2)

@@ -258,6 +258,8 @@ class Firing:
         theirs = other._all_counts()
         if theirs is None:
             return
+        if theirs.total is not None:
+            self._stop_packing()  # what is packed counts for no total
         self._all_counts()
         if self._counts is None:
             self._counts = EventCounts.zeros(theirs.events.shape, theirs.events.device)
