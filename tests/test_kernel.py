@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -712,3 +713,27 @@ def test_where_tensors_are_made_fake_the_kernel_does_not_count_with_them(statist
         for _ in range(100):
             _, state = layer(values, state)
     assert counted(recording).observations == 200
+
+
+def test_what_is_raised_where_a_state_is_looked_at_comes_out_as_it_is() -> None:
+    class Interrupted:
+        """No tensor, which Python asks for its class to tell."""
+
+        @property  # type: ignore[misc]
+        def __class__(self) -> type:
+            raise KeyboardInterrupt
+
+    layer, state, values = Layer(), None, torch.ones(2, *NEURONS)
+    found: tuple[Any, ...] = ()
+
+    class Looking(LayerAdapter):
+        def pattern(self, module: Any) -> CallPattern:
+            pattern = super().pattern(module)
+            return replace(pattern, left=lambda output: found or pattern.left(output))
+
+    with neuroact.record(layer, adapters=[Looking()]):
+        for _ in range(5):
+            _, state = layer(values, state)
+        found = (Interrupted(),)
+        with pytest.raises(KeyboardInterrupt):
+            layer(values, state)

@@ -279,6 +279,11 @@ bool means_no_dense_tensor() {
       PyErr_ExceptionMatches(PyExc_NotImplementedError);
 }
 
+// No C++ exception may leave by way of Python. One that stands for an error of Python's is that.
+void set_error(const std::exception& cause) {
+  if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, cause.what());
+}
+
 // As `count`; the values and the state are found first.
 int count_output(Steps* self, PyObject* given, PyObject* output) {
   if (self->ready <= 0) return 0;
@@ -295,8 +300,8 @@ int count_output(Steps* self, PyObject* given, PyObject* output) {
   if (output != nullptr) {
     try {
       counted = count_output(call.self, call.given, output);
-    } catch (const std::exception& cause) { // none may leave by way of Python
-      PyErr_SetString(PyExc_RuntimeError, cause.what());
+    } catch (const std::exception& cause) {
+      set_error(cause);
     }
   }
   if (counted == 0) {
@@ -334,13 +339,12 @@ PyObject* call(PyObject* object, PyObject* args, PyObject* named) {
   return PyObject_Vectorcall(self->in_full, whole, 3, nullptr);
 }
 
-// No C++ exception may leave by way of Python.
 template <typename Function>
 PyObject* guarded(Function function) {
   try {
     return function();
   } catch (const std::exception& cause) {
-    PyErr_SetString(PyExc_RuntimeError, cause.what());
+    set_error(cause);
     return nullptr;
   }
 }
