@@ -20,11 +20,6 @@ from neuroact.stream import SignalKind, SpikeChunk
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
-# What is raised by looking for values and state where one is no dense tensor: what is no tensor
-# has no shape, None cannot be referred to, a sparse one has no storage. Read in full, such a call
-# is counted, or is an error that names the layer.
-_NOT_DENSE = (AttributeError, TypeError, NotImplementedError)
-
 
 def _never() -> bool:
     return False
@@ -109,7 +104,9 @@ class CallReader:
                 next_step = values.shape == self._shape and self._steps_on(
                     given, self._left(output)
                 )
-            except _NOT_DENSE:
+            except Exception:
+                # Read in full, such a call is counted, as one with sparse values is that a pattern
+                # knows nothing of; or it is an error that names the layer.
                 next_step = False
             if next_step:
                 self._short -= 1
@@ -152,7 +149,7 @@ class CallReader:
         if (
             pattern is None
             or not (self._holds is None or self._holds())
-            or not (plain or not self._layer.needs_eager)
+            or (not plain and self._layer.needs_eager)
         ):
             from neuroact.uncompiled import untraced
 

@@ -42,6 +42,7 @@ from neuroact.errors import (
 from neuroact.kernel import without_kernel
 from neuroact.patterns import CallPattern, always
 from neuroact.reader import CallReader
+from neuroact.statistics import event_counts
 from neuroact.statistics.shortcuts import MOST_ADVANCES
 
 pytestmark = pytest.mark.usefixtures("built_kernel")
@@ -140,6 +141,30 @@ def test_it_counts_all_steps_but_those_that_are_read_in_full(statistics: Any, st
     figures = counted(recording)
     assert figures.events.tolist() == torch.stack(came).sum((0, 1)).tolist()
     assert (figures.observations, figures.sequences) == (steps * 4, 4)
+
+
+@pytest.mark.parametrize("most", [2**24, 1500], ids=["one window", "many"])
+@pytest.mark.parametrize("value", [1.0, float("nan"), 2.0])
+def test_a_large_layers_samples_are_added_up_at_once(
+    most: int, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_counts, "LARGEST_WINDOW", 5)
+    monkeypatch.setattr(event_counts, "WINDOW_EVENTS", most)
+    layer, state, came = Layer(), None, []
+    with calls_in_python() as full, recorded(layer) as recording:
+        for number in range(800):
+            values = spikes(seed=number)
+            values[2, 1, 1] = value if number == 300 else 1.0
+            out, state = layer(values, state)
+            came.append(out)
+    assert len(full) < 15
+    if value == 1.0:
+        figures = counted(recording)
+        assert figures.events.tolist() == torch.stack(came).sum((0, 1)).tolist()
+        assert (figures.observations, figures.sequences) == (800 * 4, 4)
+    else:
+        with pytest.warns(NeuroactWarning):
+            assert counted(recording).fault is not None
 
 
 def test_without_it_python_counts_them() -> None:
@@ -366,7 +391,10 @@ def test_what_the_layer_and_the_adapter_raise_comes_out_and_the_next_call_is_cou
 
 
 @pytest.mark.parametrize("raised", [AttributeError, TypeError, NotImplementedError, KeyError])
-def test_values_that_cannot_be_found_are_an_error_that_names_the_layer(raised: type) -> None:
+@pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "python"])
+def test_values_that_cannot_be_found_are_an_error_that_names_the_layer(
+    kernel: bool, raised: type[Exception]
+) -> None:
     lost = False
 
     def find(output: Any) -> Any:
@@ -375,12 +403,13 @@ def test_values_that_cannot_be_found_are_an_error_that_names_the_layer(raised: t
         return output[0]
 
     layer, state, values = Layer(), None, torch.ones(2, *NEURONS)
-    with recorded(layer, find=find) as recording:
+    with with_it() if kernel else without_kernel(), recorded(layer, find=find) as recording:
         for _ in range(5):
             _, state = layer(values, state)
         lost = True
-        with pytest.raises((AdapterReadError, raised)):
+        with pytest.raises(AdapterReadError, match=r'layer "model".*no such values') as found:
             layer(values, state)
+        assert isinstance(found.value.__cause__, raised)
         lost = False
         for _ in range(5):
             _, state = layer(values, state)
@@ -463,11 +492,14 @@ def test_counts_that_a_statistic_gives_up_are_written_to_no_more(what: str) -> N
 def test_what_it_is_told_is_checked(built_kernel: ModuleType) -> None:
     steps = built_kernel.Steps(lambda *_: None, lambda *_: None)
     assert not steps.begin(torch.ones(2, 3), (torch.ones(2),), 5)  # steps of another shape
-    steps.add_into(torch.zeros(2, 3))
+    steps.add_into(torch.zeros(2, 3), torch.zeros(2, 3))
     with pytest.raises(RuntimeError, match="expected pattern"):
         steps.begin(torch.ones(2, 3), (torch.ones(2),), 5)
     with pytest.raises(TypeError, match="contiguous float32"):
-        steps.add_into(torch.ones(2, 3, dtype=torch.float64))
+        steps.add_into(torch.ones(2, 3, dtype=torch.float64), torch.ones(2, 3))
+    for window in (torch.ones(3, 3), torch.ones(1, 4), torch.ones(2), torch.ones(0, 3)):
+        with pytest.raises(TypeError, match="expected a window"):
+            steps.add_into(window, torch.ones(2, 3))
     words, sums = torch.zeros(2, 2, 3, dtype=torch.int32), torch.zeros(64, 2, dtype=torch.int32)
     for shape, filled in (((2, 4), 0), ((), 0), ((0, 3), 0), ((3, 2), 0), ((2, 3), 65)):
         with pytest.raises(TypeError, match="int32"):
@@ -548,7 +580,7 @@ class Wrapped(Tensor):
 
 def test_a_state_that_says_in_python_where_it_is_is_pythons(built_kernel: ModuleType) -> None:
     steps = built_kernel.Steps(lambda *_: None, lambda *_: None)
-    steps.add_into(torch.zeros(2, 3))
+    steps.add_into(torch.zeros(2, 3), torch.zeros(2, 3))
     steps.pattern(lambda *_: (), lambda _: torch.ones(2, 3), lambda _: (), None)
     assert not steps.begin(torch.ones(2, 3), (Wrapped(),), 5)
 

@@ -36,7 +36,7 @@ using Owned = THPObjectPtr;
 
 // Counting. Both tell whether a value was neither 0 nor 1; NaN is neither.
 
-// Adds a step to the window, whatever its values are.
+// Adds a step, or one sample of it, to the window, whatever the values are.
 FOR_EACH_PROCESSOR
 bool add(const float* values, float* window, int64_t numel) {
   int32_t odd = 0;
@@ -156,7 +156,7 @@ struct Steps {
   PyObject* full; // (): empties the words
   std::vector<int64_t> sizes; // of a step
   std::vector<Mark> marks;
-  at::TensorBase window; // float32 [batch, *neurons]; undefined while steps are packed
+  at::TensorBase window; // float32 [batch or 1, *neurons]; undefined while steps are packed
   at::TensorBase words; // int32 [2, batch, neurons], read as unsigned
   at::TensorBase sums; // int32 [width, batch]
   int64_t filled; // steps in the words, or added since `take`
@@ -208,7 +208,11 @@ int count(Steps* self, PyObject* values, PyObject* given, PyObject* left) {
   if (!goes_on(self, before, after)) return 0;
   const float* numbers = step.const_data_ptr<float>();
   if (self->window.defined()) {
-    self->odd |= add(numbers, self->window.mutable_data_ptr<float>(), step.numel());
+    float* window = self->window.mutable_data_ptr<float>();
+    const int64_t size = self->window.numel();
+    for (int64_t at = 0; at < step.numel(); at += size) {
+      self->odd |= add(numbers + at, window, size);
+    }
   } else {
     const int64_t plane = self->filled / 32 * step.numel(), batch = self->sums.size(1);
     auto* words = reinterpret_cast<uint32_t*>(self->words.mutable_data_ptr<int32_t>()) + plane;
@@ -274,11 +278,6 @@ inline PyObject* run_forward(const Call& call) {
   return direct(call.forward, args, size_t(PyTuple_GET_SIZE(call.args)), nullptr);
 }
 
-bool means_no_dense_tensor() {
-  return PyErr_ExceptionMatches(PyExc_AttributeError) || PyErr_ExceptionMatches(PyExc_TypeError) ||
-      PyErr_ExceptionMatches(PyExc_NotImplementedError);
-}
-
 // No C++ exception may leave by way of Python. One that stands for an error of Python's is that.
 void set_error(const std::exception& cause) {
   if (!PyErr_Occurred()) PyErr_SetString(PyExc_RuntimeError, cause.what());
@@ -290,8 +289,8 @@ int count_output(Steps* self, PyObject* given, PyObject* output) {
   Owned values(ask(self->values, &output, 1));
   Owned left(values ? ask(self->left, &output, 1) : nullptr);
   if (left) return count(self, values, given, left);
-  if (!means_no_dense_tensor()) return -1;
-  PyErr_Clear();
+  if (!PyErr_ExceptionMatches(PyExc_Exception)) return -1;
+  PyErr_Clear(); // read in full it is counted after all, or is an error that names the layer
   return 0;
 }
 
@@ -388,17 +387,28 @@ void drop_target(Steps* self) {
   self->odd = false;
 }
 
-PyObject* add_into(PyObject* object, PyObject* window) {
+PyObject* add_into(PyObject* object, PyObject* args) {
   auto* self = reinterpret_cast<Steps*>(object);
-  if (!is_plain(window)) {
-    PyErr_SetString(PyExc_TypeError, "expected a contiguous float32 tensor on the CPU");
-    return nullptr;
-  }
-  self->ready = 0;
-  drop_target(self);
-  self->window = THPVariable_Unpack(window);
-  self->sizes = self->window.sizes().vec();
-  Py_RETURN_NONE;
+  PyObject *given, *like;
+  if (!PyArg_ParseTuple(args, "OO", &given, &like)) return nullptr;
+  return guarded([=]() -> PyObject* {
+    if (!is_plain(given) || !is_plain(like)) {
+      PyErr_SetString(PyExc_TypeError, "expected contiguous float32 tensors on the CPU");
+      return nullptr;
+    }
+    const at::TensorBase &window = THPVariable_Unpack(given), &step = THPVariable_Unpack(like);
+    if (window.dim() == 0 || window.dim() != step.dim() || window.numel() == 0 ||
+        (window.size(0) != 1 && window.size(0) != step.size(0)) ||
+        window.sizes().slice(1) != step.sizes().slice(1)) {
+      PyErr_SetString(PyExc_TypeError, "expected a window [batch or 1, *neurons] of the step's");
+      return nullptr;
+    }
+    self->ready = 0;
+    drop_target(self);
+    self->window = window;
+    self->sizes = step.sizes().vec();
+    Py_RETURN_NONE;
+  });
 }
 
 PyObject* pack_into(PyObject* object, PyObject* args) {
@@ -533,7 +543,7 @@ void free_all(PyObject* object) {
 
 PyMethodDef methods[] = {
     {"pattern", pattern, METH_VARARGS, "Find a call's values and state so; no step is under way."},
-    {"add_into", add_into, METH_O, "Add each step to this window `[batch, *neurons]`."},
+    {"add_into", add_into, METH_VARARGS, "Add each step like this one into this window."},
     {"pack_into", pack_into, METH_VARARGS, "Pack each step into these words and sums."},
     {"begin", begin, METH_VARARGS, "Steps like this may come, so many, going on from this state."},
     {"stop", stop, METH_NOARGS, "Have the next call read in full."},

@@ -36,8 +36,14 @@ class Steps(Protocol):
     ) -> None:
         """Find a call's values and state so, as `CallPattern` does; no step is under way."""
 
-    def add_into(self, window: Tensor, /) -> None:
-        """Add each step to this window, float32 `[batch, *neurons]`, contiguous, on the CPU."""
+    def add_into(self, window: Tensor, step: Tensor, /) -> None:
+        """Add each step to this window.
+
+        Args:
+            window: float32 `[batch, *neurons]`, or `[1, *neurons]` for the sum of the samples;
+                contiguous, on the CPU.
+            step: one like those that come.
+        """
 
     def pack_into(
         self,

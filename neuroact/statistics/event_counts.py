@@ -171,16 +171,21 @@ class EventCounts:
         if chunk.kind is SignalKind.BINARY and self._labelled:
             self._see_class_steps(steps, chunk.valid)
 
-    def lend(self, steps: Steps) -> bool:
-        """Have the kernel add the next steps to the window, if it is such that it can."""
+    def lend(self, steps: Steps, step: Tensor) -> bool:
+        """Have the kernel add the next steps like this to the window, if it is such that it can."""
         self._settle()
-        window = self.window
-        if window is None or window.shape[1] != self.batch or not is_small(window[0]):
+        most = MOST_ADVANCES * self._rows_share()
+        if self.window is None or not is_small(step) or most > WINDOW_EVENTS:
             return False
-        step = window[0]
-        if type(step) is not Tensor or not step.is_contiguous():  # no plain one inside of a mode
+        if self.window_steps + most > WINDOW_EVENTS:
+            self._open_window(step.unsqueeze(0), self.window.shape[1], self.batch)
+        window = self.window[0]
+        # Inside of a mode there is no plain one.
+        if not all(type(t) is Tensor and t.is_contiguous() for t in (window, step)):
             return False
-        steps.add_into(step)
+        if step.dtype is not torch.float32:
+            return False
+        steps.add_into(window, step)
         self.lent = steps
         return True
 

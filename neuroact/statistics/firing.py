@@ -199,7 +199,7 @@ class Firing:
 
     def lend(self, steps: Steps, step: Tensor) -> bool:
         """Have the kernel count; see `neuroact.kernel.steps.Lender`."""
-        return self._counts is not None and self._counts.lend(steps)
+        return self._counts is not None and self._counts.lend(steps, step)
 
     def take_back(self) -> None:
         """Have the kernel count no more."""

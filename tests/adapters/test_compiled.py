@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import norse.torch as norse
@@ -115,16 +115,11 @@ CASES: dict[str, Case] = {
     "SpikingJelly sequences": lambda: spikingjelly("m"),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-# The compiler's warnings are about itself.
-pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def _fresh_compiler() -> Iterator[None]:
-    torch._dynamo.reset()
-    counters.clear()
-    yield
-    torch._dynamo.reset()
+pytestmark = [
+    pytest.mark.usefixtures("fresh_compiler"),
+    # The compiler's warnings are about itself.
+    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning"),
+]
 
 
 def batches() -> list[Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,16 +20,11 @@ from neuroact.statistics.traced_window import PackedWindow
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact_adapters.snntorch import SnnTorchAdapter
 
-# The compiler's warnings are about itself.
-pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def _fresh_compiler() -> Iterator[None]:
-    torch._dynamo.reset()
-    counters.clear()
-    yield
-    torch._dynamo.reset()
+pytestmark = [
+    pytest.mark.usefixtures("fresh_compiler"),
+    # The compiler's warnings are about itself.
+    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning"),
+]
 
 
 class Net(nn.Module):
