@@ -1,9 +1,10 @@
 """Recording inside a program that `torch.compile` makes of the model.
 
-What is counted there must be tensors, since Python's own numbers are constants to the compiler:
-`Firing` counts by plain tensor operations, which fuse with the model's. Every other statistic is
-told through an operator that the compiler calls and does not look into. Where a sequence starts is
-decided while tracing, by which tensor is which; the compiler makes a program for each case.
+What is counted there must be tensors, since Python's own numbers are constants to the compiler. A
+layer of which only `Firing` is recorded adds to the very counts of the eager path, by plain tensor
+operations, which fuse with the model's. All else is told through an operator that the compiler
+calls and does not look into. Where a sequence starts is decided while tracing, by which tensor is
+which; the compiler makes a program for each case.
 """
 
 from __future__ import annotations
@@ -17,18 +18,21 @@ import torch
 from torch import Tensor
 from torch.compiler import is_compiling
 
+from neuroact.compiled_window import LARGEST_WINDOW, Window, window_for
 from neuroact.operators import define
 from neuroact.patterns import CallPattern
 from neuroact.sequences import tensors_in
 from neuroact.statistics import Firing
-from neuroact.statistics.traced_counts import TracedCounts
+from neuroact.statistics.event_counts import EventCounts
 from neuroact.stream import SignalKind, SpikeChunk, as_stream
 
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
-_layers: WeakValueDictionary[int, LayerRecorder] = WeakValueDictionary()
+_every: WeakValueDictionary[int, Traced] = WeakValueDictionary()
 _numbers = itertools.count()
+# Since then a program may ask whether sizes are equal without becoming one for these sizes alone.
+_SIZES_CAN_BE_ASKED = torch.__version__ >= "2.7"  # by numbers, not letters
 
 
 class Traced:
@@ -36,20 +40,25 @@ class Traced:
 
     Args:
         layer: whose statistics count.
+
+    Attributes:
+        seen: whether a call was traced.
+        kept: the state that the last call left, of any call once one was traced. A compiled program
+            cannot hold a weak reference, so it is held itself, until the next call.
     """
 
-    __slots__ = ("_anchor", "_counts", "_kept", "_key", "_layer")
+    __slots__ = ("__weakref__", "_anchor", "_counts", "_key", "_layer", "_window", "kept", "seen")
 
     def __init__(self, layer: LayerRecorder) -> None:
         self._layer = layer
-        self._counts = _counts_alone(layer)
-        # A compiled program cannot hold a weak reference, so here the last state is held itself,
-        # until the next call.
-        self._kept: tuple[Tensor, ...] = ()
+        self._counts: EventCounts | None = None  # what a program adds to; None where it may not
+        self._window: Window | None = None
+        self.kept: tuple[Tensor, ...] = ()
+        self.seen = False
         self._key = next(_numbers)
         # Written to by the operator, so that the compiler keeps its calls, and their order.
         self._anchor = torch.zeros(1)
-        _layers[self._key] = layer
+        _every[self._key] = self
 
     def count(
         self,
@@ -57,64 +66,117 @@ class Traced:
         given: Sequence[Any],
         values: Tensor,
         left: Sequence[Any],
-        *,
-        plain: bool,
     ) -> None:
         """Count one call; traced, not run.
 
-        Whatever is looked at here the compiler looks at again before each call, so a plain layer's
-        steps come first and look at little: their window is of the layer's neurons, and no kind is
-        less general than theirs.
+        Whatever is looked at here the compiler looks at again before each call, so a step that goes
+        into the window comes first and looks at little.
 
         Args:
             pattern: how the call is read.
             given: the state it started from.
             values: what it emitted.
             left: the state that it left.
-            plain: no mark was set by hand, and no padding or label.
         """
+        self.seen = True
         stream = as_stream(values.detach(), sequence=pattern.sequence)
         starts = self._starts(given, left)
-        counts = self._counts
-        if (
-            plain
-            and counts is not None
-            and pattern.kind is SignalKind.BINARY
-            and counts.have_window_for(stream)
-        ):
-            counts.add_step(stream, starts)
+        layer, counts = self._layer, self._counts
+        plain = counts is not None and layer.plain and not (layer.marked and not self.kept)
+        if plain and pattern.kind is SignalKind.BINARY and self._has_window_for(stream):
+            self._add_step(stream[0], starts)
+        elif plain and _are_for(counts, stream, pattern.kind):
+            _add(counts, stream, pattern.kind, starts)
         else:
-            self._count_any(pattern, stream, starts)
-
-    def _count_any(self, pattern: CallPattern, stream: Tensor, starts: bool | Tensor) -> None:
-        layer = self._layer
-        layer.see_neurons(stream.shape[2:], pattern.kind)
-        has_state = bool(self._kept)
-        starts = layer.marked(starts, one_step=stream.shape[0] == 1, has_state=has_state)
-        ready = all(statistic.is_traceable(pattern.kind) for statistic in layer.traceable)
-        if ready:
-            for statistic in layer.traceable:
-                statistic.traced(stream, pattern.kind, starts)
-        if not ready or len(layer.traceable) < len(layer.statistics):
             known = None if isinstance(starts, bool) else starts
-            kind = pattern.kind.value
-            first = not ready
-            observe(self._anchor, stream, starts is True, known, kind, first, has_state, self._key)
+            kind, has_state = pattern.kind.value, bool(self.kept)
+            observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
+
+    def why_not(self, pattern: CallPattern | None) -> str | None:
+        """Why a CUDA graph cannot hold the counting; None where it can."""
+        layer = self._layer
+        others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
+        if others or pattern is None or not layer.plain:
+            what = ", ".join(others) or "recording.valid, recording.label or this adapter"
+            return (
+                f"{what} needs Python in each call. Record the default statistic in it, or run "
+                "without a graph."
+            )
+        self.see_counts()
+        if self._counts is None:
+            return (
+                "its counters are made in its first call; run the model once while recording, as a "
+                "warm-up, before the CUDA graph is captured."
+            )
+        return None
+
+    def see_counts(self) -> None:
+        """Have programs add to the layer's counts as they are now, if nothing else is recorded."""
+        statistics = self._layer.statistics
+        only = statistics[0] if len(statistics) == 1 else None
+        counts = only.counts if type(only) is Firing else None
+        if counts is not self._counts:
+            self._counts, self._window = counts, None
+
+    def fold(self) -> None:
+        """Add what the window holds to the layer's counts."""
+        window, counts = self._window, self._counts
+        if window is None or counts is None:
+            return
+        folded = window.fold()
+        counts.events.add_(folded.events)
+        if counts.total is not None:
+            counts.total.add_(folded.events)
+        counts.observed[0].add_(folded.steps * window.counts.shape[0])
+        counts.faults[1].logical_or_(folded.odd)
+
+    def forget(self) -> None:
+        """Count nothing more into what there was, and have the next call start a sequence."""
+        self._counts = self._window = None
+        self.kept = ()
+
+    def open_window(self, chunk: SpikeChunk) -> None:
+        """Make the window for steps like this one, if it can be had."""
+        fits = chunk.steps == 1 and chunk.values.numel() <= LARGEST_WINDOW
+        binary = chunk.kind is SignalKind.BINARY
+        if self._window is None and self._counts is not None and fits and binary:
+            self._window = window_for(chunk.values[0]) if _SIZES_CAN_BE_ASKED else None
+
+    def _has_window_for(self, values: Tensor) -> bool:
+        """Whether steps `[time, batch, *neurons]` go into the window; asked while tracing."""
+        if self._window is None:
+            return False
+        shape = self._window.counts.shape
+        if values.shape[2:] != shape[1:]:
+            return False
+        from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+        return statically_known_true(values.shape[0] == 1) and statically_known_true(
+            values.shape[1] == shape[0]
+        )
+
+    def _add_step(self, step: Tensor, starts: bool | Tensor) -> None:
+        assert self._window is not None
+        assert self._counts is not None
+        if starts is not False:  # right at any step, and cheap where it is not at each
+            self.fold()
+            self._counts.observed[1].add_(starts * step.shape[0])
+        self._window.add(step)
 
     def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Tensor:
-        kept = self._kept
+        kept = self.kept
         # Asked in this order, a call without a state is the same program whatever was kept.
         if given and _are_same(given, kept) and _fit(left, kept):
             if is_compiling():
                 from neuroact.guards import same_at_each_call
 
                 same_at_each_call(tuple(given), kept)
-            self._kept = tuple(left)
+            self.kept = tuple(left)
             return False
         return self._may_start(tensors_in(given), tensors_in(left))
 
     def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
-        kept, self._kept = self._kept, left
+        kept, self.kept = self.kept, left
         if not given or not len(given) == len(left) == len(kept):
             return True
         if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
@@ -122,6 +184,28 @@ class Traced:
         # Other tensors: a reset, or the same state detached. Only its memory tells, at run time.
         goes_on: Tensor = same_memory([t.detach() for t in given], [t.detach() for t in kept])
         return goes_on.logical_not()
+
+
+def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
+    """Whether the counts are of such neurons, there, and of such a kind."""
+    same = counts.events.shape == stream.shape[2:] and counts.events.device == stream.device
+    return same and (kind is SignalKind.BINARY or counts.total is not None)
+
+
+def _add(counts: EventCounts, stream: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
+    """Count `[time, batch, *neurons]` by tensor operations alone, as `Firing.update` does."""
+    fired = stream.ne(0)
+    counts.events.add_(fired.sum((0, 1)))
+    if counts.total is not None:
+        counts.total.add_(stream.sum((0, 1), dtype=torch.float64))
+    finite = stream.isfinite()
+    counts.faults[0].logical_or_(finite.logical_not().any())
+    if kind is SignalKind.BINARY:
+        counts.faults[1].logical_or_((fired & stream.ne(1) & finite).any())
+    steps, batch = stream.shape[0], stream.shape[1]
+    counts.observed[0].add_(steps * batch)
+    if starts is not False and steps:  # without a step, none has begun
+        counts.observed[1].add_(starts * batch)
 
 
 def _are_same(given: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
@@ -144,34 +228,20 @@ def _observe(
     starts: bool,
     unsure: Tensor | None,
     kind: str,
-    first: bool,
     has_state: bool,
     key: int,
 ) -> None:
-    layer = _layers.get(key)
-    if layer is None:
+    traced = _every.get(key)
+    if traced is None:
         return  # its recording is gone, the compiled program is not
     begins = starts if unsure is None else bool(unsure)
     chunk = SpikeChunk(values, SignalKind(kind), begins)
-    for statistic in layer.statistics:
-        if first or statistic not in layer.traceable:
-            statistic.update(chunk)
-    if first:
-        for traceable in layer.traceable:
-            traceable.prepare_traced(chunk)
-        counts = _counts_alone(layer)
-        if counts is not None and has_state:
-            counts.open_window(chunk)
-
-
-def _counts_alone(layer: LayerRecorder) -> TracedCounts | None:
-    """What counts a layer's spikes, where a program has nothing else to tell."""
-    if len(layer.statistics) != 1 or layer.traceable != layer.statistics:
-        return None
-    (only,) = layer.statistics
-    if isinstance(only, Firing) and type(only).traced is Firing.traced:
-        return only.traced_counts
-    return None
+    layer = traced._layer
+    layer.take(chunk, has_state=has_state)
+    with layer.settled():
+        traced.see_counts()
+        if has_state:
+            traced.open_window(chunk)
 
 
 def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
@@ -184,7 +254,7 @@ def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
 
 observe = define(
     "observe",
-    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, bool first, "
+    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, "
     "bool has_state, int key) -> ()",
     _observe,
     lambda *args: None,

@@ -19,7 +19,6 @@ from torch.compiler import is_compiling
 
 from neuroact.callers import one_at_a_time
 from neuroact.errors import UnsupportedModelError
-from neuroact.kernel import kernel
 
 # By a name of this module's own: by torch's, `torch.compile` would check before each call that it
 # is torch still. Older releases have none.
@@ -75,9 +74,6 @@ def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
             f"a scripted or traced {type(module).__name__} runs no Python that could be "
             "recorded: record the model that it was made from"
         )
-    compiled = kernel()
-    if compiled is not None:
-        compiled.stand_in(_WatchedForward, is_compiling, _is_capturing)
     with one_at_a_time:
         found = module.__dict__.get("forward")
         if isinstance(found, _WatchedForward):

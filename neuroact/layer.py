@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses import FakeTensor
 
 from neuroact.adapter import Adapter
 from neuroact.callers import OneThread, Refusal
-from neuroact.errors import ChunkError, LayerShapeError, MergeError
+from neuroact.errors import ChunkError, LayerShapeError, MergeError, UnsupportedModelError
 from neuroact.hooks import watch
-from neuroact.kernel.steps import Lender
 from neuroact.labels import Labels
-from neuroact.patterns import knows
+from neuroact.open_block import OpenBlock
 from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
 from neuroact.statistics import Firing, Statistic, check_kind
-from neuroact.statistics.packed_steps import PackedStatistic, PackedSteps
-from neuroact.statistics.shortcuts import StepStatistic, TraceableStatistic
 from neuroact.statistics.stepwise import StepwiseStatistic
-from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
+from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.uninterrupted import Uninterrupted
 from neuroact.validity import Validity
 
 # Of neurons of one shape, that is.
 _NEVER_REFUSE = (Firing, StepwiseStatistic)
+# What torch.func's transforms are under way; None where none is.
+_transform = torch._C._functorch.peek_interpreter_stack
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
 
 
@@ -55,6 +58,10 @@ class LayerInfo:
 class LayerRecorder:
     """Feeds the statistics of one layer.
 
+    A call is counted whole or not at all: `admitted` raises all there is to be raised before
+    `count` moves anything. Both, and whoever looks at the counts, hold `lock` meanwhile, so no
+    thread sees a call half counted.
+
     Args:
         info: what the layer is.
         statistics: take the layer's chunks, in order.
@@ -69,30 +76,17 @@ class LayerRecorder:
         self.statistics = tuple(statistics)
         self.neurons: torch.Size | None = None
         self.trace = StateTrace()
-        # All chosen once, for each call: which statistics are told together; each one's way to
-        # count a step, if all have one; and those that torch.compile can look into.
-        packed = [s for s in self.statistics if _can_share(s)]
-        together = PackedSteps(packed) if len(packed) > 1 else None
-        self.told: tuple[SpikeSink, ...] = self.statistics
-        if together is not None:
-            self.told = (together, *(s for s in self.statistics if not _can_share(s)))
-        steps = [s.advance for s in self.told if _can_step(s)]
-        self.advances = tuple(steps) if len(steps) == len(self.told) else ()
-        self.lender = self.told[0] if len(self.told) == 1 and _can_lend(self.told[0]) else None
-        self.traceable = tuple(
-            s
-            for s in self.statistics
-            if isinstance(s, TraceableStatistic) and knows(type(s), "traced", of=["update"])
-        )
-        self._module: nn.Module | None = None
-        self._reader: CallReader | None = None
-        self._undo: Callable[[], None] | None = None
-        self._begin = self._marked = False
-        self.plain = True
+        self.block = OpenBlock(self.statistics, self._tell)
+        self.lock = threading.RLock()
         self.thread = OneThread()
         self.validity: Validity | None = None
         self._position = 0  # steps that came since the validity was told
         self._labels: Labels | None = None
+        self._begin = self.marked = False
+        self.plain = True
+        self._module: nn.Module | None = None
+        self._reader: CallReader | None = None
+        self._undo: Callable[[], None] | None = None
 
     @property
     def called(self) -> bool:
@@ -101,21 +95,24 @@ class LayerRecorder:
 
     @property
     def needs_eager(self) -> bool:
-        """Whether each chunk must be looked at in Python."""
-        return self.validity is not None or self._labels is not None
+        """Whether each call must be read in full, in Python."""
+        masked = self.validity is not None and not self.block.is_limited
+        return masked or self._labels is not None
 
     def see_validity(self, validity: Validity | None) -> None:
         """Say which of the steps that come are padding; None where none is."""
-        self.validity, self._position = validity, 0
-        self.interrupt()
+        with self.settled():
+            self.interrupt()
+            self.block.limit(None)
+            self.validity, self._position = validity, 0
+            self._see_whether_plain()
 
     def label(self, labels: Labels | None) -> None:
         """Say of which class the samples are that come; None where that is not known."""
-        self._labels = labels
-        for statistic in self.statistics:
-            if isinstance(statistic, Firing):
-                statistic.label(labels)
-        self.interrupt()
+        with self.settled():
+            self.interrupt()
+            self._labels = labels
+            self._see_whether_plain()
 
     def read_from(self, module: nn.Module, adapter: Adapter) -> None:
         """Say whose calls are recorded, by which adapter; `watch` starts it."""
@@ -138,6 +135,7 @@ class LayerRecorder:
 
     def refuse(self) -> None:
         """Have each call refused, in a process forked from the one that records them."""
+        self.lock = threading.RLock()  # another thread may have held it, and there is none here
         if self._module is not None and self._undo is not None:
             self._undo()
             self._undo = watch(self._module, Refusal(self.info))
@@ -145,20 +143,18 @@ class LayerRecorder:
     def forget_module(self) -> None:
         """Let the module's calls be for good, and keep the model alive no longer."""
         self.unwatch()
-        # The kernel knows the model. A call that is under way may not lend it anything anew.
-        lender, self.lender = self.lender, None
-        if lender is not None:
-            lender.take_back()
-        self.trace.take_back()
-        self._module = self._reader = None
+        with self.settled():
+            if self._reader is not None:
+                self._reader.forget()
+            self._module = self._reader = None
 
     def interrupt(self) -> None:
         """Have the next call read in full, from whatever thread, after whatever calls."""
         self.thread.let_go()
-        # One thing for a compiled program to look at before each call, in place of three.
-        self.plain = not (self._marked or self.needs_eager)
-        if self._reader is not None:
-            self._reader.interrupt()
+        with self.lock:
+            self._see_whether_plain()
+            if self._reader is not None:
+                self._reader.interrupt()
 
     def begin_sequence(self) -> None:
         """Make the next chunk start a sequence, whatever its adapter says.
@@ -166,16 +162,108 @@ class LayerRecorder:
         A layer without state, read step by step, cannot tell by itself where a sequence starts:
         from the first mark on, its sequences reach from one mark to the next.
         """
-        self._begin = self._marked = True
+        self._begin = self.marked = True
         self.interrupt()
 
     def reset(self) -> None:
         """Forget everything counted, and the neurons' shape."""
-        self.neurons = None
-        self.trace.forget()
-        self.interrupt()
-        for statistic in self.statistics:
-            statistic.reset()
+        with self.lock, Uninterrupted():
+            self.interrupt()
+            self.block.discard()
+            self.neurons = None
+            self.trace.forget()
+            if self._reader is not None:
+                self._reader.traced_calls.forget()
+            for statistic in self.statistics:
+                statistic.reset()
+
+    @contextmanager
+    def settled(self) -> Iterator[tuple[Statistic, ...]]:
+        """The statistics, with every call counted, while nothing else is."""
+        with self.lock, Uninterrupted():
+            self.block.flush()
+            if self._reader is not None:
+                self._reader.traced_calls.fold()
+            yield self.statistics
+
+    def flush(self) -> None:
+        """Have the statistics count the steps that came."""
+        with self.settled():
+            pass
+
+    def take(self, chunk: SpikeChunk, *, has_state: bool = False) -> None:
+        """Count a chunk.
+
+        Args:
+            chunk: what came.
+            has_state: it is of a layer whose state tells where sequences start.
+
+        Raises:
+            ChunkError: samples or steps are not those that were labelled, or told valid.
+            LayerShapeError: its neurons are not those of the chunks before.
+            StatisticKindError: a statistic does not apply to its kind.
+            UnsupportedModelError: its values are not there to be counted.
+            OtherThreadError: the chunks before came from another thread, which is still running.
+        """
+        self.thread.check(self.info)
+        with self.lock, Uninterrupted():
+            self.count(self.admitted(chunk, has_state=has_state))
+
+    def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
+        """A chunk as it is to be counted; raises what `take` does, and moves nothing."""
+        values = self._countable(chunk.values)
+        if self.neurons is not None and chunk.neurons != self.neurons:
+            raise LayerShapeError(
+                f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
+                f"came with {tuple(chunk.neurons)}. A neuron's figures need one shape: record the "
+                "inputs of each shape in a recording of their own, or call recording.reset() "
+                "first. What was recorded before stays.",
+                layer=self.info.name,
+            )
+        check_kind(self.statistics, self._general(chunk.kind), layer=self.info.name)
+        labels = chunk.labels
+        if self._labels is not None:
+            labels = self._labels_of(chunk.batch).to(values.device)
+        valid = chunk.valid
+        if self.validity is not None:
+            if self._position == 0 and values.device.type == "cpu":
+                self.block.limit(self.validity.lengths)
+            told = self._valid_steps(self.validity, chunk)
+            if not self.block.is_limited:
+                valid = told if valid is None else valid & told
+        starts = self._starts(chunk, has_state=has_state)
+        return replace(chunk, values=values, starts_sequence=starts, valid=valid, labels=labels)
+
+    def count(self, chunk: SpikeChunk) -> None:
+        """Count a chunk that was `admitted`; raises only what a statistic of the user's own does."""
+        kind = self._general(chunk.kind)
+        if kind is not self.info.kind:
+            self.info = replace(self.info, kind=kind)
+        self.neurons = chunk.neurons
+        if self._begin:
+            self._begin = False
+            self._see_whether_plain()
+        self._position += chunk.steps
+        binary = chunk.kind is SignalKind.BINARY and chunk.labels is None
+        if binary and chunk.steps and chunk.valid is None and self.block.take(chunk):
+            return
+        self.block.flush()
+        if self.block.is_limited:
+            told = self.block.pass_by(chunk.steps).to(chunk.values.device)
+            chunk = replace(chunk, valid=told if chunk.valid is None else chunk.valid & told)
+        self._tell(lambda statistic: statistic.update(chunk))
+
+    def _starts(self, chunk: SpikeChunk, *, has_state: bool) -> bool:
+        """Whether a chunk starts a sequence, marks by hand considered."""
+        if not self.marked:
+            return chunk.starts_sequence
+        by_mark_alone = chunk.steps == 1 and not has_state and self._module is not None
+        return self._begin if self._begin or by_mark_alone else chunk.starts_sequence
+
+    def _see_whether_plain(self) -> None:
+        """Tell compiled programs in one, since they look at all they are told before each call."""
+        told = self.validity is None and self._labels is None
+        self.plain = told and not self._begin
 
     def check_fits(self, other: LayerRecorder) -> None:
         """Refuse a layer whose counts cannot be added to this one's.
@@ -196,54 +284,80 @@ class LayerRecorder:
         """Add another's counts; `other` stays unchanged."""
         self.check_fits(other)
         self._see_aliases(other.info.aliases)
-        if other.neurons is None:
-            if self.neurons is None:
-                self._see_kind(other.info.kind, first=False)
-            return
-        self.interrupt()
-        pairs = list(zip(self.statistics, other.statistics, strict=True))
-        # Those first that may refuse for reasons of their own, so that nothing is added then.
-        for mine, theirs in sorted(pairs, key=lambda pair: isinstance(pair[0], _NEVER_REFUSE)):
-            try:
-                mine.merge(theirs)
-            except MergeError as cause:
-                raise MergeError(f"{self.info}: {cause}", layer=self.info.name) from cause
-            if self.neurons is None:
-                # Merged, the other's open sequences would have ended.
-                mine.load_state_dict(theirs.state_dict())
-        self._see_kind(other.info.kind, first=self.neurons is None)
-        self.neurons = other.neurons
+        with other.settled() as theirs, self.settled() as ours:
+            self.interrupt()
+            kind = other.info.kind if self.neurons is None else self._general(other.info.kind)
+            if other.neurons is None:
+                if self.neurons is None:
+                    self.info = replace(self.info, kind=kind)
+                return
+            check_kind(ours, kind, layer=self.info.name)
+            pairs = list(zip(ours, theirs, strict=True))
+            # Those first that may refuse for reasons of their own, so that nothing is added then.
+            for mine, their in sorted(pairs, key=lambda pair: isinstance(pair[0], _NEVER_REFUSE)):
+                try:
+                    mine.merge(their)
+                except MergeError as cause:
+                    raise MergeError(f"{self.info}: {cause}", layer=self.info.name) from cause
+                if self.neurons is None:
+                    # Merged, the other's open sequences would have ended.
+                    mine.load_state_dict(their.state_dict())
+            self.info = replace(self.info, kind=kind)
+            self.neurons = other.neurons
 
-    def take(self, chunk: SpikeChunk) -> None:
-        """Hand a chunk to the statistics.
+    def check_transforms(self) -> None:
+        """Refuse a call inside of torch.func's transforms, whose values are not to be had.
 
         Raises:
-            LayerShapeError: its neurons are not those of the chunks before; nothing is counted.
-            StatisticKindError: a statistic does not apply to its kind; nothing is counted.
-            OtherThreadError: the chunks before came from another thread, which is still running.
+            UnsupportedModelError: names the layer.
         """
-        self.thread.check(self.info)
-        self.see_neurons(chunk.neurons, chunk.kind)
-        starts = self.marked(
-            chunk.starts_sequence, one_step=chunk.steps == 1, has_state=self.trace.has_state
-        )
-        if starts is not chunk.starts_sequence:
-            chunk = replace(chunk, starts_sequence=bool(starts))
-        if self.validity is not None:
-            chunk = replace(chunk, valid=self._valid_steps(self.validity, chunk))
-        if self._labels is not None and len(self._labels.samples) != chunk.batch:
+        if _transform() is not None:
+            raise UnsupportedModelError(
+                f"{self.info} was called inside of torch.func's vmap, grad, jvp or the like, where "
+                "values stand for many calls, or for none yet, and cannot be counted. Pause the "
+                "recording for it (recording.pause(), then recording.resume()), or run the model "
+                "itself while recording. The call is not counted.",
+                layer=self.info.name,
+            )
+
+    def _tell(self, count: Callable[[Any], None]) -> None:
+        """Have each statistic count, also where one of the user's own raises."""
+        raised: Exception | None = None
+        for statistic in self.statistics:
+            try:
+                count(statistic)
+            except Exception as cause:
+                cause.add_note(f"{type(statistic).__name__} raised this while counting {self.info}")
+                raised = raised or cause
+        if raised is not None:
+            raise raised
+
+    def _countable(self, values: Tensor) -> Tensor:
+        if values.is_meta or isinstance(values, FakeTensor):
+            raise UnsupportedModelError(
+                f"{self.info} was called with a tensor without values ({type(values).__name__} on "
+                f"{values.device}), which would count as silence. Pause the recording where a "
+                "model is run for its shapes alone. The call is not counted.",
+                layer=self.info.name,
+            )
+        if values.layout is not torch.strided:
+            values = values.to_dense()
+        return values.dequantize() if values.is_quantized else values
+
+    def _labels_of(self, batch: int) -> Tensor:
+        assert self._labels is not None
+        if len(self._labels.samples) != batch:
             raise ChunkError(
                 f"{self.info}: recording.label was told of {len(self._labels.samples)} samples, "
-                f"and {chunk.batch} came. Label each batch before its forward call; "
+                f"and {batch} came. Label each batch before its forward call; "
                 "recording.label(None) ends it.",
                 layer=self.info.name,
             )
-        for told in self.told:
-            told.update(chunk)
+        return self._labels.samples
 
     def _valid_steps(self, validity: Validity, chunk: SpikeChunk) -> Tensor:
         try:
-            valid = validity.of(
+            return validity.of(
                 steps=chunk.steps,
                 batch=chunk.batch,
                 first=self._position,
@@ -255,44 +369,6 @@ class LayerRecorder:
                 "`with recording.valid(...)` block holds the steps of one batch.",
                 layer=self.info.name,
             ) from cause
-        self._position += chunk.steps
-        return valid if chunk.valid is None else valid & chunk.valid
-
-    def see_neurons(self, neurons: torch.Size, kind: SignalKind) -> None:
-        """Take note of a chunk's neurons and kind.
-
-        Raises:
-            LayerShapeError: its neurons are not those of the chunks before.
-        """
-        if self.neurons is None:
-            self._see_kind(kind, first=True)
-            self.neurons = neurons
-        elif neurons != self.neurons:
-            raise LayerShapeError(
-                f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
-                f"came with {tuple(neurons)}. A neuron's figures need one shape: record the "
-                "inputs of each shape in a recording of their own, or call recording.reset() "
-                "first. What was recorded before stays.",
-                layer=self.info.name,
-            )
-        elif kind is not self.info.kind:
-            self._see_kind(kind, first=False)
-
-    def marked(self, starts: bool | Tensor, *, one_step: bool, has_state: bool) -> bool | Tensor:
-        """Whether a chunk starts a sequence, marks by hand considered.
-
-        Args:
-            starts: what the chunk says.
-            one_step: it is a single step.
-            has_state: the layer's state told so.
-        """
-        if not self._marked:
-            return starts
-        by_mark_alone = one_step and not has_state and self._module is not None
-        begin, self._begin = self._begin, False
-        if begin or by_mark_alone:
-            return begin
-        return starts
 
     def _means(self) -> dict[str, str | None]:
         """What figures can only be added to figures of; None where it is not known yet."""
@@ -308,32 +384,7 @@ class LayerRecorder:
             names = tuple(sorted({*aliases, *self.info.aliases}))
             self.info = replace(self.info, aliases=names)
 
-    def _see_kind(self, kind: SignalKind, *, first: bool) -> None:
-        check_kind(self.statistics, kind, layer=self.info.name)
-        # What holds of all chunks is what the most general of them promises.
-        kinds = (kind,) if first else (self.info.kind, kind)
-        general = max(kinds, key=_GENERALITY.index)
-        if general is not self.info.kind:
-            self.info = replace(self.info, kind=general)
-
-
-def _can_step(told: SpikeSink) -> TypeGuard[StepStatistic | PackedSteps]:
-    if isinstance(told, PackedSteps):
-        return True
-    return isinstance(told, StepStatistic) and knows(type(told), "advance", of=["update"])
-
-
-def _can_lend(told: SpikeSink) -> TypeGuard[Lender]:
-    return isinstance(told, Lender) and knows(type(told), "lend", of=["update", "advance"])
-
-
-def _can_share(statistic: Statistic) -> TypeGuard[PackedStatistic]:
-    return isinstance(statistic, PackedStatistic) and knows(
-        type(statistic), "count_packed", of=["update", "advance"]
-    )
-
-
-if TYPE_CHECKING:
-    from neuroact.hooks import Watcher
-
-    _: type[Watcher] = CallReader
+    def _general(self, kind: SignalKind) -> SignalKind:
+        """What holds of all chunks, with one more of that kind: what the most general promises."""
+        kinds = (kind,) if self.neurons is None else (self.info.kind, kind)
+        return max(kinds, key=_GENERALITY.index)

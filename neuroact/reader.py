@@ -3,56 +3,43 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
-from neuroact.kernel import kernel
+from neuroact.native import core
+from neuroact.open_block import Rows
 from neuroact.patterns import CallPattern, always, has_pattern
-from neuroact.statistics.shortcuts import MOST_ADVANCES
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.sequences import marks_of, tensors_in
+from neuroact.step_reader import StepReader, Steps
+from neuroact.stream import SpikeChunk
+from neuroact.uninterrupted import Uninterrupted
 
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
+MOST_STEPS = 255
+"""Steps that are counted without the adapter, at most; then one is read in full again.
 
-def _never() -> bool:
-    return False
+An option of the layer that was changed, and of which its pattern does not know, shows by then.
+"""
 
 
 class CallReader:
     """Reads the calls of one module into its layer; what `neuroact.hooks` tells of them.
+
+    Every call can be read in full, by the adapter or by its pattern. A call that is one step more
+    of the sequence under way is left to `Steps`.
 
     Args:
         module: whose calls are read.
         adapter: how.
         layer: takes the chunks.
     """
-
-    __slots__ = (
-        "_adapter",
-        "_advances",
-        "_given",
-        "_holds",
-        "_layer",
-        "_left",
-        "_module",
-        "_pattern",
-        "_patterns",
-        "_shape",
-        "_short",
-        "_stateful",
-        "_steps",
-        "_steps_on",
-        "_traced",
-        "_values",
-        "call",
-    )
 
     def __init__(self, module: nn.Module, adapter: Adapter, layer: LayerRecorder) -> None:
         self._module = module
@@ -61,62 +48,39 @@ class CallReader:
         # Decided once: isinstance against a protocol is too slow for each call.
         self._stateful = adapter if isinstance(adapter, StatefulAdapter) else None
         self._patterns = adapter if has_pattern(adapter) else None
-        self._traced = Traced(layer)
-        self._steps_on = layer.trace.steps_on
-        self._advances = layer.advances
-        self._short = 0
-        self._shape: torch.Size | None = None
-        self._given: Callable[[tuple[Any, ...], Mapping[str, Any]], Any]
-        self._values: Callable[[Any], Tensor]
-        self._left: Callable[[Any], Sequence[Any]]
-        self._holds: Callable[[], bool] | None
-        found = kernel()
-        self._steps = None if found is None else found.Steps(self._run, self._read_in_full)
-        # Run a call of the module, and count what it emits; see `Watcher`.
-        self.call = self._run if self._steps is None else self._steps
-        self._use(None)
+        self._pattern: CallPattern | None = None
+        self.traced_calls = Traced(layer)
+        native = core()
+        self._steps: Steps | None = StepReader(self._in_full, self._read)
+        self._compiled: Steps | None = native and native.Steps(self._run, self._read)
+        self._under_way: Steps | None = None  # has seen more of the state than the layer's trace
+
+    @property
+    def call(self) -> Callable[..., Any]:
+        """Runs a call of the module, and counts what it emits; see `Watcher`."""
+        return self._run if self._compiled is None else self._compiled
+
+    def forget(self) -> None:
+        """Read nothing more by steps. They know this reader, and it the model: a circle."""
+        self.interrupt()
+        self._steps = self._compiled = None
 
     def prepare(self) -> None:
         """Find the layer's pattern, before its next call."""
-        self._use(None)
+        with self._layer.lock:
+            self.interrupt()
+        self._pattern = None
         if self._patterns is not None:
             # What it raises, `read` raises too, after the call, and then it names the layer.
             with contextlib.suppress(Exception):
-                self._use(self._patterns.pattern(self._module))
+                self._pattern = self._patterns.pattern(self._module)
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
-        self._short = 0
-        if self._steps is not None:
-            self._steps.stop()
-
-    def _run(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        # Most calls are one step more of the sequence under way, so this is written for those.
-        if self._holds is not None and not self._holds():
-            self.prepare()
-        given = self._given(args, kwargs)
-        output = forward(*args, **kwargs)
-        if self._short:
-            try:
-                values = self._values(output)
-                next_step = values.shape == self._shape and self._steps_on(
-                    given, self._left(output)
-                )
-            except Exception:
-                # Read in full, such a call is counted, as one with sparse values is that a pattern
-                # knows nothing of; or it is an error that names the layer.
-                next_step = False
-            if next_step:
-                self._short -= 1
-                if values.requires_grad:
-                    values = values.detach()
-                for advance in self._advances:
-                    advance(values)
-                return output
-        self._read_in_full(args, kwargs, output, given)
-        return output
+        steps, self._under_way = self._under_way, None
+        if steps is not None:
+            self._layer.trace.take_back(steps.state())
+            steps.stop()
 
     def check_capture(self) -> None:
         """Refuse what a CUDA graph's replay would leave out.
@@ -124,110 +88,108 @@ class CallReader:
         Raises:
             UnsupportedModelError: names the layer.
         """
-        layer = self._layer
-        pattern = self._pattern
-        others = [type(s).__name__ for s in layer.statistics if s not in layer.traceable]
-        if others or layer.needs_eager or pattern is None:
-            what = ", ".join(others) or "recording.valid, recording.label or this adapter"
+        info, why = self._layer.info, self.traced_calls.why_not(self._pattern)
+        if why is not None:
             raise UnsupportedModelError(
-                f"{layer.info}: a CUDA graph repeats only what the device does, and {what} needs "
-                "Python in each call. Record the default statistic in it, or run without a graph.",
-                layer=layer.info.name,
-            )
-        if not all(statistic.is_traceable(pattern.kind) for statistic in layer.traceable):
-            raise UnsupportedModelError(
-                f"{layer.info}: its counters are made in its first call; run the model once while "
-                "recording, as a warm-up, before the CUDA graph is captured.",
-                layer=layer.info.name,
+                f"{info}: a CUDA graph repeats only what the device does, and {why}", layer=info.name
             )
 
     def traced(
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Run a call that `torch.compile` traces, with its counting as a part of the program."""
-        pattern, plain = self._pattern, self._layer.plain
-        if (
-            pattern is None
-            or not (self._holds is None or self._holds())
-            or (not plain and self._layer.needs_eager)
-        ):
+        pattern = self._pattern
+        if pattern is None or not pattern.holds() or self._layer.needs_eager:
             from neuroact.uncompiled import untraced
 
             return untraced(self, forward, args, kwargs)
-        given = self._given(args, kwargs)
+        given = pattern.given(args, kwargs)
         output = forward(*args, **kwargs)
-        self._traced.count(pattern, given, self._values(output), self._left(output), plain=plain)
+        self.traced_calls.count(pattern, given, pattern.values(output), pattern.left(output))
         return output
 
-    def _use(self, pattern: CallPattern | None) -> None:
-        """Read the calls that come by this pattern, if there is one; the next one in full."""
-        self._short = 0
-        self._pattern = pattern
-        # Looked up once, for each call.
-        if pattern is None:
-            self._given = self._state_before
-            # An adapter that knows patterns is asked again before each call.
-            self._holds = None if self._patterns is None else _never
+    def _run(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        steps = self._under_way
+        if steps is None or steps is self._compiled:
+            return self._in_full(forward, args, kwargs)
+        return steps(forward, args, kwargs)
+
+    def _in_full(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        if self._patterns is not None and not (self._pattern and self._pattern.holds()):
+            self.prepare()
+        if self._pattern is not None:
+            given: object = self._pattern.given(args, kwargs)
         else:
-            self._given, self._values, self._left = pattern.given, pattern.values, pattern.left
-            self._holds = None if pattern.holds is always else pattern.holds
-            if self._steps is not None:
-                self._steps.pattern(self._given, self._values, self._left, self._holds)
+            given = None if self._stateful is None else self._stateful.state(self._module)
+        output = forward(*args, **kwargs)
+        self._read(args, kwargs, output, given)
+        return output
 
-    def _state_before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return None if self._stateful is None else self._stateful.state(self._module)
-
-    def _read_in_full(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
+    def _read(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
     ) -> None:
-        self._layer.thread.check(self._layer.info)  # before the other thread's state is forgotten
+        """Count a call that has run: whole, or not at all where it raises before that."""
+        layer = self._layer
+        layer.thread.check(layer.info)  # before the other thread's state is forgotten
+        with layer.lock:
+            self.interrupt()
+            if self.traced_calls.seen:
+                layer.trace.marks = marks_of(self.traced_calls.kept)
+            before, counted = layer.trace.marks, False
+            try:
+                chunk = self._chunk(args, kwargs, output, given)
+                with Uninterrupted():
+                    chunk = layer.admitted(chunk, has_state=layer.trace.has_state)
+                    counted = True
+                    layer.count(chunk)
+            finally:
+                if not counted:
+                    layer.trace.marks = before
+            self._leave_to_steps(output, chunk)
+
+    def _chunk(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
+    ) -> SpikeChunk:
+        pattern, trace = self._pattern, self._layer.trace
+        self._layer.check_transforms()
         try:
-            chunk = self._chunk(args, kwargs, output, before)
+            if pattern is None:
+                call = LayerCall(args, kwargs, output, given, trace)
+                chunk = self._adapter.read(self._module, call)
+            else:
+                starts = not trace.goes_on(given, pattern.left(output))
+                make = SpikeChunk.of_sequence if pattern.sequence else SpikeChunk.of_step
+                chunk = make(pattern.values(output), pattern.kind, starts_sequence=starts)
             if not isinstance(chunk, SpikeChunk):
                 raise TypeError(f"expected a SpikeChunk from read, came {type(chunk).__name__}")
         except Exception as cause:
             raise self._unreadable(cause) from cause
-        self._short = 0
-        self._layer.take(chunk)
-        if chunk.values.is_cuda:
-            # A CUDA graph that is captured later can write to them and cannot make them.
-            for statistic in self._layer.traceable:
-                statistic.prepare_traced(chunk)
-        self._see_whether_short(output, chunk)
+        return chunk
 
-    def _chunk(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
-    ) -> SpikeChunk:
-        pattern = self._pattern
-        if pattern is None:
-            call = LayerCall(args, kwargs, output, before, self._layer.trace)
-            return self._adapter.read(self._module, call)
-        starts = not self._layer.trace.goes_on(before, pattern.left(output))
-        make = SpikeChunk.of_sequence if pattern.sequence else SpikeChunk.of_step
-        return make(pattern.values(output), pattern.kind, starts_sequence=starts)
-
-    def _see_whether_short(self, output: Any, chunk: SpikeChunk) -> None:
-        pattern = self._pattern
-        if pattern is None or pattern.sequence or chunk.kind is not SignalKind.BINARY:
+    def _leave_to_steps(self, output: Any, chunk: SpikeChunk) -> None:
+        """Have the calls that go on from this one read at little cost, where they can be."""
+        pattern, target = self._pattern, self._layer.block.filler
+        if pattern is not None and self.traced_calls.seen:
+            # A compiled call may come next, and has to know what was left.
+            self.traced_calls.kept = tensors_in(pattern.left(output))
+            self.traced_calls.see_counts()
             return
-        values = pattern.values(output)
-        # An unbatched step lacks the dimension that `advance` wants.
-        if values.ndim < 2 or not self._advances or self._layer.needs_eager:
+        if pattern is None or pattern.sequence or target is None or self._layer.needs_eager:
             return
-        # Then in full again: an option that changed, or values that are not what they should be,
-        # show by then.
-        if not self._kernel_goes_on(values, pattern.left(output)):
-            self._short, self._shape = MOST_ADVANCES, values.shape
-
-    def _kernel_goes_on(self, values: Tensor, left: Sequence[Any]) -> bool:
-        """Whether the kernel counts the steps that go on from here."""
-        steps, lender = self._steps, self._layer.lender
-        if steps is None or lender is None or not lender.lend(steps, values):
-            return False
-        if not steps.begin(values, left, MOST_ADVANCES):
-            return False
-        self._layer.trace.lend(steps)
-        return True
+        # An unbatched step lacks the dimension of samples, by which it is collected.
+        if pattern.values(output).shape != target.shape:
+            return
+        steps = self._steps if isinstance(target, Rows) else self._compiled
+        if steps is None:
+            return  # closed meanwhile
+        holds = None if pattern.holds is always else pattern.holds
+        steps.pattern(pattern.given, pattern.values, pattern.left, holds)
+        if steps.begin(target, self._layer.flush, pattern.left(output), MOST_STEPS):
+            self._under_way = steps
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info
@@ -237,3 +199,9 @@ class CallReader:
             "before stays.",
             layer=info.name,
         )
+
+
+if TYPE_CHECKING:
+    from neuroact.hooks import Watcher
+
+    _: type[Watcher] = CallReader

@@ -7,22 +7,41 @@ detached ones on the same storage. No value is read, so no device is waited for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 from weakref import ref
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from neuroact.kernel.steps import Steps
 
-# How a tensor is known again: weak references to it, which the next call is given again in most
-# loops, and to its storage, which a detached one shares, with the place in it. A freed address that
-# the allocator gives to another tensor is not mistaken for the old one: its storage is another.
-_Mark = tuple[
-    Callable[[], Tensor | None], Callable[[], torch.UntypedStorage | None], int | torch.SymInt
-]
+class StateMark(NamedTuple):
+    """What a tensor is known by when it comes again; it is not kept alive.
+
+    A freed address that the allocator gives to another tensor is not mistaken for the old one: the
+    storage there is another object.
+
+    Attributes:
+        tensor: gives the tensor, None once it is gone.
+        storage: gives its storage, which a detached tensor shares.
+        offset: where in the storage it begins.
+    """
+
+    tensor: Callable[[], Tensor | None]
+    storage: Callable[[], torch.UntypedStorage | None]
+    offset: int | torch.SymInt
+
+    def is_on(self, tensor: Tensor) -> bool:
+        """Whether this is the tensor, or one that lies where it lay."""
+        if self.tensor() is tensor:
+            return True
+        tensor = _strided(tensor)
+        found = tensor.untyped_storage()
+        return self.storage() is found and self.offset == tensor.storage_offset()
+
+
+Left = tuple[Tensor | None, torch.UntypedStorage | None, int]
+"""A tensor that was left, its storage, and its place there; None for what is gone by now."""
 
 
 class StateTrace:
@@ -40,13 +59,15 @@ class StateTrace:
     True
     >>> trace.goes_on(given=torch.zeros(2, 3), left=membrane)  # a reset made a new tensor
     False
+
+    Attributes:
+        marks: the state that the last call left, empty where there was none; may be put back.
     """
 
-    __slots__ = ("_left", "_lent")
+    __slots__ = ("marks",)
 
     def __init__(self) -> None:
-        self._left: list[_Mark] = []
-        self._lent: Steps | None = None
+        self.marks: tuple[StateMark, ...] = ()
 
     def goes_on(self, given: object, left: object) -> bool:
         """Whether a call that was `given` this state goes on from the last; remembers `left`.
@@ -60,77 +81,27 @@ class StateTrace:
             state kept its shapes through this call (a framework that finds a state of the wrong
             shape starts afresh). False for the first call, and for a layer without state.
         """
-        self.take_back()
         started_from, ended_with = tensors_in(given), tensors_in(left)
-        same = 0 < len(ended_with) == len(started_from) == len(self._left)
-        same = same and all(
-            before.shape == after.shape and self._is_left(at, before)
-            for at, (before, after) in enumerate(zip(started_from, ended_with, strict=True))
+        same = (
+            0 < len(ended_with) == len(started_from) == len(self.marks)
+            and all(a.shape == b.shape for a, b in zip(started_from, ended_with, strict=True))
+            and all(m.is_on(t) for m, t in zip(self.marks, started_from, strict=True))
         )
-        self._left = [_mark(tensor) for tensor in ended_with]
+        self.marks = marks_of(ended_with)
         return same
 
-    def steps_on(self, given: Sequence[object], left: Sequence[Tensor]) -> bool:
-        """`goes_on` for the common loop, at a fraction of its cost.
-
-        Args:
-            given: the state the call started from, a flat sequence.
-            left: the tensors it left behind, of the shapes of those before.
-
-        Returns:
-            True, with `left` remembered, where `given` are the very objects that the last call
-            left, and as many came out. False where that is not so or not plain, with nothing
-            remembered: ask `goes_on`.
-        """
-        if self._lent is not None:
-            self.take_back()
-        marks = self._left
-        if len(marks) != 1:
-            return self._many_step_on(given, left)
-        # Most layers have one state. This runs at each of their steps, so it has no loop.
-        if len(given) != 1 or given[0] is None or marks[0][0]() is not given[0] or len(left) != 1:
-            return False
-        state = left[0]
-        marks[0] = ref(state), ref(state.untyped_storage()), state.storage_offset()
-        return True
-
-    def _many_step_on(self, given: Sequence[object], left: Sequence[Tensor]) -> bool:
-        marks = self._left
-        if not marks or not len(given) == len(left) == len(marks):
-            return False
-        for at, tensor in enumerate(given):
-            # None, the absent state, would equal a reference whose tensor is gone.
-            if tensor is None or marks[at][0]() is not tensor:
-                return False
-        self._left = [(ref(t), ref(t.untyped_storage()), t.storage_offset()) for t in left]
-        return True
-
-    def lend(self, steps: Steps) -> None:
-        """Have the kernel remember the state, which it was told of, and tell by the same rule."""
-        self._lent = steps
+    def take_back(self, left: Iterable[Left]) -> None:
+        """Remember what another, who kept track meanwhile, knows of the state that was left."""
+        self.marks = tuple([StateMark(_known(t), _known(s), offset) for t, s, offset in left])
 
     @property
     def has_state(self) -> bool:
         """Whether the last call left a state."""
-        return bool(self._left)
+        return bool(self.marks)
 
     def forget(self) -> None:
         """Make the next call start a sequence."""
-        self.take_back()
-        self._left = []
-
-    def take_back(self) -> None:
-        """Have the kernel remember no more."""
-        if self._lent is not None:
-            found, self._lent = self._lent.state(), None
-            self._left = [(_known(tensor), _known(memory), at) for tensor, memory, at in found]
-
-    def _is_left(self, at: int, tensor: Tensor) -> bool:
-        mark, storage, offset = self._left[at]
-        if mark() is tensor:
-            return True
-        tensor = _strided(tensor)
-        return storage() is tensor.untyped_storage() and offset == tensor.storage_offset()
+        self.marks = ()
 
 
 def tensors_in(state: object) -> tuple[Tensor, ...]:
@@ -144,6 +115,20 @@ def tensors_in(state: object) -> tuple[Tensor, ...]:
     return ()
 
 
+def marks_of(tensors: Sequence[Tensor]) -> tuple[StateMark, ...]:
+    """What these tensors will be known by."""
+    return tuple([_mark(tensor) for tensor in tensors])
+
+
+def _mark(tensor: Tensor) -> StateMark:
+    stored = _strided(tensor)
+    return StateMark(ref(tensor), ref(stored.untyped_storage()), stored.storage_offset())
+
+
+def _strided(tensor: Tensor) -> Tensor:
+    return tensor._values() if tensor.is_sparse else tensor
+
+
 _T = TypeVar("_T")
 
 
@@ -153,12 +138,3 @@ def _known(found: _T | None) -> Callable[[], _T | None]:
 
 def _gone() -> None:
     """What a weak reference to something that is gone gives."""
-
-
-def _mark(tensor: Tensor) -> _Mark:
-    stored = _strided(tensor) if tensor.is_sparse else tensor
-    return ref(tensor), ref(stored.untyped_storage()), stored.storage_offset()
-
-
-def _strided(tensor: Tensor) -> Tensor:
-    return tensor._values() if tensor.is_sparse else tensor

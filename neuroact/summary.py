@@ -54,7 +54,8 @@ def report_of(
 
 
 def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:
-    firing, *others = (statistic.result() for statistic in layer.statistics)
+    with layer.settled() as statistics:
+        firing, *others = [statistic.result() for statistic in statistics]
     assert isinstance(firing, FiringResult)
     names = (type(statistic).__name__ for statistic in layer.statistics[1:])
     results = dict(zip(names, others, strict=True))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neuroact.stream import as_tensor
@@ -31,6 +33,14 @@ class Validity:
         self._told = as_tensor(mask if lengths is None else lengths)
         self._by_length = lengths is not None
         self._check()
+
+    @property
+    def lengths(self) -> NDArray[np.int64] | None:
+        """How many steps of each sample are valid, int64 `[batch]`; None where a mask tells."""
+        if not self._by_length:
+            return None
+        lengths: NDArray[np.int64] = self._told.cpu().numpy().astype(np.int64).clip(min=0)
+        return lengths
 
     def of(self, *, steps: int, batch: int, first: int, device: torch.device | str) -> Tensor:
         """The mask of some steps, bool `[steps, batch]`.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.event_counts import LARGEST_WINDOW
-from neuroact.statistics.traced_window import Window, window_for
+from neuroact.compiled_window import Window, window_for
 from neuroact.stream import SignalKind, SpikeChunk
 
 # Since then a program may ask whether sizes are equal without becoming one for these sizes alone.

@@ -1,0 +1,165 @@
+"""A call that is one step more of the sequence under way, read and counted at little cost.
+
+The compiled core has the same as `Steps`, for steps that it can collect; this one serves all other
+fillers, and every one where there is no core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from neuroact.open_block import Filler
+from neuroact.sequences import Left, StateMark, marks_of
+from neuroact.uninterrupted import Uninterrupted
+
+Given = Callable[[tuple[Any, ...], Mapping[str, Any]], Sequence[Any]]
+
+
+class Steps(Protocol):
+    """Runs a layer's calls. Those that go on from the last one it counts itself.
+
+    Made with two functions for all others: `in_full(forward, args, kwargs)` runs and reads a call,
+    `finish(args, kwargs, output, given)` reads one that has run.
+    """
+
+    @property
+    def left(self) -> int:
+        """How many more steps may come; 0 where the next call is read in full."""
+
+    def __call__(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], /
+    ) -> Any:
+        """Run `forward`, return what it does."""
+
+    def pattern(
+        self,
+        given: Given,
+        values: Callable[[Any], Tensor],
+        left: Callable[[Any], Sequence[Any]],
+        holds: Callable[[], bool] | None,
+        /,
+    ) -> None:
+        """Find a call's values and state so, as `CallPattern` does; no step may come."""
+
+    def begin(
+        self, target: Filler, full: Callable[[], None], state: Sequence[Tensor], most: int, /
+    ) -> bool:
+        """Steps may come that go on from a state.
+
+        Args:
+            target: collects them.
+            full: called where it is full; empties it.
+            state: what the last call left.
+            most: how many may come.
+
+        Returns:
+            False where such a state would not be known again; then none may come.
+        """
+
+    def stop(self) -> None:
+        """Have the next call read in full, and let go of the target."""
+
+    def state(self) -> list[Left]:
+        """The state that the last step left: each tensor, its storage, and its place there.
+
+        None for what is gone by now.
+        """
+
+
+class StepReader:
+    """`Steps` in Python; see there."""
+
+    __slots__ = (
+        "_finish",
+        "_full",
+        "_given",
+        "_holds",
+        "_in_full",
+        "_left",
+        "_marks",
+        "_shapes",
+        "_target",
+        "_values",
+        "left",
+    )
+
+    def __init__(self, in_full: Callable[..., Any], finish: Callable[..., None]) -> None:
+        self._in_full, self._finish = in_full, finish
+        self._target: Filler | None = None
+        self._marks: tuple[StateMark, ...] = ()
+        self.left = 0
+
+    def __call__(
+        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Run `forward`, return what it does."""
+        if not self.left or not (self._holds is None or self._holds()):
+            return self._in_full(forward, args, kwargs)
+        given = self._given(args, kwargs)
+        output = forward(*args, **kwargs)
+        if not self._counted(given, output):
+            self._finish(args, kwargs, output, given)
+        return output
+
+    def pattern(
+        self,
+        given: Given,
+        values: Callable[[Any], Tensor],
+        left: Callable[[Any], Sequence[Any]],
+        holds: Callable[[], bool] | None,
+    ) -> None:
+        """Find a call's values and state so; no step may come."""
+        self.stop()
+        self._given, self._values, self._left, self._holds = given, values, left, holds
+
+    def begin(
+        self, target: Filler, full: Callable[[], None], state: Sequence[Tensor], most: int
+    ) -> bool:
+        """Steps may come that go on from this state."""
+        self.stop()
+        if not state or not all(isinstance(tensor, Tensor) for tensor in state):
+            return False
+        self._marks, self._shapes = marks_of(state), [tensor.shape for tensor in state]
+        self._target, self._full, self.left = target, full, most
+        return True
+
+    def stop(self) -> None:
+        """Have the next call read in full, and let go of the target."""
+        self.left, self._target = 0, None
+
+    def state(self) -> list[Left]:
+        """The state that the last step left."""
+        return [(mark.tensor(), mark.storage(), int(mark.offset)) for mark in self._marks]
+
+    def _counted(self, given: Sequence[Any], output: Any) -> bool:
+        try:
+            values, left = self._values(output).detach(), self._left(output)
+            if not self._goes_on(given, left):
+                return False
+            marks = marks_of(left)
+        except Exception:
+            return False  # read in full it is counted after all, or is an error that names the layer
+        target = self._target
+        if target is None:
+            return False
+        # Whole, or not at all.
+        with Uninterrupted():
+            if not target.add(values):
+                self._full()
+                if not target.add(values):
+                    return False
+            self._marks = marks
+            self.left -= 1
+        return True
+
+    def _goes_on(self, given: Sequence[Any], left: Sequence[Any]) -> bool:
+        """Whether the very tensors that the last step left were given, and as large ones come."""
+        if not len(given) == len(left) == len(self._marks):
+            return False
+        for mark, shape, before, after in zip(self._marks, self._shapes, given, left, strict=True):
+            if before is None or mark.tensor() is not before or after.shape != shape:
+                return False
+        return True
