@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
+from neuroact.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.kernel import kernel
@@ -37,6 +37,7 @@ class CallReader:
     __slots__ = (
         "_adapter",
         "_advances",
+        "_arguments",
         "_given",
         "_holds",
         "_layer",
@@ -60,6 +61,7 @@ class CallReader:
         self._layer = layer
         # Decided once: isinstance against a protocol is too slow for each call.
         self._stateful = adapter if isinstance(adapter, StatefulAdapter) else None
+        self._arguments = adapter if isinstance(adapter, ArgumentAdapter) else None
         self._patterns = adapter if has_pattern(adapter) else None
         self._traced = Traced(layer)
         self._steps_on = layer.trace.steps_on
@@ -175,6 +177,8 @@ class CallReader:
                 self._steps.pattern(self._given, self._values, self._left, self._holds)
 
     def _state_before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        if self._arguments is not None:
+            return self._arguments.given(self._module, args, kwargs)
         return None if self._stateful is None else self._stateful.state(self._module)
 
     def _read_in_full(
@@ -231,9 +235,9 @@ class CallReader:
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info
+        advice = getattr(self._adapter, "advice", "correct the adapter")
         return AdapterReadError(
             f"{info} could not be read by the adapter {type(self._adapter).__name__}: {cause}. "
-            "Leave the layer out with layers=, or correct the adapter. What was recorded "
-            "before stays.",
+            f"Leave the layer out with layers=, or {advice}. What was recorded before stays.",
             layer=info.name,
         )

@@ -52,8 +52,9 @@ def record(
         layers: None for every spiking layer; a module's name, a glob, a list of them, or a
             predicate `(name, module) -> bool` for others. Naming a layer that emits real values
             (a leaky integrator, a ReLU) records it.
-        of: "output" for what the layers emit; "input" for what goes into the modules that
-            `layers` names.
+        of: "output" for what a layer's `forward` returns, before forward hooks may replace it;
+            "input" for the first argument of its `forward`, as it is when it goes in. What a hook
+            puts in place of an output is the input of the layer behind it.
         axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
             the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
         statistics: classes (or functions) that build one statistic a layer, kept beside `Firing`,

@@ -166,9 +166,14 @@ def test_axes_that_the_shape_betrays_are_refused() -> None:
     net = nn.Sequential(nn.ReLU())
     with (
         record(net, layers="0", axes="TBN"),
-        pytest.raises(AdapterReadError, match=r'layer "0".*\'TBN\', came a tensor of shape \[4\]'),
+        pytest.raises(
+            AdapterReadError, match=r'layer "0".*\'TBN\', came a tensor of shape \[4\].* with axes='
+        ) as caught,
     ):
         net(torch.ones(4))
+    assert "correct the adapter" not in str(caught.value)
+    with pytest.raises(TypeError, match=r"expected axes= to be a text .* came 3"):
+        record(net, layers="0", axes=3)
 
 
 def run(net: Net, x: torch.Tensor) -> tuple[Any, ...]:
