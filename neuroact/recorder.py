@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from numbers import Real
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -49,9 +50,9 @@ def record(
 
     Args:
         model: any `torch.nn.Module`.
-        layers: None for every spiking layer; a module's name, a glob, a list of them, or a
-            predicate `(name, module) -> bool` for others. Naming a layer that emits real values
-            (a leaky integrator, a ReLU) records it.
+        layers: None for every spiking layer; for others a module's name, a glob, a class of
+            modules, a module itself, a list of these, or a predicate `(name, module) -> bool`.
+            Naming a layer that emits real values (a leaky integrator, a ReLU) records it.
         of: "output" for what a layer's `forward` returns, before forward hooks may replace it;
             "input" for the first argument of its `forward`, as it is when it goes in. What a hook
             puts in place of an output is the input of the layer behind it.
@@ -70,7 +71,7 @@ def record(
         UnknownLayerError: `layers` matches nothing; says which names there are.
         LayerNameError: two layers would have one name.
         StatisticKindError: a statistic does not apply to what a layer emits.
-        ValueError: `of`, `axes` or `dt` is none that there is.
+        TypeError, ValueError: an argument is none that there is; says what it may be.
 
     >>> import neuroact, torch
     >>> net = torch.nn.Sequential(torch.nn.ReLU())
@@ -80,6 +81,8 @@ def record(
     [2.0, 0.0]
     """
     recording = Recording(statistics=statistics, dt=dt)
+    if isinstance(layers, Iterator):
+        layers = list(layers)
     for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
         layer = recording._add(chosen.info)
         layer.read_from(chosen.module, chosen.adapter)
@@ -111,9 +114,7 @@ class Recording:
     def __init__(
         self, *, statistics: Sequence[StatisticFactory] | None = None, dt: float | None = None
     ) -> None:
-        if dt is not None and not 0 < dt < float("inf"):
-            raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")
-        self.dt = dt
+        self.dt = None if dt is None else _seconds(dt)
         self._factories = _factories(statistics)
         self._layers: dict[str, LayerRecorder] = {}
         self._origin: dict[str, Any] | None = None
@@ -373,6 +374,15 @@ class Recording:
                 f"a closed recording cannot be {what}; its report can still be read. Start "
                 "another with neuroact.record(model), and merge the two if need be."
             )
+
+
+def _seconds(dt: object) -> float:
+    if isinstance(dt, bool) or not isinstance(dt, Real):
+        raise TypeError(f"expected dt= to be a number of seconds, came {dt!r}")
+    seconds = float(dt)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")
+    return seconds
 
 
 def _factories(statistics: Sequence[StatisticFactory] | None) -> tuple[StatisticFactory, ...]:
