@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from numbers import Real
@@ -15,6 +16,7 @@ from torch import nn
 from neuroact import callers
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
+from neuroact.builders import StatisticSelection, builders, check_pickled
 from neuroact.errors import OtherProcessError, RecordingClosedError
 from neuroact.labels import Labels
 from neuroact.layer import LayerInfo, LayerRecorder
@@ -23,12 +25,9 @@ from neuroact.naming import LayerSelection
 from neuroact.provenance import provenance, selection_text
 from neuroact.report import ActivityReport
 from neuroact.selection import choose_layers
-from neuroact.statistics import Firing, Statistic
 from neuroact.stream import SignalKind, SpikeChunk, as_tensor
 from neuroact.summary import report_of
 from neuroact.validity import Validity
-
-StatisticFactory = Callable[[], Statistic]
 
 
 def record(
@@ -37,7 +36,7 @@ def record(
     layers: LayerSelection = None,
     of: Side = "output",
     axes: str | None = None,
-    statistics: Sequence[StatisticFactory] | None = None,
+    statistics: StatisticSelection = None,
     adapters: Sequence[Adapter] | None = None,
     dt: float | None = None,
 ) -> Recording:
@@ -58,8 +57,8 @@ def record(
             puts in place of an output is the input of the layer behind it.
         axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
             the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
-        statistics: classes (or functions) that build one statistic a layer, kept beside `Firing`,
-            which is always kept.
+        statistics: what is kept of each layer beside `Firing`, which always is: classes, statistics
+            as they are configured (`Raster(3)`), or functions that build one; or one alone.
         adapters: adapters asked before the installed ones, about every module.
         dt: seconds per time step.
 
@@ -111,11 +110,9 @@ class Recording:
     0.3333333333333333
     """
 
-    def __init__(
-        self, *, statistics: Sequence[StatisticFactory] | None = None, dt: float | None = None
-    ) -> None:
+    def __init__(self, *, statistics: StatisticSelection = None, dt: float | None = None) -> None:
         self.dt = None if dt is None else _seconds(dt)
-        self._factories = _factories(statistics)
+        self._factories = builders(statistics)
         self._layers: dict[str, LayerRecorder] = {}
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
@@ -297,7 +294,7 @@ class Recording:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory] = ()
+        cls, path: str | os.PathLike[str], *, statistics: StatisticSelection = None
     ) -> Recording:
         """The recording that `save` wrote: closed, on the CPU, without a model.
 
@@ -315,7 +312,7 @@ class Recording:
         """
         from neuroact import storage
 
-        return storage.load(path, statistics=statistics)
+        return storage.load(path, statistics=builders(statistics))
 
     def close(self) -> None:
         """Watch the layers no more and let go of the model; figures stay readable.
@@ -340,7 +337,16 @@ class Recording:
     def __reduce__(self) -> tuple[Any, ...]:
         from neuroact.storage import from_bytes, to_bytes
 
+        check_pickled(self._factories)
         return partial(from_bytes, statistics=self._factories), (to_bytes(self),)
+
+    def __copy__(self) -> Recording:
+        from neuroact.storage import from_bytes, to_bytes
+
+        return from_bytes(to_bytes(self), statistics=self._factories)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recording:
+        return copy.copy(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -383,15 +389,3 @@ def _seconds(dt: object) -> float:
     if not 0 < seconds < float("inf"):
         raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")
     return seconds
-
-
-def _factories(statistics: Sequence[StatisticFactory] | None) -> tuple[StatisticFactory, ...]:
-    extra: Iterable[StatisticFactory] = statistics or ()
-    wanted = tuple(factory for factory in extra if factory is not Firing)
-    for factory in wanted:
-        if not callable(factory) or not isinstance(factory(), Statistic):
-            raise TypeError(
-                "statistics= takes classes (or functions) that build a statistic without "
-                f"arguments, came {factory!r}"
-            )
-    return (Firing, *wanted)
