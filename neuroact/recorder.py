@@ -14,6 +14,7 @@ from typing import Any, Self
 from torch import nn
 
 from neuroact import callers
+from neuroact.activity import OBSERVED
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
 from neuroact.builders import StatisticSelection, builders, check_pickled
@@ -255,7 +256,7 @@ class Recording:
         mask = None if valid is None else as_tensor(valid)
         chunk = SpikeChunk(as_tensor(values), SignalKind(kind), starts_sequence, mask)
         if name not in self._layers:
-            self._add(LayerInfo(name, (), "observed", "by hand", chunk.kind))
+            self._add(LayerInfo(name, (), OBSERVED, "by hand", chunk.kind))
         self._layers[name].take(chunk)
 
     def merge(self, other: Recording) -> None:

@@ -509,6 +509,16 @@ def test_values_that_cannot_be_trusted_give_nan_and_a_warning(value: float, mess
     assert (layer.dead, layer.saturated) == (0, 0)
 
 
+def test_values_of_an_observed_layer_that_are_not_binary_are_told_as_what_they_are() -> None:
+    recording = Recording()
+    recording.observe("chip", torch.full((1, 1, 2), 0.5))
+    message = r'layer "chip".* 0 and 1 were observed of a layer that is said to be binary: .*kind='
+    with pytest.warns(UnreliableLayerWarning, match=message) as caught:
+        recording.report()
+    assert "adapter" not in str(caught[0].message)
+    assert "compiled" not in str(caught[0].message)
+
+
 @pytest.mark.parametrize(
     ("dt", "error"),
     [
