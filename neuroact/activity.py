@@ -11,15 +11,25 @@ from typing import Any, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.errors import MissingStatisticError
+from neuroact import statistics
+from neuroact.errors import RECORD_WITH, MissingStatisticError
+from neuroact.naming import nearest
 from neuroact.quantiles import quantile, tally
 from neuroact.statistics.counted import LayerResult, ratio, seconds_per_step
 from neuroact.statistics.firing import Firing, FiringResult, SumOfValues
 from neuroact.stream import SignalKind
 
+OBSERVED = "observed"
+"""The framework of a layer whose values were fed by hand."""
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 _Result = TypeVar("_Result", covariant=True)
+_OURS = {
+    name: cls
+    for name, cls in vars(statistics).items()
+    if name in statistics.__all__ and hasattr(cls, "update") and cls is not statistics.Statistic
+}
 
 
 class _Gives(Protocol[_Result]):
@@ -112,7 +122,10 @@ class LayerActivity:
         if name == Firing.__name__:
             return self._firing
         raise MissingStatisticError(
-            name, layer=self.name, recorded=(Firing.__name__, *self.results)
+            name,
+            layer=self.name,
+            recorded=(Firing.__name__, *self.results),
+            advice=_advice(statistic),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -147,8 +160,11 @@ class LayerActivity:
             return "NaN or infinite values were emitted"
         if self.not_binary:
             return (
-                "values other than 0 and 1 were emitted by a layer that its adapter calls binary, "
-                "or one sequence had 2**31 compiled steps"
+                "values other than 0 and 1 were observed of a layer that is said to be binary: "
+                'pass kind="graded" or kind="analog" to observe'
+                if self.framework == OBSERVED
+                else "values other than 0 and 1 were emitted by a layer that its adapter calls "
+                "binary, or one sequence had 2**31 compiled steps"
             )
         return None
 
@@ -352,3 +368,15 @@ class LayerActivity:
         if not self._measured:
             mask = np.zeros_like(mask)
         return np.argwhere(mask).astype(np.int64)
+
+
+def _advice(statistic: type | str) -> str | None:
+    """What to do for the results of a statistic that is not there; None where it is neuroact's."""
+    if statistic == "ClassActivity":
+        return "Say while recording of which class the samples are: recording.label(labels)"
+    if isinstance(statistic, type) and hasattr(statistic, "update"):
+        return None if statistic in _OURS.values() else RECORD_WITH.format(statistic.__name__)
+    name = statistic.__name__ if isinstance(statistic, type) else statistic
+    if name in _OURS:
+        return None
+    return f"No statistic of neuroact is called so.{nearest(name, (*_OURS, 'ClassActivity'))}"

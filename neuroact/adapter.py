@@ -31,7 +31,8 @@ class LayerCall:
         args: positional arguments of the call.
         kwargs: keyword arguments of the call.
         output: what the call returned.
-        state: what the adapter's `state(module)` gave before the call; None without that method.
+        state: what the adapter's `state(module)`, or `given`, gave before the call; None without
+            that method.
         trace: remembers the state the layer's last call left. A fresh one is a first call.
     """
 
@@ -93,6 +94,14 @@ class StatefulAdapter(Adapter, Protocol):
 
 
 @runtime_checkable
+class ArgumentAdapter(Adapter, Protocol):
+    """An adapter that reads what goes into a module, which the call may change in place."""
+
+    def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+        """What to keep of a call's arguments before it runs; handed to `read` as `call.state`."""
+
+
+@runtime_checkable
 class InputAdapter(Adapter, Protocol):
     """An adapter that knows the order of axes of what goes into its framework's layers."""
 
@@ -109,6 +118,8 @@ class AdapterRegistry:
     """
 
     def __init__(self, given: Sequence[Adapter] | None = None) -> None:
+        if isinstance(given, Adapter):
+            raise TypeError(f"adapters= takes a list of adapters, came one alone: [{given!r}]")
         for adapter in given or ():
             if isinstance(adapter, type) or not isinstance(adapter, Adapter):
                 raise TypeError(

@@ -1,8 +1,11 @@
-"""Reading modules that no adapter knows: plain tensors in an order of axes that the user states."""
+"""Tensors in an order of axes that the user states, and modules that are read by one."""
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -17,75 +20,44 @@ DEFAULT_AXES = "BN"
 _FLAT = re.compile(r"\(([TB])(?:=(\d+))? ?([TB])(?:=(\d+))?\)")
 
 
-class TensorAdapter:
-    """Reads a module's output, or what goes into it, as a tensor of the stated axes.
+class Axes:
+    """The order of a tensor's dimensions, as a user states it.
 
-    Such a module has no state that would tell where a sequence starts, so each call is a sequence
-    of its own, unless `recording.new_sequence()` marks them.
-
-    Args:
-        axes: the order of the tensor's dimensions: `T` time, `B` batch, `N` all the neurons'
-            dimensions together, each at most once, `N` always. Without `T` a call is one step,
-            without `B` a batch of one, as is a tensor of one dimension less than the axes. "BN"
-            where None: one step, batch first. Time and batch in
-            one dimension are written `(T=16 B)` or `(B T=16)`, the slower one first, with the size
-            of either: a tensor alone does not tell how to part them.
-        of: "output" reads what the module returns, "input" its first argument.
+    `T` time, `B` batch, `N` all the neurons' dimensions together, each at most once, `N` always.
+    Without `T` a tensor is one step, without `B` a batch of one, as is a tensor of one dimension
+    less than the axes. Time and batch in one dimension are written `(T=16 B)` or `(B T=16)`, the
+    slower one first, with the size of either: a tensor alone does not tell how to part them.
 
     Raises:
         ValueError: axes that are none.
 
     >>> import torch
-    >>> from neuroact.adapter import LayerCall
-    >>> call = LayerCall((), {}, torch.zeros(6, 3))
-    >>> TensorAdapter("(T=2 B)N").read(torch.nn.Identity(), call).values.shape
+    >>> Axes("(T=2 B)N").ordered(torch.zeros(6, 3)).shape
     torch.Size([2, 3, 3])
     """
 
-    framework = "torch"
+    def __init__(self, stated: str) -> None:
+        self.stated = stated
+        self._axes, self._flat = _parsed(stated)
 
-    def __init__(self, axes: str | None = None, of: Side = "output") -> None:
-        self.stated = DEFAULT_AXES if axes is None else axes
-        self.of = of
-        self.axes, self._flat = _parsed(self.stated)
-
-    def kind(self, module: nn.Module) -> SignalKind:
-        """ANALOG for an output; GRADED for an input, where zero is taken to mean silent."""
-        return SignalKind.GRADED if self.of == "input" else SignalKind.ANALOG
-
-    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """The tensor with its axes in the protocol's order.
+    def ordered(self, values: Tensor) -> Tensor:
+        """The tensor as `[time, batch, *neurons]`: a view, wherever a view can do.
 
         Raises:
-            TypeError: it is not one tensor.
             ValueError: its shape is not one of these axes.
         """
-        values = self._tensor(call)
-        values = values.to_dense() if values.is_sparse else values
         if self._flat is not None:
             values = self._unflattened(values, *self._flat)
         # One dimension short: as for adapters, an unbatched tensor is a batch of one.
-        unbatched = values.ndim == len(self.axes) - 1
-        axes = self.axes.replace("B", "") if unbatched else self.axes
+        unbatched = values.ndim == len(self._axes) - 1
+        axes = self._axes.replace("B", "") if unbatched else self._axes
         if values.ndim < len(axes) - 1:
             raise self._misfit(values)
-        ordered = _to_protocol(values, axes)
-        return SpikeChunk(ordered, self.kind(module), starts_sequence=True)
-
-    def _tensor(self, call: LayerCall) -> Tensor:
-        value: Any = call.output
-        if self.of == "input":
-            value = call.args[0] if call.args else next(iter(call.kwargs.values()), None)
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"expected the module's {self.of} to be one tensor, came {type(value).__name__}; "
-                "write an adapter for it and pass it as adapters="
-            )
-        return value.detach()
+        return _to_protocol(values, axes)
 
     def _unflattened(self, values: Tensor, position: int, sizes: tuple[int, int]) -> Tensor:
         # Counted from the end where the neurons' dimensions come first.
-        at = position if position <= self.axes.index("N") else position - len(self.axes) + 1
+        at = position if position <= self._axes.index("N") else position - len(self._axes) + 1
         if not -values.ndim <= at < values.ndim or values.shape[at] % max(sizes):
             raise self._misfit(values)
         left = values.shape[at] // max(sizes)
@@ -101,11 +73,103 @@ class TensorAdapter:
         )
 
 
+class TensorAdapter:
+    """Reads what a module returns as a tensor of the stated axes.
+
+    Such a module has no state that would tell where a sequence starts, so each call is a sequence
+    of its own, unless `recording.new_sequence()` marks them.
+
+    Args:
+        axes: the order of the tensor's dimensions, see `Axes`; "BN" where None.
+
+    Raises:
+        ValueError: axes that are none.
+
+    >>> import torch
+    >>> from neuroact.adapter import LayerCall
+    >>> call = LayerCall((), {}, torch.zeros(6, 3))
+    >>> TensorAdapter("(T=2 B)N").read(torch.nn.Identity(), call).values.shape
+    torch.Size([2, 3, 3])
+    """
+
+    framework = "torch"
+    advice = "say the order of its dimensions with axes="
+    _side: Side = "output"
+
+    def __init__(self, axes: str | None = None) -> None:
+        self.stated = DEFAULT_AXES if axes is None else axes
+        self._axes = Axes(self.stated)
+
+    def kind(self, module: nn.Module) -> SignalKind:
+        """ANALOG, whatever the module."""
+        return SignalKind.ANALOG
+
+    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
+        """The tensor with its axes in the protocol's order.
+
+        Raises:
+            TypeError: it is not one tensor.
+            ValueError: its shape is not one of these axes.
+        """
+        value = self._value(call)
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"expected the module's {self._side} to be one tensor, came "
+                f"{type(value).__name__}; write an adapter for it and pass it as adapters="
+            )
+        values = value.detach()
+        values = values.to_dense() if values.is_sparse else values
+        return SpikeChunk(self._axes.ordered(values), self.kind(module), starts_sequence=True)
+
+    def _value(self, call: LayerCall) -> Any:
+        return call.output
+
+
+class ArgumentReader(TensorAdapter):
+    """Reads what goes into a module: its first argument by the signature of its `forward`.
+
+    A copy is made before the call, since the module may change the argument in place.
+
+    >>> import torch
+    >>> from neuroact.adapter import LayerCall
+    >>> relu, x = torch.nn.ReLU(inplace=True), torch.tensor([[-1.0, 2.0]])
+    >>> reader = ArgumentReader()
+    >>> before = reader.given(relu, (x,), {})
+    >>> reader.read(relu, LayerCall((x,), {}, relu(x), before)).values
+    tensor([[[-1.,  2.]]])
+    """
+
+    _side: Side = "input"
+
+    def kind(self, module: nn.Module) -> SignalKind:
+        """GRADED, whatever the module: zero is taken to mean silent."""
+        return SignalKind.GRADED
+
+    def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """The argument as it is before the call; what is no tensor is refused by `read`."""
+        value = args[0] if args else _first_by_name(module, kwargs)
+        return value.detach().clone() if isinstance(value, Tensor) else value
+
+    def _value(self, call: LayerCall) -> Any:
+        return call.state
+
+
+def _first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
+    """The first argument of a call by keywords alone; all of them where no name tells it."""
+    with contextlib.suppress(TypeError, ValueError):  # a forward that has no signature
+        for name, parameter in inspect.signature(module.forward).parameters.items():
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                return kwargs.get(name)
+    return next(iter(kwargs.values())) if len(kwargs) == 1 else kwargs
+
+
 def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
     """The axes without parentheses, and which of them lie in one dimension, of what sizes.
 
     The size that is not stated is -1.
     """
+    if not isinstance(stated, str):
+        raise TypeError(f'expected axes= to be a text such as "TBN" or "BN", came {stated!r}')
     flat, axes = None, stated
     if found := _FLAT.search(stated):
         slow, slow_size, fast, fast_size = found.groups()

@@ -50,7 +50,8 @@ class OneThread:
 
     def _take_over(self, current: int, info: LayerInfo) -> None:
         running = {thread.ident: thread.name for thread in threading.enumerate()}
-        if self._thread in running:
+        # A thread that is just starting has no ident yet: None, as where no thread feeds the layer.
+        if self._thread is not None and self._thread in running:
             raise OtherThreadError(
                 f"{info} was called in the thread {threading.current_thread().name!r}, while the "
                 f"same recording takes the calls of {running[self._thread]!r}. Give each thread a "

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+RECORD_WITH = "Record them: neuroact.record(model, statistics=[{}])"
+
+
 class NeuroactError(Exception):
     """Base of every error raised by neuroact.
 
@@ -139,14 +142,19 @@ class MissingStatisticError(NeuroactError, KeyError):
     """
 
     def __init__(
-        self, statistic: str, *, layer: str | None = None, recorded: Iterable[str] = ()
+        self,
+        statistic: str,
+        *,
+        layer: str | None = None,
+        recorded: Iterable[str] = (),
+        advice: str | None = None,
     ) -> None:
         where = "no layer of the report has" if layer is None else f'the layer "{layer}" has not'
         had = ", ".join(recorded)
         super().__init__(
             f"this needs the results of {statistic}, which {where}"
             + (f"; it has {had}" if had else "")
-            + f". Record them: neuroact.record(model, statistics=[neuroact.{statistic}])",
+            + f". {advice or RECORD_WITH.format(f'neuroact.{statistic}')}",
             layer=layer,
         )
         self.statistic = statistic

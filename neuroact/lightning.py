@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
 from neuroact.history import History
+from neuroact.provenance import selection_text
 from neuroact.report import ActivityReport
 from neuroact.training.figures import histograms, quartiles, scalars, write_histograms
 from neuroact.training.sampling import StepSampler
@@ -73,8 +74,7 @@ class ActivityCallback(Callback):
     @property
     def state_key(self) -> str:
         """Tells apart the callbacks of one trainer, by the layers that they record."""
-        layers = self._options.get("layers")
-        return self._generate_state_key(layers=repr(layers if not callable(layers) else "some"))
+        return self._generate_state_key(layers=repr(selection_text(self._options.get("layers"))))
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint: plain values and one tensor."""

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any, cast
 
 from torch import nn
 
@@ -13,7 +14,8 @@ from neuroact.errors import LayerNameError, UnknownLayerError
 
 ROOT_NAME = "model"
 LayerPredicate = Callable[[str, nn.Module], bool]
-LayerSelection = str | Sequence[str] | LayerPredicate | None
+LayerChoice = str | type[nn.Module] | nn.Module
+LayerSelection = LayerChoice | Iterable[LayerChoice] | LayerPredicate | None
 
 # Attribute under which a wrapper keeps the one module it wraps, by the wrapper's class name. By
 # name, because importing FSDP only to recognise it would cost more than all of neuroact.
@@ -74,29 +76,38 @@ def class_of(model: nn.Module) -> type:
     >>> type(layer).__name__, class_of(layer).__name__
     ('ParametrizedLinear', 'Linear')
     """
-    while (inner := _wrapped_by(model)) is not None:
-        model = inner
-    return next(c for c in type(model).__mro__ if not c.__module__.startswith(_MADE_BY))
+    classes = type(unwrapped(model)).__mro__
+    return next(c for c in classes if not c.__module__.startswith(_MADE_BY))
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside of `torch.compile`'s, DDP's and other wrappers."""
+    while (inner := _wrapped_by(module)) is not None:
+        module = inner
+    return module
 
 
 def select(
     modules: Sequence[NamedModule],
-    layers: str | Sequence[str] | LayerPredicate,
+    layers: LayerChoice | Iterable[LayerChoice] | LayerPredicate,
     *,
     known: set[str],
     spiking: set[str],
 ) -> tuple[NamedModule, ...]:
     """The modules that `layers` asks for, in the model's order.
 
-    A name takes the module of that name, whatever it is. A glob (`*`, `?`, `[...]`; `*` crosses
-    dots) takes the layers an adapter knows, whose names are `known`, and other modules without
-    children; so a pattern never takes a container, nor the inner parts of a known layer beside it,
-    unless they are `spiking` themselves. A predicate takes every module for which it is true.
+    A name takes the module of that name, whatever it is; a module itself; a class all modules of
+    it. A glob (`*`, `?`, `[...]`; `*` crosses dots) takes the layers an adapter knows, whose names
+    are `known`, and other modules without children; so a pattern never takes a container, nor the
+    inner parts of a known layer beside it, unless they are `spiking` themselves. A predicate takes
+    every module for which it is true.
 
     Raises:
-        UnknownLayerError: a name, a pattern or the predicate matches nothing.
+        UnknownLayerError: one of them, or the predicate, matches nothing.
+        TypeError: one of them is none of these.
+        ValueError: there are none of them.
     """
-    if callable(layers):
+    if not isinstance(layers, type | nn.Module) and callable(layers):
         chosen = {m.name for m in modules if layers(m.name, m.module)}
         if not chosen:
             raise UnknownLayerError(
@@ -104,15 +115,38 @@ def select(
                 + _listed(m.name for m in modules)
             )
     else:
-        patterns = [layers] if isinstance(layers, str) else list(layers)
+        choices = choices_in(layers)
         layer_like = {
             m.name
             for m in modules
             if m.name in spiking
             or ((m.name in known or not m.module._modules) and not _is_inside(m.name, known))
         }
-        chosen = {name for p in patterns for name in _matches(modules, p, layer_like)}
+        chosen = {name for choice in choices for name in _chosen(modules, choice, layer_like)}
     return tuple(m for m in modules if m.name in chosen)
+
+
+def choices_in(layers: object) -> list[LayerChoice]:
+    """What `layers=` lists, one or many.
+
+    Raises:
+        TypeError: one is neither a name nor a module nor a class of modules.
+        ValueError: there are none.
+    """
+    alone = isinstance(layers, str | bytes | type | nn.Module) or not isinstance(layers, Iterable)
+    choices: list[Any] = [layers] if alone else list(cast("Iterable[Any]", layers))
+    if not choices:
+        raise ValueError(
+            "layers= is empty, so there is nothing to record; None is all spiking ones"
+        )
+    for choice in choices:
+        if not isinstance(choice, str | nn.Module | type):
+            hint = f"; names are texts: {str(choice)!r}" if isinstance(choice, int) else ""
+            raise TypeError(
+                "layers= takes a name, a glob, a module, a class of modules, a list of these, or a "
+                f"predicate (name, module) -> bool; came {choice!r:.100}{hint}"
+            )
+    return choices
 
 
 def check_distinct(modules: Iterable[NamedModule]) -> None:
@@ -154,6 +188,25 @@ def _walk(module: nn.Module, name: str, above: tuple[int, ...]) -> Iterator[tupl
 def _wrapped_by(module: nn.Module) -> nn.Module | None:
     attribute = _WRAPPED_ATTRIBUTE.get(type(module).__name__)
     return None if attribute is None else module._modules.get(attribute)
+
+
+def _chosen(modules: Sequence[NamedModule], choice: LayerChoice, layers: set[str]) -> list[str]:
+    if isinstance(choice, str):
+        return _matches(modules, choice, layers)
+    if isinstance(choice, type):
+        found = [m.name for m in modules if isinstance(m.module, choice)]
+        what = f"the class {choice.__name__}"
+        there = dict.fromkeys(class_of(m.module).__name__ for m in modules)
+    else:
+        wanted = unwrapped(choice)
+        found = [m.name for m in modules if m.module is wanted]
+        what = f"this module, a {class_of(choice).__name__},"
+        there = dict.fromkeys(m.name for m in modules)
+    if not found:
+        raise UnknownLayerError(
+            f"{what} given as layers= is in no place of the model. There are: {_listed(there)}"
+        )
+    return found
 
 
 def _matches(modules: Sequence[NamedModule], pattern: str, layers: set[str]) -> list[str]:

@@ -36,8 +36,12 @@ def selection_text(layers: LayerSelection) -> str | list[str] | None:
     """What `layers=` asked for, as a plain JSON value; a predicate by its name."""
     if layers is None or isinstance(layers, str):
         return layers
+    if isinstance(layers, type):
+        return f"class {_path(layers)}"
+    if isinstance(layers, nn.Module):
+        return f"module of {_path(class_of(layers))}"
     if isinstance(layers, Iterable):
-        return [str(layer) for layer in layers]
+        return [str(selection_text(layer)) for layer in layers]
     return f"predicate {getattr(layers, '__qualname__', type(layers).__qualname__)}"
 
 

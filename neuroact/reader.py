@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
+from neuroact.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.native import core
@@ -47,6 +47,7 @@ class CallReader:
         self._layer = layer
         # Decided once: isinstance against a protocol is too slow for each call.
         self._stateful = adapter if isinstance(adapter, StatefulAdapter) else None
+        self._arguments = adapter if isinstance(adapter, ArgumentAdapter) else None
         self._patterns = adapter if has_pattern(adapter) else None
         self._pattern: CallPattern | None = None
         self.traced_calls = Traced(layer)
@@ -124,10 +125,15 @@ class CallReader:
         if self._pattern is not None:
             given: object = self._pattern.given(args, kwargs)
         else:
-            given = None if self._stateful is None else self._stateful.state(self._module)
+            given = self._before(args, kwargs)
         output = forward(*args, **kwargs)
         self._read(args, kwargs, output, given)
         return output
+
+    def _before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+        if self._arguments is not None:
+            return self._arguments.given(self._module, args, kwargs)
+        return None if self._stateful is None else self._stateful.state(self._module)
 
     def _read(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
@@ -193,10 +199,10 @@ class CallReader:
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info
+        advice = getattr(self._adapter, "advice", "correct the adapter")
         return AdapterReadError(
             f"{info} could not be read by the adapter {type(self._adapter).__name__}: {cause}. "
-            "Leave the layer out with layers=, or correct the adapter. What was recorded "
-            "before stays.",
+            f"Leave the layer out with layers=, or {advice}. What was recorded before stays.",
             layer=info.name,
         )
 

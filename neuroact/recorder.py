@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from numbers import Real
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from torch import nn
 
 from neuroact import callers
+from neuroact.activity import OBSERVED
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
+from neuroact.builders import StatisticSelection, builders, check_pickled
 from neuroact.errors import OtherProcessError, RecordingClosedError
 from neuroact.labels import Labels
 from neuroact.layer import LayerInfo, LayerRecorder
@@ -22,12 +26,9 @@ from neuroact.naming import LayerSelection
 from neuroact.provenance import provenance, selection_text
 from neuroact.report import ActivityReport
 from neuroact.selection import choose_layers
-from neuroact.statistics import Firing, Statistic
 from neuroact.stream import SignalKind, SpikeChunk, as_tensor
 from neuroact.summary import report_of
 from neuroact.validity import Validity
-
-StatisticFactory = Callable[[], Statistic]
 
 
 def record(
@@ -36,7 +37,7 @@ def record(
     layers: LayerSelection = None,
     of: Side = "output",
     axes: str | None = None,
-    statistics: Sequence[StatisticFactory] | None = None,
+    statistics: StatisticSelection = None,
     adapters: Sequence[Adapter] | None = None,
     dt: float | None = None,
 ) -> Recording:
@@ -49,15 +50,16 @@ def record(
 
     Args:
         model: any `torch.nn.Module`.
-        layers: None for every spiking layer; a module's name, a glob, a list of them, or a
-            predicate `(name, module) -> bool` for others. Naming a layer that emits real values
-            (a leaky integrator, a ReLU) records it.
-        of: "output" for what the layers emit; "input" for what goes into the modules that
-            `layers` names.
+        layers: None for every spiking layer; for others a module's name, a glob, a class of
+            modules, a module itself, a list of these, or a predicate `(name, module) -> bool`.
+            Naming a layer that emits real values (a leaky integrator, a ReLU) records it.
+        of: "output" for what a layer's `forward` returns, before forward hooks may replace it;
+            "input" for the first argument of its `forward`, as it is when it goes in. What a hook
+            puts in place of an output is the input of the layer behind it.
         axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
             the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
-        statistics: classes (or functions) that build one statistic a layer, kept beside `Firing`,
-            which is always kept.
+        statistics: what is kept of each layer beside `Firing`, which always is: classes, statistics
+            as they are configured (`Raster(3)`), or functions that build one; or one alone.
         adapters: adapters asked before the installed ones, about every module.
         dt: seconds per time step.
 
@@ -69,7 +71,7 @@ def record(
         UnknownLayerError: `layers` matches nothing; says which names there are.
         LayerNameError: two layers would have one name.
         StatisticKindError: a statistic does not apply to what a layer emits.
-        ValueError: `of`, `axes` or `dt` is none that there is.
+        TypeError, ValueError: an argument is none that there is; says what it may be.
 
     >>> import neuroact, torch
     >>> net = torch.nn.Sequential(torch.nn.ReLU())
@@ -79,6 +81,8 @@ def record(
     [2.0, 0.0]
     """
     recording = Recording(statistics=statistics, dt=dt)
+    if isinstance(layers, Iterator):
+        layers = list(layers)
     for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
         layer = recording._add(chosen.info)
         layer.read_from(chosen.module, chosen.adapter)
@@ -107,13 +111,9 @@ class Recording:
     0.3333333333333333
     """
 
-    def __init__(
-        self, *, statistics: Sequence[StatisticFactory] | None = None, dt: float | None = None
-    ) -> None:
-        if dt is not None and not 0 < dt < float("inf"):
-            raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")
-        self.dt = dt
-        self._factories = _factories(statistics)
+    def __init__(self, *, statistics: StatisticSelection = None, dt: float | None = None) -> None:
+        self.dt = None if dt is None else _seconds(dt)
+        self._factories = builders(statistics)
         self._layers: dict[str, LayerRecorder] = {}
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
@@ -256,7 +256,7 @@ class Recording:
         mask = None if valid is None else as_tensor(valid)
         chunk = SpikeChunk(as_tensor(values), SignalKind(kind), starts_sequence, mask)
         if name not in self._layers:
-            self._add(LayerInfo(name, (), "observed", "by hand", chunk.kind))
+            self._add(LayerInfo(name, (), OBSERVED, "by hand", chunk.kind))
         self._layers[name].take(chunk)
 
     def merge(self, other: Recording) -> None:
@@ -295,7 +295,7 @@ class Recording:
 
     @classmethod
     def load(
-        cls, path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory] = ()
+        cls, path: str | os.PathLike[str], *, statistics: StatisticSelection = None
     ) -> Recording:
         """The recording that `save` wrote: closed, on the CPU, without a model.
 
@@ -313,7 +313,7 @@ class Recording:
         """
         from neuroact import storage
 
-        return storage.load(path, statistics=statistics)
+        return storage.load(path, statistics=builders(statistics))
 
     def close(self) -> None:
         """Watch the layers no more and let go of the model; figures stay readable.
@@ -338,7 +338,16 @@ class Recording:
     def __reduce__(self) -> tuple[Any, ...]:
         from neuroact.storage import from_bytes, to_bytes
 
+        check_pickled(self._factories)
         return partial(from_bytes, statistics=self._factories), (to_bytes(self),)
+
+    def __copy__(self) -> Recording:
+        from neuroact.storage import from_bytes, to_bytes
+
+        return from_bytes(to_bytes(self), statistics=self._factories)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recording:
+        return copy.copy(self)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
@@ -374,13 +383,10 @@ class Recording:
             )
 
 
-def _factories(statistics: Sequence[StatisticFactory] | None) -> tuple[StatisticFactory, ...]:
-    extra: Iterable[StatisticFactory] = statistics or ()
-    wanted = tuple(factory for factory in extra if factory is not Firing)
-    for factory in wanted:
-        if not callable(factory) or not isinstance(factory(), Statistic):
-            raise TypeError(
-                "statistics= takes classes (or functions) that build a statistic without "
-                f"arguments, came {factory!r}"
-            )
-    return (Firing, *wanted)
+def _seconds(dt: object) -> float:
+    if isinstance(dt, bool) or not isinstance(dt, Real):
+        raise TypeError(f"expected dt= to be a number of seconds, came {dt!r}")
+    seconds = float(dt)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")
+    return seconds

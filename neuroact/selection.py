@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from neuroact.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
-from neuroact.axes import Side, TensorAdapter
+from neuroact.axes import ArgumentReader, Side, TensorAdapter
 from neuroact.errors import NoSpikingLayersError, UnsupportedModelError
 from neuroact.layer import LayerInfo
 from neuroact.naming import (
@@ -46,7 +46,7 @@ def choose_layers(
     if of not in ("output", "input"):
         raise ValueError(f'expected of= to be "output" or "input", came {of!r}')
     _refuse_replicas(model)
-    plain = TensorAdapter(axes, of)
+    plain = TensorAdapter(axes)
     registry = AdapterRegistry(adapters)
     modules = named_modules(model)
     owners = {m.name: owner for m in modules if (owner := registry.owner(m.module)) is not None}
@@ -85,7 +85,7 @@ def _input_of(
                 'axes of what goes into it: say it with axes=, such as axes="TBN"'
             )
         axes = adapter.input_axes(named.module)
-    reader = TensorAdapter(axes, "input")
+    reader = ArgumentReader(axes)
     return _chosen(named, (reader, reader.kind(named.module)))
 
 

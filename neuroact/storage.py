@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Size, Tensor
 
 from neuroact import statistics as ours
+from neuroact.builders import StatisticFactory
 from neuroact.errors import RecordingFileError
 from neuroact.files import write_bytes
 from neuroact.layer import LayerInfo, LayerRecorder
@@ -37,8 +38,6 @@ LONGEST_NAME = 4096
 
 _OURS = "neuroact."  # before a statistic's name: it is one of neuroact's own
 _T = TypeVar("_T")
-
-StatisticFactory = Callable[[], Statistic]
 
 
 def to_bytes(recording: Recording) -> bytes:

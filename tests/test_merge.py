@@ -198,19 +198,20 @@ def test_a_recording_is_not_merged_into_itself() -> None:
 
 
 def test_a_statistic_that_refuses_names_the_layer_and_nothing_is_added() -> None:
-    ours = lif(statistics=[SpikeCounts, lambda: Raster(5)])
+    ours = lif(statistics=[SpikeCounts, Raster(5)])
     before = bits_of(ours)
-    for total in (ours, Recording(statistics=[SpikeCounts, lambda: Raster(5)])):
+    for total in (ours, Recording(statistics=[SpikeCounts, Raster(5)])):
         with pytest.raises(MergeError, match=r'layer "lif".*rasters of .*unlike numbers') as caught:
             total.merge(lif(statistics=[SpikeCounts, Raster]))
         assert caught.value.layer == "lif"
     assert bits_of(ours) == before
 
 
-def test_functions_that_build_one_class_fit() -> None:
+def test_functions_and_configured_statistics_that_build_one_class_fit() -> None:
     ours = lif(statistics=[lambda: Largest(1.0)])
+    ours.merge(lif(statistics=[Largest(1.0)]))
     ours.merge(lif(statistics=[Largest]))
-    assert ours.report()["lif"].results["Largest"] == ([1.0, 1.0], 2)
+    assert ours.report()["lif"].results["Largest"] == ([1.0, 1.0, 1.0], 3)
 
 
 def test_an_empty_recording_takes_over_where_the_figures_come_from() -> None:

@@ -166,9 +166,14 @@ def test_axes_that_the_shape_betrays_are_refused() -> None:
     net = nn.Sequential(nn.ReLU())
     with (
         record(net, layers="0", axes="TBN"),
-        pytest.raises(AdapterReadError, match=r'layer "0".*\'TBN\', came a tensor of shape \[4\]'),
+        pytest.raises(
+            AdapterReadError, match=r'layer "0".*\'TBN\', came a tensor of shape \[4\].* with axes='
+        ) as caught,
     ):
         net(torch.ones(4))
+    assert "correct the adapter" not in str(caught.value)
+    with pytest.raises(TypeError, match=r"expected axes= to be a text .* came 3"):
+        record(net, layers="0", axes=3)
 
 
 def run(net: Net, x: torch.Tensor) -> tuple[Any, ...]:
@@ -366,11 +371,63 @@ def test_a_pattern_that_matches_nothing_shows_names_and_near_misses() -> None:
         (["lif2", "*2"], ["fc2", "lif2"]),
         (lambda name, module: isinstance(module, Neuron), ["lif1", "lif2"]),
         ("*", ["fc1", "lif1", "fc2", "lif2"]),
+        (Neuron, ["lif1", "lif2"]),
+        ([Neuron, "fc1"], ["fc1", "lif1", "lif2"]),
+        ((nn.Linear, "l*1"), ["fc1", "lif1", "fc2"]),
+        (iter(["lif1"]), ["lif1"]),
+        ({"lif1", "lif2"}, ["lif1", "lif2"]),
     ],
 )
-def test_layers_are_chosen_by_name_glob_list_and_predicate(layers: Any, found: list[str]) -> None:
+def test_layers_are_chosen_by_name_glob_class_list_and_predicate(
+    layers: Any, found: list[str]
+) -> None:
     with record(Net(), layers=layers) as recording:
         assert list(recording.layers) == found
+
+
+def test_layers_are_chosen_by_the_modules_themselves() -> None:
+    net = Net()
+    wrapped = nn.DataParallel(net.lif1)
+    for layers, found in [
+        (net.fc2, ["fc2"]),
+        ([net.lif2, "lif1"], ["lif1", "lif2"]),
+        (net, ["model"]),
+        (wrapped, ["lif1"]),
+    ]:
+        with record(net, layers=layers) as recording:
+            assert list(recording.layers) == found
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "message"),
+    [
+        (3, TypeError, r"came 3; names are texts: '3'"),
+        ([0, 1], TypeError, r"came 0; names are texts: '0'"),
+        (1.5, TypeError, r"layers= takes a name, a glob, a module, .* came 1\.5"),
+        (b"lif1", TypeError, r"came b'lif1'"),
+        (torch.ones(2), TypeError, r"came tensor\(1\.\)"),
+        (Net().named_modules(), TypeError, r"came \('', Net\("),
+        ([], ValueError, r"layers= is empty"),
+        (nn.Conv2d, UnknownLayerError, r"the class Conv2d .* There are: Net, Linear, Neuron"),
+        (nn.Linear(2, 2), UnknownLayerError, r"a Linear, .* in no place of the model.*model, fc1"),
+        (["lif1", nn.Tanh()], UnknownLayerError, r"a Tanh, .* in no place of the model"),
+    ],
+)
+def test_what_chooses_no_layer_is_refused_by_one_sentence(
+    layers: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        record(Net(), layers=layers)
+
+
+@pytest.mark.parametrize("layers", [Neuron, [Neuron], Net().lif1, lambda name, module: True])
+def test_what_was_chosen_is_written_down_as_text(layers: Any) -> None:
+    net = Net()
+    with record(net, layers=net.lif1 if isinstance(layers, nn.Module) else layers) as recording:
+        net(torch.ones(2, 3, 5))
+    report = neuroact.ActivityReport.from_json(recording.report().to_json())
+    asked = report.origin["options"]["layers"]
+    assert "Neuron" in str(asked) or "predicate" in asked
 
 
 def test_a_report_before_any_call_names_the_layers_and_the_likely_causes() -> None:
@@ -452,10 +509,38 @@ def test_values_that_cannot_be_trusted_give_nan_and_a_warning(value: float, mess
     assert (layer.dead, layer.saturated) == (0, 0)
 
 
-@pytest.mark.parametrize("dt", [0, -1.0, float("nan"), float("inf")])
-def test_a_step_of_no_length_is_refused(dt: float) -> None:
-    with pytest.raises(ValueError, match="expected dt="):
+def test_values_of_an_observed_layer_that_are_not_binary_are_told_as_what_they_are() -> None:
+    recording = Recording()
+    recording.observe("chip", torch.full((1, 1, 2), 0.5))
+    message = r'layer "chip".* 0 and 1 were observed of a layer that is said to be binary: .*kind='
+    with pytest.warns(UnreliableLayerWarning, match=message) as caught:
+        recording.report()
+    assert "adapter" not in str(caught[0].message)
+    assert "compiled" not in str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    ("dt", "error"),
+    [
+        (0, ValueError),
+        (-1.0, ValueError),
+        (float("nan"), ValueError),
+        (float("inf"), ValueError),
+        ("1ms", TypeError),
+        (True, TypeError),
+        ([1e-3], TypeError),
+        (torch.tensor(1e-3), TypeError),
+    ],
+)
+def test_a_step_of_no_length_is_refused(dt: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="expected dt= to be a number of seconds"):
         record(Net(), dt=dt)
+
+
+def test_a_step_may_be_a_number_of_numpys() -> None:
+    recording = Recording(dt=np.float32(0.5))
+    recording.observe("x", torch.ones(2, 1, 1))
+    assert neuroact.ActivityReport.from_json(recording.report().to_json())["x"].rate == 2.0
 
 
 def test_wrong_arguments_are_refused() -> None:

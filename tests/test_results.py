@@ -100,6 +100,37 @@ def test_a_result_that_was_not_recorded_is_an_error_that_says_what_was() -> None
     assert (caught.value.layer, caught.value.statistic) == ("lif", "Synchrony")
 
 
+class Mine:
+    """A statistic of a user's own that was not recorded."""
+
+    def update(self, chunk: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("asked", "advice"),
+    [
+        (
+            TimeCourse,
+            r"Record them: .*statistics=\[neuroact\.TimeCourse\]\)",
+        ),
+        ("TimeCourse", r"statistics=\[neuroact\.TimeCourse\]"),
+        ("SpikeCount", r"No statistic of neuroact is called so\. Did you mean 'SpikeCounts'"),
+        ("timecourse", r"called so\. Did you mean 'TimeCourse'\?"),
+        (RESULTS["TimeCourse"], r"called so\. Did you mean 'TimeCourse'"),
+        ("xyz", r"called so\.$"),
+        (Mine, r"statistics=\[Mine\]"),
+        ("ClassActivity", r"Say while recording of .*: recording\.label\(labels\)$"),
+    ],
+)
+def test_a_result_that_is_not_there_is_answered_with_names_that_exist(
+    asked: Any, advice: str
+) -> None:
+    recording = Recording()
+    recording.observe("lif", torch.ones(2, 1, 3))
+    with pytest.raises(MissingStatisticError, match=advice):
+        recording.report()["lif"][asked]
+
+
 def test_a_result_knows_the_time_step_and_why_not_to_trust_the_layer() -> None:
     recording = Recording(statistics=OWN, dt=0.5)
     recording.observe("lif", torch.ones(2, 1, 3))

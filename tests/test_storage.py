@@ -161,9 +161,9 @@ def test_a_users_own_statistic_is_read_only_where_it_is_given() -> None:
 
 
 def test_a_users_class_is_not_taken_for_one_of_neuroacts_of_the_same_name() -> None:
-    impostor = type("Firing", (Largest,), {})
+    impostor = type("SpikeCounts", (Largest,), {})
     recording = fed(Stream((np.ones((5, 2, 3)),), (3,)), statistics=[impostor])
-    with pytest.raises(RecordingFileError, match="statistic 'Firing'"):
+    with pytest.raises(RecordingFileError, match="statistic 'SpikeCounts'"):
         from_bytes(to_bytes(recording))
     assert same(from_bytes(to_bytes(recording), statistics=[impostor]), recording)
 

@@ -169,6 +169,19 @@ def test_one_recording_of_two_threads_at_a_time_is_refused_by_name() -> None:
     assert recording.report() == expected.report(), "a refused call left a trace"
 
 
+def test_a_thread_that_is_just_starting_is_not_taken_for_the_one_that_feeds_a_layer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, starting, running = net(), threading.Thread(), threading.enumerate
+    monkeypatch.setattr(threading, "enumerate", lambda: [*running(), starting])
+    assert starting.ident is None
+    with record(one) as recording:
+        one(batch(0))
+        recording.new_sequence()
+        one(batch(1))
+    assert recording.report() == alone([0, 1])
+
+
 def test_threads_that_race_are_refused_or_right() -> None:
     model, recorded_by = Stepwise(), dict[str, int]()
     with record(model) as recording:

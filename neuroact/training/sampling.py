@@ -31,7 +31,6 @@ class StepSampler:
         self.active = False
         self._over_ranks = over_ranks
         self.history = History()
-        self._statistics = tuple(record_options.get("statistics") or ())
         self._step = record(model, **record_options)
         self._step.pause()
         # Takes up the steps' counts, and the names and the origin from the model.
@@ -112,7 +111,7 @@ class StepSampler:
         """
         history = History.from_json(state["history"])
         counts: Recording = storage.from_bytes(
-            state["epoch"].numpy().tobytes(), statistics=self._statistics
+            state["epoch"].numpy().tobytes(), statistics=self._epoch._factories
         )
         if list(counts.layers) != list(self._epoch.layers):
             raise MergeError(

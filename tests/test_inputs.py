@@ -1,0 +1,90 @@
+"""What goes into a layer: the first argument by its signature, as it was when it went in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import neuroact
+from neuroact.errors import AdapterReadError
+
+X = torch.tensor([[-1.0, 0.0, 2.0], [3.0, -4.0, 0.0]])
+
+
+class InPlace(nn.Module):
+    """Changes what it is given, and returns something else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x.mul_(0)
+        return torch.ones_like(x)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.ReLU(inplace=True), nn.Hardtanh(0, 1, inplace=True), InPlace()], ids=repr
+)
+@pytest.mark.parametrize("grad", [False, True])
+def test_an_input_is_read_as_it_was_before_the_layer_changed_it(
+    layer: nn.Module, grad: bool
+) -> None:
+    net = nn.Sequential(layer)
+    with neuroact.record(net, layers="0", of="input") as recording:
+        recorded = net(X.clone().requires_grad_(grad) * 1)
+    found = recording.report()["0"]
+    np.testing.assert_array_equal(found.total, X.sum(0))
+    np.testing.assert_array_equal(found.events, (X != 0).sum(0))
+    assert torch.equal(recorded, net(X.clone()))
+
+
+class Gate(nn.Module):
+    """Two arguments of which the first is meant."""
+
+    def forward(self, value: Tensor, gate: Tensor) -> Tensor:
+        return value * gate
+
+
+class Open(nn.Module):
+    """Takes whatever it is given."""
+
+    def forward(self, *args: Tensor, **kwargs: Tensor) -> Tensor:
+        return sum(kwargs.values(), start=torch.zeros(()))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda net: net(X, torch.ones(3)),
+        lambda net: net(X, gate=torch.ones(3)),
+        lambda net: net(value=X, gate=torch.ones(3)),
+        lambda net: net(gate=torch.ones(3), value=X),
+    ],
+)
+def test_the_input_is_the_first_argument_by_signature_however_it_is_passed(call: Any) -> None:
+    net = Gate()
+    with neuroact.record(net, layers="model", of="input") as recording:
+        call(net)
+    np.testing.assert_array_equal(recording.report()["model"].total, X.sum(0))
+
+
+def test_the_only_keyword_of_a_forward_without_names_is_its_input_and_of_two_none_is() -> None:
+    net = Open()
+    with neuroact.record(net, layers="model", of="input") as recording:
+        net(anything=X)
+        with pytest.raises(AdapterReadError, match=r'"model".*input to be one tensor, came dict'):
+            net(one=X, other=X)
+    np.testing.assert_array_equal(recording.report()["model"].total, X.sum(0))
+
+
+def test_what_a_users_hook_puts_in_place_of_an_output_is_what_goes_into_the_next_layer() -> None:
+    net, mask = nn.Sequential(nn.Identity(), nn.Identity()), torch.tensor([1.0, 1.0, 0.0])
+    net[0].register_forward_hook(lambda module, args, output: output * mask)
+    with (
+        neuroact.record(net, layers="0") as emitted,
+        neuroact.record(net, layers="1", of="input") as passed_on,
+    ):
+        net(X)
+    np.testing.assert_array_equal(emitted.report()["0"].total, X.sum(0))
+    np.testing.assert_array_equal(passed_on.report()["1"].total, (X * mask).sum(0))
