@@ -109,6 +109,20 @@ def test_conditions_add_up(tmp_path: Path) -> None:
     assert (result.code, result.err.count("\n")) == (1, 2)
 
 
+@pytest.mark.parametrize("command", ["show", "compare", "html", "export"])
+@pytest.mark.parametrize("nested", [True, False], ids=["whole", "one metric's"])
+def test_neurobenchs_results_are_told_from_other_files(
+    command: str, nested: bool, tmp_path: Path
+) -> None:
+    part = {"lif1": {"timesteps": 10, "layer_type": "Leaky", "histogram": [0.1]}}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"AverageActivityMetric": part, "Footprint": 3} if nested else part))
+    result = neuroact(command, path)
+    assert (result.code, result.out) == (2, "")
+    assert f"{path} holds the results of a NeuroBench run" in result.err
+    assert "neuroact_adapters.neurobench.report(path)" in result.err
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
