@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroact import statistics
+from neuroact.binning import binned
 from neuroact.errors import RECORD_WITH, MissingStatisticError
 from neuroact.naming import nearest
 from neuroact.quantiles import quantile, tally
@@ -256,14 +257,15 @@ class LayerActivity:
 
         Args:
             bins: number of bins of equal width, or their edges.
-            range: lower and upper edge; the smallest and largest activity where None.
+            range: lower and upper edge; the smallest and largest activity where None. Widened where
+                so many bins do not fit into it.
 
         Returns:
             Counts int64 `[bins]` and edges float64 `[bins + 1]`. The last bin holds its upper
             edge. Counts are all zero where the figures are NaN, and the edges then from 0 to 1.
         """
         values = self._activity() if self._measured else np.empty(0)
-        counts, edges = np.histogram(values, bins=bins, range=range)
+        counts, edges = binned(values, bins, range)
         return counts.astype(np.int64), edges.astype(np.float64)
 
     @cached_property
@@ -328,7 +330,13 @@ class LayerActivity:
         if not self._measured:
             return math.nan, math.nan
         values = self._activity()
-        return float(values.mean()), float(values.std())
+        scale = 1.0
+        if self.kind is not SignalKind.BINARY:
+            largest = float(np.abs(values).max())
+            if largest > 2.0**500:  # the square of which would overflow
+                scale = 2.0 ** (math.frexp(largest)[1] - 1)
+                values = values / scale
+        return float(values.mean()) * scale, float(values.std()) * scale
 
     def _own(self, name: str, array: Any, dtype: type) -> None:
         """Keep a copy that does not change."""

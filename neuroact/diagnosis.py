@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,10 +17,20 @@ from neuroact.stream import SignalKind
 
 DEAD, SATURATED, FADING, BUSY, BIMODAL = 0.4, 0.07, 0.1, 3.0, 0.85
 """Default thresholds; `diagnose` gives the source of each."""
+THRESHOLDS: Mapping[str, float] = {
+    "dead": DEAD,
+    "saturated": SATURATED,
+    "fading": FADING,
+    "busy": BUSY,
+    "bimodal": BIMODAL,
+}
+"""The verdicts that have a threshold, with their usual one."""
 
 # Fewer, and a share, a quartile or a split says little.
 _LEAST_DEEP, _LEAST_COMPARED, _LEAST_SPLIT = 3, 5, 20
 _LEAST_GROUP = 0.1
+# A layer is not busy below these: an event rate, and a multiple of what most layers have.
+_LEAST_BUSY, _LEAST_TIMES = 0.07, 2.0
 
 _ADVICE = {
     "silent": "Raise the layer's input (weights, bias, input scale) or lower its threshold until "
@@ -85,7 +98,8 @@ def diagnose(
     fading      the layer's event rate, divided by that of the busiest layer before it, is
                 below `fading`, and so is every later layer's; said of the first one
     busy        the event rate is more than `busy` interquartile ranges above the upper
-                quartile of the layers' event rates; five layers or more
+                quartile of the event rates of the layers that fire, five or more, more than
+                twice their median, and above 0.07; a dead layer is not busy
     bimodal     split in two where that explains most, the event rates of its neurons vary
                 between the groups by more than the share `bimodal` of their variance, each
                 group having a tenth of them or more; 20 neurons or more
@@ -98,16 +112,23 @@ def diagnose(
         saturated: share of neurons, in [0, 1]. 0.07: spiking networks save energy above a sparsity
             of about 93 % (Yan et al.), which a layer cannot have where more than 7 % of its
             neurons always fire.
-        fading: ratio of event rates; three spiking layers or more are needed. 0.1, an order of
-            magnitude: how spikes vanish with depth is described by Micheli et al., without a
-            number.
-        busy: number of interquartile ranges. 3: values further out are "far out" (Tukey).
+        fading: ratio of event rates, in [0, 1]; three spiking layers or more are needed. 0.1, an
+            order of magnitude: how spikes vanish with depth is described by Micheli et al., without
+            a number.
+        busy: number of interquartile ranges, 0 or more. 3: values further out are "far out"
+            (Tukey). Silent layers are no measure: beside them all that fires is far out. Twice the
+            median: layers nearly alike have hardly a range. 0.07: a layer that is sparser than
+            93 % saves energy (Yan et al.), however much quieter the others are. Not a dead one:
+            its few neurons that fire are what is wrong.
         bimodal: share of variance, in [0, 1]. 0.85: the best split (Otsu) of a normal spread
             explains 0.64 of its variance, of a flat one 0.75, of two points 1; 99 of 100 samples
             of 50 from a flat one stay below 0.85.
 
     Returns:
         The verdicts, layer by layer; none where nothing is wrong.
+
+    Raises:
+        ValueError: a threshold outside its range, or NaN.
 
     Source of the defaults: Karpathy, CS231n course notes, "Neural Networks Part 1"; Yan, Bai and
     Wong, arXiv:2409.08290v1, 2024; Micheli et al., arXiv:2410.00580, 2024; Tukey, Exploratory Data
@@ -123,20 +144,62 @@ def diagnose(
     lif dead 0.75 0.4
     lif saturated 0.25 0.07
     """
+    thresholds = {
+        "dead": dead,
+        "saturated": saturated,
+        "fading": fading,
+        "busy": busy,
+        "bimodal": bimodal,
+    }
+    for name, value in thresholds.items():
+        check_threshold(name, value)
+    return judge(report, thresholds)
+
+
+def check_threshold(name: str, value: Any) -> None:
+    """Refuse what can be no threshold of the verdict.
+
+    Raises:
+        ValueError: says what was expected, and what may have been meant.
+
+    >>> from neuroact.diagnosis import check_threshold
+    >>> check_threshold("dead", 30)
+    Traceback (most recent call last):
+    ValueError: dead=30: expected a share in [0, 1]; did you mean dead=0.3?
+    """
+    expected, most = "a share in [0, 1]", 1.0
+    if name == "busy":
+        expected, most = "a number of 0 or more", sys.float_info.max
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if number and 0 <= value <= most:
+        return
+    shown = f"{float(value):g}" if number else repr(value)
+    meant = f"; did you mean {name}={value / 100:g}?" if number and 1 < value <= 100 else ""
+    raise ValueError(f"{name}={shown}: expected {expected}{meant}")
+
+
+def judge(
+    report: Mapping[str, LayerActivity] | Iterable[LayerActivity], thresholds: Mapping[str, float]
+) -> tuple[Verdict, ...]:
+    """`diagnose` by thresholds that were checked, one for each of `THRESHOLDS`."""
     layers = list(report.values() if isinstance(report, Mapping) else report)
     judged = [layer for layer in layers if _is_judged(layer)]
     rates = np.array([event_rate(layer) for layer in judged])
-    fades, far_out = _fades_from(rates, fading), _fence(rates, busy)
+    fades, far_out = _fades_from(rates, thresholds["fading"]), _fence(rates, thresholds["busy"])
     verdicts: list[Verdict] = []
     for number, layer in enumerate(judged):
-        verdicts += _shares(layer, dead, saturated)
+        verdicts += _shares(layer, thresholds["dead"], thresholds["saturated"])
         if number == fades:
             ratio = rates[number] / rates[:number].max()
-            verdicts.append(_verdict(layer, "fading", "rate over busiest before", ratio, fading))
-        if rates[number] > far_out:
+            verdicts.append(
+                _verdict(layer, "fading", "rate over busiest before", ratio, thresholds["fading"])
+            )
+        if rates[number] > far_out and not layer.dead / layer.neurons > thresholds["dead"]:
             verdicts.append(_verdict(layer, "busy", "event rate", rates[number], far_out))
-        if (split := _split(layer)) > bimodal:
-            verdicts.append(_verdict(layer, "bimodal", "variance between", split, bimodal))
+        if (split := _split(layer)) > thresholds["bimodal"]:
+            verdicts.append(
+                _verdict(layer, "bimodal", "variance between", split, thresholds["bimodal"])
+            )
     return tuple(verdicts)
 
 
@@ -195,10 +258,12 @@ def _fades_from(rates: NDArray[np.float64], fading: float) -> int | None:
 
 
 def _fence(rates: NDArray[np.float64], busy: float) -> float:
-    if len(rates) < _LEAST_COMPARED:
+    """The event rate above which a layer is busy; infinite where too few layers fire to tell."""
+    firing = rates[rates > 0]
+    if len(firing) < _LEAST_COMPARED:
         return np.inf
-    q1, q3 = np.quantile(rates, [0.25, 0.75])
-    return float(q3 + busy * (q3 - q1))
+    q1, median, q3 = np.quantile(firing, [0.25, 0.5, 0.75])
+    return float(max(q3 + busy * (q3 - q1), _LEAST_TIMES * median, _LEAST_BUSY))
 
 
 def _split(layer: LayerActivity) -> float:

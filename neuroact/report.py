@@ -109,6 +109,7 @@ class ActivityReport(Mapping[str, LayerActivity]):
 
         Raises:
             TypeError: a threshold of another name.
+            ValueError: a threshold outside its range: shares are in [0, 1].
         """
         from neuroact.diagnosis import diagnose
 

@@ -98,7 +98,7 @@ def _layers(entries: list[Any]) -> list[LayerActivity]:
     layers = []
     for at, entry in enumerate(entries):
         try:
-            layers.append(_layer(expect_kind(entry, dict)))
+            layers.append(layer_from(expect_kind(entry, dict)))
         except (ValueError, OverflowError) as cause:
             name = entry.get("name") if isinstance(entry, dict) else None
             shown = name if isinstance(name, str) and len(name) < 200 else None
@@ -106,7 +106,13 @@ def _layers(entries: list[Any]) -> list[LayerActivity]:
     return layers
 
 
-def _layer(entry: dict[str, Any]) -> LayerActivity:
+def layer_from(entry: dict[str, Any]) -> LayerActivity:
+    """The layer that an entry of a document's `layers` describes.
+
+    Raises:
+        ValueError: something in it is not as it was written.
+        OverflowError: a number is beyond any count.
+    """
     kind = SignalKind(value_of(entry, "kind", str))
     shape = tuple(expect_count(size) for size in value_of(entry, "shape", list))
     observations = expect_count(required(entry, "observations"))

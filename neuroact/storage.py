@@ -94,20 +94,22 @@ def load(path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory]
 
 
 def _pieces(recording: Recording) -> Iterator[bytes | memoryview]:
-    layers = list(recording._layers.values())
-    tensors = {
-        f"{number}.{place}.{key}": tensor
-        for number, layer in enumerate(layers)
-        for place, statistic in enumerate(layer.statistics)
-        for key, tensor in statistic.state_dict().items()
-    }
+    layers, tensors = [], {}
+    for number, layer in enumerate(recording._layers.values()):
+        with layer.settled() as statistics:
+            layers.append(_layer_document(layer))
+            tensors |= {
+                f"{number}.{place}.{key}": tensor
+                for place, statistic in enumerate(statistics)
+                for key, tensor in statistic.state_dict().items()
+            }
     document = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "dt": recording.dt,
         "origin": recording._origin,
         "statistics": [_name_of(build()) for build in recording._factories],
-        "layers": [_layer_document(layer) for layer in layers],
+        "layers": layers,
     }
     return pack(tensors, json.dumps(document, allow_nan=False))
 

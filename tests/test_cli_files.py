@@ -109,14 +109,34 @@ def test_conditions_add_up(tmp_path: Path) -> None:
     assert (result.code, result.err.count("\n")) == (1, 2)
 
 
+@pytest.mark.parametrize("command", ["show", "compare", "html", "export"])
+@pytest.mark.parametrize("nested", [True, False], ids=["whole", "one metric's"])
+def test_neurobenchs_results_are_told_from_other_files(
+    command: str, nested: bool, tmp_path: Path
+) -> None:
+    part = {"lif1": {"timesteps": 10, "layer_type": "Leaky", "histogram": [0.1]}}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"AverageActivityMetric": part, "Footprint": 3} if nested else part))
+    result = neuroact(command, path)
+    assert (result.code, result.out) == (2, "")
+    assert f"{path} holds the results of a NeuroBench run" in result.err
+    assert "neuroact_adapters.neurobench.report(path)" in result.err
+
+
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
         ("dad=0.3", "there is no verdict 'dad'. There are: dead, saturated"),
         ("dead=", "expected a number after dead=, came ''"),
         ("dead=lots", "expected a number after dead=, came 'lots'"),
-        ("dead=-1", "expected a number of 0 or more after dead="),
-        ("dead=nan", "expected a number of 0 or more after dead="),
+        ("dead=-1", "dead=-1: expected a share in [0, 1]"),
+        ("dead=nan", "dead=nan: expected a share in [0, 1]"),
+        ("dead=30", "dead=30: expected a share in [0, 1]; did you mean dead=0.3?"),
+        ("saturated=inf", "saturated=inf: expected a share in [0, 1]"),
+        ("fading=10", "did you mean fading=0.1?"),
+        ("bimodal=85", "did you mean bimodal=0.85?"),
+        ("busy=-1", "busy=-1: expected a number of 0 or more"),
+        ("busy=inf", "busy=inf: expected a number of 0 or more"),
         ("silent=1", "silent takes no number"),
         ("any=1", "any takes no number"),
     ],

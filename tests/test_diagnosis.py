@@ -54,6 +54,26 @@ def test_thresholds_are_arguments() -> None:
         found(sick, deaf=0.5)
 
 
+@pytest.mark.parametrize("share", ["dead", "saturated", "fading", "bimodal"])
+@pytest.mark.parametrize("value", [30, 1.0001, -0.1, np.float32(40), float("nan"), "0.3", True])
+def test_a_share_that_no_layer_could_reach_is_refused(share: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^{share}=.*: expected a share in \[0, 1\]"):
+        found(layer("lif", [0.0, 0.1]), **{share: value})
+    for end in (0, 1, 0.5, np.float32(0.5)):
+        found(layer("lif", [0.0, 0.1]), **{share: end})
+
+
+def test_a_percentage_is_told_what_it_may_have_meant() -> None:
+    with pytest.raises(ValueError, match=r"^dead=30: .*; did you mean dead=0\.3\?$"):
+        found(layer("lif", [0.0, 0.1]), dead=30)
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_a_number_of_ranges_is_finite_and_not_negative(value: float) -> None:
+    with pytest.raises(ValueError, match=r"^busy=.*: expected a number of 0 or more$"):
+        found(layer("lif", [0.0, 0.1]), busy=value)
+
+
 def test_a_verdict_names_layer_figure_threshold_and_what_people_do() -> None:
     (verdict,) = diagnose([layer("lif", [0.0] * 3 + [0.1])])
     assert verdict == Verdict("lif", "dead", "dead", 0.75, 0.4, verdict.advice)
@@ -85,6 +105,35 @@ def test_a_layer_far_out_of_the_others_is_busy() -> None:
     assert found(*others, layer("much", spread(0.4))) == [("much", "busy")]
     assert found(*others, layer("more", spread(0.15))) == []
     assert found(*others[:3], layer("much", spread(0.4))) == []  # too few to tell
+
+
+def busy(*rates: float) -> list[int]:
+    layers = [layer(f"lif{n}", spread(rate)) for n, rate in enumerate(rates)]
+    return [int(name[3:]) for name, verdict in found(*layers) if verdict == "busy"]
+
+
+def test_silent_layers_are_no_measure_of_a_busy_one() -> None:
+    assert busy(0, 0, 0, 0, 0, 0.6) == []
+    assert busy(0, 0, 0.1, 0.11, 0.12, 0.13, 0.5) == [6]
+
+
+@pytest.mark.parametrize("loudest", [0.006, 0.06])
+def test_a_layer_sparser_than_93_percent_is_not_busy(loudest: float) -> None:
+    assert busy(*[0.001] * 5, loudest) == []
+
+
+def test_layers_nearly_alike_are_not_busy() -> None:
+    assert busy(*[0.2] * 5, 0.21) == []
+    assert busy(*[0.2] * 5, 0.41) == [5]
+
+
+@pytest.mark.parametrize("firing", [1, 4])
+def test_a_dead_layer_is_not_busy_besides(firing: int) -> None:
+    others = [layer(f"lif{n}", spread(0.01 + n / 1000)) for n in range(5)]
+    sick = layer("sick", [0.0] * (10 - firing) + [0.9] * firing)
+    assert found(*others, sick) == [("sick", "dead")]
+    alive = layer("alive", [0.0] * 4 + [0.9] * 6)
+    assert found(*others, alive) == [("alive", "busy")]
 
 
 def test_a_layer_of_two_groups_is_bimodal_and_one_of_few_neurons_is_not_judged() -> None:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neuroact import ActivityReport, LayerActivity, SignalKind
 from neuroact.errors import NothingRecordedError, ReportFileError, UnreliableLayerWarning
+from neuroact.json_checks import expect_count, expect_number, value_of
+from neuroact.report_reader import layer_from
+
+Results = Mapping[str, Any] | str | os.PathLike[str]
+"""What `benchmark.run()` returned, or the JSON file that `save_benchmark_results` wrote of it."""
 
 
-def report(results: Mapping[str, Any], *, name: str | None = None) -> ActivityReport:
+def report(results: Results, *, name: str | None = None) -> ActivityReport:
     """The figures that an `AverageActivityMetric` came to, as a report: table, plot, JSON, frame.
 
     Args:
-        results: what `benchmark.run()` returned, what was read from the JSON file that
-            `save_benchmark_results` wrote, or the one metric's part of either.
+        results: what `benchmark.run()` returned, the path of the JSON file that
+            `save_benchmark_results` wrote, what was read from it, or the one metric's part of any.
         name: the metric's name; needed only where there are several.
 
     Returns:
@@ -26,8 +34,10 @@ def report(results: Mapping[str, Any], *, name: str | None = None) -> ActivityRe
 
     Raises:
         NothingRecordedError: the results have no figures of this metric; says why.
-        ReportFileError: they have, without every neuron's own (`per_neuron=False`), or damaged.
+        ReportFileError: they have, without every neuron's own (`per_neuron=False`), or damaged;
+            or the file is not JSON.
         ValueError: several metrics, and no `name`.
+        OSError: the file cannot be read.
 
     Warns:
         UnreliableLayerWarning: layers without figures, each with the reason.
@@ -45,10 +55,9 @@ def report(results: Mapping[str, Any], *, name: str | None = None) -> ActivityRe
     return ActivityReport(layers, not_called=missing)
 
 
-def entry_of(results: Mapping[str, Any], name: str | None = None) -> Mapping[str, Any]:
+def entry_of(results: Results, name: str | None = None) -> Mapping[str, Any]:
     """The one metric's part of the results; raises as `report` does."""
-    if not isinstance(results, Mapping):
-        raise TypeError(f"expected the dict of benchmark.run(), came {type(results).__name__}")
+    results = _loaded(results)
     found = {key: part for key, part in results.items() if _is_entry(part)}
     if name is None and _is_entry(results):
         entry = results
@@ -63,6 +72,36 @@ def entry_of(results: Mapping[str, Any], name: str | None = None) -> Mapping[str
     if set(entry) == {"error"}:
         raise NothingRecordedError(entry["error"])
     return entry
+
+
+def own_entry(results: Results, name: str) -> Mapping[str, Any]:
+    """The part of the metric of that name, or else the only part there is."""
+    found = _loaded(results)
+    return entry_of(found, name if name in found else None)
+
+
+def _loaded(results: Results) -> Mapping[str, Any]:
+    if isinstance(results, Mapping):
+        return results
+    if isinstance(results, str | os.PathLike):
+        return _read(Path(results))
+    raise TypeError(
+        "expected the dict of benchmark.run(), or the path of its JSON file, came "
+        f"{type(results).__name__}"
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as cause:
+        raise ReportFileError(
+            f"{path}: not JSON, or cut short: {cause}. Of what save_benchmark_results writes, "
+            "the JSON file is read, not the csv or txt"
+        ) from cause
+    if not isinstance(found, dict):
+        raise ReportFileError(f"{path}: expected the results of a benchmark, a JSON object")
+    return found
 
 
 def _is_entry(part: Any) -> bool:
@@ -93,38 +132,36 @@ def _why_none(results: Mapping[str, Any], name: str | None) -> str:
 
 
 def _layer(name: str, figures: Mapping[str, Any]) -> LayerActivity:
-    try:
-        kind, shape = SignalKind(figures["kind"]), tuple(figures["shape"])
-        steps, broken = figures["timesteps"], "error" in figures
-        if "histogram" not in figures:
-            raise ReportFileError(
-                f'layer "{name}": these results hold the layers\' figures only, not each '
-                "neuron's (per_neuron=False), of which a report is made",
-                layer=name,
-            )
-        activity = np.array(figures["histogram"], dtype=np.float64).reshape(shape)
-        total = np.zeros(shape) if broken else activity * steps
-        events = np.rint(total)
-        if kind is not SignalKind.BINARY:
-            total = np.array(figures["total"], dtype=np.float64).reshape(shape)
-            events = np.array(figures["events"]).reshape(shape)
-        return LayerActivity(
-            name=name,
-            framework=figures["framework"],
-            layer_type=figures["layer_type"],
-            kind=kind,
-            observations=steps,
-            sequences=figures["samples"],
-            events=events.astype(np.int64),
-            total=total,
-            nonfinite=figures.get("nonfinite", False),
-            not_binary=figures.get("not_binary", False),
-            aliases=tuple(figures["aliases"]),
-            dt=figures.get("dt"),
-        )
-    except (KeyError, TypeError, ValueError) as cause:
-        if isinstance(cause, ReportFileError):
-            raise
+    if "histogram" not in figures:
         raise ReportFileError(
-            f'layer "{name}": its figures are damaged: {type(cause).__name__}: {cause}', layer=name
-        ) from cause
+            f"layer \"{name}\": these results hold the layers' figures only, not each neuron's "
+            "(per_neuron=False), of which a report is made",
+            layer=name,
+        )
+    try:
+        return layer_from(_entry(name, figures))
+    except (ValueError, OverflowError) as cause:
+        message = f'layer "{name}": its figures are damaged: {cause}'
+        raise ReportFileError(message, layer=name) from cause
+
+
+def _entry(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures as the layer's entry in a report's JSON, whose reader checks the rest."""
+    steps = expect_count(figures["timesteps"])
+    if figures.get("kind") != SignalKind.BINARY.value:
+        events = figures.get("events")
+    elif "error" in figures:
+        events = [0] * len(value_of(figures, "histogram", list))
+    else:
+        activity = [expect_number(value) for value in value_of(figures, "histogram", list)]
+        events = [int(count) for count in np.rint(np.array(activity) * steps)]
+    taken = ("kind", "shape", "framework", "layer_type", "aliases", "total")
+    return {key: figures[key] for key in taken if key in figures} | {
+        "name": name,
+        "dt": figures.get("dt"),
+        "observations": steps,
+        "sequences": figures.get("samples"),
+        "nonfinite": figures.get("nonfinite", False),
+        "not_binary": figures.get("not_binary", False),
+        "events": events,
+    }

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
@@ -43,7 +43,7 @@ except ModuleNotFoundError as cause:
     purpose = "AverageActivityMetric"
     raise MissingExtraError("neurobench", extra="neurobench", purpose=purpose) from cause
 from neuroact_adapters._neurobench_plot import plot
-from neuroact_adapters._neurobench_report import entry_of, report
+from neuroact_adapters._neurobench_report import Results, own_entry, report
 from neuroact_adapters._neurobench_results import Figures, Tally
 
 if TYPE_CHECKING:
@@ -163,9 +163,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
             prepare(model)
 
     @classmethod
-    def plot_activity_distributions(
-        cls, results: Mapping[str, Any], ax: Axes | None = None
-    ) -> Axes:
+    def plot_activity_distributions(cls, results: Results, ax: Axes | None = None) -> Axes:
         """A box per layer of its neurons' average activity, from the results alone.
 
         Args:
@@ -180,7 +178,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
             NothingRecordedError: as `report`.
             ReportFileError: the results are damaged.
         """
-        return plot(entry_of(results, cls.__name__ if cls.__name__ in results else None), ax)
+        return plot(own_entry(results, cls.__name__), ax)
 
     def _tally(self) -> Tally:
         return Tally(self._run.layers, self._run.problem, self.options)

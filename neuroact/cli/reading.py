@@ -57,8 +57,26 @@ def _read_json(path: Path) -> ActivityReport:
         return ActivityReport.from_json(path)
     except ReportFileError:
         if (history := read_history(path)) is None:
+            _tell_neurobenchs_results(path)
             raise
     raise ReportFileError(
         f"{path} is the history of a training, of {len(history)} reports: see neuroact plot and "
         "neuroact compare"
     )
+
+
+def _tell_neurobenchs_results(path: Path) -> None:
+    """Say whose file it is, and how a report is made of it, where a NeuroBench run wrote it."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return
+    parts = document.values() if isinstance(document, dict) else ()
+    for part in (document, *parts):
+        layers = part.values() if isinstance(part, dict) else ()
+        if any(isinstance(layer, dict) and "timesteps" in layer for layer in layers):
+            raise ReportFileError(
+                f"{path} holds the results of a NeuroBench run: "
+                "neuroact_adapters.neurobench.report(path) makes a report of it in Python, whose "
+                "to_json writes what is read here"
+            )

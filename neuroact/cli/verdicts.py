@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -11,16 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from neuroact.cli.application import FOUND
-from neuroact.diagnosis import Verdict, diagnose
+from neuroact.diagnosis import THRESHOLDS, Verdict, check_threshold, judge
 from neuroact.report import ActivityReport
 from neuroact.stream import SignalKind
-
-THRESHOLDS: dict[str, float] = {
-    name: parameter.default
-    for name, parameter in inspect.signature(diagnose).parameters.items()
-    if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-}
-"""The verdicts that have a threshold, with their usual one."""
 
 _ANY = "any"
 
@@ -62,8 +54,11 @@ def verdicts(
         for name, value in given.items()
     }
     return [
-        replace(verdict, threshold=given[verdict.name]) if verdict.name in given else verdict
-        for verdict in diagnose(report, **nearest)
+        replace(verdict, threshold=given[verdict.name])
+        # What a busy layer is compared with is an event rate, told from the number given.
+        if verdict.name in given and verdict.name != "busy"
+        else verdict
+        for verdict in judge(report, {**THRESHOLDS, **nearest})
     ]
 
 
@@ -112,8 +107,10 @@ def _condition(option: str) -> tuple[str, float | None]:
         value = float(text)
     except ValueError:
         raise _wrong(f"expected a number after {name}=, came {text!r}") from None
-    if not 0 <= value < math.inf:
-        raise _wrong(f"expected a number of 0 or more after {name}=, came {text!r}")
+    try:
+        check_threshold(name, value)
+    except ValueError as problem:
+        raise typer.BadParameter(str(problem), param_hint="--fail-on") from None
     return name, value
 
 

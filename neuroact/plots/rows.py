@@ -98,8 +98,10 @@ def limits(values: Iterable[float]) -> tuple[float, float]:
     """Ends of an axis: a little beyond everything drawn, and never one point."""
     ends = list(values)
     lowest, highest = min(ends, default=0.0), max(ends, default=1.0)
-    if lowest == highest:
-        lowest, highest = (lowest - 0.05, highest + 0.05) if lowest else (0.0, 1.0)
+    largest = max(-lowest, highest)
+    if highest - lowest <= 1e-9 * largest:  # one value, but for rounding
+        around = max(0.05, largest / 1000)
+        lowest, highest = (lowest - around, highest + around) if largest else (0.0, 1.0)
     margin = 0.04 * (highest - lowest)
     return lowest - margin, highest + margin
 

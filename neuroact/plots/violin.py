@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroact.activity import LayerActivity
+from neuroact.binning import binned
 from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
 from neuroact.plots.rows import (
     limits,
@@ -75,7 +76,7 @@ def silhouette(layer: LayerActivity) -> Silhouette:
         edges = (least - 0.5 + width * np.arange(len(counts) + 1)) / layer.observations
     else:
         bins = min(MOST_BINS, len(activities))
-        counts, edges = np.histogram(activities, bins, weights=neurons)
+        counts, edges = binned(activities, bins, weights=neurons)
     return Silhouette(counts.astype(np.int64), edges)
 
 

@@ -8,6 +8,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroact.binning import binned
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN_BLOCKS = "_.:-=+*#"
 """The same in ASCII, for wherever the encoding may know no others."""
@@ -80,6 +82,6 @@ def histogram_text(
     """
     if len(values) == 0:
         return "-"
-    bins = np.histogram(values, 8, weights=counts)[0]
+    bins = binned(values, 8, weights=counts)[0]
     heights = np.ceil(bins * (len(blocks) - 1) / bins.max()).astype(int)
     return "".join(blocks[height] for height in heights)

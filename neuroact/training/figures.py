@@ -88,13 +88,15 @@ def write_histograms(writer: Any, report: ActivityReport, step: int) -> None:
     """Write each layer's histogram to a `SummaryWriter`, with the exact sums beside it."""
     for layer in _measured(report):
         counts, edges = layer.histogram(BINS)
+        with np.errstate(over="ignore"):  # a sum beyond float64 is infinite there
+            sums = float(layer.activity.sum()), float(np.square(layer.activity).sum())
         writer.add_histogram_raw(
             f"activity/{layer.name}",
             min=layer.min,
             max=layer.max,
             num=layer.neurons,
-            sum=float(layer.activity.sum()),
-            sum_squares=float(np.square(layer.activity).sum()),
+            sum=sums[0],
+            sum_squares=sums[1],
             # A bucket reaches up to its limit; the first, empty one says where the second starts.
             bucket_limits=edges.tolist(),
             bucket_counts=[0, *counts.tolist()],

@@ -220,6 +220,70 @@ def test_damaged_results_are_refused_by_the_layers_name() -> None:
         report(results)
 
 
+def saved(folder: Path, results: Any) -> Path:
+    """The JSON file that NeuroBench itself writes of the results."""
+    benchmark = bench(SNNTorchModel(Explicit()), batches(4), AverageActivityMetric)
+    benchmark.results = results
+    benchmark.save_benchmark_results(str(folder / "results"))
+    return folder / "results.json"
+
+
+@pytest.mark.filterwarnings("ignore::neuroact.errors.UnreliableLayerWarning")
+@pytest.mark.parametrize("results_of", [explicit, real_values])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_report_is_made_of_the_file_that_neurobench_writes(
+    results_of: Any, kind: Any, tmp_path: Path
+) -> None:
+    results = {**results_of(), "ActivationSparsity": float("nan")}
+    path = saved(tmp_path, results)
+    assert report(kind(path)) == report(results)
+    assert report(kind(path), name=NAME) == report(results)
+    axes = AverageActivityMetric.plot_activity_distributions(kind(path))
+    shown = [label.get_text().partition(" ")[0] for label in axes.get_yticklabels()]
+    assert shown == list(results[NAME])
+    mpl.pyplot.close(axes.figure)
+
+
+def test_a_file_that_is_none_of_results_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "results.txt"
+    for text, problem in (("a: {'b': 1}", "not JSON"), ("[1]", "expected the results")):
+        path.write_text(text)
+        with pytest.raises(ReportFileError, match=rf"results\.txt: {problem}"):
+            report(path)
+    path.write_text("{}")
+    with pytest.raises(NothingRecordedError, match="they hold nothing"):
+        report(path)
+    with pytest.raises(FileNotFoundError):
+        report(tmp_path / "results")
+    with pytest.raises(TypeError, match="or the path of its JSON file, came int"):
+        report(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("timesteps", -1),
+        ("timesteps", 2**70),
+        ("timesteps", "ten"),
+        ("samples", None),
+        ("histogram", [0.1, 2.0, 0.5]),
+        ("histogram", [0.1, None, 0.5]),
+        ("histogram", [0.1, 1e300, 0.5]),
+        ("histogram", {}),
+        ("shape", [2**40, 2**40]),
+        ("kind", "other"),
+        ("aliases", 3),
+        ("dt", 0),
+    ],
+)
+def test_figures_that_no_run_gives_are_refused_by_the_layers_name(key: str, value: Any) -> None:
+    results = json.loads(json.dumps(explicit()))
+    results[NAME]["lif2"][key] = value
+    with pytest.raises(ReportFileError, match=r'^layer "lif2": its figures are damaged: ') as error:
+        report(results)
+    assert error.value.layer == "lif2"
+
+
 def test_the_plot_has_a_box_a_layer_and_fits_the_data() -> None:
     results = explicit()
     axes = AverageActivityMetric.plot_activity_distributions(results)
