@@ -52,7 +52,9 @@ class CallReader:
         self._pattern: CallPattern | None = None
         self.traced_calls = Traced(layer)
         native = core()
-        self._steps: Steps | None = StepReader(self._in_full, self._read)
+        self._steps: Steps | None = StepReader(
+            self._in_full, self._read, layer.lock
+        )
         self._compiled: Steps | None = native and native.Steps(self._run, self._read)
         self._under_way: Steps | None = None  # has seen more of the state than the layer's trace
 

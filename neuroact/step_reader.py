@@ -7,6 +7,7 @@ fillers, and every one where there is no core.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -70,7 +71,13 @@ class Steps(Protocol):
 
 
 class StepReader:
-    """`Steps` in Python; see there."""
+    """`Steps` in Python; see there.
+
+    Args:
+        in_full: runs and reads a call that does not go on.
+        finish: reads one that has run.
+        lock: held while a step is collected, and by whoever looks at the counts.
+    """
 
     __slots__ = (
         "_finish",
@@ -79,6 +86,7 @@ class StepReader:
         "_holds",
         "_in_full",
         "_left",
+        "_lock",
         "_marks",
         "_shapes",
         "_target",
@@ -86,8 +94,13 @@ class StepReader:
         "left",
     )
 
-    def __init__(self, in_full: Callable[..., Any], finish: Callable[..., None]) -> None:
-        self._in_full, self._finish = in_full, finish
+    def __init__(
+        self,
+        in_full: Callable[..., Any],
+        finish: Callable[..., None],
+        lock: AbstractContextManager[Any],
+    ) -> None:
+        self._in_full, self._finish, self._lock = in_full, finish, lock
         self._target: Filler | None = None
         self._marks: tuple[StateMark, ...] = ()
         self.left = 0
@@ -142,11 +155,11 @@ class StepReader:
             marks = marks_of(left)
         except Exception:
             return False  # read in full it is counted after all, or is an error that names the layer
-        target = self._target
-        if target is None:
-            return False
-        # Whole, or not at all.
-        with Uninterrupted():
+        # Whole, or not at all, and not while another thread looks.
+        with self._lock, Uninterrupted():
+            target = self._target
+            if target is None:
+                return False
             if not target.add(values):
                 self._full()
                 if not target.add(values):

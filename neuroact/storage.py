@@ -94,7 +94,8 @@ def load(path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory]
 
 
 def _pieces(recording: Recording) -> Iterator[bytes | memoryview]:
-    layers, tensors = [], {}
+    layers: list[dict[str, Any]] = []
+    tensors: dict[str, Tensor] = {}
     for number, layer in enumerate(recording._layers.values()):
         with layer.settled() as statistics:
             layers.append(_layer_document(layer))
