@@ -1,0 +1,121 @@
+"""Compiles `neuroact/native` while the package is built, where there is a C++ compiler.
+
+Without one the package is the same less the core: everything works, slower, with the same figures,
+and `neuroact.native.why_missing()` says why. NEUROACT_BUILD_NATIVE=0 leaves the core out; with
+NEUROACT_BUILD_NATIVE=1 a build without it fails.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+VARIABLE = "NEUROACT_BUILD_NATIVE"
+FOLDER = "neuroact/native"
+# From 3.12 on one build serves all later versions; builds without the interpreter's lock have no
+# such thing.
+STABLE = sys.version_info >= (3, 12) and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+
+class Hook(BuildHookInterface):
+    """Puts the library into the wheel, or into the tree for an editable install."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile it; else write down why not."""
+        if self.target_name != "wheel":
+            return
+        # Removed in `finalize`, once what is in it was packed.
+        self.place = Path(tempfile.mkdtemp(prefix="neuroact-"))
+        file = self.compiled()
+        if file.suffix != ".txt":
+            build_data["pure_python"] = False
+            build_data["tag"] = tag()
+        if version != "editable":
+            build_data["force_include"][str(file)] = f"{FOLDER}/{file.name}"
+            return
+        folder = Path(self.root, FOLDER)
+        (folder / "_missing.txt").unlink(missing_ok=True)
+        # Beside it and then there: a process may have the one before loaded.
+        shutil.copy(file, folder / f".{file.name}")
+        (folder / f".{file.name}").replace(folder / file.name)
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was compiled."""
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    def compiled(self) -> Path:
+        """The library; or a file that says why there is none."""
+        wanted = os.environ.get(VARIABLE, "")
+        if wanted == "0":
+            reason = f"{VARIABLE}=0 was set when neuroact was built"
+        else:
+            try:
+                return compile_core(Path(self.root, FOLDER), self.place)
+            except (Exception, SystemExit) as cause:
+                if wanted == "1":
+                    raise
+                reason = (
+                    "it could not be compiled when neuroact was built "
+                    f"({type(cause).__name__}: {cause}); install a C++ compiler and Python's "
+                    "headers, then neuroact again"
+                )
+        self.app.display_warning(f"neuroact is built without its compiled core: {reason}")
+        said = self.place / "_missing.txt"
+        said.write_text(reason, encoding="utf-8")
+        return said
+
+
+def compile_core(sources: Path, place: Path) -> Path:
+    """Compile the core in a folder; gives the library.
+
+    Raises:
+        Exception: there is no compiler, or it failed; setuptools has several.
+    """
+    from setuptools import Distribution, Extension
+
+    windows = sys.platform == "win32"
+    flags = (
+        ["/O2", "/std:c++17", "/EHsc"]
+        if windows
+        # Python's own flags ask for debugging symbols, ten times the library. Terms are rounded as
+        # Python rounds them.
+        else ["-O3", "-g0", "-std=c++17", "-fvisibility=hidden", "-ffp-contract=off"]
+    )
+    extension = Extension(
+        "_core",
+        [str(sources / "_core.cpp")],
+        language="c++",
+        extra_compile_args=flags,
+        define_macros=[("Py_LIMITED_API", "0x030C0000")] if STABLE else [],
+        py_limited_api=STABLE,
+    )
+    distribution = Distribution({"name": "neuroact", "ext_modules": [extension]})
+    command = distribution.get_command_obj("build_ext")
+    command.build_lib, command.build_temp = str(place / "built"), str(place / "parts")
+    command.ensure_finalized()
+    command.run()
+    [library] = (place / "built").glob("_core*")
+    return library
+
+
+def tag() -> str:
+    """What the wheel is for."""
+    from packaging.tags import sys_tags
+
+    best = next(iter(sys_tags()))
+    abi = "abi3" if STABLE else best.abi
+    return f"cp3{sys.version_info.minor if not STABLE else 12}-{abi}-{platform_tag()}"
+
+
+def platform_tag() -> str:
+    """The platform, as it is said to a compiler, so that a wheel for another processor is too."""
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")

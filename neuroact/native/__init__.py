@@ -1,0 +1,61 @@
+"""The compiled core: it reads and counts a layer's steps on a CPU; the figures are as without it.
+
+It is compiled when the package is built, see hatch_build.py, and knows nothing of PyTorch's C++: it
+reads a tensor's memory by DLPack's C exchange functions, which PyTorch has since 2.10, so that one
+build serves all later versions.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+_VARIABLE = "NEUROACT_NATIVE"
+# What the build writes where it made none, and why.
+_REASON = Path(__file__).with_name("_missing.txt")
+
+
+def core() -> ModuleType | None:
+    """The compiled module, `neuroact.native._core`, or None where there is none; see `why_missing`.
+
+    A process looks for it once.
+    """
+    return _found()[0]
+
+
+def why_missing() -> str | None:
+    """Why there is no core, in one line; None where it is there.
+
+    >>> from neuroact.native import core, why_missing
+    >>> (core() is None) == (why_missing() is not None)
+    True
+    """
+    return _found()[1]
+
+
+@cache
+def _found() -> tuple[ModuleType | None, str | None]:
+    if os.environ.get(_VARIABLE) == "0":
+        return None, f"{_VARIABLE}=0 hides it"
+    if not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
+        return None, f"it needs PyTorch 2.10 or newer; this is {torch.__version__}"
+    try:
+        return import_module(f"{__name__}._core"), None
+    except ImportError as cause:  # also one for another system, or an older C library
+        return None, _reason() if isinstance(cause, ModuleNotFoundError) else _line(str(cause))
+
+
+def _reason() -> str:
+    try:
+        return _line(_REASON.read_text(encoding="utf-8"))
+    except OSError:
+        return "it was not compiled for this Python; install neuroact again"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,171 @@
+// What a layer's steps go into: `Bits`, a bit a value, and `Sums`, a sum a neuron.
+
+#pragma once
+
+#include "python.h"
+
+#include <limits>
+#include <memory>
+
+#include "buffers.h"
+#include "tensors.h"
+#include "words.h"
+
+namespace neuroact {
+
+struct Filler {
+  PyObject_HEAD
+  Shape shape;  // of a step, [batch, *neurons]
+  int64_t batch, neurons;
+  int64_t steps, room;
+  Odd odd;
+  int64_t row_words;                 // of a row of bits; 0: these are sums
+  std::unique_ptr<uint32_t[]> rows;  // [room, row_words]
+  std::unique_ptr<int32_t[]> sums;   // [neurons]
+};
+
+inline PyTypeObject *bits_type = nullptr, *sums_type = nullptr;
+
+inline bool is_filler(PyObject* object) {
+  return Py_TYPE(object) == bits_type || Py_TYPE(object) == sums_type;
+}
+
+inline bool is_full(const Filler& filler) { return filler.steps == filler.room; }
+
+// Count a step; false where it cannot be read here, and nothing is changed then.
+inline bool add_step(Filler& filler, PyObject* object) {
+  Values values;
+  if (is_full(filler) || !read_values(object, filler.shape, values)) return false;
+  const int64_t numel = filler.batch * filler.neurons;
+  const bool odd = filler.row_words != 0
+      ? values.reader->pack(values.data, &filler.rows[filler.steps * filler.row_words], numel)
+      : values.reader->add(values.data, filler.sums.get(), filler.batch, filler.neurons);
+  if (odd && !(filler.odd.nonfinite && filler.odd.not_binary)) {
+    const Odd found = values.reader->odd(values.data, numel);
+    filler.odd.nonfinite |= found.nonfinite;
+    filler.odd.not_binary |= found.not_binary;
+  }
+  ++filler.steps;
+  return true;
+}
+
+inline PyObject* emptied(Filler& filler) {
+  const int64_t steps = std::exchange(filler.steps, 0);
+  const Odd odd = std::exchange(filler.odd, Odd());
+  return Py_BuildValue(
+      "LNN", (long long)steps, PyBool_FromLong(odd.nonfinite), PyBool_FromLong(odd.not_binary));
+}
+
+inline Filler* new_filler(PyTypeObject* type, PyObject* shape) {
+  if (!find_torch()) return nullptr;
+  auto* self = allocate<Filler>(type);
+  if (self == nullptr) return nullptr;
+  new (&self->shape) Shape();
+  new (&self->odd) Odd();
+  new (&self->rows) std::unique_ptr<uint32_t[]>();
+  new (&self->sums) std::unique_ptr<int32_t[]>();
+  int64_t numel;
+  if (!read_shape(shape, self->shape, numel)) {
+    Py_DECREF(self);
+    return nullptr;
+  }
+  self->batch = self->shape[0];
+  self->neurons = numel / self->batch;
+  return self;
+}
+
+inline PyObject* new_bits(PyTypeObject* type, PyObject* args, PyObject* named) {
+  static const char* names[] = {"shape", "room", nullptr};
+  PyObject* shape;
+  Py_ssize_t room = STEPS;
+  if (!PyArg_ParseTupleAndKeywords(
+          args, named, "O!|n:Bits", const_cast<char**>(names), &PyTuple_Type, &shape, &room)) {
+    return nullptr;
+  }
+  if (room < 1 || room > STEPS) {
+    PyErr_Format(PyExc_ValueError, "room: expected 1 to 64 steps, came %zd", room);
+    return nullptr;
+  }
+  Owned made(reinterpret_cast<PyObject*>(new_filler(type, shape)));
+  if (!made) return nullptr;
+  return guarded([&] {
+    auto& self = *reinterpret_cast<Filler*>(made.get());
+    self.room = room;
+    self.row_words = (self.batch * self.neurons + GROUP - 1) / GROUP * LANES;
+    self.rows.reset(new uint32_t[size_t(room * self.row_words)]);
+    return made.release();
+  });
+}
+
+inline PyObject* new_sums(PyTypeObject* type, PyObject* args, PyObject* named) {
+  static const char* names[] = {"shape", nullptr};
+  PyObject* shape;
+  if (!PyArg_ParseTupleAndKeywords(
+          args, named, "O!:Sums", const_cast<char**>(names), &PyTuple_Type, &shape)) {
+    return nullptr;
+  }
+  Owned made(reinterpret_cast<PyObject*>(new_filler(type, shape)));
+  if (!made) return nullptr;
+  return guarded([&] {
+    auto& self = *reinterpret_cast<Filler*>(made.get());
+    self.room = std::numeric_limits<int32_t>::max() / self.batch;  // all of them could be spikes
+    self.sums.reset(new int32_t[size_t(self.neurons)]());
+    return made.release();
+  });
+}
+
+inline void free_filler(PyObject* object) {
+  auto* self = reinterpret_cast<Filler*>(object);
+  self->shape.~Shape();
+  self->rows.~unique_ptr();
+  self->sums.~unique_ptr();
+  free_object(object);
+}
+
+inline PyObject* filler_add(PyObject* object, PyObject* values) {
+  return PyBool_FromLong(add_step(*reinterpret_cast<Filler*>(object), values));
+}
+
+inline PyObject* bits_take(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+  auto& self = *reinterpret_cast<Filler*>(object);
+  Buffers given(args, count, {"words", "sums"});
+  const int64_t numel = self.batch * self.neurons;
+  Array<uint64_t> words;
+  Array<int32_t> sums;
+  if (!given.write(words, {numel}, FLAT) || !given.write(sums, {ANY, self.batch})) return nullptr;
+  if (sums.shape[0] < self.steps) {
+    return PyErr_Format(
+        PyExc_ValueError, "sums: expected room for %lld steps, came %lld", (long long)self.steps,
+        (long long)sums.shape[0]);
+  }
+  word_loops().cut_up(self.rows.get(), self.row_words, self.steps, words.data, numel);
+  word_loops().sum(words.data, self.batch, self.neurons, self.steps, sums.data);
+  return emptied(self);
+}
+
+inline PyObject* sums_take(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+  auto& self = *reinterpret_cast<Filler*>(object);
+  Buffers given(args, count, {"events"});
+  Array<int64_t> events;
+  if (!given.write(events, {self.neurons}, FLAT)) return nullptr;
+  for (int64_t at = 0; at < self.neurons; ++at) {
+    events.data[at] += std::exchange(self.sums[at], 0);
+  }
+  return emptied(self);
+}
+
+inline PyObject* filler_shape(PyObject* object, void*) {
+  const Shape& shape = reinterpret_cast<Filler*>(object)->shape;
+  Owned made(PyTuple_New(Py_ssize_t(shape.size())));
+  for (size_t at = 0; made && at < shape.size(); ++at) {
+    PyObject* size = PyLong_FromLongLong(shape[at]);
+    if (size == nullptr || PyTuple_SetItem(made.get(), Py_ssize_t(at), size) != 0) return nullptr;
+  }
+  return made.release();
+}
+
+inline PyObject* filler_steps(PyObject* object, void*) {
+  return PyLong_FromLongLong(reinterpret_cast<Filler*>(object)->steps);
+}
+
+}  // namespace neuroact

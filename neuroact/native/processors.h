@@ -1,0 +1,55 @@
+// Which instructions the loops may use, chosen when the module is loaded.
+//
+// Each loop is written once, as a body that is inlined into a function for every set of
+// instructions; the compiler makes of it what they offer. Where it cannot compile one function for
+// another processor than the rest (MSVC), and on processors whose least one is good (ARM), there
+// is one set.
+
+#pragma once
+
+#include <cstring>
+
+#if defined(_MSC_VER)
+#define NEUROACT_INLINE __forceinline
+#else
+#define NEUROACT_INLINE inline __attribute__((always_inline))
+#endif
+
+// NEUROACT_PLAIN: as a compiler sees it that has neither (the tests compare the figures).
+#if defined(__GNUC__) && !defined(NEUROACT_PLAIN)
+#define NEUROACT_VECTORS 1
+#endif
+#if defined(NEUROACT_VECTORS) && defined(__x86_64__)
+#define NEUROACT_CHOICE 1
+#define NEUROACT_AVX2 __attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt")))
+#define NEUROACT_AVX512 \
+  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi,bmi2,lzcnt,popcnt")))
+#endif
+
+namespace neuroact {
+
+enum Instructions { BASELINE, AVX2, AVX512 };
+
+constexpr const char* INSTRUCTIONS[] = {"baseline", "avx2", "avx512"};
+
+// The most that this processor has, and its system saves.
+inline Instructions best_instructions() {
+#if defined(NEUROACT_CHOICE)
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") ||
+      !__builtin_cpu_supports("popcnt")) {
+    return BASELINE;
+  }
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    return AVX512;
+  }
+  return AVX2;
+#else
+  return BASELINE;
+#endif
+}
+
+inline Instructions chosen = best_instructions();
+
+}  // namespace neuroact

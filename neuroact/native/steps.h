@@ -1,0 +1,416 @@
+// The steps of a recorded layer, run and counted without Python in between.
+//
+// Nearly every call of a layer is one step more of the sequence under way: values of the shape of
+// those before, from the very state that the last call left. `Steps` counts such a call, and leaves
+// all others to Python, which does the same in every case.
+
+#pragma once
+
+#include "python.h"
+
+#include <vector>
+
+#include "fillers.h"
+
+namespace neuroact {
+
+// Knowing a state again. A weak reference, to a tensor or to its storage, is of that object alone,
+// also when another one is made at its address.
+struct Mark {
+  PyObject *tensor = nullptr, *storage = nullptr;  // weak references, owned
+  int64_t offset = 0;
+
+  void let_go() {
+    Py_CLEAR(tensor);
+    Py_CLEAR(storage);
+  }
+};
+
+using Marks = std::vector<Mark>;
+
+inline void let_go(Marks& marks) {
+  for (Mark& mark : marks) mark.let_go();
+  marks.clear();
+}
+
+// Whether the reference is to that object. It is alive, so that to let go of it here runs nothing.
+inline bool is_of(PyObject* reference, PyObject* object) {
+  Owned alive(PyObject_CallNoArgs(reference));
+  return alive.get() == object;
+}
+
+inline bool offset_of(PyObject* tensor, int64_t& offset) {
+  Owned found(ask(torch.storage_offset, tensor));
+  if (!found) return false;
+  offset = PyLong_AsLongLong(found.get());
+  return offset >= 0;
+}
+
+inline bool make_mark(PyObject* tensor, Mark& mark) {
+  if (!is_tensor(tensor)) return false;
+  Owned storage(ask(torch.untyped_storage, tensor));
+  if (!storage || !offset_of(tensor, mark.offset)) return false;
+  mark.tensor = PyWeakref_NewRef(tensor, nullptr);
+  mark.storage = mark.tensor ? PyWeakref_NewRef(storage.get(), nullptr) : nullptr;
+  return mark.storage != nullptr;
+}
+
+// Whether a tensor is another one on the memory of the one that was left, as a detached one is, and
+// has the shape of what came of it.
+inline bool is_on(const Mark& mark, PyObject* given, PyObject* left) {
+  if (!is_tensor(given)) return false;
+  if (!is_of(mark.tensor, given)) {
+    int64_t offset;
+    Owned storage(ask(torch.untyped_storage, given));
+    if (!storage || !is_of(mark.storage, storage.get())) return false;
+    if (!offset_of(given, offset) || offset != mark.offset) return false;
+  }
+  Owned before(PyObject_GetAttr(given, torch.shape)), after(PyObject_GetAttr(left, torch.shape));
+  return before && after && PyObject_RichCompareBool(before.get(), after.get(), Py_EQ) == 1;
+}
+
+// The items of a state, a tuple or a list; null, without an error, where it is neither.
+inline Owned items_of(PyObject* state) {
+  if (PyTuple_Check(state)) return Owned(Py_NewRef(state));
+  if (PyList_Check(state)) return Owned(PyList_AsTuple(state));
+  return Owned();
+}
+
+// Marks of a state's tensors. False where they could not be known again; an error may be set.
+inline bool make_marks(PyObject* items, Marks& marks) {
+  const Py_ssize_t count = PyTuple_Size(items);
+  for (Py_ssize_t at = 0; at < count; ++at) {
+    marks.emplace_back();
+    if (!make_mark(PyTuple_GetItem(items, at), marks.back())) return false;
+  }
+  return count > 0;
+}
+
+// What is raised while a state is looked at is no error of the call: it is read in full then. False
+// where it is one nevertheless, such as an interrupt.
+inline bool clear_error() {
+  if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) return false;
+  PyErr_Clear();
+  return true;
+}
+
+struct Steps {
+  PyObject_HEAD
+  vectorcallfunc vectorcall;
+  PyObject* in_full;  // (forward, args, kwargs) -> output: the call in Python
+  PyObject* finish;   // (args, kwargs, output, given): reads a call in Python that has run
+  PyObject* holds;    // () -> bool, or None: whether the pattern is still the layer's
+  PyObject* given;    // (args, kwargs) -> state
+  PyObject* values;   // (output) -> Tensor
+  PyObject* left;     // (output) -> state
+  PyObject* target;   // Bits or Sums; null: stopped
+  PyObject* full;     // (): empties the target
+  int64_t ready;      // steps that may come before the next one is read in full
+  uint64_t turn;      // another one whenever the marks, the target or the pattern change
+  unsigned long thread;  // the one that began
+  Marks marks, spare;    // of the last state; room for the next
+};
+
+inline PyTypeObject* steps_type = nullptr;
+
+// Whether a call goes on from the last one, by the rule of `StateTrace`. The objects that were left
+// are asked nothing more. An error may be set.
+inline bool goes_on(const Steps& self, PyObject* given, PyObject* left) {
+  const auto count = Py_ssize_t(self.marks.size());
+  if (PyTuple_Size(given) != count || PyTuple_Size(left) != count) return false;
+  bool same = true;
+  for (Py_ssize_t at = 0; same && at < count; ++at) {
+    same = is_of(self.marks[size_t(at)].tensor, PyTuple_GetItem(given, at));
+  }
+  if (same) return true;
+  if (self.thread != PyThread_get_thread_ident()) return false;
+  for (Py_ssize_t at = 0; at < count; ++at) {
+    const Mark mark = self.marks[size_t(at)];
+    Owned tensor(Py_NewRef(mark.tensor)), storage(Py_NewRef(mark.storage));
+    const uint64_t turn = self.turn;
+    if (!is_on(mark, PyTuple_GetItem(given, at), PyTuple_GetItem(left, at))) return false;
+    if (self.turn != turn) return false;
+  }
+  return true;
+}
+
+// Calls a function that may be replaced while it runs.
+inline PyObject* call_held(PyObject* function, PyObject* const* args, size_t count) {
+  Owned held(Py_NewRef(function));
+  return PyObject_Vectorcall(function, args, count, nullptr);
+}
+
+// Counts a step that goes on. 1 where it was, 0 where Python must read it, -1 where an error is set.
+inline int count(Steps& self, PyObject* values, PyObject* given, PyObject* left) {
+  if (is_full(*reinterpret_cast<Filler*>(self.target))) {
+    Owned done(call_held(self.full, nullptr, 0));
+    if (!done) return -1;
+    if (self.ready <= 0) return 0;
+  }
+  Owned before = items_of(given), after = items_of(left);
+  if (!before || !after || !goes_on(self, before.get(), after.get())) {
+    return clear_error() ? 0 : -1;
+  }
+  // All that allocates, and with it may run anything, is done before it is counted.
+  const uint64_t turn = self.turn;
+  Marks next = std::exchange(self.spare, Marks());
+  const bool known = make_marks(after.get(), next);
+  const bool count = known && self.turn == turn &&
+      add_step(*reinterpret_cast<Filler*>(self.target), values);
+  if (count) {
+    std::swap(self.marks, next);
+    --self.ready;
+    ++self.turn;
+  }
+  let_go(next);
+  self.spare = std::move(next);
+  return count ? 1 : clear_error() ? 0 : -1;
+}
+
+// As `count`; the values and the state are found first.
+inline int count_output(Steps& self, PyObject* given, PyObject* output) {
+  if (self.ready <= 0) return 0;
+  Owned values(call_held(self.values, &output, 1));
+  Owned left(values ? call_held(self.left, &output, 1) : nullptr);
+  // Read in full it is counted after all, or is an error that names the layer.
+  if (!left) return clear_error() ? 0 : -1;
+  return self.ready <= 0 ? 0 : count(self, values.get(), given, left.get());
+}
+
+// Running a call. PyTorch walks the whole stack within some layers' steps, and to pass the frame of
+// a large function costs as much there as all of the counting. So what is done before the layer's
+// own `forward` and what is done after it are apart, and the frame that stays in between is small.
+
+#if defined(_MSC_VER)
+#define NEUROACT_APART __declspec(noinline)
+#else
+#define NEUROACT_APART __attribute__((noinline))
+#endif
+
+struct Call {
+  Steps* self;
+  PyObject *forward, *args, *kwargs;
+  PyObject* given;
+};
+
+inline void let_go(Call& call) {
+  Py_XDECREF(call.given);
+  Py_DECREF(call.kwargs);
+  Py_DECREF(call.args);
+  Py_DECREF(call.forward);
+  Py_DECREF(reinterpret_cast<PyObject*>(call.self));
+}
+
+inline PyObject* run_in_full(Steps* self, PyObject* const* whole) {
+  return call_held(self->in_full, whole, 3);
+}
+
+// 1 where `forward` comes next; 0 where the call is Python's; -1 where an error is set.
+NEUROACT_APART inline int before(Call& call) {
+  // Held here, since all others may let go of them meanwhile.
+  Py_INCREF(reinterpret_cast<PyObject*>(call.self));
+  Py_INCREF(call.forward);
+  Py_INCREF(call.args);
+  Py_INCREF(call.kwargs);
+  if (call.self->holds != Py_None) {
+    Owned answer(call_held(call.self->holds, nullptr, 0));
+    const int holds = answer ? PyObject_IsTrue(answer.get()) : -1;
+    if (holds <= 0) return holds;
+  }
+  PyObject* const called[] = {call.args, call.kwargs};
+  call.given = call_held(call.self->given, called, 2);
+  return call.given != nullptr ? 1 : -1;
+}
+
+inline PyObject* run_forward(const Call& call) {
+  constexpr Py_ssize_t MOST = 4;
+  const Py_ssize_t count = PyTuple_Size(call.args);
+  if (count > MOST || PyDict_Size(call.kwargs) != 0) {
+    return PyObject_Call(call.forward, call.args, call.kwargs);
+  }
+  PyObject* args[1 + MOST];
+  args[0] = nullptr;  // the callee's, for a bound method's self
+  for (Py_ssize_t at = 0; at < count; ++at) args[1 + at] = PyTuple_GetItem(call.args, at);
+  return PyObject_Vectorcall(
+      call.forward, args + 1, size_t(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+}
+
+NEUROACT_APART inline PyObject* after(Call& call, PyObject* output) {
+  int counted = -1;
+  if (output != nullptr) {
+    try {
+      counted = count_output(*call.self, call.given, output);
+    } catch (const std::bad_alloc&) {
+      PyErr_NoMemory();
+    }
+  }
+  if (counted == 0) {
+    PyObject* const read[] = {call.args, call.kwargs, output, call.given};
+    Owned done(call_held(call.self->finish, read, 4));
+    counted = done ? 1 : -1;
+  }
+  let_go(call);
+  if (counted > 0) return output;
+  Py_XDECREF(output);
+  return nullptr;
+}
+
+NEUROACT_APART inline PyObject* otherwise(Call& call, int way) {
+  PyObject* const whole[] = {call.forward, call.args, call.kwargs};
+  PyObject* output = way < 0 ? nullptr : run_in_full(call.self, whole);
+  let_go(call);
+  return output;
+}
+
+NEUROACT_APART inline bool are_arguments(PyObject* const* args, size_t count, PyObject* named) {
+  if (count == 3 && named == nullptr && PyTuple_Check(args[1]) && PyDict_Check(args[2])) {
+    return true;
+  }
+  PyErr_SetString(PyExc_TypeError, "Steps: expected (forward, args, kwargs), a tuple and a dict");
+  return false;
+}
+
+inline PyObject* steps_call(PyObject* object, PyObject* const* args, size_t count, PyObject* named) {
+  if (!are_arguments(args, size_t(PyVectorcall_NARGS(count)), named)) return nullptr;
+  auto* self = reinterpret_cast<Steps*>(object);
+  if (self->ready <= 0) return run_in_full(self, args);
+  Call call{self, args[0], args[1], args[2], nullptr};
+  const int way = before(call);
+  if (way <= 0) return otherwise(call, way);
+  return after(call, run_forward(call));
+}
+
+// What Python says to it.
+
+inline PyObject* new_steps(PyTypeObject* type, PyObject* args, PyObject* named) {
+  static const char* names[] = {"in_full", "finish", nullptr};
+  PyObject *in_full, *finish;
+  if (!PyArg_ParseTupleAndKeywords(
+          args, named, "OO:Steps", const_cast<char**>(names), &in_full, &finish) ||
+      !find_torch()) {
+    return nullptr;
+  }
+  auto* self = allocate<Steps>(type);
+  if (self == nullptr) return nullptr;
+  self->vectorcall = steps_call;
+  self->in_full = Py_NewRef(in_full);
+  self->finish = Py_NewRef(finish);
+  new (&self->marks) Marks();
+  new (&self->spare) Marks();
+  return reinterpret_cast<PyObject*>(self);
+}
+
+inline void stop(Steps& self) {
+  self.ready = 0;
+  ++self.turn;
+  replace(self.target, nullptr);
+  replace(self.full, nullptr);
+}
+
+inline PyObject* steps_pattern(PyObject* object, PyObject* args) {
+  auto& self = *reinterpret_cast<Steps*>(object);
+  PyObject *given, *values, *left, *holds;
+  if (!PyArg_ParseTuple(args, "OOOO:pattern", &given, &values, &left, &holds)) return nullptr;
+  stop(self);
+  replace(self.given, given);
+  replace(self.values, values);
+  replace(self.left, left);
+  replace(self.holds, holds);
+  Py_RETURN_NONE;
+}
+
+inline PyObject* steps_begin(PyObject* object, PyObject* args) {
+  auto& self = *reinterpret_cast<Steps*>(object);
+  PyObject *target, *full, *state;
+  long long most;
+  if (!PyArg_ParseTuple(args, "OOOL:begin", &target, &full, &state, &most)) return nullptr;
+  if (!is_filler(target)) {
+    PyErr_SetString(PyExc_TypeError, "target: expected Bits or Sums");
+    return nullptr;
+  }
+  if (self.given == nullptr) {
+    PyErr_SetString(PyExc_RuntimeError, "Steps: expected a pattern before begin");
+    return nullptr;
+  }
+  stop(self);
+  return guarded([&]() -> PyObject* {
+    Owned items = items_of(state);
+    Marks marks;
+    if (!items || !make_marks(items.get(), marks)) {
+      let_go(marks);
+      if (!clear_error()) return nullptr;
+      Py_RETURN_FALSE;
+    }
+    std::swap(self.marks, marks);
+    replace(self.target, target);
+    replace(self.full, full);
+    self.thread = PyThread_get_thread_ident();
+    self.ready = most;
+    ++self.turn;
+    let_go(marks);
+    Py_RETURN_TRUE;
+  });
+}
+
+inline PyObject* steps_stop(PyObject* object, PyObject*) {
+  stop(*reinterpret_cast<Steps*>(object));
+  Py_RETURN_NONE;
+}
+
+inline PyObject* steps_state(PyObject* object, PyObject*) {
+  return guarded([=]() -> PyObject* {
+    // References first: what allocates may run anything, also this layer's next step.
+    std::vector<Owned> held;
+    std::vector<int64_t> offsets;
+    for (const Mark& mark : reinterpret_cast<Steps*>(object)->marks) {
+      for (PyObject* each : {mark.tensor, mark.storage}) held.emplace_back(Py_NewRef(each));
+      offsets.push_back(mark.offset);
+    }
+    Owned found(PyList_New(0));
+    for (size_t at = 0; found && at < offsets.size(); ++at) {
+      Owned tensor(PyObject_CallNoArgs(held[2 * at].get()));
+      Owned storage(tensor ? PyObject_CallNoArgs(held[2 * at + 1].get()) : nullptr);
+      Owned each(
+          storage ? Py_BuildValue("OOL", tensor.get(), storage.get(), (long long)offsets[at])
+                  : nullptr);
+      if (!each || PyList_Append(found.get(), each.get()) != 0) return nullptr;
+    }
+    return found.release();
+  });
+}
+
+inline PyObject* steps_left(PyObject* object, void*) {
+  return PyLong_FromLongLong(reinterpret_cast<Steps*>(object)->ready);
+}
+
+inline int traverse_steps(PyObject* object, visitproc visit, void* arg) {
+  auto* self = reinterpret_cast<Steps*>(object);
+  Py_VISIT(Py_TYPE(object));
+  for (PyObject* held : {self->in_full, self->finish, self->holds, self->given, self->values,
+                         self->left, self->target, self->full}) {
+    Py_VISIT(held);
+  }
+  return 0;  // weak references hold nothing
+}
+
+inline int clear_steps(PyObject* object) {
+  auto& self = *reinterpret_cast<Steps*>(object);
+  stop(self);
+  for (PyObject** held : {&self.finish, &self.holds, &self.given, &self.values, &self.left}) {
+    replace(*held, nullptr);
+  }
+  replace(self.in_full, Py_None);  // which is no function, but may be called, while this is freed
+  return 0;
+}
+
+inline void free_steps(PyObject* object) {
+  PyObject_GC_UnTrack(object);
+  clear_steps(object);
+  auto* self = reinterpret_cast<Steps*>(object);
+  let_go(self->marks);
+  self->marks.~Marks();
+  self->spare.~Marks();
+  free_object(object);
+}
+
+}  // namespace neuroact

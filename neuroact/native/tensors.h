@@ -1,0 +1,181 @@
+// Reading a tensor's memory by DLPack's exchange functions, with nothing of PyTorch compiled in.
+//
+// The layout of the structures is that of the DLPack specification, https://dmlc.github.io/dlpack,
+// C exchange API. It reads memory that PyTorch owns, so it takes nothing for granted: what is no
+// plain tensor, or not just as expected, is not readable here, and goes the way of Python.
+
+#pragma once
+
+#include "python.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "values.h"
+
+namespace neuroact {
+
+struct DlTensor {
+  void* data;
+  int32_t device_type, device_id;
+  int32_t dimensions;
+  uint8_t code, bits;
+  uint16_t lanes;
+  int64_t* shape;
+  int64_t* strides;  // in values; null: contiguous
+  uint64_t byte_offset;
+};
+
+struct DlExchange {
+  uint32_t major, minor;
+  const DlExchange* older;
+  void* others[3];
+  int (*read)(void* object, DlTensor* tensor);  // borrows; raises and gives -1
+};
+
+constexpr int32_t ON_CPU = 1;
+constexpr uint32_t MAJOR = 1;
+
+// What is asked of PyTorch, looked up once.
+struct Torch {
+  PyTypeObject *tensor = nullptr, *parameter = nullptr;
+  PyObject *untyped_storage = nullptr, *storage_offset = nullptr, *is_neg = nullptr;
+  PyObject *data_ptr = nullptr, *shape = nullptr;
+  int (*read)(void*, DlTensor*) = nullptr;
+};
+
+inline Torch torch;
+
+inline PyObject* attribute(const char* module, const char* outer, const char* inner = nullptr) {
+  Owned from(PyImport_ImportModule(module));
+  Owned found(from ? PyObject_GetAttrString(from.get(), outer) : nullptr);
+  if (inner == nullptr || !found) return found.release();
+  return PyObject_GetAttrString(found.get(), inner);
+}
+
+// Import torch; an error is set where it has no such functions.
+inline bool find_torch() {
+  if (torch.read != nullptr) return true;
+  Owned capsule(attribute("torch", "Tensor", "__dlpack_c_exchange_api__"));
+  if (!capsule) return false;
+  auto* api = static_cast<const DlExchange*>(
+      PyCapsule_GetPointer(capsule.get(), "dlpack_exchange_api"));
+  if (api == nullptr) return false;
+  while (api != nullptr && api->major != MAJOR) api = api->older;
+  if (api == nullptr || api->read == nullptr) {
+    PyErr_SetString(PyExc_ImportError, "expected version 1 of DLPack's C exchange API in torch");
+    return false;
+  }
+  Torch found;
+  found.tensor = reinterpret_cast<PyTypeObject*>(attribute("torch", "Tensor"));
+  found.parameter = reinterpret_cast<PyTypeObject*>(attribute("torch.nn", "Parameter"));
+  found.untyped_storage = attribute("torch", "Tensor", "untyped_storage");
+  found.storage_offset = attribute("torch", "Tensor", "storage_offset");
+  found.is_neg = attribute("torch", "Tensor", "is_neg");
+  found.data_ptr = PyUnicode_InternFromString("data_ptr");
+  found.shape = PyUnicode_InternFromString("shape");
+  if (PyErr_Occurred()) return false;  // once in a process at most: what was found stays
+  found.read = api->read;
+  capsule.release();  // the functions are its
+  torch = found;
+  return true;
+}
+
+inline bool is_tensor(PyObject* object) {
+  const PyTypeObject* type = Py_TYPE(object);
+  return type == torch.tensor || type == torch.parameter;
+}
+
+inline PyObject* ask(PyObject* method, PyObject* tensor) {
+  return PyObject_Vectorcall(method, &tensor, 1, nullptr);
+}
+
+using Shape = std::vector<int64_t>;
+
+// Of a tuple of whole numbers above 0; an error is set where it is none, or of too many values.
+inline bool read_shape(PyObject* from, Shape& shape, int64_t& numel) {
+  constexpr int64_t MOST = int64_t(1) << 40;
+  const Py_ssize_t dimensions = PyTuple_Size(from);
+  numel = 1;
+  for (Py_ssize_t at = 0; at < dimensions; ++at) {
+    const int64_t size = PyLong_AsLongLong(PyTuple_GetItem(from, at));
+    if (size == -1 && PyErr_Occurred()) return false;
+    if (size < 1 || size > MOST / numel) break;
+    numel *= size;
+    shape.push_back(size);
+  }
+  if (dimensions > 0 && shape.size() == size_t(dimensions)) return true;
+  PyErr_Format(PyExc_ValueError, "shape: expected [batch, *neurons], none of them 0, came %R", from);
+  return false;
+}
+
+inline bool is_contiguous(const DlTensor& tensor) {
+  if (tensor.strides == nullptr) return true;
+  int64_t stride = 1;
+  for (int32_t at = tensor.dimensions - 1; at >= 0; --at) {
+    if (tensor.shape[at] != 1 && tensor.strides[at] != stride) return false;
+    stride *= tensor.shape[at];
+  }
+  return true;
+}
+
+// DTYPES where it is none that is read here.
+inline Dtype dtype_of(const DlTensor& tensor) {
+  enum Code { INT, UINT, FLOAT, OPAQUE, BFLOAT, COMPLEX, TRUTH };
+  if (tensor.lanes != 1) return DTYPES;
+  switch (tensor.code << 8 | tensor.bits) {
+    case FLOAT << 8 | 32: return FLOAT32;
+    case FLOAT << 8 | 64: return FLOAT64;
+    case FLOAT << 8 | 16: return FLOAT16;
+    case BFLOAT << 8 | 16: return BFLOAT16;
+    case INT << 8 | 8: case UINT << 8 | 8: return INT8;
+    case INT << 8 | 16: case UINT << 8 | 16: return INT16;
+    case INT << 8 | 32: case UINT << 8 | 32: return INT32;
+    case INT << 8 | 64: case UINT << 8 | 64: return INT64;
+    case TRUTH << 8 | 8: return BOOL;
+    default: return DTYPES;
+  }
+}
+
+// Whether there is memory to a tensor. A storage that was given back has none; a view's pointer is
+// then its offset, a small number.
+inline bool has_memory(PyObject* object, const void* data) {
+  if (reinterpret_cast<uintptr_t>(data) >> 32 != 0) return true;
+  if (data == nullptr) return false;
+  Owned storage(ask(torch.untyped_storage, object));
+  PyObject* given = storage.get();
+  Owned start(storage ? PyObject_VectorcallMethod(torch.data_ptr, &given, 1, nullptr) : nullptr);
+  return start && PyObject_IsTrue(start.get()) == 1;
+}
+
+struct Values {
+  const void* data;
+  const Reader* reader;
+};
+
+// Whether an object is a step of this shape whose memory can be read. No error is set.
+inline bool read_values(PyObject* object, const Shape& shape, Values& values) {
+  if (!is_tensor(object)) return false;
+  DlTensor tensor;
+  if (torch.read(object, &tensor) != 0) {
+    PyErr_Clear();
+    return false;
+  }
+  if (tensor.device_type != ON_CPU || size_t(tensor.dimensions) != shape.size()) return false;
+  for (size_t at = 0; at < shape.size(); ++at) {
+    if (tensor.shape[at] != shape[at]) return false;
+  }
+  const Dtype dtype = dtype_of(tensor);
+  if (dtype == DTYPES || !is_contiguous(tensor)) return false;
+  // The sign of a view that is negated when it is read does not lie in its memory.
+  Owned negated(ask(torch.is_neg, object));
+  if (negated.get() != Py_False || !has_memory(object, tensor.data)) {
+    PyErr_Clear();
+    return false;
+  }
+  values.data = static_cast<const char*>(tensor.data) + tensor.byte_offset;
+  values.reader = &reader_of(dtype);
+  return true;
+}
+
+}  // namespace neuroact

@@ -1,0 +1,204 @@
+// What is done with the values of one step: a spike is a value that is not 0, read off its bits.
+//
+// A value is odd where it is neither 0 nor 1. Odd ones are spikes too; that there were some is told.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "processors.h"
+
+namespace neuroact {
+
+// How the numbers of a dtype look as bits: those that count against zero, and those of 1. `INFINITE`
+// is what infinity has of the first, NaN more; 0 where there is neither.
+template <typename Bits, Bits Magnitude, Bits One, Bits Infinite>
+struct Numbers {
+  using Word = Bits;
+  static constexpr Bits MAGNITUDE = Magnitude, ONE = One, INFINITE = Infinite;
+  static constexpr bool CAN_BE_ODD = true;
+};
+
+using Float16 = Numbers<uint16_t, 0x7FFF, 0x3C00, 0x7C00>;
+using BFloat16 = Numbers<uint16_t, 0x7FFF, 0x3F80, 0x7F80>;
+using Float32 = Numbers<uint32_t, 0x7FFFFFFF, 0x3F800000, 0x7F800000>;
+using Float64 =
+    Numbers<uint64_t, 0x7FFFFFFFFFFFFFFF, 0x3FF0000000000000, 0x7FF0000000000000>;
+using Integer8 = Numbers<uint8_t, 0xFF, 1, 0>;
+using Integer16 = Numbers<uint16_t, 0xFFFF, 1, 0>;
+using Integer32 = Numbers<uint32_t, 0xFFFFFFFF, 1, 0>;
+using Integer64 = Numbers<uint64_t, 0xFFFFFFFFFFFFFFFF, 1, 0>;
+struct Boolean : Integer8 {  // true, whatever its byte is
+  static constexpr bool CAN_BE_ODD = false;
+};
+
+struct Odd {
+  bool nonfinite = false, not_binary = false;
+};
+
+template <typename Of>
+NEUROACT_INLINE typename Of::Word oddness(typename Of::Word value) {
+  using Word = typename Of::Word;
+  if (!Of::CAN_BE_ODD) return 0;
+  return Word((value ^ Of::ONE) & -Word((value & Of::MAGNITUDE) != 0));
+}
+
+// Which kinds of odd values there are. Asked once a step showed one.
+template <typename Of>
+NEUROACT_INLINE Odd odd_values(const void* from, int64_t numel) {
+  const auto* values = static_cast<const typename Of::Word*>(from);
+  int32_t nonfinite = 0, not_binary = 0;
+  for (int64_t at = 0; at < numel; ++at) {
+    const bool beyond = Of::INFINITE != 0 && (values[at] & Of::MAGNITUDE) >= Of::INFINITE;
+    nonfinite |= int32_t(beyond);
+    not_binary |= int32_t(!beyond) & int32_t(oddness<Of>(values[at]) != 0);
+  }
+  return {nonfinite != 0, not_binary != 0};
+}
+
+// Adds each neuron's spikes, `[batch, neurons]`, to its sum. Whether a value was odd.
+template <typename Of>
+NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, int64_t neurons) {
+  using Word = typename Of::Word;
+  constexpr int64_t MOST = 1024;  // sums that stay at hand while all samples are added
+  const auto* values = static_cast<const Word*>(from);
+  Word odd = 0;
+  for (int64_t first = 0; first < neurons; first += MOST) {
+    const int64_t width = neurons - first < MOST ? neurons - first : MOST;
+    int32_t* into = sums + first;
+    for (int64_t sample = 0; sample < batch; ++sample) {
+      const Word* row = values + sample * neurons + first;
+      for (int64_t at = 0; at < width; ++at) {
+        into[at] += int32_t((row[at] & Of::MAGNITUDE) != 0);
+        odd |= oddness<Of>(row[at]);
+      }
+    }
+  }
+  return odd != 0;
+}
+
+// A row holds a step, a bit a value, `GROUP` values in `LANES` words: value `LANES * bit + word`. So
+// that many values next to each other are compared at once, and no bit changes its place.
+constexpr int64_t LANES = 16, GROUP = 32 * LANES;
+
+#if defined(NEUROACT_VECTORS)
+template <typename Word>
+struct Vector {
+  typedef Word Type __attribute__((vector_size(LANES * sizeof(Word))));
+};
+
+template <typename Of, int64_t Most>
+NEUROACT_INLINE bool pack_group(const typename Of::Word* values, int64_t lines, uint32_t* row) {
+  using Word = typename Of::Word;
+  using Values = typename Vector<Word>::Type;
+  using Bits = typename Vector<uint32_t>::Type;
+  const Values none = {};
+  Bits bits = {};
+  Values odd = {};
+  for (int64_t line = 0; line < (Most ? Most : lines); ++line) {
+    Values value;
+    std::memcpy(&value, values + line * LANES, sizeof(value));
+    const auto spikes = (value & Of::MAGNITUDE) != none;
+    bits |= __builtin_convertvector(spikes, Bits) & (uint32_t(1) << line);
+    if (Of::CAN_BE_ODD) odd |= (value ^ Of::ONE) & (Values)spikes;
+  }
+  std::memcpy(row, &bits, sizeof(bits));
+  Word any = 0;
+  for (int64_t lane = 0; lane < LANES; ++lane) any |= odd[lane];
+  return any != 0;
+}
+#else
+template <typename Of, int64_t Most>
+NEUROACT_INLINE bool pack_group(const typename Of::Word* values, int64_t lines, uint32_t* row) {
+  using Word = typename Of::Word;
+  uint32_t bits[LANES] = {};
+  Word odd[LANES] = {};
+  for (int64_t line = 0; line < (Most ? Most : lines); ++line) {
+    for (int64_t lane = 0; lane < LANES; ++lane) {
+      const Word value = values[line * LANES + lane];
+      bits[lane] |= uint32_t((value & Of::MAGNITUDE) != 0) << line;
+      odd[lane] |= oddness<Of>(value);
+    }
+  }
+  std::memcpy(row, bits, sizeof(bits));
+  Word any = 0;
+  for (Word each : odd) any |= each;
+  return any != 0;
+}
+#endif
+
+// Writes a step into its row, see `GROUP`; bits beyond the last value are 0. Whether one was odd.
+template <typename Of>
+NEUROACT_INLINE bool pack_values(const void* from, uint32_t* row, int64_t numel) {
+  using Word = typename Of::Word;
+  const auto* values = static_cast<const Word*>(from);
+  bool odd = false;
+  for (; numel >= GROUP; numel -= GROUP, values += GROUP, row += LANES) {
+    odd |= pack_group<Of, GROUP / LANES>(values, 0, row);
+  }
+  if (numel == 0) return odd;
+  odd |= pack_group<Of, 0>(values, numel / LANES, row);
+  if (const int64_t rest = numel % LANES) {
+    Word last[LANES] = {};
+    uint32_t bits[LANES];
+    std::memcpy(last, values + numel - rest, size_t(rest) * sizeof(Word));
+    odd |= pack_group<Of, 1>(last, 0, bits);
+    for (int64_t lane = 0; lane < LANES; ++lane) row[lane] |= bits[lane] << numel / LANES;
+  }
+  return odd;
+}
+
+// The three for one dtype.
+struct Reader {
+  int64_t width;  // bytes of a value
+  bool (*add)(const void*, int32_t*, int64_t, int64_t);
+  bool (*pack)(const void*, uint32_t*, int64_t);
+  Odd (*odd)(const void*, int64_t);
+};
+
+enum Dtype { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BOOL, DTYPES };
+
+#define NEUROACT_READER(Name, TARGET)                                                        \
+  template <typename Of>                                                                     \
+  struct Name {                                                                              \
+    TARGET static bool add(const void* from, int32_t* sums, int64_t batch, int64_t neurons) { \
+      return add_values<Of>(from, sums, batch, neurons);                                     \
+    }                                                                                        \
+    TARGET static bool pack(const void* from, uint32_t* row, int64_t numel) {                \
+      return pack_values<Of>(from, row, numel);                                              \
+    }                                                                                        \
+    TARGET static Odd odd(const void* from, int64_t numel) {                                 \
+      return odd_values<Of>(from, numel);                                                    \
+    }                                                                                        \
+    static constexpr Reader reader() {                                                       \
+      return {int64_t(sizeof(typename Of::Word)), add, pack, odd};                           \
+    }                                                                                        \
+  };
+
+template <template <typename> class On>
+constexpr std::array<Reader, DTYPES> readers() {
+  return {On<Float16>::reader(),   On<BFloat16>::reader(),  On<Float32>::reader(),
+          On<Float64>::reader(),   On<Integer8>::reader(),  On<Integer16>::reader(),
+          On<Integer32>::reader(), On<Integer64>::reader(), On<Boolean>::reader()};
+}
+
+NEUROACT_READER(Baseline, )
+#if defined(NEUROACT_CHOICE)
+NEUROACT_READER(OnAvx2, NEUROACT_AVX2)
+NEUROACT_READER(OnAvx512, NEUROACT_AVX512)
+#endif
+#undef NEUROACT_READER
+
+inline const Reader& reader_of(Dtype dtype) {
+#if defined(NEUROACT_CHOICE)
+  static constexpr std::array<Reader, DTYPES> READERS[] = {
+      readers<Baseline>(), readers<OnAvx2>(), readers<OnAvx512>()};
+#else
+  static constexpr std::array<Reader, DTYPES> READERS[] = {readers<Baseline>()};
+#endif
+  return READERS[chosen][dtype];
+}
+
+}  // namespace neuroact

@@ -1,0 +1,171 @@
+// Rows of bits, a step each, cut up into words, a neuron each: bit k is step k.
+
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "processors.h"
+#include "values.h"
+
+namespace neuroact {
+
+constexpr int64_t STEPS = 64;  // bits of a word
+
+#if defined(_MSC_VER)
+NEUROACT_INLINE int32_t bits_set(uint64_t word) {  // MSVC's own asks for a newer processor
+  word -= word >> 1 & 0x5555555555555555;
+  word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
+  word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0F;
+  return int32_t(word * 0x0101010101010101 >> 56);
+}
+
+NEUROACT_INLINE int32_t lowest_bit(uint64_t word) { return bits_set((word & -word) - 1); }
+
+NEUROACT_INLINE int32_t highest_bit(uint64_t word) {
+  int32_t highest = 0;
+  while (word >>= 1) ++highest;
+  return highest;
+}
+#else
+NEUROACT_INLINE int32_t bits_set(uint64_t word) { return __builtin_popcountll(word); }
+// Of a word that is not 0.
+NEUROACT_INLINE int32_t lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
+NEUROACT_INLINE int32_t highest_bit(uint64_t word) { return 63 - __builtin_clzll(word); }
+#endif
+
+// Eight squares of bits at once.
+constexpr int64_t SQUARES = 8;
+using Squares = uint64_t[STEPS][SQUARES];
+
+// In each square bit i of word k and bit k of word i change places.
+NEUROACT_INLINE void transpose(Squares& squares) {
+  uint64_t low = 0x00000000FFFFFFFF;
+  for (int64_t width = STEPS / 2; width != 0; width /= 2, low ^= low << width) {
+    for (int64_t pair = 0; pair < STEPS / 2; ++pair) {
+      const int64_t at = (pair / width) * 2 * width + pair % width;
+      for (int64_t square = 0; square < SQUARES; ++square) {
+        uint64_t &one = squares[at][square], &other = squares[at + width][square];
+        const uint64_t change = ((one >> width) ^ other) & low;
+        one ^= change << width;
+        other ^= change;
+      }
+    }
+  }
+}
+
+// The words of the first steps, from their rows; see `GROUP` for where a row has a value.
+NEUROACT_INLINE void cut_up_rows(
+    const uint32_t* rows, int64_t row_words, int64_t steps, uint64_t* words, int64_t numel) {
+  alignas(64) Squares squares;
+  for (int64_t first = 0; first < numel; first += GROUP) {
+    const uint32_t* group = rows + first / GROUP * LANES;
+    for (int64_t step = 0; step < steps; ++step, group += row_words) {
+      for (int64_t square = 0; square < SQUARES; ++square) {
+        squares[step][square] =
+            uint64_t(group[2 * square]) | uint64_t(group[2 * square + 1]) << 32;
+      }
+    }
+    std::memset(squares[steps], 0, size_t(STEPS - steps) * sizeof(squares[0]));
+    transpose(squares);
+    for (int64_t line = 0; line < GROUP / LANES; ++line) {
+      uint64_t values[LANES];
+      for (int64_t square = 0; square < SQUARES; ++square) {
+        values[2 * square] = squares[line][square];
+        values[2 * square + 1] = squares[line + STEPS / 2][square];
+      }
+      const int64_t at = first + line * LANES;
+      if (at >= numel) break;
+      std::memcpy(words + at, values, size_t(std::min(LANES, numel - at)) * sizeof(uint64_t));
+    }
+  }
+}
+
+// Spikes of each sample at each of the first steps, `[steps, batch]`, from its words.
+NEUROACT_INLINE void sum_words(
+    const uint64_t* words, int64_t batch, int64_t neurons, int64_t steps, int32_t* sums) {
+  alignas(64) Squares squares;
+  std::memset(sums, 0, size_t(steps * batch) * sizeof(int32_t));
+  int64_t sample = 0, first = 0;
+  while (sample < batch) {
+    int64_t samples[SQUARES];
+    int64_t count = 0;
+    for (; count < SQUARES && sample < batch; ++count) {
+      const uint64_t* from = words + sample * neurons + first;
+      const int64_t width = std::min(STEPS, neurons - first);
+      for (int64_t at = 0; at < width; ++at) squares[at][count] = from[at];
+      for (int64_t at = width; at < STEPS; ++at) squares[at][count] = 0;
+      samples[count] = sample;
+      first += STEPS;
+      if (first >= neurons) first = 0, ++sample;
+    }
+    for (int64_t at = 0; at < STEPS; ++at) {
+      for (int64_t square = count; square < SQUARES; ++square) squares[at][square] = 0;
+    }
+    transpose(squares);
+    for (int64_t step = 0; step < steps; ++step) {
+      int32_t* of_step = sums + step * batch;
+      for (int64_t square = 0; square < count; ++square) {
+        of_step[samples[square]] += bits_set(squares[step][square]);
+      }
+    }
+  }
+}
+
+NEUROACT_INLINE void add_event_counts(
+    const uint64_t* words, int64_t batch, int64_t neurons, int64_t* events) {
+  for (int64_t sample = 0; sample < batch; ++sample, words += neurons) {
+    for (int64_t at = 0; at < neurons; ++at) events[at] += bits_set(words[at]);
+  }
+}
+
+NEUROACT_INLINE void add_word_counts(const uint64_t* words, int64_t numel, int64_t* counts) {
+  for (int64_t at = 0; at < numel; ++at) counts[at] += bits_set(words[at]);
+}
+
+struct WordLoops {
+  void (*cut_up)(const uint32_t*, int64_t, int64_t, uint64_t*, int64_t);
+  void (*sum)(const uint64_t*, int64_t, int64_t, int64_t, int32_t*);
+  void (*add_events)(const uint64_t*, int64_t, int64_t, int64_t*);
+  void (*add_counts)(const uint64_t*, int64_t, int64_t*);
+};
+
+#define NEUROACT_WORD_LOOPS(Name, TARGET)                                                     \
+  struct Name {                                                                               \
+    TARGET static void cut_up(                                                                \
+        const uint32_t* rows, int64_t row_words, int64_t steps, uint64_t* words, int64_t n) { \
+      cut_up_rows(rows, row_words, steps, words, n);                                          \
+    }                                                                                         \
+    TARGET static void sum(                                                                   \
+        const uint64_t* words, int64_t batch, int64_t neurons, int64_t steps, int32_t* sums) { \
+      sum_words(words, batch, neurons, steps, sums);                                          \
+    }                                                                                         \
+    TARGET static void add_events(                                                            \
+        const uint64_t* words, int64_t batch, int64_t neurons, int64_t* events) {             \
+      add_event_counts(words, batch, neurons, events);                                        \
+    }                                                                                         \
+    TARGET static void add_counts(const uint64_t* words, int64_t numel, int64_t* counts) {    \
+      add_word_counts(words, numel, counts);                                                  \
+    }                                                                                         \
+    static constexpr WordLoops loops() { return {cut_up, sum, add_events, add_counts}; }      \
+  };
+
+NEUROACT_WORD_LOOPS(BaselineWords, )
+#if defined(NEUROACT_CHOICE)
+NEUROACT_WORD_LOOPS(Avx2Words, NEUROACT_AVX2)
+NEUROACT_WORD_LOOPS(Avx512Words, NEUROACT_AVX512)
+#endif
+#undef NEUROACT_WORD_LOOPS
+
+inline const WordLoops& word_loops() {
+#if defined(NEUROACT_CHOICE)
+  static constexpr WordLoops LOOPS[] = {
+      BaselineWords::loops(), Avx2Words::loops(), Avx512Words::loops()};
+#else
+  static constexpr WordLoops LOOPS[] = {BaselineWords::loops()};
+#endif
+  return LOOPS[chosen];
+}
+
+}  // namespace neuroact
