@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 import neuroact
-from neuroact import ActivityReport, InterspikeIntervals, SpikeCounts, TimeCourse
+from neuroact import ActivityReport, ClassActivity, InterspikeIntervals, SpikeCounts, TimeCourse
 from neuroact.errors import UnsupportedModelError
 
 Run = Callable[[Any, Tensor], object]
@@ -225,6 +225,72 @@ def test_marks_padding_and_labels_by_hand_hold_in_compiled_models() -> None:
         reports.append(recording.report())
     assert reports[0] == reports[1]
     assert reports[0]["1"].observations == 3 + 2 * 12 + 6
+
+
+class InTurn:
+    """Runs each call by another way than the last one."""
+
+    def __init__(self, *ways: Any) -> None:
+        self.ways, self.calls = ways, 0
+
+    def __call__(self, *args: Any) -> Any:
+        self.calls += 1
+        return self.ways[self.calls % len(self.ways)](*args)
+
+
+steps_by_hand = pytest.mark.parametrize(
+    "case",
+    [snntorch_steps, norse_steps, lambda: spikingjelly("s")],
+    ids=["snnTorch", "Norse", "SpikingJelly"],
+)
+
+
+@steps_by_hand
+@pytest.mark.parametrize("turns", ["ce", "cceee", "eec"])
+def test_a_sequence_goes_on_between_compiled_and_eager_calls(case: Case, turns: str) -> None:
+    torch.manual_seed(1)
+    net, run = case()
+    with torch.no_grad():
+        eager = recorded(net, run, net)
+        compiled = torch.compile(net, backend="aot_eager")
+        ways = [compiled if turn == "c" else net for turn in turns]
+        assert recorded(net, run, InTurn(*ways)) == eager
+
+
+@steps_by_hand
+@pytest.mark.parametrize("what", ["label", "valid", "reset", "new_sequence", "pause"])
+def test_what_is_told_in_the_middle_of_a_sequence_means_the_same_in_compiled_calls(
+    case: Case, what: str
+) -> None:
+    reports = []
+    for compile_it in (False, True):
+        torch.manual_seed(1)
+        net, run = case()
+        call: Any = torch.compile(net, backend="aot_eager") if compile_it else net
+        statistics = [ClassActivity] if what == "label" else []
+        with torch.no_grad(), neuroact.record(net, statistics=statistics) as recording:
+            calls = 0
+
+            def step(*args: Any, call: Any = call, recording: Any = recording) -> Any:
+                nonlocal calls
+                calls += 1
+                if calls % 6 == 3 and what == "label":
+                    recording.label([0, 1, 0, 1][: len(args[0])])
+                elif calls % 6 == 3 and what == "valid":
+                    with recording.valid([True, False, True, True][: len(args[0])]):
+                        return call(*args)
+                elif calls % 6 == 3 and what == "pause":
+                    recording.pause()
+                elif calls % 6 == 3:
+                    getattr(recording, what)()
+                elif calls % 6 == 5:
+                    recording.label(None) if what == "label" else recording.resume()
+                return call(*args)
+
+            for x in batches():
+                run(step, x)
+        reports.append(recording.report())
+    assert reports[0] == reports[1]
 
 
 def test_an_adapter_that_has_no_pattern_breaks_the_graph_and_is_right() -> None:
