@@ -20,8 +20,6 @@ from torch.compiler import is_compiling
 from neuroact.operators import define
 from neuroact.patterns import CallPattern
 from neuroact.sequences import tensors_in
-from neuroact.statistics import Firing
-from neuroact.statistics.traced_counts import TracedCounts
 from neuroact.stream import SignalKind, SpikeChunk, as_stream
 
 if TYPE_CHECKING:
@@ -38,11 +36,10 @@ class Traced:
         layer: whose statistics count.
     """
 
-    __slots__ = ("_anchor", "_counts", "_kept", "_key", "_layer")
+    __slots__ = ("_anchor", "_kept", "_key", "_layer")
 
     def __init__(self, layer: LayerRecorder) -> None:
         self._layer = layer
-        self._counts = _counts_alone(layer)
         # A compiled program cannot hold a weak reference, so here the last state is held itself,
         # until the next call.
         self._kept: tuple[Tensor, ...] = ()
@@ -75,31 +72,15 @@ class Traced:
         """
         stream = as_stream(values.detach(), sequence=pattern.sequence)
         starts = self._starts(given, left)
-        counts = self._counts
-        if (
-            plain
-            and counts is not None
-            and pattern.kind is SignalKind.BINARY
-            and counts.have_window_for(stream)
-        ):
-            counts.add_step(stream, starts)
-        else:
-            self._count_any(pattern, stream, starts)
+        self._count_any(pattern, stream, starts)
 
     def _count_any(self, pattern: CallPattern, stream: Tensor, starts: bool | Tensor) -> None:
         layer = self._layer
         layer.see_neurons(stream.shape[2:], pattern.kind)
         has_state = bool(self._kept)
         starts = layer.marked(starts, one_step=stream.shape[0] == 1, has_state=has_state)
-        ready = all(statistic.is_traceable(pattern.kind) for statistic in layer.traceable)
-        if ready:
-            for statistic in layer.traceable:
-                statistic.traced(stream, pattern.kind, starts)
-        if not ready or len(layer.traceable) < len(layer.statistics):
-            known = None if isinstance(starts, bool) else starts
-            kind = pattern.kind.value
-            first = not ready
-            observe(self._anchor, stream, starts is True, known, kind, first, has_state, self._key)
+        known = None if isinstance(starts, bool) else starts
+        observe(self._anchor, stream, starts is True, known, pattern.kind.value, self._key)
 
     def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Tensor:
         kept = self._kept
@@ -144,8 +125,6 @@ def _observe(
     starts: bool,
     unsure: Tensor | None,
     kind: str,
-    first: bool,
-    has_state: bool,
     key: int,
 ) -> None:
     layer = _layers.get(key)
@@ -154,24 +133,7 @@ def _observe(
     begins = starts if unsure is None else bool(unsure)
     chunk = SpikeChunk(values, SignalKind(kind), begins)
     for statistic in layer.statistics:
-        if first or statistic not in layer.traceable:
-            statistic.update(chunk)
-    if first:
-        for traceable in layer.traceable:
-            traceable.prepare_traced(chunk)
-        counts = _counts_alone(layer)
-        if counts is not None and has_state:
-            counts.open_window(chunk)
-
-
-def _counts_alone(layer: LayerRecorder) -> TracedCounts | None:
-    """What counts a layer's spikes, where a program has nothing else to tell."""
-    if len(layer.statistics) != 1 or layer.traceable != layer.statistics:
-        return None
-    (only,) = layer.statistics
-    if isinstance(only, Firing) and type(only).traced is Firing.traced:
-        return only.traced_counts
-    return None
+        statistic.update(chunk)
 
 
 def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
@@ -184,8 +146,7 @@ def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
 
 observe = define(
     "observe",
-    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, bool first, "
-    "bool has_state, int key) -> ()",
+    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, int key) -> ()",
     _observe,
     lambda *args: None,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,9 @@ from neuroact.adapter import Adapter
 from neuroact.callers import OneThread, Refusal
 from neuroact.errors import ChunkError, LayerShapeError, MergeError
 from neuroact.hooks import watch
-from neuroact.kernel.steps import Lender
-from neuroact.labels import Labels
-from neuroact.patterns import knows
 from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
 from neuroact.statistics import Firing, Statistic, check_kind
-from neuroact.statistics.packed_steps import PackedStatistic, PackedSteps
-from neuroact.statistics.shortcuts import StepStatistic, TraceableStatistic
 from neuroact.statistics.stepwise import StepwiseStatistic
 from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 from neuroact.validity import Validity
@@ -69,21 +64,8 @@ class LayerRecorder:
         self.statistics = tuple(statistics)
         self.neurons: torch.Size | None = None
         self.trace = StateTrace()
-        # All chosen once, for each call: which statistics are told together; each one's way to
-        # count a step, if all have one; and those that torch.compile can look into.
-        packed = [s for s in self.statistics if _can_share(s)]
-        together = PackedSteps(packed) if len(packed) > 1 else None
         self.told: tuple[SpikeSink, ...] = self.statistics
-        if together is not None:
-            self.told = (together, *(s for s in self.statistics if not _can_share(s)))
-        steps = [s.advance for s in self.told if _can_step(s)]
-        self.advances = tuple(steps) if len(steps) == len(self.told) else ()
-        self.lender = self.told[0] if len(self.told) == 1 and _can_lend(self.told[0]) else None
-        self.traceable = tuple(
-            s
-            for s in self.statistics
-            if isinstance(s, TraceableStatistic) and knows(type(s), "traced", of=["update"])
-        )
+        self.advances: tuple[Callable[[Tensor], None], ...] = ()
         self._module: nn.Module | None = None
         self._reader: CallReader | None = None
         self._undo: Callable[[], None] | None = None
@@ -92,7 +74,7 @@ class LayerRecorder:
         self.thread = OneThread()
         self.validity: Validity | None = None
         self._position = 0  # steps that came since the validity was told
-        self._labels: Labels | None = None
+        self._labels: Tensor | None = None
 
     @property
     def called(self) -> bool:
@@ -109,12 +91,9 @@ class LayerRecorder:
         self.validity, self._position = validity, 0
         self.interrupt()
 
-    def label(self, labels: Labels | None) -> None:
+    def label(self, labels: Tensor | None) -> None:
         """Say of which class the samples are that come; None where that is not known."""
         self._labels = labels
-        for statistic in self.statistics:
-            if isinstance(statistic, Firing):
-                statistic.label(labels)
         self.interrupt()
 
     def read_from(self, module: nn.Module, adapter: Adapter) -> None:
@@ -145,10 +124,6 @@ class LayerRecorder:
     def forget_module(self) -> None:
         """Let the module's calls be for good, and keep the model alive no longer."""
         self.unwatch()
-        # The kernel knows the model. A call that is under way may not lend it anything anew.
-        lender, self.lender = self.lender, None
-        if lender is not None:
-            lender.take_back()
         self.trace.take_back()
         self._module = self._reader = None
 
@@ -231,13 +206,15 @@ class LayerRecorder:
             chunk = replace(chunk, starts_sequence=bool(starts))
         if self.validity is not None:
             chunk = replace(chunk, valid=self._valid_steps(self.validity, chunk))
-        if self._labels is not None and len(self._labels.samples) != chunk.batch:
-            raise ChunkError(
-                f"{self.info}: recording.label was told of {len(self._labels.samples)} samples, "
-                f"and {chunk.batch} came. Label each batch before its forward call; "
-                "recording.label(None) ends it.",
-                layer=self.info.name,
-            )
+        if self._labels is not None:
+            if len(self._labels) != chunk.batch:
+                raise ChunkError(
+                    f"{self.info}: recording.label was told of {len(self._labels)} samples, "
+                    f"and {chunk.batch} came. Label each batch before its forward call; "
+                    "recording.label(None) ends it.",
+                    layer=self.info.name,
+                )
+            chunk = replace(chunk, labels=self._labels)
         for told in self.told:
             told.update(chunk)
 
@@ -315,22 +292,6 @@ class LayerRecorder:
         general = max(kinds, key=_GENERALITY.index)
         if general is not self.info.kind:
             self.info = replace(self.info, kind=general)
-
-
-def _can_step(told: SpikeSink) -> TypeGuard[StepStatistic | PackedSteps]:
-    if isinstance(told, PackedSteps):
-        return True
-    return isinstance(told, StepStatistic) and knows(type(told), "advance", of=["update"])
-
-
-def _can_lend(told: SpikeSink) -> TypeGuard[Lender]:
-    return isinstance(told, Lender) and knows(type(told), "lend", of=["update", "advance"])
-
-
-def _can_share(statistic: Statistic) -> TypeGuard[PackedStatistic]:
-    return isinstance(statistic, PackedStatistic) and knows(
-        type(statistic), "count_packed", of=["update", "advance"]
-    )
 
 
 if TYPE_CHECKING:

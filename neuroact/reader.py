@@ -14,8 +14,7 @@ from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.kernel import kernel
 from neuroact.patterns import CallPattern, always, has_pattern
-from neuroact.statistics.shortcuts import MOST_ADVANCES
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream import SpikeChunk
 
 if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
@@ -126,18 +125,12 @@ class CallReader:
         """
         layer = self._layer
         pattern = self._pattern
-        others = [type(s).__name__ for s in layer.statistics if s not in layer.traceable]
+        others = [type(s).__name__ for s in layer.statistics]
         if others or layer.needs_eager or pattern is None:
             what = ", ".join(others) or "recording.valid, recording.label or this adapter"
             raise UnsupportedModelError(
                 f"{layer.info}: a CUDA graph repeats only what the device does, and {what} needs "
                 "Python in each call. Record the default statistic in it, or run without a graph.",
-                layer=layer.info.name,
-            )
-        if not all(statistic.is_traceable(pattern.kind) for statistic in layer.traceable):
-            raise UnsupportedModelError(
-                f"{layer.info}: its counters are made in its first call; run the model once while "
-                "recording, as a warm-up, before the CUDA graph is captured.",
                 layer=layer.info.name,
             )
 
@@ -189,11 +182,6 @@ class CallReader:
             raise self._unreadable(cause) from cause
         self._short = 0
         self._layer.take(chunk)
-        if chunk.values.is_cuda:
-            # A CUDA graph that is captured later can write to them and cannot make them.
-            for statistic in self._layer.traceable:
-                statistic.prepare_traced(chunk)
-        self._see_whether_short(output, chunk)
 
     def _chunk(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, before: Any
@@ -205,29 +193,6 @@ class CallReader:
         starts = not self._layer.trace.goes_on(before, pattern.left(output))
         make = SpikeChunk.of_sequence if pattern.sequence else SpikeChunk.of_step
         return make(pattern.values(output), pattern.kind, starts_sequence=starts)
-
-    def _see_whether_short(self, output: Any, chunk: SpikeChunk) -> None:
-        pattern = self._pattern
-        if pattern is None or pattern.sequence or chunk.kind is not SignalKind.BINARY:
-            return
-        values = pattern.values(output)
-        # An unbatched step lacks the dimension that `advance` wants.
-        if values.ndim < 2 or not self._advances or self._layer.needs_eager:
-            return
-        # Then in full again: an option that changed, or values that are not what they should be,
-        # show by then.
-        if not self._kernel_goes_on(values, pattern.left(output)):
-            self._short, self._shape = MOST_ADVANCES, values.shape
-
-    def _kernel_goes_on(self, values: Tensor, left: Sequence[Any]) -> bool:
-        """Whether the kernel counts the steps that go on from here."""
-        steps, lender = self._steps, self._layer.lender
-        if steps is None or lender is None or not lender.lend(steps, values):
-            return False
-        if not steps.begin(values, left, MOST_ADVANCES):
-            return False
-        self._layer.trace.lend(steps)
-        return True
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info
