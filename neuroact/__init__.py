@@ -26,6 +26,7 @@ from neuroact.provenance import installed_version
 from neuroact.recorder import Recording, record
 from neuroact.report import ActivityReport, LayerActivity
 from neuroact.statistics import (
+    ClassActivity,
     Firing,
     InterspikeIntervals,
     Raster,
@@ -39,6 +40,7 @@ from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
 __all__ = [
     "ActivityReport",
     "Adapter",
+    "ClassActivity",
     "Comparison",
     "Firing",
     "InterspikeIntervals",

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from neuroact.statistics.class_activity import ClassActivity
 from neuroact.stream import as_tensor
 
 
-class Labels:
-    """The classes of a batch's samples.
+def labels_of(labels: Any, statistics: Iterable[object]) -> Tensor:
+    """The classes of a batch's samples as a chunk has them, int64 `[batch]` on the CPU.
 
     Args:
-        labels: whole numbers from 0, `[batch]`.
-        classes: how many classes there are; the largest label and one where None.
-
-    Attributes:
-        samples: the labels, int64 `[batch]`.
-        classes: how many classes there are, as far as these labels tell.
+        labels: whole numbers from 0, `[batch]`; those on a device are waited for.
+        statistics: those of the recording, of which one has to count by class.
 
     Raises:
-        ValueError: they are no whole numbers `[batch]`, or some are outside of the classes.
-    """
+        ValueError: they are no whole numbers `[batch]`, some are below 0, or nothing counts by
+            class.
 
-    def __init__(self, labels: Any, classes: int | None = None) -> None:
-        told = as_tensor(labels)
-        if told.ndim != 1 or told.is_floating_point() or told.is_complex():
-            raise ValueError(
-                "expected labels to be whole numbers [batch], came "
-                f"{told.dtype} of shape {list(told.shape)}; take argmax of one-hot ones"
-            )
-        self.samples: Tensor = told.to(torch.int64)
-        on_host = self.samples.cpu()
-        largest = int(on_host.max()) if len(on_host) else -1
-        if len(on_host) and int(on_host.min()) < 0:
-            raise ValueError(f"expected labels from 0, came {int(on_host.min())}")
-        if classes is not None and largest >= classes:
-            raise ValueError(f"expected labels below classes={classes}, came {largest}")
-        self.classes = largest + 1 if classes is None else classes
+    >>> from neuroact import ClassActivity
+    >>> from neuroact.labels import labels_of
+    >>> labels_of([2, 0], [ClassActivity()])
+    tensor([2, 0])
+    """
+    if not any(isinstance(statistic, ClassActivity) for statistic in statistics):
+        raise ValueError(
+            "none of the recording's statistics counts by class, so labels would be lost: record "
+            "with statistics=[neuroact.ClassActivity]"
+        )
+    told = as_tensor(labels)
+    if told.ndim != 1 or told.is_floating_point() or told.is_complex():
+        raise ValueError(
+            "expected labels to be whole numbers [batch], came "
+            f"{told.dtype} of shape {list(told.shape)}; take argmax of one-hot ones"
+        )
+    samples = told.to("cpu", torch.int64)
+    if len(samples) and int(samples.min()) < 0:
+        raise ValueError(f"expected labels from 0, came {int(samples.min())}")
+    return samples

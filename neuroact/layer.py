@@ -16,7 +16,6 @@ from neuroact.adapter import Adapter
 from neuroact.callers import OneThread, Refusal
 from neuroact.errors import ChunkError, LayerShapeError, MergeError, UnsupportedModelError
 from neuroact.hooks import watch
-from neuroact.labels import Labels
 from neuroact.open_block import OpenBlock
 from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
@@ -81,7 +80,7 @@ class LayerRecorder:
         self.thread = OneThread()
         self.validity: Validity | None = None
         self._position = 0  # steps that came since the validity was told
-        self._labels: Labels | None = None
+        self._labels: Tensor | None = None
         self._begin = self.marked = False
         self.plain = True
         self._module: nn.Module | None = None
@@ -107,7 +106,7 @@ class LayerRecorder:
             self.validity, self._position = validity, 0
             self._see_whether_plain()
 
-    def label(self, labels: Labels | None) -> None:
+    def label(self, labels: Tensor | None) -> None:
         """Say of which class the samples are that come; None where that is not known."""
         with self.settled():
             self.interrupt()
@@ -346,14 +345,14 @@ class LayerRecorder:
 
     def _labels_of(self, batch: int) -> Tensor:
         assert self._labels is not None
-        if len(self._labels.samples) != batch:
+        if len(self._labels) != batch:
             raise ChunkError(
-                f"{self.info}: recording.label was told of {len(self._labels.samples)} samples, "
+                f"{self.info}: recording.label was told of {len(self._labels)} samples, "
                 f"and {batch} came. Label each batch before its forward call; "
                 "recording.label(None) ends it.",
                 layer=self.info.name,
             )
-        return self._labels.samples
+        return self._labels
 
     def _valid_steps(self, validity: Validity, chunk: SpikeChunk) -> Tensor:
         try:

@@ -11,7 +11,7 @@ from numbers import Real
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
-from torch import nn
+from torch import Tensor, nn
 
 from neuroact import callers
 from neuroact.activity import OBSERVED
@@ -19,7 +19,7 @@ from neuroact.adapter import Adapter
 from neuroact.axes import Side
 from neuroact.builders import StatisticSelection, builders, check_pickled
 from neuroact.errors import OtherProcessError, RecordingClosedError
-from neuroact.labels import Labels
+from neuroact.labels import labels_of
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.merging import check_fits
 from neuroact.naming import LayerSelection
@@ -118,7 +118,7 @@ class Recording:
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
         self._validity: Validity | None = None
-        self._labels: Labels | None = None
+        self._labels: Tensor | None = None
         callers.made(self)
 
     @property
@@ -206,25 +206,23 @@ class Recording:
             self._validity = outer
             self._tell_validity()
 
-    def label(self, labels: Any, *, classes: int | None = None) -> None:
+    def label(self, labels: Any) -> None:
         """Say of which class the samples are that come next: until the next call, or None.
 
-        A report then has, by layer, `report[name]["ClassActivity"]`: activity per class and
-        neuron, selectivity, in memory of neurons times classes.
+        `ClassActivity` counts by it, and has to be among the recording's statistics.
 
         Args:
-            labels: whole numbers from 0, `[batch]`; None for samples whose class is not counted.
-            classes: how many there are; where None, the largest label so far tells, for which
-                labels on a device are waited for.
+            labels: whole numbers from 0, `[batch]`, those on a device are waited for; None for
+                samples whose class is not counted.
 
         Raises:
-            ValueError: labels that are no whole numbers `[batch]`, or outside of the classes.
+            ValueError: labels that are no whole numbers `[batch]`, or nothing counts by class.
             ChunkError: from the next call, a layer came with another number of samples.
         """
-        known = None if labels is None else Labels(labels, classes)
-        self._labels = known
+        kept = (build() for build in self._factories)
+        self._labels = None if labels is None else labels_of(labels, kept)
         for layer in self._layers.values():
-            layer.label(known)
+            layer.label(self._labels)
 
     def observe(
         self,

@@ -44,10 +44,12 @@ class SpikeChunk:
         starts_sequence: whether step 0 begins a new sequence for every sample, rather than going
             on from the last chunk of the same layer.
         valid: bool, shape `[time, batch]`, False where a step is padding; None where none is.
+        labels: class of each sample, a whole number from 0, int64 `[batch]`; on the CPU, whatever
+            the values are on, so that nothing need wait for a device; None where not known.
 
     Raises:
-        ChunkError: fewer than two dimensions, complex values, or a mask of the wrong shape or
-            dtype.
+        ChunkError: fewer than two dimensions, complex values, or a mask or labels of the wrong
+            shape or dtype.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk
@@ -60,6 +62,7 @@ class SpikeChunk:
     kind: SignalKind
     starts_sequence: bool
     valid: Tensor | None = None
+    labels: Tensor | None = None
 
     def __post_init__(self) -> None:
         values = self.values
@@ -74,6 +77,8 @@ class SpikeChunk:
             )
         if self.valid is not None:
             _check_mask(self.valid, values)
+        if self.labels is not None:
+            _check_labels(self.labels, self.batch)
 
     @property
     def steps(self) -> int:
@@ -158,3 +163,14 @@ def _check_mask(valid: Tensor, values: Tensor) -> None:
             f"expected valid to be a bool tensor of shape {tuple(values.shape[:2])} "
             f"[time, batch], came {valid.dtype} of shape {tuple(valid.shape)}"
         )
+
+
+def _check_labels(labels: Tensor, batch: int) -> None:
+    told = labels.dtype is torch.int64 and labels.device.type == "cpu"
+    if not told or labels.shape != (batch,):
+        raise ChunkError(
+            f"expected labels to be an int64 tensor of shape [{batch}] on the CPU, came "
+            f"{labels.dtype} of shape {list(labels.shape)} on {labels.device}"
+        )
+    if batch and int(labels.min()) < 0:
+        raise ChunkError(f"expected labels from 0, came {int(labels.min())}")

@@ -59,8 +59,6 @@ def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:
     assert isinstance(firing, FiringResult)
     names = (type(statistic).__name__ for statistic in layer.statistics[1:])
     results = dict(zip(names, others, strict=True))
-    if firing.by_class is not None:
-        results["ClassActivity"] = firing.by_class
     return LayerActivity(
         name=layer.info.name,
         aliases=layer.info.aliases,

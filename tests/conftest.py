@@ -15,15 +15,11 @@ from hypothesis import HealthCheck, settings
 
 from neuroact import kernel
 from neuroact.kernel.build import build
-from neuroact.statistics import native
 
 collect_ignore = ["benchmarks"]  # programs, which find each other by being run: `make bench`
 
 # No folder: the kernel that whoever runs the tests has built is not found, and none is put there.
 os.environ[kernel.FOLDER_VARIABLE] = os.devnull
-
-# Compiled loops count from the first step on; the laws are tested without them too.
-native.AFTER_STEPS = 0
 
 # Times do not repeat on shared machines, so no example fails for being slow.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

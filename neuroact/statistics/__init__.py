@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from neuroact.errors import StatisticKindError
+from neuroact.statistics.class_activity import ClassActivity, ClassActivityResult
 from neuroact.statistics.firing import Firing, FiringResult
 from neuroact.statistics.interspike_intervals import (
     InterspikeIntervals,
@@ -25,6 +26,8 @@ from neuroact.statistics.time_course import TimeCourse, TimeCourseResult
 from neuroact.stream import SignalKind, SpikeChunk
 
 __all__ = [
+    "ClassActivity",
+    "ClassActivityResult",
     "Firing",
     "FiringResult",
     "InterspikeIntervals",

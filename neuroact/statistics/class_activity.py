@@ -1,17 +1,22 @@
-"""Activity per class of the samples: what `Firing` counts besides where labels are given."""
+"""Activity per class of the samples, where labels are given."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuroact.errors import MergeError
+from neuroact.statistics.blocks import CountsBlocks
 from neuroact.statistics.counted import LayerResult, ratio
+from neuroact.statistics.parts import events_of, parts_of
+from neuroact.statistics.step_block import StepBlock
+from neuroact.stream import SignalKind, SpikeChunk
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -19,19 +24,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class ClassActivityResult(LayerResult):
-    """What a layer's neurons did for each class of samples, as `recording.label` told them.
+    """What a layer's neurons did for each class of samples.
 
     Attributes:
         class_observations: (time step, sample) pairs of each class, int64 `[classes]`.
         class_events: non-zero values, int64 `[classes, *neurons]`.
         class_total: sums of values, float64 `[classes, *neurons]`; the events where binary.
 
-    >>> import torch
-    >>> from neuroact import Recording
-    >>> recording = Recording()
-    >>> recording.label([0, 1])
-    >>> recording.observe("lif", torch.tensor([[[1, 1], [0, 1]], [[1, 1], [0, 1]]]))
-    >>> by_class = recording.report()["lif"]["ClassActivity"]
+    >>> import numpy as np
+    >>> from neuroact.statistics import ClassActivityResult
+    >>> by_class = ClassActivityResult(           # two classes, two neurons, two steps of each
+    ...     class_observations=np.array([2, 2]), class_events=np.array([[2, 2], [0, 2]]),
+    ...     class_total=np.array([[2.0, 2.0], [0.0, 2.0]]),
+    ... )
     >>> by_class.activity.tolist(), by_class.selectivity.tolist()
     ([[1.0, 1.0], [0.0, 1.0]], [1.0, 0.0])
     """
@@ -44,7 +49,7 @@ class ClassActivityResult(LayerResult):
 
     @property
     def classes(self) -> int:
-        """Number of classes: the largest label and one, or what `label(classes=)` said."""
+        """Number of classes: the largest label and one, or what `ClassActivity` was told."""
         return len(self.class_observations)
 
     @property
@@ -89,70 +94,135 @@ class ClassActivityResult(LayerResult):
         return np.where(fired, activity.argmax(0), -1).astype(np.int64)
 
 
-@dataclass(slots=True)
-class ClassCounts:
-    """The running tensors: int64 and float64 of neurons times classes."""
+class ClassActivity(CountsBlocks):
+    """Activity per class and neuron, of the samples whose class is known.
 
-    events: Tensor  # int64 [classes, *neurons]
-    total: Tensor  # float64 [classes, *neurons]
-    observations: Tensor  # int64 [classes]
-    labels: Tensor | None = field(default=None)  # int64 [batch], of the samples that come
+    Counted are chunks that have labels, and no others. Padded steps do not exist. Applies to layers
+    of every kind.
 
-    @classmethod
-    def zeros(cls, neurons: torch.Size, device: torch.device) -> ClassCounts:
-        """Nothing counted, of no class."""
-        with torch.inference_mode(False):
-            return cls(
-                events=torch.zeros(0, *neurons, dtype=torch.int64, device=device),
-                total=torch.zeros(0, *neurons, dtype=torch.float64, device=device),
-                observations=torch.zeros(0, dtype=torch.int64, device=device),
-            )
+    Memory: two numbers for each class and neuron; classes are as many as the largest label and one
+    that came, or as it is told of beforehand.
 
-    @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> ClassCounts:
-        """What `state` gave."""
-        with torch.inference_mode(False):
-            return cls(*(state[f"class_{n}"].clone() for n in ("events", "total", "observations")))
+    With zero spikes events and totals are zeros; before any chunk there is no result, and before
+    any label there are no classes.
 
-    def state(self) -> dict[str, Tensor]:
-        """The counts, as tensors of their own."""
-        return {f"class_{n}": getattr(self, n).clone() for n in ("events", "total", "observations")}
+    Args:
+        classes: how many there are at least.
 
-    def expect(self, labels: Tensor, classes: int) -> None:
-        """Say of which class the samples are that come, and how many classes there are."""
-        self._make_room(classes)
-        self.labels = labels.to(self.events.device)
+    >>> import torch
+    >>> from neuroact import ClassActivity, SignalKind, SpikeChunk
+    >>> by_class = ClassActivity()
+    >>> spikes = torch.tensor([[[1, 1], [0, 1]], [[1, 1], [0, 1]]])     # 2 steps of 2 samples
+    >>> by_class.update(
+    ...     SpikeChunk(spikes, SignalKind.BINARY, starts_sequence=True, labels=torch.tensor([0, 1]))
+    ... )
+    >>> by_class.result().activity.tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
+    """
 
-    def add(self, events: Tensor, total: Tensor, observations: Tensor | int) -> None:
-        """Add what each sample did.
+    def __init__(self, classes: int = 0) -> None:
+        if classes < 0:
+            raise ValueError(f"expected classes= of 0 or more, came {classes}")
+        self._classes = classes
+        self.reset()
 
-        Args:
-            events: int64 `[batch, *neurons]`.
-            total: float64 `[batch, *neurons]`.
-            observations: of each sample, int64 `[batch]`; one number where all have the same.
+    def reset(self) -> None:
+        """Forget everything counted, the neurons' shape included."""
+        # By the names of the result: int64 [classes, *neurons], float64 likewise, int64 [classes].
+        self._counts: dict[str, Tensor] = {}
+
+    def update(self, chunk: SpikeChunk) -> None:
+        """Count the next chunk, if it has labels.
+
+        Raises:
+            ValueError: the chunk's neurons have another shape than those before.
         """
-        labels = self.labels
-        assert labels is not None
-        if isinstance(observations, int):
-            observations = torch.full_like(labels, observations)
-        self.events.index_add_(0, labels, events)
-        self.total.index_add_(0, labels, total)
-        self.observations.index_add_(0, labels, observations)
+        self._admit(chunk.neurons, chunk.values.device)
+        if chunk.labels is None:
+            return
+        self._make_room(1 + int(chunk.labels.max()) if chunk.batch else 0)
+        # Pageable memory is copied before this returns, so that nothing need be waited for.
+        labels = chunk.labels.to(chunk.values.device, non_blocking=True)
+        seen = torch.full_like(labels, chunk.steps) if chunk.valid is None else chunk.valid.sum(0)
+        self._counts["class_observations"].index_add_(0, labels, seen)
+        for part in parts_of(chunk):
+            events = events_of(part.values).sum(0).to(torch.int64)
+            binary = chunk.kind is SignalKind.BINARY
+            total = events.double() if binary else part.values.sum(0, dtype=torch.float64)
+            self._counts["class_events"].index_add_(0, labels[part.samples], events)
+            self._counts["class_total"].index_add_(0, labels[part.samples], total)
 
-    def merge(self, other: ClassCounts) -> None:
-        """Add another's counts; classes that only one has are kept."""
-        classes = len(other.observations)
-        self._make_room(classes)
-        device = self.events.device
-        self.events[:classes].add_(other.events.to(device))
-        self.total[:classes].add_(other.total.to(device))
-        self.observations[:classes].add_(other.observations.to(device))
+    def count(self, block: StepBlock) -> None:
+        """Count a block of steps: it has no labels."""
+        self._admit(block.neurons, torch.device("cpu"))
+
+    def merge(self, other: ClassActivity) -> None:
+        """Add another's counts, exact in any order; classes that only one of them has are kept.
+
+        Raises:
+            MergeError: the two were fed by layers of different neurons.
+        """
+        theirs = other._counts
+        if not theirs:
+            return
+        events = theirs["class_events"]
+        if not self._counts:
+            self._make(events.shape[1:], events.device)
+        elif self._neurons != events.shape[1:]:
+            raise MergeError(
+                f"cannot add counts of neurons of shape {list(events.shape[1:])} to counts of "
+                f"neurons of shape {list(self._neurons)}"
+            )
+        self._make_room(len(events))
+        for name, counts in self._counts.items():
+            counts[: len(events)].add_(theirs[name].to(counts.device))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The counts as new tensors on the layer's device; empty before the first chunk.
+
+        Keys: `class_events` int64 and `class_total` float64 `[classes, *neurons]`;
+        `class_observations` int64 `[classes]`.
+        """
+        return {name: tensor.clone() for name, tensor in self._counts.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over counts given by `state_dict`."""
+        with torch.inference_mode(False):
+            self._counts = {name: tensor.clone() for name, tensor in state.items()}
+
+    def result(self) -> ClassActivityResult | None:
+        """The counts so far; None before the first chunk."""
+        counts: dict[str, Any] = {n: tensor.cpu().numpy() for n, tensor in self._counts.items()}
+        return ClassActivityResult(**counts) if counts else None
+
+    @property
+    def _neurons(self) -> torch.Size:
+        return self._counts["class_events"].shape[1:]
+
+    def _admit(self, neurons: torch.Size, device: torch.device) -> None:
+        if not self._counts:
+            self._make(neurons, device)
+        elif self._neurons != neurons:
+            raise ValueError(
+                f"expected neurons of shape {list(self._neurons)}, came {list(neurons)}"
+            )
+        elif self._counts["class_events"].device != device:
+            self._counts = {name: t.to(device) for name, t in self._counts.items()}
+
+    def _make(self, neurons: torch.Size, device: torch.device) -> None:
+        with torch.inference_mode(False):
+            observations = torch.zeros(self._classes, dtype=torch.int64, device=device)
+            events = observations.new_zeros(self._classes, *neurons)
+            self._counts = {
+                "class_observations": observations,
+                "class_events": events,
+                "class_total": events.to(torch.float64),
+            }
 
     def _make_room(self, classes: int) -> None:
-        more = classes - len(self.observations)
+        more = classes - len(self._counts["class_events"])
         if more > 0:
             with torch.inference_mode(False):
-                for name in ("events", "total", "observations"):
-                    counts: Tensor = getattr(self, name)
+                for name, counts in self._counts.items():
                     rows = counts.new_zeros(more, *counts.shape[1:])
-                    setattr(self, name, torch.cat([counts, rows]))
+                    self._counts[name] = torch.cat([counts, rows])

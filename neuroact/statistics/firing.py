@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from neuroact.errors import MergeError
-from neuroact.labels import Labels
-from neuroact.statistics.class_activity import ClassActivityResult
+from neuroact.statistics.blocks import CountsBlocks, loops
 from neuroact.statistics.event_counts import EventCounts
-from neuroact.statistics.traced_counts import TracedCounts
+from neuroact.statistics.open_sequences import OpenSequences
+from neuroact.statistics.parts import parts_of
+from neuroact.statistics.step_block import StepBlock, StepSums
 from neuroact.stream import SignalKind, SpikeChunk
-
-if TYPE_CHECKING:
-    from neuroact.kernel.steps import Steps
-    from neuroact.statistics.packed_steps import PackedBlock, PackedSteps
 
 
 class SumOfValues:
@@ -57,7 +55,6 @@ class FiringResult:
         sequences: number of samples' sequences begun.
         nonfinite: a NaN or an infinity was among the values.
         not_binary: the layer was declared binary, and a value other than 0 and 1 was found.
-        by_class: the same by class of the samples; None where no labels were given.
     """
 
     events: NDArray[np.int64]
@@ -66,7 +63,6 @@ class FiringResult:
     nonfinite: bool
     not_binary: bool
     total: SumOfValues = SumOfValues()
-    by_class: ClassActivityResult | None = None
 
     def dead(self, rate: float = 0.0, *, count: int | None = None) -> NDArray[np.bool_]:
         """Which neurons hardly fire, bool `[*neurons]`; `.sum()` is their number.
@@ -115,23 +111,24 @@ class FiringResult:
         return np.asarray(self.events / max(1, self.observations))
 
 
-class Firing:
-    """Events and total per neuron, exactly, in O(neurons) and one window of `[batch, *neurons]`.
+class Firing(CountsBlocks):
+    """Events and total per neuron, exactly, in O(neurons).
 
-    Binary chunks are added into a float32 window, one operation a call, which is folded into int64
-    counts when the batch size changes or after 2^24 steps, the last count float32 holds exactly.
-    Graded and analog chunks are reduced at once: events in int64, total in float64. A float64 sum
-    of float32 values is exact, whatever the order, while the largest sum is below 2^53 times the
-    smallest step between the values; beyond, and for float64 values, its relative error is at
-    most the number of values added times 2^-53.
+    Events are int64. A graded or analog layer's total is a float64 sum: of float32 values it is
+    exact, whatever the order, while the largest sum is below 2^53 times the smallest step between
+    the values; beyond, and for float64 values, its relative error is at most the number of values
+    added times 2^-53. A binary layer's total is its events.
 
-    A binary layer's values are tested to be 0 or 1 in its first 4 calls, and in one of 64 to 320
-    after; and each window's counts, on folding, to be whole numbers between 0 and the number of
-    steps. What slips through: other values, outside the tested calls, whose sums over a window all
-    look so. On a CPU each value is tested where the compiled kernel counts, and, with the extra
-    `fast`, beside other statistics.
+    Every value of a binary layer is tested to be 0 or 1, and every value of any layer to be finite.
+    An event is a value that is not zero, also where it should not be there.
 
     With zero spikes events and total are zeros; before any chunk there is no result.
+
+    Attributes:
+        counts: the running tensors; None before the first chunk.
+        open: the sequences that may go on.
+        settle: what adds to `counts` all that somebody still keeps for them, as a compiled program
+            does in a window; called before they are read, merged, moved or forgotten.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk
@@ -143,30 +140,15 @@ class Firing:
     """
 
     def __init__(self) -> None:
-        self._counts: EventCounts | None = None
-        self._traced = TracedCounts()
-        self._labels: Labels | None = None
-        self._packed: PackedSteps | None = None
-
-    def label(self, labels: Labels | None) -> None:
-        """Say of which class the samples are that come, until the next call; None for none."""
-        self._stop_packing()
-        self._labels = labels
-        if self._counts is not None:
-            self._tell_labels(self._counts)
-
-    def _tell_labels(self, counts: EventCounts) -> None:
-        labels = self._labels
-        if labels is None:
-            counts.label(None, 0)
-        else:
-            counts.label(labels.samples, labels.classes)
+        self.counts: EventCounts | None = None
+        self.open = OpenSequences()
+        self.settle: Callable[[], None] | None = None
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
-        self._stop_packing()
-        self._give_up_counts()
-        self._traced.forget()
+        self._settle()
+        self.counts = None
+        self.open.close()
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count the next chunk.
@@ -174,80 +156,42 @@ class Firing:
         Raises:
             ValueError: the chunk's neurons have another shape than those before.
         """
-        if self._packed is not None:
-            self._packed.settle()
-        counts = self._counts
-        if counts is None:
-            counts = self._counts = EventCounts.zeros(chunk.neurons, chunk.values.device)
-            self._tell_labels(counts)
-        elif counts.events.shape != chunk.neurons:
-            raise ValueError(
-                f"expected neurons of shape {list(counts.events.shape)}, came {list(chunk.neurons)}"
-            )
-        elif counts.events.device != chunk.values.device:
-            counts = self._counts = counts.moved_to(chunk.values.device)
-        if self._packed is not None and self._packed.is_packing:
-            counts.next_check = 0  # it came unpacked since its values are others, or may be
-        counts.add(chunk)
+        counts = self._admit(chunk.neurons, chunk.values.device)
+        if chunk.kind is not SignalKind.BINARY:
+            counts.make_total()
+        lengths = None if chunk.valid is None else chunk.valid.sum(0)
+        self._observe(counts, chunk.starts_sequence, chunk.steps, chunk.batch, lengths)
+        for part in parts_of(chunk):
+            counts.add(part, chunk.kind)
 
-    def advance(self, values: Tensor) -> None:
-        """Count one more step of the open sequence, at the least cost; see `StepStatistic`."""
-        counts = self._counts
-        assert counts is not None
-        counts.add_step(values)
-        counts.advanced += 1
+    def count(self, block: StepBlock) -> None:
+        """Count a block of steps, as `update` would.
 
-    def lend(self, steps: Steps, step: Tensor) -> bool:
-        """Have the kernel count; see `neuroact.kernel.steps.Lender`."""
-        return self._counts is not None and self._counts.lend(steps, step)
+        Raises:
+            ValueError: its neurons have another shape than those before.
+        """
+        events = np.zeros(block.words.shape[1], np.int64)
+        core = loops()
+        counts = self._admit(block.neurons, "cpu")
+        core.add_events(block.words, events)
+        lengths = None if block.lengths is None else torch.from_numpy(block.lengths)
+        self._observe(counts, block.starts_sequence, block.steps, block.batch, lengths)
+        self._add(counts, events, block)
 
-    def take_back(self) -> None:
-        """Have the kernel count no more."""
-        if self._counts is not None:
-            self._counts.take_back()
+    def add_sums(self, sums: StepSums) -> None:
+        """Count steps of which only the sums are known, as `update` would.
 
-    def share(self, steps: PackedSteps) -> None:
-        """Be told of steps packed, with others; see `PackedStatistic`."""
-        self._packed = steps
-
-    def takes_packed(self) -> bool:
-        """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
-        return self._counts is not None and self._counts.takes_packed()
-
-    def may_begin_packed(self, step: Tensor) -> bool:
-        """Whether a sequence may begin packed; see `PackedStatistic`."""
-        counts = self._counts
-        if counts is None:
-            return self._labels is None
-        return counts.events.shape == step.shape[1:] and counts.takes_packed()
-
-    def begin_packed(self, step: Tensor) -> None:
-        """Begin a sequence whose steps come packed; see `PackedStatistic`."""
-        if self._counts is None:
-            self._counts = EventCounts.zeros(step.shape[1:], step.device)
-        self._counts.begin(len(step))
-
-    def count_packed(self, block: PackedBlock) -> None:
-        """Count a block; see `PackedStatistic`."""
-        assert self._counts is not None
-        self._counts.add_packed(block)
-
-    def is_traceable(self, kind: SignalKind) -> bool:
-        """Whether compiled programs may count values of that kind; see `TraceableStatistic`."""
-        return self._traced.are_ready(kind)
-
-    def prepare_traced(self, chunk: SpikeChunk) -> None:
-        """Make what compiled programs count with; see `TraceableStatistic`."""
-        self._traced.make(chunk)
-
-    def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
-        """Count a chunk inside a compiled program; see `TraceableStatistic`."""
-        self._traced.add(values, kind, starts)
-
-    @property
-    def traced_counts(self) -> TracedCounts:
-        """What `traced` counts with, for a program in which nothing else is recorded."""
-        return self._traced
+        Raises:
+            ValueError: their neurons have another shape than those before.
+        """
+        counts = self._admit(sums.neurons, "cpu")
+        if self.open.starts(sums.starts_sequence, sums.batch):
+            self.open.start(sums.batch)
+        begun = self.open.step(sums.steps, None)
+        counts.observed[0].add_(sums.steps * sums.batch)
+        # Those that the first step begins are told already, unless it was not said to begin any.
+        counts.observed[1].add_(sums.sequences + (0 if sums.starts_sequence else begun))
+        self._add(counts, sums.events, sums)
 
     def merge(self, other: Firing) -> None:
         """Add another's counts; exact, in any order.
@@ -255,67 +199,46 @@ class Firing:
         Raises:
             MergeError: the two were fed by layers of different neurons.
         """
-        theirs = other._all_counts()
+        self._settle()
+        other._settle()
+        theirs = other.counts
         if theirs is None:
             return
-        if theirs.total is not None:
-            self._stop_packing()  # what is packed counts for no total
-        self._all_counts()
-        if self._counts is None:
-            self._counts = EventCounts.zeros(theirs.events.shape, theirs.events.device)
-            self._tell_labels(self._counts)
-        elif self._counts.events.shape != theirs.events.shape:
+        if self.counts is None:
+            self.counts = EventCounts.zeros(theirs.events.shape, theirs.events.device)
+        elif self.counts.events.shape != theirs.events.shape:
             raise MergeError(
                 f"cannot add counts of neurons of shape {list(theirs.events.shape)} to counts "
-                f"of neurons of shape {list(self._counts.events.shape)}"
+                f"of neurons of shape {list(self.counts.events.shape)}"
             )
-        self._counts.merge(theirs)
+        self.counts.merge(theirs)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The counts as new tensors on the layer's device; empty before the first chunk.
 
         Keys: `events` int64 `[*neurons]`; `total` float64 `[*neurons]`, only where a chunk was not
         binary; `observations` and `sequences` int64 `[]`; `faults` bool `[2]`, nonfinite and not
-        binary. After a mask `pending`, bool `[batch]`: open sequences without a valid step yet.
-        With labels `class_events` int64 and `class_total` float64 `[classes, *neurons]`,
-        `class_observations` int64 `[classes]`.
+        binary. While sequences are open `pending`, bool `[batch]`: those of which no valid step
+        has come yet.
         """
-        counts = self._all_counts()
-        return {} if counts is None else counts.state()
+        self._settle()
+        if self.counts is None:
+            return {}
+        state = self.counts.state()
+        if self.open.batch is not None:
+            state["pending"] = self.open.clocks(state["events"].device).eq(0)
+        return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take over counts given by `state_dict`."""
-        self._stop_packing()
-        self._traced.forget()
-        self._give_up_counts()
-        self._counts = EventCounts.from_state(state) if state else None
-        if self._counts is not None:
-            self._tell_labels(self._counts)
-
-    def _give_up_counts(self) -> None:
-        self.take_back()
-        self._counts = None
-
-    def _stop_packing(self) -> None:
-        if self._packed is not None:
-            self._packed.close()
-
-    def _all_counts(self) -> EventCounts | None:
-        """The counts, with what compiled programs counted, and what is packed, added to them."""
-        if self._packed is not None:
-            self._packed.settle()
-        traced = self._traced.take()
-        if traced is not None:
-            compiled = EventCounts.from_state(traced)
-            if self._counts is None:
-                self._counts = compiled
-                self._tell_labels(compiled)
-            else:
-                self._counts.merge(compiled)
-        return self._counts
+        self.reset()
+        if state:
+            self.counts = EventCounts.from_state(state)
+        if "pending" in state:
+            self.open.resume((~state["pending"]).to(torch.int64))
 
     def result(self) -> FiringResult | None:
-        """The counts so far, an open window included; None before the first chunk."""
+        """The counts so far; None before the first chunk."""
         state = {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
         if not state:
             return None
@@ -326,15 +249,38 @@ class Firing:
             sequences=int(state["sequences"]),
             nonfinite=bool(state["faults"][0]),
             not_binary=bool(state["faults"][1]),
-            by_class=_by_class(state),
         )
 
+    def _settle(self) -> None:
+        if self.settle is not None:
+            self.settle()
 
-def _by_class(state: Mapping[str, NDArray[Any]]) -> ClassActivityResult | None:
-    if "class_events" not in state:
-        return None
-    return ClassActivityResult(
-        class_observations=state["class_observations"],
-        class_events=state["class_events"],
-        class_total=state["class_total"],
-    )
+    def _admit(self, neurons: torch.Size, device: torch.device | str) -> EventCounts:
+        """The counts, on that device, if these are their neurons."""
+        counts, device = self.counts, torch.device(device)
+        if counts is None:
+            counts = self.counts = EventCounts.zeros(neurons, device)
+        elif counts.events.shape != neurons:
+            raise ValueError(
+                f"expected neurons of shape {list(counts.events.shape)}, came {list(neurons)}"
+            )
+        elif counts.events.device != device:
+            self.load_state_dict({name: t.to(device) for name, t in self.state_dict().items()})
+            assert self.counts is not None
+            counts = self.counts
+        return counts
+
+    def _observe(
+        self, counts: EventCounts, starts: bool, steps: int, batch: int, lengths: Tensor | None
+    ) -> None:
+        if self.open.starts(starts, batch):
+            self.open.start(batch)
+        counts.observed[0].add_(steps * batch if lengths is None else lengths.sum())
+        counts.observed[1].add_(self.open.step(steps, lengths))
+
+    def _add(
+        self, counts: EventCounts, events: NDArray[np.int64], found: StepBlock | StepSums
+    ) -> None:
+        counts.add_events(torch.from_numpy(events).reshape(found.neurons))
+        if found.nonfinite or found.not_binary:
+            counts.faults.logical_or_(torch.tensor([found.nonfinite, found.not_binary]))

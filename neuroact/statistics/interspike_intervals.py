@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from neuroact.statistics import interval_blocks as blocks
 from neuroact.statistics.counted import (
     CountedResult,
     Floats,
@@ -21,17 +18,13 @@ from neuroact.statistics.counted import (
     ratio,
     seconds_per_step,
 )
-from neuroact.statistics.native import loops_for
-from neuroact.statistics.stepwise import StepwiseStatistic, per_sample, whole
+from neuroact.statistics.parts import per_sample
+from neuroact.statistics.step_block import StepBlock
+from neuroact.statistics.stepwise import BlockPlaces, Steps, StepwiseStatistic, add_at, flat
 
-if TYPE_CHECKING:
-    from neuroact.statistics.packed_steps import PackedBlock
-
-# Steps in a block that a compiled loop counts: float32 holds a word of so many bits exactly.
-_COMPILED_WIDTH = 24
-_ALWAYS = 2**62  # values a step: PyTorch's own way takes many times longer, whatever its threads
-# Up to here a neuron's terms of 64 steps, below 63 · 3 · 2^44, fit when summed over samples.
-_MOST_SAMPLES = 2**11
+FRACTION_BITS = 44
+"""Real-valued terms are counted in units of 2^-44, as whole numbers: their sum has the same bits in
+any order. A term is rounded by less than one unit."""
 
 _PER_NEURON = (
     "intervals",
@@ -43,8 +36,12 @@ _PER_NEURON = (
     "lv_whole",
     "lv_fraction",
 )
-# What a compiled loop adds to, in its order.
+# What a loop of the core adds to, in its order.
 _COUNTED = ("intervals", "sums", "squares", "pairs", "cv2_fraction", "lv_fraction")
+# Up to here a neuron's terms of a block, below 63 · 3 · 2^44, fit when summed over samples.
+_MOST_SAMPLES = 2**11
+# A step that is before every other: where a neuron has not fired yet.
+_NEVER = -(2.0**52)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +176,7 @@ class InterspikeIntervalsResult(CountedResult):
         return self.quantile(q, method) * seconds_per_step(self.dt, "quantile_seconds")
 
     def _mean_term(self, whole_part: Integers, fraction: Integers) -> Floats:
-        total = whole_part + fraction / 2.0**blocks.FRACTION_BITS
+        total = whole_part + fraction / 2.0**FRACTION_BITS
         return ratio(total, self._trusted(self.pairs))
 
     def _trusted(self, counts: Integers) -> Integers:
@@ -192,13 +189,8 @@ class InterspikeIntervals(StepwiseStatistic):
     An event is a value that is not zero. Applies to binary and graded layers; the values of an
     analog layer are hardly ever exactly zero, so all intervals would be one step.
 
-    Most steps cost one operation: steps are packed, each a bit, into a float32 number per sample
-    and neuron, and a block of them is counted at once. On a CPU with numba (the extra `fast`) that
-    is a compiled loop, many times faster, of words that all statistics share; the figures are the
-    same to the bit.
-
-    Memory: a float32 and two float64 `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes
-    times the steps of the longest sequence.
+    Memory: two int64 numbers `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes times the
+    steps of the longest sequence.
 
     With zero spikes there is no interval, and every figure is NaN; before any chunk there is no
     result.
@@ -213,119 +205,124 @@ class InterspikeIntervals(StepwiseStatistic):
     """
 
     _growing: ClassVar = frozenset({"histogram"})
-    _may_compile: ClassVar = True
+    _most_values: ClassVar = 2**18  # of which a dozen float64 are made
 
     def result(self) -> InterspikeIntervalsResult | None:
         """The figures so far, open sequences as they stand; None before the first chunk."""
         totals = self._on_host()
         return None if totals is None else InterspikeIntervalsResult(**totals)
 
-    def advance(self, values: Tensor) -> None:
-        """Count one more step, as `StepwiseStatistic.advance`: here mostly a single operation."""
-        if self._clock is not None or self._filled == self._width:
-            super().advance(values)
-            return
-        self._word.add_(values, alpha=self._bit)
-        self._bit *= 2
-        self._filled += 1
-        self._steps += 1
-
-    def count_packed(self, block: PackedBlock) -> None:
-        """Count a block of steps; see `PackedStatistic`."""
-        self._count_block()
-        self._lengths.fill_(block.steps)
-        self._room("histogram", self._steps + block.steps + 1)
-        self._count_planes(block.loops, block.words)
-        self._lengths.zero_()
-        self._steps += block.steps
-
     def _make_totals(self) -> dict[str, Tensor]:
-        self._inner = self._zeros(2**blocks.WIDTH)
-        self._looked_up = False  # whether `_inner` holds anything
         per_neuron = {name: self._zeros(*(self._shape or ())) for name in _PER_NEURON}
         return {"histogram": self._zeros(0), **per_neuron}
 
-    def _begin(self, like: Tensor) -> None:
-        self._word = self._cleared("word", like)
-        rows = per_sample(self._word)
-        self._age = self._cleared("age", rows, torch.float64)
-        self._last = self._cleared("last", rows, torch.float64)
-        self._filled, self._bit = 0, 1
-        # Where samples have clocks of their own: the next step's bit of each, float32 [batch].
-        self._bits: Tensor | None = None
-        self._lengths = self._zeros(len(like), dtype=torch.float64)  # steps of each in the block
-        self._loops = loops_for(like, most=_ALWAYS) if self._may_compile else None
-        self._width = blocks.WIDTH if self._loops is None else _COMPILED_WIDTH
+    def _begin(self, batch: int) -> None:
+        # Steps since each neuron's last spike, 0 where there was none, and its last interval, 0
+        # where there is none; to the next step.
+        self._age = self._zeros(batch, self._neurons)
+        self._last = self._zeros(batch, self._neurons)
 
-    def _step(self, events: Tensor, amounts: Tensor | None) -> None:
-        if self._filled == self._width:
-            self._count_block()
-        self._word.add_(events, alpha=self._bit)
-        self._bit *= 2
-        self._filled += 1
+    def _add(self, steps: Steps) -> None:
+        # Of the last two spikes before a step all that is wanted is when: the later one is the
+        # largest so far of all steps that have a spike, the earlier one that of what preceded them.
+        events = per_sample(steps.events).to(torch.float64)
+        times = (steps.places - steps.places[0]).to(torch.float64).unsqueeze(2)
+        age, last = self._age[steps.samples], self._last[steps.samples]
+        later = torch.where(age > 0, -age.to(torch.float64), _NEVER)
+        earlier = torch.where(last > 0, later - last, _NEVER)
+        spikes = _largest_so_far(_at_events(times, events), later)
+        before = _largest_so_far(_at_events(spikes[:-1], events), earlier)
+        ended = events * _is_some(spikes[:-1])
+        intervals = (times - spikes[:-1]).mul_(ended)
+        pairs = ended * _is_some(before[:-1])
+        previous = (spikes[:-1] - before[:-1]).mul_(pairs)
+        self._add_intervals(intervals, ended, previous, pairs)
+        some, more = _is_some(spikes[-1]), _is_some(before[-1])
+        age.copy_((steps.valid.sum(0).unsqueeze(1) - spikes[-1]) * some)
+        last.copy_((spikes[-1] - before[-1]) * more)
 
-    def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
-        if self._filled == self._width:
-            self._count_block()
-        if self._bits is None:
-            self._bits = torch.ones_like(self._lengths, dtype=torch.float32)
-        bits = self._bits.reshape(-1, *(1,) * (events.ndim - 1))
-        self._word.addcmul_(events.to(torch.float32), bits)
-        self._bits = self._bits * (1.0 + valid.to(torch.float32))
-        self._lengths.add_(valid)
-        self._bit *= 2
-        self._filled += 1
+    def _add_intervals(
+        self, intervals: Tensor, ended: Tensor, previous: Tensor, pairs: Tensor
+    ) -> None:
+        """Count intervals and pairs of them, `[steps, samples, neurons]`, 0 where there is none."""
+        whole = intervals.to(torch.int64)
+        histogram = self._room("histogram", self._sequences.steps + 1)
+        add_at(histogram, whole, torch.ones_like(whole[:1, :1, :1]).expand_as(whole))
+        histogram[:1].zero_()
+        sums = intervals.sum((0, 1))
+        cv2, lv = terms(previous, intervals.mul_(pairs))
+        found = (
+            ended.sum((0, 1)),
+            sums,
+            (whole * whole).sum((0, 1)),
+            pairs.sum((0, 1)),
+            cv2.to(torch.int64).sum((0, 1)),
+            lv.to(torch.int64).sum((0, 1)),
+        )
+        for name, numbers in zip(_COUNTED, found, strict=True):
+            self._totals[name].view(-1).add_(numbers.to(torch.int64))
+        self._carry()
 
-    def _count_block(self) -> None:
-        if not self._filled:
-            return
-        if self._bits is None:
-            self._lengths.fill_(self._filled)
-        self._room("histogram", self._steps + 1)
-        words = whole(self._word.reshape(self._age.shape), self._bit - 1)
-        if self._loops is not None:
-            plane = words.to(torch.int32).numpy().view(np.uint32)
-            self._count_planes(self._loops, plane.reshape(1, *plane.shape))
-        else:
-            self._looked_up = True
-            blocks.count_block(
-                words, self._lengths, self._age, self._last, self._totals, self._inner
-            )
-        self._word.zero_()
-        self._lengths.zero_()
-        self._filled, self._bit, self._bits = 0, 1, None
-
-    def _is_packable(self) -> bool:
-        return self._may_compile
-
-    def _count_planes(self, loops: ModuleType, words: NDArray[np.uint32]) -> None:
-        """Count a block of words of one or two planes, `[planes, batch, neurons]`."""
-        totals = [self._totals[name].view(-1).numpy() for name in _COUNTED]
-        histogram = self._totals["histogram"].numpy()
-        for start in range(0, words.shape[1], _MOST_SAMPLES):
+    def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
+        totals = [flat(self._totals[name]) for name in _COUNTED]
+        histogram = self._room("histogram", self._sequences.steps + 1).numpy()
+        for start in range(0, block.batch, _MOST_SAMPLES):
             rows = slice(start, start + _MOST_SAMPLES)
-            of_samples = (t[rows].numpy() for t in (self._lengths, self._age, self._last))
-            loops.add_intervals(words[:, rows], *of_samples, histogram, *totals)
-            blocks.carry(self._totals)
+            age, last = self._age[rows].numpy(), self._last[rows].numpy()
+            core.add_intervals(block.words[rows], at.lengths[rows], age, last, histogram, *totals)
+            self._carry()
 
-    def _settle(self) -> None:
-        if self._batch is not None:
-            self._count_block()
-        if self._looked_up:
-            inside = blocks.inner_histogram(self._inner)
-            self._room("histogram", len(inside))[: len(inside)].add_(inside)
-            self._inner.zero_()
-            self._looked_up = False
-        blocks.carry(self._totals)
-
-    def _close(self) -> None:
-        self._settle()
+    def _carry(self) -> None:
+        """Bring whole ones from the sums' fractions to their whole parts."""
+        for name in ("cv2", "lv"):
+            fraction = self._totals[f"{name}_fraction"]
+            self._totals[f"{name}_whole"].add_(fraction >> FRACTION_BITS)
+            fraction.bitwise_and_((1 << FRACTION_BITS) - 1)
 
     def _open_state(self) -> dict[str, Tensor]:
-        shape, kept = self._word.shape, {"age": self._age, "last": self._last}
-        return {name: tensor.to(torch.int64).reshape(shape) for name, tensor in kept.items()}
+        return {"age": self._age, "last": self._last}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         # No more than the steps so far, whoever wrote it: it becomes a place in the histogram.
-        self._age.copy_(state["age"].reshape(self._age.shape).clamp(0, self._steps))
-        self._last.copy_(state["last"].reshape(self._last.shape))
+        for name, kept in (("age", self._age), ("last", self._last)):
+            kept.copy_(state[name].reshape(kept.shape).clamp(0, self._sequences.steps))
+
+
+def terms(one: Tensor, next_one: Tensor) -> tuple[Tensor, Tensor]:
+    """What two adjacent intervals add to CV2 and to LV, in units of 2^-44, whole numbers.
+
+    `2 |a - b| / (a + b)` and `3 ((a - b) / (a + b))²`, both 0 where a and b are. Float64 in and
+    out.
+    """
+    ratio = (one - next_one).abs_().div_((one + next_one).clamp_(min=1))
+    squared = _rounded((ratio * ratio).mul_(3.0).mul_(2.0**FRACTION_BITS))
+    return _rounded(ratio.mul_(2.0).mul_(2.0**FRACTION_BITS)), squared
+
+
+def _rounded(numbers: Tensor) -> Tensor:
+    """To whole ones, of 0 to 2^51, in place; from that on float64 has no others."""
+    return numbers.add_(2.0**52).sub_(2.0**52)
+
+
+def _at_events(times: Tensor, events: Tensor) -> Tensor:
+    """The times where there is an event, else `_NEVER`; by arithmetic, faster than a condition."""
+    return (times - _NEVER).mul(events).add_(_NEVER)
+
+
+def _is_some(times: Tensor) -> Tensor:
+    """1 where a time is not `_NEVER`, else 0."""
+    return torch.gt(times, _NEVER / 2, out=torch.empty_like(times))
+
+
+def _largest_so_far(numbers: Tensor, first: Tensor) -> Tensor:
+    """The largest of those before each of `[steps, ...]`, and of all, `[steps + 1, ...]`.
+
+    Args:
+        numbers: `[steps, ...]`.
+        first: what is before them, `[...]`.
+    """
+    rows = torch.empty(len(numbers) + 1, *first.shape, dtype=first.dtype, device=first.device)
+    rows[0] = first
+    for before, number, row in zip(rows, numbers, rows[1:], strict=False):
+        torch.maximum(before, number, out=row)
+    return rows

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 
 from neuroact.errors import MergeError, StatisticKindError
+from neuroact.statistics.blocks import CountsBlocks
 from neuroact.statistics.counted import Integers, LayerResult
 from neuroact.statistics.kept_sequences import Ended, Open, check_events
+from neuroact.statistics.open_sequences import OpenSequences
+from neuroact.statistics.step_block import StepBlock
 from neuroact.statistics.stepwise import SPIKING
 from neuroact.stream import SignalKind, SpikeChunk
 
@@ -27,7 +30,7 @@ class RasterResult(LayerResult):
             sequence.
         neuron: the neuron of each event, its place among the layer's neurons in C order, int64
             `[events]`; ascending within a step.
-        lengths: steps that were kept of each sequence, int64 `[kept]`.
+        lengths: steps that were kept of each sequence, int64 `[kept]`, 1 or more.
         begun: sequences that were begun, kept or not.
         neurons: the layer's neurons.
         every: one neuron in so many was looked at, those of places 0, every, 2 · every, ….
@@ -77,11 +80,12 @@ class RasterResult(LayerResult):
         return self.step[within], self.neuron[within]
 
 
-class Raster:
+class Raster(CountsBlocks):
     """The events of the first sequences, and of no others: for a look at raw activity.
 
-    Kept are the first `sequences` samples' sequences in the order in which they begin, samples of
-    one batch by their place in it; of each the first `steps` valid steps; and of a layer with more
+    Places are kept for the first `sequences` samples' sequences in the order in which they come,
+    samples of one batch by their place in it; one that is padding alone leaves its place empty. Of
+    each the first `steps` valid steps; and of a layer with more
     than `neurons` neurons one in so many. An event is a value that is not zero. What starts a
     sequence, and that padded steps do not exist, is as in the other statistics.
 
@@ -122,9 +126,8 @@ class Raster:
         self._shape: torch.Size | None = None
         self._device: torch.device | None = None
         self._kept: list[Ended | Open] = []
-        self._batch: int | None = None
+        self._sequences = OpenSequences()
         self._open: Open | None = None
-        self._begun = 0
 
     def update(self, chunk: SpikeChunk) -> None:
         """Keep what is to be kept of the next chunk.
@@ -133,22 +136,23 @@ class Raster:
             StatisticKindError: the chunk's values are no spikes.
             ValueError: the chunk's neurons have another shape than those before.
         """
-        self._admit(chunk)
-        if chunk.starts_sequence or chunk.batch != self._batch:
-            self._begin(chunk.batch)
+        lengths = None if chunk.valid is None else chunk.valid.sum(0)
+        self._admit(chunk.neurons, chunk.values.device, chunk.kind)
+        self._see(chunk.starts_sequence, chunk.steps, chunk.batch, lengths)
         if self._open is not None:
             self._open.add(chunk, self._every)
 
-    def advance(self, values: Tensor) -> None:
-        """Keep what is to be kept of one more step of the open sequence.
+    def count(self, block: StepBlock) -> None:
+        """Keep what is to be kept of a block of steps, as `update` would.
 
-        Args:
-            values: `[batch, *neurons]`, 0 and 1, detached; of the batch, dtype and device of the
-                chunk before, none of it padding.
+        Raises:
+            ValueError: its neurons have another shape than those before.
         """
+        lengths = None if block.lengths is None else torch.from_numpy(block.lengths)
+        self._admit(block.neurons, torch.device("cpu"), SignalKind.BINARY)
+        self._see(block.starts_sequence, block.steps, block.batch, lengths)
         if self._open is not None:
-            chunk = SpikeChunk(values.unsqueeze(0), SignalKind.BINARY, starts_sequence=False)
-            self._open.add(chunk, self._every)
+            self._open.add(block.chunk(), self._every)
 
     def merge(self, other: Raster) -> None:
         """Keep the other's sequences behind one's own; its open ones count as ended.
@@ -165,8 +169,8 @@ class Raster:
                 f"and neurons kept: {theirs} into {ours}"
             )
         if self._shape is None:
-            self._shape, self._device = other._shape, other._device
-        self._begun += other._begun
+            self._prepare(other._shape, other._device)
+        self._begun.add_(other._begun.to(self._device))
         events, lengths = other._events()
         room = self._limits[0] - self._size
         if room > 0:
@@ -178,8 +182,9 @@ class Raster:
 
         Keys: `events` int64 `[events, 3]`, sequence, step and neuron, sorted; `lengths` int64
         `[kept]`; `begun` int64 `[]`; `limits` int64 `[3]`, sequences, steps and neurons; `shape`,
-        that of the neurons; and, while a sequence is open, `open` int64 `[3]`: the batch's size,
-        which of the kept sequences is the first open one, and how many are.
+        that of the neurons; and, while sequences are open, `open` int64 `[3]`: the batch's size,
+        which of the kept sequences is the first open one, and how many are; and `pending`, bool
+        `[batch]`: those of which no valid step has come yet.
         """
         if self._shape is None:
             return {}
@@ -187,16 +192,17 @@ class Raster:
         state = {
             "events": events,
             "lengths": lengths,
-            "begun": self._whole(self._begun).squeeze(0),
+            "begun": self._begun.clone(),
             "limits": self._whole(*self._limits),
             "shape": self._whole(*self._shape),
         }
-        if self._batch is not None:
+        if self._sequences.batch is not None:
             first, number = 0, 0
             if self._open is not None:
                 before = self._kept[: self._kept.index(self._open)]
                 first, number = sum(map(len, before)), len(self._open)
-            state["open"] = self._whole(self._batch, first, number)
+            state["open"] = self._whole(self._sequences.batch, first, number)
+            state["pending"] = self._sequences.clocks(self._device).eq(0)
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -209,13 +215,15 @@ class Raster:
         if not state:
             return
         events, lengths = state["events"].clone(), state["lengths"].clone()
-        self._shape, self._device = torch.Size(state["shape"].tolist()), events.device
+        self._prepare(torch.Size(state["shape"].tolist()), events.device)
         sequences, steps, neurons = state["limits"].tolist()
         self._limits = (sequences, steps, neurons)
-        self._begun = int(state["begun"])
+        self._begun.copy_(state["begun"])
         check_events(events, lengths, self._limits, math.prod(self._shape), self._every)
         batch, first, number = state["open"].tolist() if "open" in state else (None, 0, 0)
-        self._batch = batch
+        if batch is not None:
+            told = "pending" in state
+            self._sequences.resume((~state["pending"]).to(torch.int64) if told else batch)
         ended = Ended(events, lengths)
         self._kept = [ended]
         if number:
@@ -228,13 +236,14 @@ class Raster:
         if self._shape is None:
             return None
         events, lengths = (tensor.cpu().numpy() for tensor in self._events())
+        there = lengths > 0  # an empty place is no sequence
         return RasterResult(
-            sequence=events[:, 0],
+            sequence=(there.cumsum() - 1)[events[:, 0]],
             step=events[:, 1],
             neuron=events[:, 2],
-            lengths=lengths,
-            begun=self._begun,
-            neurons=math.prod(self._shape),
+            lengths=lengths[there],
+            begun=int(self._begun),
+            neurons=math.prod(self._shape or ()),
             every=self._every,
             most_steps=self._limits[1],
         )
@@ -251,26 +260,32 @@ class Raster:
     def _size(self) -> int:
         return sum(map(len, self._kept))
 
-    def _admit(self, chunk: SpikeChunk) -> None:
-        if chunk.kind not in self.kinds:
-            raise StatisticKindError(type(self).__name__, chunk.kind, self.kinds)
+    def _admit(self, neurons: torch.Size, device: torch.device, kind: SignalKind) -> None:
+        if kind not in self.kinds:
+            raise StatisticKindError(type(self).__name__, kind, self.kinds)
         if self._shape is None:
-            self._shape, self._device = chunk.neurons, chunk.values.device
-        elif self._shape != chunk.neurons:
-            raise ValueError(
-                f"expected neurons of shape {list(self._shape)}, came {list(chunk.neurons)}"
-            )
-        elif self._device != chunk.values.device:
-            device = chunk.values.device
+            self._prepare(neurons, device)
+        elif self._shape != neurons:
+            raise ValueError(f"expected neurons of shape {list(self._shape)}, came {list(neurons)}")
+        elif self._device != device:
             self.load_state_dict({name: t.to(device) for name, t in self.state_dict().items()})
 
-    def _begin(self, batch: int) -> None:
-        self._batch, self._open = batch, None
-        self._begun += batch
-        number = min(batch, self._limits[0] - self._size)
-        if number > 0:
-            self._open = Open(number, self._watched, self._limits[1], self._device)
-            self._kept.append(self._open)
+    def _prepare(self, shape: torch.Size, device: torch.device | None) -> None:
+        self._shape, self._device = shape, device
+        with torch.inference_mode(False):  # a tensor made inside could not be updated after it
+            self._begun = torch.zeros((), dtype=torch.int64, device=device)
+
+    def _see(self, starts: bool, steps: int, batch: int, lengths: Tensor | None) -> None:
+        if self._sequences.starts(starts, batch):
+            self._sequences.start(batch)
+            number = min(batch, self._limits[0] - self._size)
+            self._open = None
+            if number > 0:
+                self._open = Open(number, self._watched, self._limits[1], self._device)
+                self._kept.append(self._open)
+        begun = self._sequences.step(steps, lengths)
+        if not isinstance(begun, int) or begun:
+            self._begun.add_(begun)
 
     def _events(self) -> tuple[Tensor, Tensor]:
         """All events, `[events, 3]`, and all lengths, `[kept]`, in order."""

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neuroact.statistics.counted import CountedResult, Floats, Integers, exact_spread, ratio
-from neuroact.statistics.native import loops_for
-from neuroact.statistics.stepwise import (
-    EXACT,
-    StepwiseStatistic,
-    count_into,
-    rows_of,
-    whole,
-)
-
-if TYPE_CHECKING:
-    from neuroact.statistics.packed_steps import PackedBlock
+from neuroact.statistics.step_block import StepBlock
+from neuroact.statistics.stepwise import BlockPlaces, Steps, StepwiseStatistic, add_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +91,8 @@ class SpikeCounts(StepwiseStatistic):
     their size. Applies to binary and graded layers; the values of an analog layer are hardly ever
     exactly zero, so counting them would count steps.
 
-    One operation a step: values are added into a float32 window, which becomes an int64 count when
-    the sequence ends. A window holds 2^24 steps exactly, and a longer sequence takes another.
-
-    Memory: one `[batch, *neurons]` window; int64 sums and squares per neuron; 8 bytes times the
-    steps of the longest sequence. Sums of squares are exact below 2^63.
+    Memory: one int64 count `[batch, *neurons]`; int64 sums and squares per neuron; 8 bytes times
+    the steps of the longest sequence. Sums of squares are exact below 2^63.
 
     With zero spikes all pairs have a count of 0; before any chunk there is no result.
 
@@ -128,22 +115,6 @@ class SpikeCounts(StepwiseStatistic):
         sequences = int(totals.pop("sequences"))
         return SpikeCountsResult(**totals, sequences=sequences)
 
-    def advance(self, values: Tensor) -> None:
-        """Count one more step, as `StepwiseStatistic.advance`: here a single operation."""
-        if self._clock is not None or self._held == EXACT:
-            super().advance(values)
-            return
-        self._window.add_(values)
-        self._held += 1
-        self._steps += 1
-
-    def count_packed(self, block: PackedBlock) -> None:
-        """Count a block of steps; see `PackedStatistic`."""
-        self._make_room(block.steps)
-        for plane in block.words:
-            block.loops.add_counts(plane, rows_of(self._window))
-        self._steps += block.steps
-
     def _make_totals(self) -> dict[str, Tensor]:
         shape = self._shape or ()
         return {
@@ -153,71 +124,27 @@ class SpikeCounts(StepwiseStatistic):
             "sequences": self._zeros(),
         }
 
-    def _begin(self, like: Tensor) -> None:
-        self._window = self._cleared("window", like)
-        self._held = 0  # steps in the window
-        self._before: Tensor | None = None  # int64 counts, from windows that were full
+    def _begin(self, batch: int) -> None:
+        self._counts = self._zeros(batch, *(self._shape or ()))
 
-    def _add(self, events: Tensor, amounts: Tensor | None) -> None:
-        if len(events) == 1:
-            super()._add(events, amounts)
-            return
-        for part in torch.split(events, EXACT) if len(events) else ():
-            self._make_room(len(part))
-            self._window.add_(part.sum(0, dtype=torch.float32))
-            self._steps += len(part)
+    def _add(self, steps: Steps) -> None:
+        self._counts[steps.samples].add_(steps.events.sum(0).to(torch.int64))
 
-    def _step(self, events: Tensor, amounts: Tensor | None) -> None:
-        self._make_room(1)
-        self._window.add_(events)
-
-    def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
-        self._step(events, amounts)
-
-    def _is_plain(self) -> bool:
-        return self._window.is_contiguous()
-
-    def _make_room(self, steps: int) -> None:
-        if self._held + steps > EXACT:
-            counts = self._counts()
-            self._before = self._zeros(*counts.shape).copy_(counts)
-            self._window.zero_()
-            self._held = 0
-        self._held += steps
-
-    def _counts(self) -> Tensor:
-        counts = whole(self._window, self._held)
-        return counts if self._before is None else counts + self._before
+    def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
+        core.add_counts(block.words, self._counts.numpy().reshape(block.words.shape))
 
     def _close(self) -> None:
-        if self._clock is None and self._before is None and self._steps:
-            loops = loops_for(self._window) if self._is_plain() else None
-            if loops is not None:
-                self._close_compiled(loops)
-                return
-        seen, counts = self._seen(), self._counts()
-        if seen is None:
-            self._totals["sequences"].add_(len(counts))
-        else:
-            self._totals["sequences"].add_(seen.sum())
-            seen = seen.to(torch.int64).reshape(-1, *(1,) * (counts.ndim - 1)).expand_as(counts)
-        count_into(self._room("histogram", self._steps + 1), counts, seen)
+        counts, sequences = self._counts, self._sequences
+        seen = sequences.clocks(self._device).gt(0).to(torch.int64)
+        self._totals["sequences"].add_(seen.sum())
+        weights = seen.reshape(-1, *(1,) * (counts.ndim - 1)).expand_as(counts)
+        add_at(self._room("histogram", sequences.steps + 1), counts, weights)
         self._totals["sums"].add_(counts.sum(0))
-        self._totals["squares"].add_(counts.square().sum(0))
-
-    def _close_compiled(self, loops: ModuleType) -> None:
-        totals, most = self._totals, self._held
-        histogram = self._room("histogram", most + 1).numpy()
-        sums, squares = (totals[name].view(-1).numpy() for name in ("sums", "squares"))
-        loops.add_distribution(rows_of(self._window), most, histogram, sums, squares)
-        totals["sequences"].add_(len(self._window))
-
-    def _settle(self) -> None:
-        """Nothing waits: counts of an open sequence are no totals yet."""
+        self._totals["squares"].add_((counts * counts).sum(0))
 
     def _open_state(self) -> dict[str, Tensor]:
-        return {"counts": self._counts()}
+        return {"counts": self._counts}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        counts = state["counts"]
-        self._before = self._zeros(*counts.shape).copy_(counts)
+        # No more than the steps so far, whoever wrote it: it becomes a place in the histogram.
+        self._counts.copy_(state["counts"].clamp(0, self._sequences.steps))

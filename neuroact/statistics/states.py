@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from neuroact.statistics.class_activity import ClassActivity
 from neuroact.statistics.firing import Firing
 from neuroact.statistics.raster import Raster
 from neuroact.statistics.stepwise import StepwiseStatistic
@@ -37,7 +38,7 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
     Raises:
         ValueError: says what was expected and what came.
     """
-    if not isinstance(statistic, Firing | Raster | StepwiseStatistic):
+    if not isinstance(statistic, Firing | ClassActivity | Raster | StepwiseStatistic):
         return
     if neurons is None or not state:
         if state:
@@ -46,6 +47,8 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
             raise ValueError("the layer was called, and has no figures")
     elif isinstance(statistic, Firing):
         _check_firing(state, neurons)
+    elif isinstance(statistic, ClassActivity):
+        _check_by_class(state, neurons)
     elif isinstance(statistic, Raster):
         _check_raster(state, neurons)
     else:
@@ -55,12 +58,9 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
 
 def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     needed = ("events", "observations", "sequences", "faults")
-    by_class = tuple(key for key in state if key.startswith("class_"))
-    _check_keys(state, needed, (*needed, "total", "pending", *by_class))
+    _check_keys(state, needed, (*needed, "total", "pending"))
     if "pending" in state:
         _check_tensor("pending", state, torch.bool, None)
-    if by_class:
-        _check_by_class(state, neurons)
     _check_tensor("events", state, torch.int64, neurons)
     _check_tensor("observations", state, torch.int64, ())
     _check_tensor("sequences", state, torch.int64, ())
@@ -73,7 +73,7 @@ def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
 
 def _check_by_class(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     keys = ("class_events", "class_total", "class_observations")
-    _check_keys({key: state[key] for key in state if key.startswith("class_")}, keys, keys)
+    _check_keys(state, keys, keys)
     _check_tensor("class_observations", state, torch.int64, None)
     classes = len(state["class_observations"])
     _check_tensor("class_events", state, torch.int64, (classes, *neurons))
@@ -83,7 +83,7 @@ def _check_by_class(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
 def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     """What makes it large: the rest is checked where it is loaded."""
     needed = ("events", "lengths", "begun", "limits", "shape")
-    _check_keys(state, needed, (*needed, "open"))
+    _check_keys(state, needed, (*needed, "open", "pending"))
     _check_shape(state, neurons)
     _check_tensor("lengths", state, torch.int64, None)
     _check_tensor("events", state, torch.int64, (len(state["events"].reshape(-1)) // 3, 3))
@@ -91,6 +91,8 @@ def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     _check_tensor("limits", state, torch.int64, (3,))
     if "open" in state:
         _check_tensor("open", state, torch.int64, (3,))
+        if "pending" in state:
+            _check_tensor("pending", state, torch.bool, (int(state["open"][0]),))
         kept = len(state["lengths"]) * int(state["lengths"].max()) if len(state["lengths"]) else 0
         size = kept * min(math.prod(neurons), int(state["limits"][2]))
         if size > MOST_KEPT:

@@ -80,6 +80,7 @@ class StepSums:
         steps: number of time steps, none of them padding.
         batch: number of samples.
         sequences: samples' sequences that began with one of the steps.
+        starts_sequence: the first step is one of those.
         nonfinite: a NaN or an infinity was among the values.
         not_binary: a finite value other than 0 and 1 was among them.
     """
@@ -89,6 +90,7 @@ class StepSums:
     steps: int
     batch: int
     sequences: int
+    starts_sequence: bool
     nonfinite: bool = False
     not_binary: bool = False
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -13,52 +12,82 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuroact.errors import MergeError, StatisticKindError
+from neuroact.statistics.blocks import CountsBlocks, loops
+from neuroact.statistics.open_sequences import OpenSequences
+from neuroact.statistics.parts import MOST_VALUES, events_of, parts_of, per_sample
+from neuroact.statistics.step_block import StepBlock, valid_steps
 from neuroact.stream import SignalKind, SpikeChunk
 
-if TYPE_CHECKING:
-    from neuroact.statistics.packed_steps import PackedSteps
-
 SPIKING = frozenset({SignalKind.BINARY, SignalKind.GRADED})
-# float32 holds every integer up to here.
-EXACT = 2**24
 
 
-class StepwiseStatistic(ABC):
+class Steps(NamedTuple):
+    """Some steps of some samples of the open sequences.
+
+    Attributes:
+        events: 1 for an event, else 0, float32 `[steps, samples, *neurons]`; 0 where padding.
+        amounts: the values, where they are more than their events; 0 where padding.
+        samples: which of the batch.
+        places: which step of its sample's sequence each is, int64 `[steps, samples]`, as
+            `OpenSequences.places`.
+        valid: 1 where a step is no padding, else 0, int64 `[steps, samples]`.
+    """
+
+    events: Tensor
+    amounts: Tensor | None
+    samples: slice
+    places: Tensor
+    valid: Tensor
+
+
+class BlockPlaces(NamedTuple):
+    """Where a block's steps are in their samples' sequences.
+
+    Attributes:
+        clock: how many valid steps each sample had before, int64 `[batch]`.
+        lengths: how many it has in the block, int64 `[batch]`.
+        places: as in `Steps`, of all samples.
+        valid: likewise.
+    """
+
+    clock: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    places: Tensor
+    valid: Tensor
+
+
+class StepwiseStatistic(CountsBlocks, ABC):
     """Reads one step after the other, knows where sequences start and what is padding.
 
     An event is a value that is not zero. A sample's sequence is its valid steps, in order: a
     padded step does not exist, whatever stands there, so that padding anywhere changes nothing.
-    A chunk of another batch size than the one before starts a sequence, whatever it says, since
-    its samples cannot be matched; so does the first chunk.
+    Where sequences start, `OpenSequences` says.
 
     What is counted is split in two. *Totals* are added up when statistics merge. What is *open*
     belongs to the sequences that may still go on: a report counts it as if they ended here;
     merging counts the merged one's so, and leaves one's own open.
 
-    A subclass names its totals and says what a step, a padded step and an end do.
+    A subclass names its totals, and says how steps are counted and what an end does.
     """
 
     kinds: ClassVar[frozenset[SignalKind]] = SPIKING
     """The kinds of layers it applies to."""
 
+    _most_values: ClassVar[int] = MOST_VALUES
+    """Values that it works on at once."""
+
     _growing: ClassVar[frozenset[str]] = frozenset()
     """Totals whose length grows with the data: they are added from the front, end in no zero."""
 
     def __init__(self) -> None:
-        self._packed: PackedSteps | None = None
         self.reset()
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
-        if self._packed is not None:
-            self._packed.close()
         self._shape: torch.Size | None = None
-        self._device: torch.device | None = None
+        self._device = torch.device("cpu")
         self._totals: dict[str, Tensor] = {}
-        self._batch: int | None = None  # None: no sequence is open
-        self._steps = 0  # of the open sequence, padding included
-        self._clock: Tensor | None = None  # int64 [batch]; None while no step was padding
-        self._buffers: dict[str, Tensor] = {}
+        self._sequences = OpenSequences()
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count the next chunk.
@@ -67,58 +96,38 @@ class StepwiseStatistic(ABC):
             StatisticKindError: the statistic does not apply to the chunk's kind.
             ValueError: the chunk's neurons have another shape than those before.
         """
-        self._catch_up()
-        values, valid = chunk.values, chunk.valid
-        if values.device != self._device or chunk.neurons != self._shape:
-            self._admit(chunk)
-        if chunk.kind not in self.kinds:
-            raise StatisticKindError(type(self).__name__, chunk.kind, self.kinds)
-        if chunk.starts_sequence or chunk.batch != self._batch:
-            self._end()
-            self._start(values[0] if len(values) else values.sum(0))
-        if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
-            values = values.to(torch.float32)  # float8 has no arithmetic
-        amounts = None if chunk.kind is SignalKind.BINARY else values
-        events = values if amounts is None else values.ne(0)
-        if valid is None and self._clock is None:
-            self._add(events, amounts)
-        else:
-            self._add_masked(events, amounts, valid)
+        self._admit(chunk.neurons, chunk.values.device, chunk.kind)
+        steps, device, valid = chunk.steps, chunk.values.device, chunk.valid
+        self._see_starts(chunk.starts_sequence, chunk.batch)
+        places = self._sequences.places(steps, valid, device)
+        self._sequences.step(steps, None if valid is None else valid.sum(0))
+        if chunk.kind is not SignalKind.BINARY:
+            self._see_amounts()
+        for part in parts_of(chunk, most=self._most_values):
+            at = places[part.steps, part.samples]
+            there = torch.ones_like(at) if part.valid is None else part.valid.to(torch.int64)
+            amounts = None if chunk.kind is SignalKind.BINARY else part.values
+            self._add(Steps(events_of(part.values), amounts, part.samples, at, there))
 
-    def advance(self, values: Tensor) -> None:
-        """Count one more step of the open sequence: `update`, for the case that is nearly always.
+    def count(self, block: StepBlock) -> None:
+        """Count a block of steps, as `update` would.
 
-        Args:
-            values: `[batch, *neurons]`, 0 and 1, detached; of the batch, dtype and device of the
-                chunk before, none of it padding.
+        Raises:
+            StatisticKindError: the statistic does not apply to binary layers.
+            ValueError: its neurons have another shape than those before.
         """
-        if self._clock is not None:
-            self._add_masked(values.unsqueeze(0), None, None)
-        else:
-            self._step(values, None)
-            self._steps += 1
-
-    def share(self, steps: PackedSteps) -> None:
-        """Be told of steps packed, with others; see `PackedStatistic`."""
-        self._packed = steps
-
-    def takes_packed(self) -> bool:
-        """Whether the open sequences' next steps may come packed; see `PackedStatistic`."""
-        opened = self._batch is not None and self._clock is None
-        return opened and self._is_packable() and self._is_plain()
-
-    def may_begin_packed(self, step: Tensor) -> bool:
-        """Whether a sequence may begin packed; see `PackedStatistic`."""
-        same = self._shape == step.shape[1:] and self._device == step.device
-        known = self._shape is None or same
-        return known and SignalKind.BINARY in self.kinds and self._is_packable()
-
-    def begin_packed(self, step: Tensor) -> None:
-        """Begin a sequence whose steps come packed; see `PackedStatistic`."""
-        if self._shape is None:
-            self._prepare(step.shape[1:], step.device)
-        self._end()
-        self._start(step)
+        core = loops()
+        self._admit(block.neurons, torch.device("cpu"), SignalKind.BINARY)
+        self._see_starts(block.starts_sequence, block.batch)
+        valid, cpu = None, torch.device("cpu")
+        if block.lengths is not None:
+            valid = valid_steps(block.lengths, block.steps)
+        clock = self._sequences.clocks(cpu)
+        places = self._sequences.places(block.steps, valid, cpu)
+        there = torch.ones_like(places) if valid is None else valid.to(torch.int64)
+        lengths = there.sum(0)
+        self._sequences.step(block.steps, None if valid is None else lengths)
+        self._add_block(core, block, BlockPlaces(clock.numpy(), lengths.numpy(), places, there))
 
     def merge(self, other: Self) -> None:
         """Add another's counts, exact in any order; the other's open sequences count as ended.
@@ -128,7 +137,6 @@ class StepwiseStatistic(ABC):
         """
         if other._shape is None:
             return
-        self._catch_up()
         theirs = other._ended()._totals_so_far()
         if self._shape is None:
             self._prepare(other._shape, other._device)
@@ -147,18 +155,15 @@ class StepwiseStatistic(ABC):
         what comes next depends on it, `open_clock`, each sample's steps so far, int64 `[batch]`,
         and what else is open.
         """
-        self._catch_up()
         if self._shape is None:
             return {}
         state = {"shape": torch.tensor(self._shape, dtype=torch.int64, device=self._device)}
         state |= {name: tensor.clone() for name, tensor in self._totals_so_far().items()}
-        opened = {} if self._batch is None else self._open_state()
+        opened = {} if self._sequences.batch is None else self._open_state()
         if opened:
-            clock = self._clock
-            if clock is None:
-                clock = self._zeros(self._batch or 0).fill_(self._steps)
-            state["open_clock"] = clock.clone()
-            state |= {f"open_{name}": tensor.clone() for name, tensor in opened.items()}
+            state["open_clock"] = self._sequences.clocks(self._device).clone()
+            shape = (self._sequences.batch, *self._shape)
+            state |= {f"open_{name}": t.reshape(shape).clone() for name, t in opened.items()}
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -166,13 +171,14 @@ class StepwiseStatistic(ABC):
         self.reset()
         if not state:
             return
-        shape = torch.Size(state["shape"].tolist())
-        self._prepare(shape, state["shape"].device)
+        self._prepare(torch.Size(state["shape"].tolist()), state["shape"].device)
         for name, tensor in state.items():
             if name != "shape" and not name.startswith("open_"):
                 self._add_total(name, tensor)
         if "open_clock" in state:
-            self._resume(state["open_clock"], state)
+            self._sequences.resume(state["open_clock"])
+            self._begin(len(state["open_clock"]))
+            self._restore({name.removeprefix("open_"): tensor for name, tensor in state.items()})
 
     # What a subclass says.
 
@@ -181,44 +187,29 @@ class StepwiseStatistic(ABC):
         """The totals of nothing counted."""
 
     @abstractmethod
-    def _begin(self, like: Tensor) -> None:
-        """Open a sequence of `self._batch` samples.
-
-        What is kept `[batch, *neurons]` takes the memory format of `like`: adding channels-last
-        to contiguous would be slow.
-        """
+    def _begin(self, batch: int) -> None:
+        """Open a sequence of each sample."""
 
     @abstractmethod
-    def _step(self, events: Tensor, amounts: Tensor | None) -> None:
-        """Count a step, `[batch, *neurons]`: 0 or 1 each; the values, where they are others."""
+    def _add(self, steps: Steps) -> None:
+        """Count steps; `self._sequences` has taken note of them already."""
 
     @abstractmethod
-    def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
-        """As `_step`, of the samples that `valid`, bool `[batch]`, tells; all else is zero."""
+    def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
+        """Count a block by the loops of the core, as `_add` would."""
 
-    @abstractmethod
     def _close(self) -> None:
-        """Add to the totals what the end of the open sequence adds."""
+        """Add to the totals what the end of the open sequences adds."""
 
-    @abstractmethod
-    def _settle(self) -> None:
-        """Bring the totals up to date with the steps seen, the open sequence staying open."""
+    def _see_amounts(self) -> None:
+        """Take note that values come that are more than their events."""
 
-    @abstractmethod
     def _open_state(self) -> dict[str, Tensor]:
-        """What is open besides the clock, `[batch, *neurons]` each."""
+        """What is open besides the clock, of each sample and neuron."""
+        return {}
 
-    @abstractmethod
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         """Take up what `_open_state` gave, after `_begin`."""
-
-    def _is_packable(self) -> bool:
-        """Whether what is counted is such that a `count_packed` can add to it."""
-        return True
-
-    def _is_plain(self) -> bool:
-        """Whether what is open is such that a `count_packed` can go on with it."""
-        return True
 
     def _matched(self, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The totals to add, where one of two statistics may have some that the other has not."""
@@ -226,26 +217,10 @@ class StepwiseStatistic(ABC):
 
     # What it gets.
 
-    def _catch_up(self) -> None:
-        """Count what is packed."""
-        if self._packed is not None:
-            self._packed.settle()
-
     def _zeros(self, *size: int, dtype: torch.dtype = torch.int64) -> Tensor:
         # A tensor made in inference mode could not be updated after it.
         with torch.inference_mode(False):
             return torch.zeros(size, dtype=dtype, device=self._device)
-
-    def _cleared(self, name: str, like: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Zeros shaped like that, for a sequence: those of the last one, where they fit."""
-        kept = self._buffers.get(name)
-        if kept is None or kept.device != like.device or kept.stride() != like.stride():
-            kept = None
-        if kept is not None and kept.shape == like.shape:
-            return kept.zero_()
-        with torch.inference_mode(False):
-            self._buffers[name] = torch.zeros_like(like, dtype=dtype)
-        return self._buffers[name]
 
     def _room(self, name: str, length: int) -> Tensor:
         """The growing total of that name, made long enough: twice as long where it is not."""
@@ -256,63 +231,40 @@ class StepwiseStatistic(ABC):
             self._totals[name] = tensor = longer
         return tensor
 
-    def _seen(self) -> Tensor | None:
-        """Bool `[batch]`: the samples that had a step; None where all had."""
-        if self._clock is not None:
-            return self._clock > 0
-        return None if self._steps else self._zeros(self._batch or 0, dtype=torch.bool)
-
     def _on_host(self) -> dict[str, Any] | None:
         """The totals, open sequences counted as ended; None before the first chunk."""
-        self._catch_up()
         if self._shape is None:
             return None
         return {name: t.cpu().numpy() for name, t in self._ended()._totals_so_far().items()}
 
-    def _add(self, events: Tensor, amounts: Tensor | None) -> None:
-        for number, step in enumerate(events):
-            self._step(step, None if amounts is None else amounts[number])
-            self._steps += 1
+    @property
+    def _neurons(self) -> int:
+        return (self._shape or torch.Size()).numel()
 
-    def _add_masked(self, events: Tensor, amounts: Tensor | None, valid: Tensor | None) -> None:
-        if self._clock is None:
-            self._settle()
-            self._clock = self._zeros(self._batch or 0).fill_(self._steps)
-        if valid is None:
-            valid = torch.ones(events.shape[:2], dtype=torch.bool, device=events.device)
-        mask = valid.reshape(*valid.shape, *(1,) * (events.ndim - 2))
-        # Several times faster than a condition; a NaN that is no padding is a fault of the layer's.
-        events = (events * mask.to(torch.float32)).nan_to_num_(0.0)
-        if amounts is not None:
-            amounts = torch.where(mask, amounts, torch.zeros_like(amounts[:1]))
-        for number, step in enumerate(events):
-            self._masked_step(step, None if amounts is None else amounts[number], valid[number])
-            self._clock.add_(valid[number])
-            self._steps += 1
+    def _admit(self, neurons: torch.Size, device: torch.device, kind: SignalKind) -> None:
+        if self._shape is not None and self._shape != neurons:
+            raise ValueError(f"expected neurons of shape {list(self._shape)}, came {list(neurons)}")
+        if kind not in self.kinds:
+            raise StatisticKindError(type(self).__name__, kind, self.kinds)
+        if self._shape is None:
+            self._prepare(neurons, device)
+        elif self._device != device:
+            self.load_state_dict({name: t.to(device) for name, t in self.state_dict().items()})
 
-    def _prepare(self, shape: torch.Size | None, device: torch.device | None) -> None:
+    def _prepare(self, shape: torch.Size, device: torch.device) -> None:
         self._shape, self._device = shape, device
         self._totals = self._make_totals()
 
-    def _admit(self, chunk: SpikeChunk) -> None:
-        device = chunk.values.device
-        if self._shape is None:
-            self._prepare(chunk.neurons, device)
-        elif self._shape != chunk.neurons:
-            raise ValueError(
-                f"expected neurons of shape {list(self._shape)}, came {list(chunk.neurons)}"
-            )
-        else:
-            self.load_state_dict({name: t.to(device) for name, t in self.state_dict().items()})
-
-    def _start(self, like: Tensor) -> None:
-        self._batch, self._steps = len(like), 0
-        self._begin(like)
+    def _see_starts(self, said: bool, batch: int) -> None:
+        if self._sequences.starts(said, batch):
+            self._end()
+            self._sequences.start(batch)
+            self._begin(batch)
 
     def _end(self) -> None:
-        if self._batch is not None:
+        if self._sequences.batch is not None:
             self._close()
-        self._batch = self._clock = None
+        self._sequences.close()
 
     def _ended(self) -> Self:
         """A copy whose sequences have ended."""
@@ -321,16 +273,7 @@ class StepwiseStatistic(ABC):
         copy._end()
         return copy
 
-    def _resume(self, clock: Tensor, state: Mapping[str, Tensor]) -> None:
-        self._batch = len(clock)
-        self._steps = int(clock.max()) if len(clock) else 0
-        self._begin(self._zeros(self._batch, *(self._shape or ()), dtype=torch.float32))
-        self._restore({name.removeprefix("open_"): tensor for name, tensor in state.items()})
-        if bool((clock != self._steps).any()):
-            self._clock = self._zeros(self._batch).copy_(clock)
-
     def _totals_so_far(self) -> dict[str, Tensor]:
-        self._settle()
         return {
             name: without_trailing_zeros(tensor) if name in self._growing else tensor
             for name, tensor in self._totals.items()
@@ -345,44 +288,25 @@ class StepwiseStatistic(ABC):
             self._totals[name].add_(tensor)
 
 
-def rows_of(tensor: Tensor) -> NDArray[Any]:
-    """A contiguous `[batch, *neurons]` as an array `[batch, neurons]` on the same memory."""
-    array: NDArray[Any] = tensor.view(len(tensor), -1).numpy()
-    return array
-
-
-def whole(counts: Tensor, most: int) -> Tensor:
-    """Counts kept as floats, as int64 in 0 to `most`: what a NaN left behind must not be an index.
-
-    >>> import torch
-    >>> from neuroact.statistics.stepwise import whole
-    >>> whole(torch.tensor([0.0, 3.0, float("nan"), float("inf")]), 5)
-    tensor([0, 3, 0, 5])
-    """
-    return counts.nan_to_num(0.0).clamp_(0, most).to(torch.int64)
-
-
-def per_sample(values: Tensor) -> Tensor:
-    """`[batch, *neurons]` as `[batch, neurons]`, whatever is empty."""
-    return values.reshape(len(values), math.prod(values.shape[1:]))
-
-
 def sums_of_samples(events: Tensor) -> Tensor:
-    """Events of each sample at a step `[batch, *neurons]`, 0 or 1 each, int64 `[batch]`."""
-    rows = per_sample(events)
-    exact = torch.float32 if rows.shape[1] <= EXACT else torch.float64
-    return whole(rows.sum(1, dtype=exact), rows.shape[1])
+    """Events of each sample at each step of `[steps, samples, *neurons]`, int64 `[steps, samples]`.
 
-
-def count_into(histogram: Tensor, values: Tensor, weights: Tensor | None = None) -> None:
-    """Count int64 values into the bins of their number; each once, or as often as weighed.
-
-    No host sync: `bincount` would wait for the largest value.
+    Exact in float32, unless a layer has more neurons than that counts.
     """
-    flat = values.reshape(-1)
-    if weights is None:
-        weights = torch.ones(1, dtype=torch.int64, device=flat.device).expand(flat.shape)
-    histogram.scatter_add_(0, flat, weights.reshape(-1))
+    rows = per_sample(events)
+    exact = torch.float32 if rows.shape[2] <= 2**24 else torch.float64
+    return rows.sum(2, dtype=exact).to(torch.int64)
+
+
+def add_at(totals: Tensor, places: Tensor, found: Tensor) -> None:
+    """Add what was found to the totals at its place; nothing waits for the device."""
+    totals.scatter_add_(0, places.reshape(-1), found.reshape(-1))
+
+
+def flat(tensor: Tensor) -> NDArray[Any]:
+    """A tensor of neurons on the CPU as an array `[neurons]` on the same memory."""
+    array: NDArray[Any] = tensor.view(-1).numpy()
+    return array
 
 
 def without_trailing_zeros(tensor: Tensor) -> Tensor:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from neuroact.quantiles import tally
 from neuroact.statistics.counted import CountedResult, Integers
+from neuroact.statistics.step_block import StepBlock
 from neuroact.statistics.stepwise import (
-    EXACT,
+    BlockPlaces,
+    Steps,
     StepwiseStatistic,
-    count_into,
+    add_at,
+    flat,
     sums_of_samples,
-    whole,
 )
-
-if TYPE_CHECKING:
-    from neuroact.statistics.packed_steps import PackedBlock
-
-# Steps whose sums per sample wait, as floats, to be counted into the histogram in one go.
-_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +84,8 @@ class Synchrony(StepwiseStatistic):
     An event is a value that is not zero. Applies to binary and graded layers; the values of an
     analog layer are hardly ever exactly zero, so all neurons would always seem to fire.
 
-    Memory: one float32 `[batch, *neurons]` window and int64 events per neuron; 8 bytes times the
-    neurons for the histogram, of which a result keeps what is not zero.
+    Memory: int64 events per neuron; 8 bytes times the neurons for the histogram, of which a result
+    keeps what is not zero.
 
     With zero spikes every (step, sample) pair has a count of 0 and χ is NaN; before any chunk there
     is no result.
@@ -114,19 +109,6 @@ class Synchrony(StepwiseStatistic):
         observations = int(totals.pop("observations"))
         return SynchronyResult(**totals, observations=observations, neurons=self._neurons)
 
-    @property
-    def _neurons(self) -> int:
-        return math.prod(self._shape or ())
-
-    def count_packed(self, block: PackedBlock) -> None:
-        """Count a block of steps; see `PackedStatistic`."""
-        block.loops.add_to_histogram(block.sums, self._totals["histogram"].numpy())
-        events = self._totals["events"].view(-1).numpy()
-        for plane in block.words:
-            block.loops.add_events(plane, events)
-        self._totals["observations"].add_(block.sums.size)
-        self._steps += block.steps
-
     def _make_totals(self) -> dict[str, Tensor]:
         return {
             "histogram": self._zeros(self._neurons + 1),
@@ -134,68 +116,17 @@ class Synchrony(StepwiseStatistic):
             "observations": self._zeros(),
         }
 
-    def _begin(self, like: Tensor) -> None:
-        self._window = self._cleared("window", like)
-        self._row: tuple[Tensor, ...] = ()
-        self._filled = self._held = 0  # rows filled, steps in the window
+    def _begin(self, batch: int) -> None:
+        """Nothing is open: a step's count does not depend on the steps before."""
 
-    def _make_rows(self) -> None:
-        """What waits to be counted: the sums of each sample at some steps."""
-        self._axes = tuple(range(1, self._window.ndim))
-        exact = torch.float32 if self._neurons <= EXACT else torch.float64
-        self._rows = self._zeros(_ROWS, len(self._window), dtype=exact)
-        # Views of single steps, made once: making one costs as much as summing a small layer.
-        self._row = self._rows.unbind()
+    def _add(self, steps: Steps) -> None:
+        self._add_sums(sums_of_samples(steps.events), steps.valid)
+        self._totals["events"].add_(steps.events.sum((0, 1)).to(torch.int64))
 
-    def _step(self, events: Tensor, amounts: Tensor | None) -> None:
-        if not self._row:
-            self._make_rows()
-        if self._filled == _ROWS:
-            self._count_rows()
-        if self._held == EXACT:
-            self._count_events()
-        row = self._row[self._filled]
-        if self._axes:
-            torch.sum(events, self._axes, dtype=row.dtype, out=row)
-        else:
-            row.copy_(events)
-        self._window.add_(events)
-        self._filled += 1
-        self._held += 1
+    def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
+        self._add_sums(torch.from_numpy(block.sums).to(torch.int64), at.valid)
+        core.add_events(block.words, flat(self._totals["events"]))
 
-    def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
-        if self._held == EXACT:
-            self._count_events()
-        self._window.add_(events)
-        self._held += 1
-        count_into(self._totals["histogram"], sums_of_samples(events), valid.to(torch.int64))
+    def _add_sums(self, sums: Tensor, valid: Tensor) -> None:
+        add_at(self._totals["histogram"], sums, valid)
         self._totals["observations"].add_(valid.sum())
-
-    def _settle(self) -> None:
-        if self._batch is not None:
-            self._count_rows()
-            self._count_events()
-
-    def _count_rows(self) -> None:
-        if not self._filled:
-            return
-        counts = whole(self._rows[: self._filled], self._neurons)
-        count_into(self._totals["histogram"], counts)
-        self._totals["observations"].add_(counts.numel())
-        self._filled = 0
-
-    def _count_events(self) -> None:
-        if not self._held:
-            return
-        self._totals["events"].add_(whole(self._window, self._held).sum(0))
-        self._window.zero_()
-        self._held = 0
-
-    def _close(self) -> None:
-        self._settle()
-
-    def _open_state(self) -> dict[str, Tensor]:
-        return {}
-
-    def _restore(self, state: Mapping[str, Tensor]) -> None:
-        """Nothing is open but the clock: a step's count does not depend on the steps before."""

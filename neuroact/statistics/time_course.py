@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,22 +21,16 @@ from neuroact.statistics.counted import (
     ratio,
     seconds_per_step,
 )
+from neuroact.statistics.parts import per_sample
+from neuroact.statistics.step_block import StepBlock
 from neuroact.statistics.stepwise import (
-    EXACT,
+    BlockPlaces,
+    Steps,
     StepwiseStatistic,
+    add_at,
     padded,
-    per_sample,
-    rows_of,
     sums_of_samples,
-    whole,
 )
-from neuroact.stream import SignalKind, SpikeChunk
-
-if TYPE_CHECKING:
-    from neuroact.statistics.packed_steps import PackedBlock
-
-# Steps whose sums wait, as floats, to be added to the integers in one go.
-_SLOTS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +175,8 @@ class TimeCourse(StepwiseStatistic):
     An event is a value that is not zero. Applies to binary and graded layers; the values of an
     analog layer are hardly ever exactly zero, so every step would be a first spike.
 
-    Memory: int64 numbers per step of the longest sequence; one float32 `[batch, *neurons]` that
-    tells who has fired. A graded layer's total is a float64 sum, see `Firing`.
+    Memory: int64 numbers per step of the longest sequence; a byte `[batch, *neurons]` that tells
+    who has fired. A graded layer's total is a float64 sum, see `Firing`.
 
     With zero spikes events are zeros and every pair is one that never fired; before any chunk
     there is no result.
@@ -210,135 +204,61 @@ class TimeCourse(StepwiseStatistic):
         courses: dict[str, Any] = {n: padded(a, length) for n, a in totals.items()}
         return TimeCourseResult(**courses, never=never, neurons=self._neurons)
 
-    def update(self, chunk: SpikeChunk) -> None:
-        """Count the next chunk, as `StepwiseStatistic.update`."""
-        super().update(chunk)
-        if chunk.kind is not SignalKind.BINARY:
-            self._total(0)  # also where all of it was padding
-
-    def advance(self, values: Tensor) -> None:
-        """Count one more step, as `StepwiseStatistic.advance`: what `update` adds is no matter."""
-        super().advance(values)
-
-    @property
-    def _neurons(self) -> int:
-        return math.prod(self._shape or ())
-
-    def count_packed(self, block: PackedBlock) -> None:
-        """Count a block of steps; see `PackedStatistic`."""
-        self._settle()
-        start, end = self._steps, self._steps + block.steps
-        events, squares, observations, first = (
-            self._room(name, end)[start:end].numpy()
-            for name in ("events", "squares", "observations", "first_spikes")
-        )
-        before = first.sum()
-        block.loops.add_steps(block.sums, events, squares)
-        for number, plane in enumerate(block.words):
-            block.loops.add_first(plane, rows_of(self._fired), first[32 * number :])
-        observations += block.batch
-        self._have_fired += int(first.sum() - before)
-        self._steps += block.steps
-
     def _make_totals(self) -> dict[str, Tensor]:
         steps = ("events", "squares", "observations", "first_spikes")
         return {name: self._zeros(0) for name in steps} | {"never": self._zeros()}
 
-    def _begin(self, like: Tensor) -> None:
-        self._fired = self._cleared("fired", like)
-        self._have_fired = self._zeros()  # int64: pairs that fired in the steps settled
-        self._slots: tuple[tuple[Tensor, ...], ...] = ()
-        self._filled = 0
-        self._fired_of: Tensor | None = None  # int64 [batch]: what fired, where samples have clocks
+    def _begin(self, batch: int) -> None:
+        self._fired = self._zeros(batch, self._neurons, dtype=torch.uint8)
 
-    def _make_slots(self) -> None:
-        """What waits to be settled: sums of each sample, and how many have fired."""
-        self._axes = tuple(range(self._fired.ndim))
-        exact = torch.float32 if self._fired.numel() <= EXACT else torch.float64
-        self._sums = self._zeros(_SLOTS, len(self._fired), dtype=exact)
-        self._fired_sums = self._zeros(_SLOTS, dtype=exact)
-        # Views of single rows, made once: making one costs as much as summing a small layer.
-        self._slots = (self._sums.unbind(), self._fired_sums.unbind())
+    def _add(self, steps: Steps) -> None:
+        self._add_sums(sums_of_samples(steps.events), steps.places, steps.valid)
+        length = self._sequences.steps
+        if "total" in self._totals:
+            amounts = steps.events if steps.amounts is None else steps.amounts
+            total = per_sample(amounts).sum(2, dtype=torch.float64)
+            add_at(self._room("total", length), steps.places, total)
+        # A neuron's first event is the one that has the most steps left.
+        events, fired = per_sample(steps.events), self._fired[steps.samples]
+        left = torch.arange(len(events), 0, -1, dtype=torch.float32, device=self._device)
+        most = (events * left.reshape(-1, 1, 1)).amax(0).to(torch.int64)
+        row = (len(events) - most).clamp(max=len(events) - 1)
+        first = most.gt(0).to(torch.int64) * fired.eq(0)
+        add_at(self._room("first_spikes", length), steps.places.T.gather(1, row), first)
+        fired.logical_or_(most)
 
-    def _step(self, events: Tensor, amounts: Tensor | None) -> None:
-        if amounts is not None or "total" in self._totals:
-            values = events if amounts is None else amounts
-            self._total(self._steps + 1)[self._steps].add_(values.sum(dtype=torch.float64))
-        if not self._slots:
-            self._make_slots()
-        if self._filled == _SLOTS:
-            self._settle()
-        at, (sums, fired), dtype = self._filled, self._slots, self._sums.dtype
-        if events.ndim > 1:
-            torch.sum(events, self._axes[1:], dtype=dtype, out=sums[at])
-        else:
-            sums[at].copy_(events)  # one neuron without a dimension: no axis would be every axis
-        torch.maximum(self._fired, events, out=self._fired)
-        torch.sum(self._fired, self._axes, dtype=dtype, out=fired[at])
-        self._filled += 1
+    def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
+        sums = torch.from_numpy(block.sums).to(torch.int64)
+        self._add_sums(sums, at.places, at.valid)
+        length = self._sequences.steps
+        if "total" in self._totals:
+            add_at(self._room("total", length), at.places, sums.to(torch.float64))
+        first = self._room("first_spikes", length).numpy()
+        core.add_first(block.words, self._fired.numpy(), first, at.clock)
 
-    def _masked_step(self, events: Tensor, amounts: Tensor | None, valid: Tensor) -> None:
-        assert self._clock is not None
-        length = self._steps + 1
-        if amounts is not None or "total" in self._totals:
-            sums = per_sample(events if amounts is None else amounts).sum(1, dtype=torch.float64)
-            self._total(length).index_add_(0, self._clock, sums)
-        if self._fired_of is None:
-            self._fired_of = sums_of_samples(self._fired)
-        torch.maximum(self._fired, events, out=self._fired)
-        counts, fired = sums_of_samples(events), sums_of_samples(self._fired)
-        first = fired - self._fired_of
-        steps = {"events": counts, "squares": counts * counts, "first_spikes": first}
-        for name, found in steps.items():
-            self._room(name, length).index_add_(0, self._clock, found)
-        self._room("observations", length).index_add_(0, self._clock, valid.to(torch.int64))
-        self._fired_of = fired
-
-    def _is_packable(self) -> bool:
-        return "total" not in self._totals
-
-    def _is_plain(self) -> bool:
-        return self._fired.is_contiguous()
-
-    def _settle(self) -> None:
-        if self._batch is None or not self._filled:
-            return
-        start, end = self._steps - self._filled, self._steps
-        counts = whole(self._sums[: self._filled], self._fired.numel())
-        fired = whole(self._fired_sums[: self._filled], self._fired.numel())
-        self._room("events", end)[start:end].add_(counts.sum(1))
-        self._room("squares", end)[start:end].add_((counts * counts).sum(1))
-        first = fired.diff(prepend=self._have_fired.reshape(1))
-        self._room("first_spikes", end)[start:end].add_(first)
-        self._room("observations", end)[start:end].add_(self._batch)
-        self._have_fired.copy_(fired[-1])
-        self._filled = 0
+    def _add_sums(self, sums: Tensor, places: Tensor, valid: Tensor) -> None:
+        length = self._sequences.steps
+        for name, found in {"events": sums, "squares": sums * sums, "observations": valid}.items():
+            add_at(self._room(name, length), places, found)
 
     def _close(self) -> None:
-        self._settle()
-        seen, batch = self._seen(), self._batch or 0
-        pairs = batch * self._neurons if seen is None else seen.sum() * self._neurons
-        fired = self._have_fired if self._clock is None else self._fired.ne(0).sum()
-        self._totals["never"].add_(pairs - fired)
+        seen = self._sequences.clocks(self._device).gt(0).sum()
+        self._totals["never"].add_(seen * self._neurons - self._fired.sum())
 
-    def _total(self, length: int) -> Tensor:
-        """The float64 sums of the values, which begin to differ from the events here."""
+    def _see_amounts(self) -> None:
+        """Have a total: the float64 sums of the values begin to differ from the events here."""
         if "total" not in self._totals:
-            self._settle()
-            self._totals["total"] = self._zeros(0, dtype=torch.float64)
             events = self._totals["events"]
-            self._room("total", len(events))[: len(events)].copy_(events)
-        return self._room("total", length)
+            self._totals["total"] = self._zeros(len(events), dtype=torch.float64).copy_(events)
 
     def _matched(self, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
         if "total" not in self._totals and "total" not in theirs:
             return theirs
-        self._total(0)
+        self._see_amounts()
         return {"total": theirs["events"], **theirs}
 
     def _open_state(self) -> dict[str, Tensor]:
         return {"fired": self._fired.ne(0)}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        self._fired.copy_(state["fired"])
-        self._have_fired.copy_(state["fired"].sum())
+        self._fired.copy_(state["fired"].reshape(self._fired.shape))

@@ -26,13 +26,12 @@ import neuroact
 from neuroact.adapter import LayerCall
 from neuroact.errors import LayerNotCalledWarning, NothingRecordedError
 from neuroact.recorder import Recording
-from neuroact.statistics import InterspikeIntervals, SpikeCounts
+from neuroact.statistics import ClassActivity, InterspikeIntervals, SpikeCounts
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact.testing.naive import NaiveLayer
 from neuroact.testing.raw import RawRecorder, in_order
 from neuroact.testing.strategies import ragged, spikes
 
-STATISTICS = (SpikeCounts, InterspikeIntervals)
 NEURONS, CLASSES = (3,), 3
 seeds = st.integers(0, 2**31)
 steps_and_batches = st.tuples(st.integers(0, 5), st.integers(0, 3))
@@ -104,9 +103,15 @@ class TwoLayersAdapter:
         return SpikeChunk.of_step(values, SignalKind.BINARY, starts_sequence=starts)
 
 
+def by_class() -> ClassActivity:
+    """Activity per class, of as many as there may be."""
+    return ClassActivity(CLASSES)
+
+
 def record(model: nn.Module) -> Recording:
     """Record both layers."""
-    return neuroact.record(model, adapters=[TwoLayersAdapter()], statistics=STATISTICS)
+    statistics = (SpikeCounts, InterspikeIntervals, by_class)
+    return neuroact.record(model, adapters=[TwoLayersAdapter()], statistics=statistics)
 
 
 class Runner:
@@ -189,7 +194,7 @@ class RecordingMachine(RuleBasedStateMachine):
         if labelled:
             drawn = st.lists(st.integers(0, CLASSES - 1), min_size=size[1], max_size=size[1])
             labels = np.array(data.draw(drawn), dtype=np.int64)
-            self.recording.label(labels, classes=CLASSES)
+            self.recording.label(labels)
         self.recording.observe("chip", torch.from_numpy(values), starts_sequence=starts)
         self.recording.label(None)
         self._take("chip", values, starts=starts, labels=labels)
@@ -319,15 +324,13 @@ def _assert_same(recording: Recording, model: Model, which: str) -> None:
 
 
 def _assert_same_classes(figures: Any, naive: NaiveLayer, which: str) -> None:
-    if all(chunk.labels is None for chunk in naive.chunks):
-        return
-    by_class = figures["ClassActivity"]
+    found = figures[ClassActivity]
     for label in range(CLASSES):
         flat = naive.of_class(label)
         events = np.count_nonzero(flat, axis=0)
-        same = by_class.class_observations[label] == len(flat)
-        same &= np.array_equal(by_class.class_events[label], events)
+        same = found.class_observations[label] == len(flat)
+        same &= np.array_equal(found.class_events[label], events)
         assert same, (
             f"the {which} recording: class {label}: expected events {events} in {len(flat)}, came "
-            f"{by_class.class_events[label]} in {by_class.class_observations[label]}"
+            f"{found.class_events[label]} in {found.class_observations[label]}"
         )

@@ -38,11 +38,9 @@ class NaiveBatch:
     """One sequence of each sample of a batch.
 
     Attributes:
-        said: whether its first chunk was said to begin it.
         chunks: what came of it, in order.
     """
 
-    said: bool
     chunks: tuple[NaiveChunk, ...]
 
     @property
@@ -85,7 +83,7 @@ class NaiveLayer:
         mask = np.ones(values.shape[:2], dtype=bool) if valid is None else valid
         chunk = NaiveChunk(values, mask, labels)
         if starts or not self.open or self.batches[-1].samples != values.shape[1]:
-            self.batches.append(NaiveBatch(starts, (chunk,)))
+            self.batches.append(NaiveBatch((chunk,)))
         else:
             last = self.batches[-1]
             self.batches[-1] = replace(last, chunks=(*last.chunks, chunk))
@@ -102,8 +100,8 @@ class NaiveLayer:
 
     @property
     def begun(self) -> int:
-        """Samples' sequences that were said to begin, and of which a step came."""
-        return sum(len(batch.sequences) for batch in self.batches if batch.said)
+        """Samples' sequences of which a step came."""
+        return len(self.of_samples)
 
     @property
     def of_samples(self) -> list[Floats]:
