@@ -380,11 +380,9 @@ class LayerActivity:
 
 def _advice(statistic: type | str) -> str | None:
     """What to do for the results of a statistic that is not there; None where it is neuroact's."""
-    if statistic == "ClassActivity":
-        return "Say while recording of which class the samples are: recording.label(labels)"
     if isinstance(statistic, type) and hasattr(statistic, "update"):
         return None if statistic in _OURS.values() else RECORD_WITH.format(statistic.__name__)
     name = statistic.__name__ if isinstance(statistic, type) else statistic
     if name in _OURS:
         return None
-    return f"No statistic of neuroact is called so.{nearest(name, (*_OURS, 'ClassActivity'))}"
+    return f"No statistic of neuroact is called so.{nearest(name, _OURS)}"

@@ -16,9 +16,6 @@ StatisticFactory = Callable[[], Statistic]
 StatisticChoice = StatisticFactory | Statistic
 StatisticSelection = StatisticChoice | Iterable[StatisticChoice] | None
 
-# In a report a layer's labels give this one, beside what `statistics=` asks for.
-_BY_LABELS = "ClassActivity"
-
 
 class Clones:
     """Builds statistics that are configured as one is, and have counted nothing."""
@@ -48,8 +45,7 @@ def builders(statistics: StatisticSelection) -> tuple[StatisticFactory, ...]:
     """
     asked_for = [_builder(choice) for choice in _listed(statistics)]
     found = (Firing, *(build for build in asked_for if type(build()) is not Firing))
-    names = [*(type(build()).__name__ for build in found), _BY_LABELS]
-    (name, times), *_ = Counter(names).most_common(1)
+    (name, times), *_ = Counter(type(build()).__name__ for build in found).most_common(1)
     if times > 1:
         raise ValueError(
             f"statistics= has two that are called {name}, and a report holds one of each name: "

@@ -82,10 +82,11 @@ class Traced:
         stream = as_stream(values.detach(), sequence=pattern.sequence)
         starts = self._starts(given, left)
         layer, counts = self._layer, self._counts
-        plain = counts is not None and layer.plain and not (layer.marked and not self.kept)
-        if plain and pattern.kind is SignalKind.BINARY and self._has_window_for(stream):
-            self._add_step(stream[0], starts)
-        elif plain and _are_for(counts, stream, pattern.kind):
+        if not layer.plain or (layer.marked and not self.kept):
+            counts = None
+        if counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
+            self._add_step(counts, stream[0], starts)
+        elif counts is not None and _are_for(counts, stream, pattern.kind):
             _add(counts, stream, pattern.kind, starts)
         else:
             known = None if isinstance(starts, bool) else starts
@@ -142,7 +143,7 @@ class Traced:
         if self._window is None and self._counts is not None and fits and binary:
             self._window = window_for(chunk.values[0]) if _SIZES_CAN_BE_ASKED else None
 
-    def _has_window_for(self, values: Tensor) -> bool:
+    def _fits(self, values: Tensor) -> bool:
         """Whether steps `[time, batch, *neurons]` go into the window; asked while tracing."""
         if self._window is None:
             return False
@@ -155,12 +156,11 @@ class Traced:
             values.shape[1] == shape[0]
         )
 
-    def _add_step(self, step: Tensor, starts: bool | Tensor) -> None:
+    def _add_step(self, counts: EventCounts, step: Tensor, starts: bool | Tensor) -> None:
         assert self._window is not None
-        assert self._counts is not None
         if starts is not False:  # right at any step, and cheap where it is not at each
             self.fold()
-            self._counts.observed[1].add_(starts * step.shape[0])
+            counts.observed[1].add_(starts * step.shape[0])
         self._window.add(step)
 
     def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Tensor:

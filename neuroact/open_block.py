@@ -119,9 +119,10 @@ class OpenBlock:
             self.flush()
         if not self._put(first) and not self._begin(first, chunk.steps):
             return False
+        assert self.filler is not None
         if starts and self._in_sums:
             self._sequences += len(first)
-        elif starts:
+        if starts and self.filler.steps == 1:
             self._starts = True
         for number, step in enumerate(values[1:], start=1):
             if not self._put(step.contiguous()):
@@ -209,10 +210,18 @@ class OpenBlock:
     def _count_sums(self, filler: Any) -> None:
         batch, *neurons = filler.shape
         events = np.zeros(math.prod(neurons), np.int64)
+        starts, self._starts = self._starts, False
         sequences, self._sequences = self._sequences, 0
         steps, nonfinite, not_binary = filler.take(events)
         sums = StepSums(
-            torch.Size(neurons), events, steps, batch, sequences, nonfinite, not_binary
+            starts_sequence=starts,
+            neurons=torch.Size(neurons),
+            events=events,
+            steps=steps,
+            batch=batch,
+            sequences=sequences,
+            nonfinite=nonfinite,
+            not_binary=not_binary,
         )
         self._tell(lambda firing: firing.add_sums(sums))  # type: ignore[attr-defined]
 
@@ -227,7 +236,13 @@ class OpenBlock:
             lengths = np.minimum(self._remaining, steps)
             self._remaining -= lengths
         block = StepBlock(
-            starts, torch.Size(neurons), words, sums[:steps], lengths, nonfinite, not_binary
+            starts_sequence=starts,
+            neurons=torch.Size(neurons),
+            words=words,
+            sums=sums[:steps],
+            lengths=lengths,
+            nonfinite=nonfinite,
+            not_binary=not_binary,
         )
         self._tell(lambda statistic: count(statistic, block))
 

@@ -608,36 +608,36 @@ def test_what_does_not_fit_is_not_merged() -> None:
         ours.merge(Recording(dt=0.1))
 
 
-class Calls:
-    """A statistic of the user's own: how many chunks came."""
+class Steps:
+    """A statistic of the user's own: how many steps came."""
 
     def __init__(self) -> None:
         self.reset()
 
     def update(self, chunk: SpikeChunk) -> None:
-        self.calls += 1
+        self.steps += chunk.steps
 
-    def merge(self, other: Calls) -> None:
-        self.calls += other.calls
+    def merge(self, other: Steps) -> None:
+        self.steps += other.steps
 
     def reset(self) -> None:
-        self.calls = torch.tensor(0)
+        self.steps = torch.tensor(0)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        return {"calls": self.calls.clone()}
+        return {"steps": self.steps.clone()}
 
     def load_state_dict(self, state: Any) -> None:
-        self.calls = state["calls"].clone()
+        self.steps = state["steps"].clone()
 
     def result(self) -> int:
-        return int(self.calls)
+        return int(self.steps)
 
 
 def test_a_statistic_of_the_users_own_runs_beside_firing() -> None:
     net = Net()
-    with record(net, statistics=[Calls]) as recording:
+    with record(net, statistics=[Steps]) as recording:
         net(torch.randn(6, 2, 5))
-    assert recording.report()["lif1"].results == {"Calls": 6}
+    assert recording.report()["lif1"].results == {"Steps": 6}
 
 
 def test_measure_runs_batches_without_gradients() -> None:
