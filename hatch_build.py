@@ -12,6 +12,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,9 @@ class Hook(BuildHookInterface):
             build_data["force_include"][str(file)] = f"{FOLDER}/{file.name}"
             return
         folder = Path(self.root, FOLDER)
-        (folder / "_missing.txt").unlink(missing_ok=True)
-        # Beside it and then there: a process may have the one before loaded.
-        shutil.copy(file, folder / f".{file.name}")
-        (folder / f".{file.name}").replace(folder / file.name)
+        for name in ("_missing.txt", *(f"_core{suffix}" for suffix in EXTENSION_SUFFIXES)):
+            (folder / name).unlink(missing_ok=True)
+        shutil.copy(file, folder)  # a process that has the one before loaded keeps it
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was compiled."""
@@ -64,9 +64,8 @@ class Hook(BuildHookInterface):
                 if wanted == "1":
                     raise
                 reason = (
-                    "it could not be compiled when neuroact was built "
-                    f"({type(cause).__name__}: {cause}); install a C++ compiler and Python's "
-                    "headers, then neuroact again"
+                    f"it could not be compiled when neuroact was built ({brief(cause)}); install "
+                    "a C++ compiler and Python's headers, then neuroact again"
                 )
         self.app.display_warning(f"neuroact is built without its compiled core: {reason}")
         said = self.place / "_missing.txt"
@@ -107,15 +106,16 @@ def compile_core(sources: Path, place: Path) -> Path:
     return library
 
 
+def brief(cause: BaseException) -> str:
+    """What was raised, if it fits into a line; a command that failed does not."""
+    said = f"{type(cause).__name__}: {cause}"
+    return said if len(said) < 100 else "pip install --verbose shows what the compiler said"
+
+
 def tag() -> str:
     """What the wheel is for."""
-    from packaging.tags import sys_tags
-
-    best = next(iter(sys_tags()))
-    abi = "abi3" if STABLE else best.abi
-    return f"cp3{sys.version_info.minor if not STABLE else 12}-{abi}-{platform_tag()}"
-
-
-def platform_tag() -> str:
-    """The platform, as it is said to a compiler, so that a wheel for another processor is too."""
-    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    python = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    # As a compiler is told it, which may be another processor than this one.
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    free = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    return f"cp312-abi3-{platform}" if STABLE else f"{python}-{python}{free}-{platform}"

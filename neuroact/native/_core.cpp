@@ -23,6 +23,8 @@ PyMethodDef bits_methods[] = {
     {"add", filler_add, METH_O, "add($self, values, /)\n--\n\nWrite a step, if it can be read."},
     {"take", method(guard<bits_take>), METH_FASTCALL,
      "take($self, words, sums, /)\n--\n\nCut the steps up into words; begin anew."},
+    {"until", method(guard<bits_until>), METH_FASTCALL,
+     "until($self, remaining, /)\n--\n\nHow many of the next steps are valid, of each sample."},
     {nullptr, nullptr, 0, nullptr},
 };
 
@@ -119,9 +121,6 @@ PyObject* use_instructions(PyObject*, PyObject* name) {
 PyMethodDef functions[] = {
     NEUROACT_LOOP(add_events, "(words, events, /)", "Add each neuron's bits."),
     NEUROACT_LOOP(add_counts, "(words, counts, /)", "Add each word's bits."),
-    NEUROACT_LOOP(
-        add_distribution, "(counts, seen, histogram, sums, squares, /)",
-        "Count the counts of the samples that were seen."),
     NEUROACT_LOOP(
         add_first, "(words, fired, first, clock, /)", "Count who fires first, and at which step."),
     NEUROACT_LOOP(

@@ -85,7 +85,7 @@ class Steps:
 
     A call is such a step where it starts from the state that the last one left (the very tensors,
     or, in the thread that began, others on the same storage at the same place, of the shapes that
-    the call leaves), and its values can be added to the target.
+    the call leaves), leaves one of the same shapes, and its values can be added to the target.
 
     Args:
         in_full: `(forward, args, kwargs) -> output`, runs a call and reads it.
@@ -151,22 +151,6 @@ def add_events(words: NDArray[np.uint64], events: NDArray[np.int64], /) -> None:
 
 def add_counts(words: NDArray[np.uint64], counts: NDArray[np.int64], /) -> None:
     """Add to `counts`, `[batch, neurons]`, the bits of each word, of the same shape."""
-
-def add_distribution(
-    counts: NDArray[np.int64],
-    seen: NDArray[np.bool_ | np.uint8],
-    histogram: NDArray[np.int64],
-    sums: NDArray[np.int64],
-    squares: NDArray[np.int64],
-    /,
-) -> None:
-    """Add the counts of samples, `[batch, neurons]`, of those that were `seen`, `[batch]`.
-
-    To the bin of each count, and to the sums of each neuron, `[neurons]`, as it is and squared.
-
-    Raises:
-        ValueError: a count is no bin of the histogram.
-    """
 
 def add_first(
     words: NDArray[np.uint64],

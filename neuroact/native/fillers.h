@@ -19,6 +19,10 @@ struct Filler {
   int64_t batch, neurons;
   int64_t steps, room;
   Odd odd;
+  // Steps of each sample that were still to come when it was said, and how many came since; empty:
+  // there is no end. After that many a sample is padding.
+  std::vector<int64_t> remaining;
+  int64_t least, passed;             // the least of them
   int64_t row_words;                 // of a row of bits; 0: these are sums
   std::unique_ptr<uint32_t[]> rows;  // [room, row_words]
   std::unique_ptr<int32_t[]> sums;   // [neurons]
@@ -32,21 +36,52 @@ inline bool is_filler(PyObject* object) {
 
 inline bool is_full(const Filler& filler) { return filler.steps == filler.room; }
 
-// Count a step; false where it cannot be read here, and nothing is changed then.
-inline bool add_step(Filler& filler, PyObject* object) {
-  Values values;
-  if (is_full(filler) || !read_values(object, filler.shape, values)) return false;
-  const int64_t numel = filler.batch * filler.neurons;
-  const bool odd = filler.row_words != 0
-      ? values.reader->pack(values.data, &filler.rows[filler.steps * filler.row_words], numel)
-      : values.reader->add(values.data, filler.sums.get(), filler.batch, filler.neurons);
-  if (odd && !(filler.odd.nonfinite && filler.odd.not_binary)) {
-    const Odd found = values.reader->odd(values.data, numel);
-    filler.odd.nonfinite |= found.nonfinite;
-    filler.odd.not_binary |= found.not_binary;
+inline bool read_step(const Filler& filler, PyObject* object, Values& values) {
+  return read_values(object, filler.shape, filler.batch * filler.neurons, values);
+}
+
+inline void tell_odd(Filler& filler, const Values& values, int64_t numel) {
+  if (filler.odd.nonfinite && filler.odd.not_binary) return;
+  const Odd found = values.reader->odd(values.data, numel);
+  filler.odd.nonfinite |= found.nonfinite;
+  filler.odd.not_binary |= found.not_binary;
+}
+
+// Writes a step whose padding is taken for zeros.
+inline void pack_valid(Filler& filler, const Values& values, uint32_t* row) {
+  const int64_t numel = filler.batch * filler.neurons, width = values.reader->width;
+  alignas(64) char held[GROUP * sizeof(uint64_t)];
+  for (int64_t first = 0; first < numel; first += GROUP, row += LANES) {
+    const int64_t past = std::min(numel, first + GROUP);
+    std::memcpy(
+        held, static_cast<const char*>(values.data) + first * width, size_t((past - first) * width));
+    for (int64_t sample = first / filler.neurons; sample * filler.neurons < past; ++sample) {
+      if (filler.remaining[size_t(sample)] > filler.passed) continue;
+      const int64_t from = std::max(first, sample * filler.neurons);
+      const int64_t to = std::min(past, (sample + 1) * filler.neurons);
+      std::memset(held + (from - first) * width, 0, size_t((to - from) * width));
+    }
+    if (values.reader->pack(held, row, past - first)) {
+      tell_odd(filler, {held, values.reader}, past - first);
+    }
   }
+}
+
+// Count a step that was read; there is room for it.
+inline void add_step(Filler& filler, const Values& values) {
+  const int64_t numel = filler.batch * filler.neurons;
+  uint32_t* row = filler.rows.get() + filler.steps * filler.row_words;
+  if (filler.row_words == 0) {
+    if (values.reader->add(values.data, filler.sums.get(), filler.batch, filler.neurons)) {
+      tell_odd(filler, values, numel);
+    }
+  } else if (!filler.remaining.empty() && filler.passed >= filler.least) {
+    pack_valid(filler, values, row);
+  } else if (values.reader->pack(values.data, row, numel)) {
+    tell_odd(filler, values, numel);
+  }
+  ++filler.passed;
   ++filler.steps;
-  return true;
 }
 
 inline PyObject* emptied(Filler& filler) {
@@ -62,6 +97,7 @@ inline Filler* new_filler(PyTypeObject* type, PyObject* shape) {
   if (self == nullptr) return nullptr;
   new (&self->shape) Shape();
   new (&self->odd) Odd();
+  new (&self->remaining) std::vector<int64_t>();
   new (&self->rows) std::unique_ptr<uint32_t[]>();
   new (&self->sums) std::unique_ptr<int32_t[]>();
   int64_t numel;
@@ -117,13 +153,19 @@ inline PyObject* new_sums(PyTypeObject* type, PyObject* args, PyObject* named) {
 inline void free_filler(PyObject* object) {
   auto* self = reinterpret_cast<Filler*>(object);
   self->shape.~Shape();
+  self->remaining.~vector();
   self->rows.~unique_ptr();
   self->sums.~unique_ptr();
   free_object(object);
 }
 
-inline PyObject* filler_add(PyObject* object, PyObject* values) {
-  return PyBool_FromLong(add_step(*reinterpret_cast<Filler*>(object), values));
+// False where the step cannot be read here, or there is no room for it; then nothing is changed.
+inline PyObject* filler_add(PyObject* object, PyObject* step) {
+  auto& self = *reinterpret_cast<Filler*>(object);
+  Values values;
+  if (!read_step(self, step, values) || is_full(self)) Py_RETURN_FALSE;
+  add_step(self, values);
+  Py_RETURN_TRUE;
 }
 
 inline PyObject* bits_take(PyObject* object, PyObject* const* args, Py_ssize_t count) {
@@ -141,6 +183,20 @@ inline PyObject* bits_take(PyObject* object, PyObject* const* args, Py_ssize_t c
   word_loops().cut_up(self.rows.get(), self.row_words, self.steps, words.data, numel);
   word_loops().sum(words.data, self.batch, self.neurons, self.steps, sums.data);
   return emptied(self);
+}
+
+inline PyObject* bits_until(PyObject* object, PyObject* const* args, Py_ssize_t count) {
+  auto& self = *reinterpret_cast<Filler*>(object);
+  Buffers given(args, count, {"remaining"});
+  Array<int64_t> remaining;
+  if (!given.read_some(remaining, {self.batch})) return nullptr;
+  self.remaining.clear();
+  if (remaining.data != nullptr) {
+    self.remaining.assign(remaining.data, remaining.data + self.batch);
+    self.least = *std::min_element(self.remaining.begin(), self.remaining.end());
+  }
+  self.passed = 0;
+  Py_RETURN_NONE;
 }
 
 inline PyObject* sums_take(PyObject* object, PyObject* const* args, Py_ssize_t count) {

@@ -39,37 +39,6 @@ inline PyObject* add_counts(PyObject*, PyObject* const* args, Py_ssize_t count) 
   Py_RETURN_NONE;
 }
 
-inline PyObject* add_distribution(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  Buffers given(args, count, {"counts", "seen", "histogram", "sums", "squares"});
-  Array<int64_t> counts, histogram, sums, squares;
-  Array<uint8_t> seen;
-  if (!given.read(counts, {ANY, ANY}) || !given.read(seen, {counts.shape[0]}) ||
-      !given.write(histogram, {ANY}) || !given.write(sums, {counts.shape[1]}) ||
-      !given.write(squares, {counts.shape[1]})) {
-    return nullptr;
-  }
-  const int64_t batch = counts.shape[0], neurons = counts.shape[1];
-  const auto bins = uint64_t(histogram.shape[0]);
-  for (int64_t sample = 0; sample < batch; ++sample) {
-    uint64_t most = 0;
-    const int64_t* row = counts.data + sample * neurons;
-    if (!seen.data[sample]) continue;
-    for (int64_t at = 0; at < neurons; ++at) most = std::max(most, uint64_t(row[at]));
-    if (neurons != 0 && most >= bins) return refuse("counts: one is no bin of the histogram");
-  }
-  for (int64_t sample = 0; sample < batch; ++sample) {
-    const int64_t* row = counts.data + sample * neurons;
-    if (!seen.data[sample]) continue;
-    for (int64_t at = 0; at < neurons; ++at) {
-      const auto found = uint64_t(row[at]);
-      add_to(histogram.data[found], 1);
-      add_to(sums.data[at], found);
-      add_to(squares.data[at], found * found);
-    }
-  }
-  Py_RETURN_NONE;
-}
-
 inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Buffers given(args, count, {"words", "fired", "first", "clock"});
   Array<uint64_t> words;

@@ -7,7 +7,7 @@
 
 #pragma once
 
-#include <cstring>
+#include <cstdint>
 
 #if defined(_MSC_VER)
 #define NEUROACT_INLINE __forceinline
@@ -27,6 +27,9 @@
 #endif
 
 namespace neuroact {
+
+// Bytes of a vector that the instructions work on at once.
+constexpr int64_t BASELINE_BYTES = 16, AVX2_BYTES = 32, AVX512_BYTES = 64;
 
 enum Instructions { BASELINE, AVX2, AVX512 };
 

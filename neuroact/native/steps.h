@@ -27,6 +27,7 @@ struct Mark {
 };
 
 using Marks = std::vector<Mark>;
+using Shapes = std::vector<Shape>;
 
 inline void let_go(Marks& marks) {
   for (Mark& mark : marks) mark.let_go();
@@ -47,7 +48,6 @@ inline bool offset_of(PyObject* tensor, int64_t& offset) {
 }
 
 inline bool make_mark(PyObject* tensor, Mark& mark) {
-  if (!is_tensor(tensor)) return false;
   Owned storage(ask(torch.untyped_storage, tensor));
   if (!storage || !offset_of(tensor, mark.offset)) return false;
   mark.tensor = PyWeakref_NewRef(tensor, nullptr);
@@ -55,18 +55,20 @@ inline bool make_mark(PyObject* tensor, Mark& mark) {
   return mark.storage != nullptr;
 }
 
-// Whether a tensor is another one on the memory of the one that was left, as a detached one is, and
-// has the shape of what came of it.
-inline bool is_on(const Mark& mark, PyObject* given, PyObject* left) {
-  if (!is_tensor(given)) return false;
-  if (!is_of(mark.tensor, given)) {
-    int64_t offset;
-    Owned storage(ask(torch.untyped_storage, given));
-    if (!storage || !is_of(mark.storage, storage.get())) return false;
-    if (!offset_of(given, offset) || offset != mark.offset) return false;
-  }
-  Owned before(PyObject_GetAttr(given, torch.shape)), after(PyObject_GetAttr(left, torch.shape));
-  return before && after && PyObject_RichCompareBool(before.get(), after.get(), Py_EQ) == 1;
+inline bool has_shape(PyObject* object, const Shape& shape) {
+  DlTensor tensor;
+  return is_tensor(object) && torch.read(object, &tensor) == 0 &&
+      std::equal(shape.begin(), shape.end(), tensor.shape, tensor.shape + tensor.dimensions);
+}
+
+// Whether a tensor is the one that was left, or another one on its memory, as a detached one is.
+inline bool is_on(const Mark& mark, PyObject* given, const Shape& shape) {
+  if (!has_shape(given, shape)) return false;
+  if (is_of(mark.tensor, given)) return true;
+  int64_t offset;
+  Owned storage(ask(torch.untyped_storage, given));
+  return storage && is_of(mark.storage, storage.get()) && offset_of(given, offset) &&
+      offset == mark.offset;
 }
 
 // The items of a state, a tuple or a list; null, without an error, where it is neither.
@@ -76,14 +78,30 @@ inline Owned items_of(PyObject* state) {
   return Owned();
 }
 
-// Marks of a state's tensors. False where they could not be known again; an error may be set.
-inline bool make_marks(PyObject* items, Marks& marks) {
+// Marks of a state's tensors. False where they could not be known again, or have other shapes than
+// expected; an error may be set.
+inline bool make_marks(PyObject* items, const Shapes& shapes, Marks& marks) {
   const Py_ssize_t count = PyTuple_Size(items);
+  if (count != Py_ssize_t(shapes.size())) return false;
   for (Py_ssize_t at = 0; at < count; ++at) {
+    if (!has_shape(PyTuple_GetItem(items, at), shapes[size_t(at)])) return false;
+  }
+  for (Py_ssize_t at = 0; at < count; ++at) {  // no more of the shapes: this may run anything
     marks.emplace_back();
     if (!make_mark(PyTuple_GetItem(items, at), marks.back())) return false;
   }
-  return count > 0;
+  return true;
+}
+
+// False where there is none, or one of them is no plain tensor; an error may be set.
+inline bool find_shapes(PyObject* items, Shapes& shapes) {
+  for (Py_ssize_t at = 0; at < PyTuple_Size(items); ++at) {
+    PyObject* object = PyTuple_GetItem(items, at);
+    DlTensor tensor;
+    if (!is_tensor(object) || torch.read(object, &tensor) != 0) return false;
+    shapes.emplace_back(tensor.shape, tensor.shape + tensor.dimensions);
+  }
+  return !shapes.empty();
 }
 
 // What is raised while a state is looked at is no error of the call: it is read in full then. False
@@ -109,26 +127,27 @@ struct Steps {
   uint64_t turn;      // another one whenever the marks, the target or the pattern change
   unsigned long thread;  // the one that began
   Marks marks, spare;    // of the last state; room for the next
+  Shapes shapes;         // of each of them
 };
 
 inline PyTypeObject* steps_type = nullptr;
 
-// Whether a call goes on from the last one, by the rule of `StateTrace`. The objects that were left
-// are asked nothing more. An error may be set.
-inline bool goes_on(const Steps& self, PyObject* given, PyObject* left) {
-  const auto count = Py_ssize_t(self.marks.size());
-  if (PyTuple_Size(given) != count || PyTuple_Size(left) != count) return false;
+// Whether a call was given the state that the last one left, by the rule of `StateTrace`. The
+// objects that were left are asked nothing more. An error may be set.
+inline bool goes_on(const Steps& self, PyObject* given) {
+  const size_t count = self.marks.size();
+  if (PyTuple_Size(given) != Py_ssize_t(count)) return false;
   bool same = true;
-  for (Py_ssize_t at = 0; same && at < count; ++at) {
-    same = is_of(self.marks[size_t(at)].tensor, PyTuple_GetItem(given, at));
+  for (size_t at = 0; same && at < count; ++at) {
+    same = is_of(self.marks[at].tensor, PyTuple_GetItem(given, Py_ssize_t(at)));
   }
   if (same) return true;
   if (self.thread != PyThread_get_thread_ident()) return false;
-  for (Py_ssize_t at = 0; at < count; ++at) {
-    const Mark mark = self.marks[size_t(at)];
+  const uint64_t turn = self.turn;
+  for (size_t at = 0; at < count; ++at) {
+    const Mark mark = self.marks[at];
     Owned tensor(Py_NewRef(mark.tensor)), storage(Py_NewRef(mark.storage));
-    const uint64_t turn = self.turn;
-    if (!is_on(mark, PyTuple_GetItem(given, at), PyTuple_GetItem(left, at))) return false;
+    if (!is_on(mark, PyTuple_GetItem(given, Py_ssize_t(at)), self.shapes[at])) return false;
     if (self.turn != turn) return false;
   }
   return true;
@@ -141,30 +160,31 @@ inline PyObject* call_held(PyObject* function, PyObject* const* args, size_t cou
 }
 
 // Counts a step that goes on. 1 where it was, 0 where Python must read it, -1 where an error is set.
-inline int count(Steps& self, PyObject* values, PyObject* given, PyObject* left) {
+inline int count(Steps& self, PyObject* step, PyObject* given, PyObject* left) {
   if (is_full(*reinterpret_cast<Filler*>(self.target))) {
     Owned done(call_held(self.full, nullptr, 0));
     if (!done) return -1;
     if (self.ready <= 0) return 0;
   }
-  Owned before = items_of(given), after = items_of(left);
-  if (!before || !after || !goes_on(self, before.get(), after.get())) {
-    return clear_error() ? 0 : -1;
-  }
-  // All that allocates, and with it may run anything, is done before it is counted.
+  Owned held(Py_NewRef(self.target)), before = items_of(given), after = items_of(left);
+  auto& target = *reinterpret_cast<Filler*>(held.get());
   const uint64_t turn = self.turn;
   Marks next = std::exchange(self.spare, Marks());
-  const bool known = make_marks(after.get(), next);
-  const bool count = known && self.turn == turn &&
-      add_step(*reinterpret_cast<Filler*>(self.target), values);
-  if (count) {
+  // All that may run anything comes first. From then on nothing does, so that the step is counted
+  // whole, with its state.
+  Values values;
+  const bool counted = before && after && goes_on(self, before.get()) &&
+      make_marks(after.get(), self.shapes, next) && read_step(target, step, values) &&
+      self.turn == turn && !is_full(target);
+  if (counted) {
+    add_step(target, values);
     std::swap(self.marks, next);
     --self.ready;
     ++self.turn;
   }
   let_go(next);
   self.spare = std::move(next);
-  return count ? 1 : clear_error() ? 0 : -1;
+  return counted ? 1 : clear_error() ? 0 : -1;
 }
 
 // As `count`; the values and the state are found first.
@@ -297,6 +317,7 @@ inline PyObject* new_steps(PyTypeObject* type, PyObject* args, PyObject* named) 
   self->finish = Py_NewRef(finish);
   new (&self->marks) Marks();
   new (&self->spare) Marks();
+  new (&self->shapes) Shapes();
   return reinterpret_cast<PyObject*>(self);
 }
 
@@ -336,12 +357,14 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
   return guarded([&]() -> PyObject* {
     Owned items = items_of(state);
     Marks marks;
-    if (!items || !make_marks(items.get(), marks)) {
+    Shapes shapes;
+    if (!items || !find_shapes(items.get(), shapes) || !make_marks(items.get(), shapes, marks)) {
       let_go(marks);
       if (!clear_error()) return nullptr;
       Py_RETURN_FALSE;
     }
     std::swap(self.marks, marks);
+    std::swap(self.shapes, shapes);
     replace(self.target, target);
     replace(self.full, full);
     self.thread = PyThread_get_thread_ident();
@@ -410,6 +433,7 @@ inline void free_steps(PyObject* object) {
   let_go(self->marks);
   self->marks.~Marks();
   self->spare.~Marks();
+  self->shapes.~Shapes();
   free_object(object);
 }
 

@@ -40,7 +40,7 @@ constexpr uint32_t MAJOR = 1;
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   PyObject *untyped_storage = nullptr, *storage_offset = nullptr, *is_neg = nullptr;
-  PyObject *data_ptr = nullptr, *shape = nullptr;
+  PyObject* data_ptr = nullptr;
   int (*read)(void*, DlTensor*) = nullptr;
 };
 
@@ -73,7 +73,6 @@ inline bool find_torch() {
   found.storage_offset = attribute("torch", "Tensor", "storage_offset");
   found.is_neg = attribute("torch", "Tensor", "is_neg");
   found.data_ptr = PyUnicode_InternFromString("data_ptr");
-  found.shape = PyUnicode_InternFromString("shape");
   if (PyErr_Occurred()) return false;  // once in a process at most: what was found stays
   found.read = api->read;
   capsule.release();  // the functions are its
@@ -121,31 +120,19 @@ inline bool is_contiguous(const DlTensor& tensor) {
 
 // DTYPES where it is none that is read here.
 inline Dtype dtype_of(const DlTensor& tensor) {
-  enum Code { INT, UINT, FLOAT, OPAQUE, BFLOAT, COMPLEX, TRUTH };
+  const auto is = [&](int code, int bits) { return tensor.code == code && tensor.bits == bits; };
+  constexpr int SIGNED = 0, UNSIGNED = 1, FLOAT = 2, BFLOAT = 4, TRUTH = 6;
   if (tensor.lanes != 1) return DTYPES;
-  switch (tensor.code << 8 | tensor.bits) {
-    case FLOAT << 8 | 32: return FLOAT32;
-    case FLOAT << 8 | 64: return FLOAT64;
-    case FLOAT << 8 | 16: return FLOAT16;
-    case BFLOAT << 8 | 16: return BFLOAT16;
-    case INT << 8 | 8: case UINT << 8 | 8: return INT8;
-    case INT << 8 | 16: case UINT << 8 | 16: return INT16;
-    case INT << 8 | 32: case UINT << 8 | 32: return INT32;
-    case INT << 8 | 64: case UINT << 8 | 64: return INT64;
-    case TRUTH << 8 | 8: return BOOL;
-    default: return DTYPES;
-  }
-}
-
-// Whether there is memory to a tensor. A storage that was given back has none; a view's pointer is
-// then its offset, a small number.
-inline bool has_memory(PyObject* object, const void* data) {
-  if (reinterpret_cast<uintptr_t>(data) >> 32 != 0) return true;
-  if (data == nullptr) return false;
-  Owned storage(ask(torch.untyped_storage, object));
-  PyObject* given = storage.get();
-  Owned start(storage ? PyObject_VectorcallMethod(torch.data_ptr, &given, 1, nullptr) : nullptr);
-  return start && PyObject_IsTrue(start.get()) == 1;
+  if (is(FLOAT, 32)) return FLOAT32;
+  if (is(FLOAT, 64)) return FLOAT64;
+  if (is(FLOAT, 16)) return FLOAT16;
+  if (is(BFLOAT, 16)) return BFLOAT16;
+  if (is(TRUTH, 8)) return BOOL;
+  if (is(SIGNED, 8) || is(UNSIGNED, 8)) return INT8;
+  if (is(SIGNED, 16) || is(UNSIGNED, 16)) return INT16;
+  if (is(SIGNED, 32) || is(UNSIGNED, 32)) return INT32;
+  if (is(SIGNED, 64) || is(UNSIGNED, 64)) return INT64;
+  return DTYPES;
 }
 
 struct Values {
@@ -153,9 +140,9 @@ struct Values {
   const Reader* reader;
 };
 
-// Whether an object is a step of this shape whose memory can be read. No error is set.
-inline bool read_values(PyObject* object, const Shape& shape, Values& values) {
-  if (!is_tensor(object)) return false;
+// Whether an object is a step of this shape that lies in memory as it is. No error is set; nothing
+// runs meanwhile, and until then what was found is so.
+inline bool find_values(PyObject* object, const Shape& shape, Values& values) {
   DlTensor tensor;
   if (torch.read(object, &tensor) != 0) {
     PyErr_Clear();
@@ -166,16 +153,34 @@ inline bool read_values(PyObject* object, const Shape& shape, Values& values) {
     if (tensor.shape[at] != shape[at]) return false;
   }
   const Dtype dtype = dtype_of(tensor);
-  if (dtype == DTYPES || !is_contiguous(tensor)) return false;
-  // The sign of a view that is negated when it is read does not lie in its memory.
-  Owned negated(ask(torch.is_neg, object));
-  if (negated.get() != Py_False || !has_memory(object, tensor.data)) {
-    PyErr_Clear();
-    return false;
-  }
-  values.data = static_cast<const char*>(tensor.data) + tensor.byte_offset;
-  values.reader = &reader_of(dtype);
-  return true;
+  if (dtype == DTYPES || tensor.data == nullptr || !is_contiguous(tensor)) return false;
+  values = {static_cast<const char*>(tensor.data) + tensor.byte_offset, &reader_of(dtype)};
+  return reinterpret_cast<uintptr_t>(values.data) % uintptr_t(values.reader->width) == 0;
+}
+
+// The imaginary part of a conjugate is negated when it is read: its sign does not lie in memory.
+// It is not contiguous, but where there is one value alone.
+inline bool is_negated(PyObject* object) {
+  Owned answer(ask(torch.is_neg, object));
+  return answer.get() != Py_False;
+}
+
+inline bool has_memory(PyObject* object) {
+  PyObject* storage = ask(torch.untyped_storage, object);
+  Owned held(storage);
+  Owned start(storage ? PyObject_VectorcallMethod(torch.data_ptr, &storage, 1, nullptr) : nullptr);
+  return start && PyObject_IsTrue(start.get()) == 1;
+}
+
+// The same, of any object. Other threads may run before that is found, not after.
+inline bool read_values(PyObject* object, const Shape& shape, int64_t numel, Values& values) {
+  if (!is_tensor(object) || !find_values(object, shape, values)) return false;
+  // A view of memory that was given back points to its offset, a small number.
+  const bool is_low = uint64_t(reinterpret_cast<uintptr_t>(values.data)) >> 32 == 0;
+  if (!is_low && numel > 1) return true;
+  const bool fit = has_memory(object) && !is_negated(object);
+  PyErr_Clear();
+  return fit && find_values(object, shape, values);
 }
 
 }  // namespace neuroact

@@ -83,71 +83,74 @@ NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, 
 // that many values next to each other are compared at once, and no bit changes its place.
 constexpr int64_t LANES = 16, GROUP = 32 * LANES;
 
-#if defined(NEUROACT_VECTORS)
-template <typename Word>
-struct Vector {
-  typedef Word Type __attribute__((vector_size(LANES * sizeof(Word))));
-};
-
-template <typename Of, int64_t Most>
-NEUROACT_INLINE bool pack_group(const typename Of::Word* values, int64_t lines, uint32_t* row) {
+// Of so many lines, `LANES` values each, no more than a word has bits: bit `line` of each lane.
+// Whether a value was odd.
+template <typename Of, int64_t Bytes>
+NEUROACT_INLINE typename Of::Word pack_lines(
+    const typename Of::Word* values, int64_t lines, typename Of::Word* bits) {
   using Word = typename Of::Word;
-  using Values = typename Vector<Word>::Type;
-  using Bits = typename Vector<uint32_t>::Type;
-  const Values none = {};
-  Bits bits = {};
-  Values odd = {};
-  for (int64_t line = 0; line < (Most ? Most : lines); ++line) {
-    Values value;
-    std::memcpy(&value, values + line * LANES, sizeof(value));
-    const auto spikes = (value & Of::MAGNITUDE) != none;
-    bits |= __builtin_convertvector(spikes, Bits) & (uint32_t(1) << line);
-    if (Of::CAN_BE_ODD) odd |= (value ^ Of::ONE) & (Values)spikes;
-  }
-  std::memcpy(row, &bits, sizeof(bits));
   Word any = 0;
-  for (int64_t lane = 0; lane < LANES; ++lane) any |= odd[lane];
-  return any != 0;
-}
+#if defined(NEUROACT_VECTORS)
+  constexpr int64_t FIT = Bytes / int64_t(sizeof(Word)), WIDTH = FIT < LANES ? FIT : LANES;
+  typedef Word Vector __attribute__((vector_size(WIDTH * sizeof(Word))));
+  for (int64_t lane = 0; lane < LANES; lane += WIDTH) {
+    Vector found = {}, odd = {}, bit = Vector{} + Word(1);
+    for (int64_t line = 0; line < lines; ++line, bit += bit) {
+      Vector value;
+      std::memcpy(&value, values + line * LANES + lane, sizeof(value));
+      const Vector spikes = (Vector)((value & Of::MAGNITUDE) != Vector{});
+      found |= spikes & bit;
+      if (Of::CAN_BE_ODD) odd |= spikes & (value ^ Of::ONE);
+    }
+    std::memcpy(bits + lane, &found, sizeof(found));
+    for (int64_t at = 0; Of::CAN_BE_ODD && at < WIDTH; ++at) any |= odd[at];
+  }
 #else
-template <typename Of, int64_t Most>
-NEUROACT_INLINE bool pack_group(const typename Of::Word* values, int64_t lines, uint32_t* row) {
-  using Word = typename Of::Word;
-  uint32_t bits[LANES] = {};
-  Word odd[LANES] = {};
-  for (int64_t line = 0; line < (Most ? Most : lines); ++line) {
+  for (int64_t lane = 0; lane < LANES; ++lane) bits[lane] = 0;
+  for (int64_t line = 0; line < lines; ++line) {
     for (int64_t lane = 0; lane < LANES; ++lane) {
       const Word value = values[line * LANES + lane];
-      bits[lane] |= uint32_t((value & Of::MAGNITUDE) != 0) << line;
-      odd[lane] |= oddness<Of>(value);
+      bits[lane] |= Word(Word((value & Of::MAGNITUDE) != 0) << line);
+      any |= oddness<Of>(value);
     }
   }
-  std::memcpy(row, bits, sizeof(bits));
-  Word any = 0;
-  for (Word each : odd) any |= each;
-  return any != 0;
-}
 #endif
+  return any;
+}
+
+template <typename Of, int64_t Bytes>
+NEUROACT_INLINE typename Of::Word pack_group(
+    const typename Of::Word* values, int64_t lines, uint32_t* row) {
+  using Word = typename Of::Word;
+  constexpr int64_t DEPTH = sizeof(Word) < 4 ? 8 * sizeof(Word) : 32;
+  Word any = 0, bits[LANES];
+  for (int64_t lane = 0; lane < LANES; ++lane) row[lane] = 0;
+  for (int64_t line = 0; line < lines; line += DEPTH) {
+    const int64_t some = lines - line < DEPTH ? lines - line : DEPTH;
+    any |= pack_lines<Of, Bytes>(values + line * LANES, some, bits);
+    for (int64_t lane = 0; lane < LANES; ++lane) row[lane] |= uint32_t(bits[lane]) << line;
+  }
+  return any;
+}
 
 // Writes a step into its row, see `GROUP`; bits beyond the last value are 0. Whether one was odd.
-template <typename Of>
+template <typename Of, int64_t Bytes>
 NEUROACT_INLINE bool pack_values(const void* from, uint32_t* row, int64_t numel) {
   using Word = typename Of::Word;
   const auto* values = static_cast<const Word*>(from);
-  bool odd = false;
+  Word any = 0;
   for (; numel >= GROUP; numel -= GROUP, values += GROUP, row += LANES) {
-    odd |= pack_group<Of, GROUP / LANES>(values, 0, row);
+    any |= pack_group<Of, Bytes>(values, GROUP / LANES, row);
   }
-  if (numel == 0) return odd;
-  odd |= pack_group<Of, 0>(values, numel / LANES, row);
+  if (numel == 0) return any != 0;
+  any |= pack_group<Of, Bytes>(values, numel / LANES, row);
   if (const int64_t rest = numel % LANES) {
-    Word last[LANES] = {};
-    uint32_t bits[LANES];
+    Word last[LANES] = {}, bits[LANES];
     std::memcpy(last, values + numel - rest, size_t(rest) * sizeof(Word));
-    odd |= pack_group<Of, 1>(last, 0, bits);
-    for (int64_t lane = 0; lane < LANES; ++lane) row[lane] |= bits[lane] << numel / LANES;
+    any |= pack_lines<Of, Bytes>(last, 1, bits);
+    for (int64_t lane = 0; lane < LANES; ++lane) row[lane] |= uint32_t(bits[lane]) << numel / LANES;
   }
-  return odd;
+  return any != 0;
 }
 
 // The three for one dtype.
@@ -160,14 +163,14 @@ struct Reader {
 
 enum Dtype { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BOOL, DTYPES };
 
-#define NEUROACT_READER(Name, TARGET)                                                        \
+#define NEUROACT_READER(Name, BYTES, TARGET)                                                 \
   template <typename Of>                                                                     \
   struct Name {                                                                              \
     TARGET static bool add(const void* from, int32_t* sums, int64_t batch, int64_t neurons) { \
       return add_values<Of>(from, sums, batch, neurons);                                     \
     }                                                                                        \
     TARGET static bool pack(const void* from, uint32_t* row, int64_t numel) {                \
-      return pack_values<Of>(from, row, numel);                                              \
+      return pack_values<Of, BYTES>(from, row, numel);                                       \
     }                                                                                        \
     TARGET static Odd odd(const void* from, int64_t numel) {                                 \
       return odd_values<Of>(from, numel);                                                    \
@@ -184,10 +187,10 @@ constexpr std::array<Reader, DTYPES> readers() {
           On<Integer32>::reader(), On<Integer64>::reader(), On<Boolean>::reader()};
 }
 
-NEUROACT_READER(Baseline, )
+NEUROACT_READER(Baseline, BASELINE_BYTES, )
 #if defined(NEUROACT_CHOICE)
-NEUROACT_READER(OnAvx2, NEUROACT_AVX2)
-NEUROACT_READER(OnAvx512, NEUROACT_AVX512)
+NEUROACT_READER(OnAvx2, AVX2_BYTES, NEUROACT_AVX2)
+NEUROACT_READER(OnAvx512, AVX512_BYTES, NEUROACT_AVX512)
 #endif
 #undef NEUROACT_READER
 

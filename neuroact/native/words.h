@@ -40,11 +40,41 @@ constexpr int64_t SQUARES = 8;
 using Squares = uint64_t[STEPS][SQUARES];
 
 // In each square bit i of word k and bit k of word i change places.
+#if defined(NEUROACT_VECTORS)
+template <int Width, typename Vector>
+NEUROACT_INLINE void exchange(Vector& one, Vector& other) {
+  constexpr uint64_t LOW = ~uint64_t(0) / ((uint64_t(1) << Width) + 1);  // every other `Width` bits
+  const Vector change = ((one >> Width) ^ other) & LOW;
+  one ^= change << Width;
+  other ^= change;
+}
+
+// Three of the six rounds, on eight words at a time, which lie `Apart` from each other.
+template <int Apart, int64_t Bytes>
+NEUROACT_INLINE void three_rounds(uint64_t* words) {
+  typedef uint64_t Vector __attribute__((vector_size(Bytes)));
+  Vector held[8];
+  for (int at = 0; at < 8; ++at) std::memcpy(&held[at], words + at * Apart * SQUARES, Bytes);
+  for (int at = 0; at < 4; ++at) exchange<4 * Apart>(held[at], held[at + 4]);
+  for (int at : {0, 1, 4, 5}) exchange<2 * Apart>(held[at], held[at + 2]);
+  for (int at : {0, 2, 4, 6}) exchange<Apart>(held[at], held[at + 1]);
+  for (int at = 0; at < 8; ++at) std::memcpy(words + at * Apart * SQUARES, &held[at], Bytes);
+}
+
+template <int64_t Bytes>
+NEUROACT_INLINE void transpose(Squares& squares) {
+  constexpr int64_t WIDTH = Bytes / sizeof(uint64_t);
+  for (int64_t square = 0; square < SQUARES; square += WIDTH) {
+    for (int64_t word = 0; word < 8; ++word) three_rounds<8, Bytes>(&squares[word][square]);
+    for (int64_t word = 0; word < STEPS; word += 8) three_rounds<1, Bytes>(&squares[word][square]);
+  }
+}
+#else
+template <int64_t Bytes>
 NEUROACT_INLINE void transpose(Squares& squares) {
   uint64_t low = 0x00000000FFFFFFFF;
   for (int64_t width = STEPS / 2; width != 0; width /= 2, low ^= low << width) {
-    for (int64_t pair = 0; pair < STEPS / 2; ++pair) {
-      const int64_t at = (pair / width) * 2 * width + pair % width;
+    for (int64_t at = 0; at < STEPS; at = (at + width + 1) & ~width) {
       for (int64_t square = 0; square < SQUARES; ++square) {
         uint64_t &one = squares[at][square], &other = squares[at + width][square];
         const uint64_t change = ((one >> width) ^ other) & low;
@@ -54,8 +84,10 @@ NEUROACT_INLINE void transpose(Squares& squares) {
     }
   }
 }
+#endif
 
 // The words of the first steps, from their rows; see `GROUP` for where a row has a value.
+template <int64_t Bytes>
 NEUROACT_INLINE void cut_up_rows(
     const uint32_t* rows, int64_t row_words, int64_t steps, uint64_t* words, int64_t numel) {
   alignas(64) Squares squares;
@@ -63,26 +95,22 @@ NEUROACT_INLINE void cut_up_rows(
     const uint32_t* group = rows + first / GROUP * LANES;
     for (int64_t step = 0; step < steps; ++step, group += row_words) {
       for (int64_t square = 0; square < SQUARES; ++square) {
-        squares[step][square] =
-            uint64_t(group[2 * square]) | uint64_t(group[2 * square + 1]) << 32;
+        squares[step][square] = uint64_t(group[square]) | uint64_t(group[square + SQUARES]) << 32;
       }
     }
     std::memset(squares[steps], 0, size_t(STEPS - steps) * sizeof(squares[0]));
-    transpose(squares);
-    for (int64_t line = 0; line < GROUP / LANES; ++line) {
-      uint64_t values[LANES];
-      for (int64_t square = 0; square < SQUARES; ++square) {
-        values[2 * square] = squares[line][square];
-        values[2 * square + 1] = squares[line + STEPS / 2][square];
-      }
-      const int64_t at = first + line * LANES;
-      if (at >= numel) break;
+    transpose<Bytes>(squares);
+    for (int64_t at = first, line = 0; at < numel && line < GROUP / LANES; at += LANES, ++line) {
+      uint64_t values[2][SQUARES];
+      std::memcpy(values[0], squares[line], sizeof(values[0]));
+      std::memcpy(values[1], squares[line + STEPS / 2], sizeof(values[1]));
       std::memcpy(words + at, values, size_t(std::min(LANES, numel - at)) * sizeof(uint64_t));
     }
   }
 }
 
 // Spikes of each sample at each of the first steps, `[steps, batch]`, from its words.
+template <int64_t Bytes>
 NEUROACT_INLINE void sum_words(
     const uint64_t* words, int64_t batch, int64_t neurons, int64_t steps, int32_t* sums) {
   alignas(64) Squares squares;
@@ -103,11 +131,10 @@ NEUROACT_INLINE void sum_words(
     for (int64_t at = 0; at < STEPS; ++at) {
       for (int64_t square = count; square < SQUARES; ++square) squares[at][square] = 0;
     }
-    transpose(squares);
-    for (int64_t step = 0; step < steps; ++step) {
-      int32_t* of_step = sums + step * batch;
-      for (int64_t square = 0; square < count; ++square) {
-        of_step[samples[square]] += bits_set(squares[step][square]);
+    transpose<Bytes>(squares);
+    for (int64_t square = 0; square < count; ++square) {
+      for (int64_t step = 0; step < steps; ++step) {
+        sums[step * batch + samples[square]] += bits_set(squares[step][square]);
       }
     }
   }
@@ -131,15 +158,15 @@ struct WordLoops {
   void (*add_counts)(const uint64_t*, int64_t, int64_t*);
 };
 
-#define NEUROACT_WORD_LOOPS(Name, TARGET)                                                     \
+#define NEUROACT_WORD_LOOPS(Name, BYTES, TARGET)                                                     \
   struct Name {                                                                               \
     TARGET static void cut_up(                                                                \
         const uint32_t* rows, int64_t row_words, int64_t steps, uint64_t* words, int64_t n) { \
-      cut_up_rows(rows, row_words, steps, words, n);                                          \
+      cut_up_rows<BYTES>(rows, row_words, steps, words, n);                                          \
     }                                                                                         \
     TARGET static void sum(                                                                   \
         const uint64_t* words, int64_t batch, int64_t neurons, int64_t steps, int32_t* sums) { \
-      sum_words(words, batch, neurons, steps, sums);                                          \
+      sum_words<BYTES>(words, batch, neurons, steps, sums);                                          \
     }                                                                                         \
     TARGET static void add_events(                                                            \
         const uint64_t* words, int64_t batch, int64_t neurons, int64_t* events) {             \
@@ -151,10 +178,10 @@ struct WordLoops {
     static constexpr WordLoops loops() { return {cut_up, sum, add_events, add_counts}; }      \
   };
 
-NEUROACT_WORD_LOOPS(BaselineWords, )
+NEUROACT_WORD_LOOPS(BaselineWords, BASELINE_BYTES, )
 #if defined(NEUROACT_CHOICE)
-NEUROACT_WORD_LOOPS(Avx2Words, NEUROACT_AVX2)
-NEUROACT_WORD_LOOPS(Avx512Words, NEUROACT_AVX512)
+NEUROACT_WORD_LOOPS(Avx2Words, AVX2_BYTES, NEUROACT_AVX2)
+NEUROACT_WORD_LOOPS(Avx512Words, AVX512_BYTES, NEUROACT_AVX512)
 #endif
 #undef NEUROACT_WORD_LOOPS
 
