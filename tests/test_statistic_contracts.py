@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from neuroact import (
+    ClassActivity,
     Firing,
     InterspikeIntervals,
     Raster,
     SignalKind,
+    SpikeChunk,
     SpikeCounts,
     Synchrony,
     TimeCourse,
 )
+from neuroact.statistics.step_block import StepBlock
 from neuroact.testing import StatisticContract
 from neuroact.testing.strategies import Stream
 
@@ -96,14 +101,8 @@ class TestTimeCourse(StatisticContract):
         return {**figures, "total": total, "never": never}
 
 
-class PlainIntervals(InterspikeIntervals):
-    """As on a GPU, and where numba is not installed."""
-
-    _may_compile = False
-
-
 class TestInterspikeIntervals(StatisticContract):
-    statistic = PlainIntervals
+    statistic = InterspikeIntervals
 
     @staticmethod
     def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
@@ -128,10 +127,6 @@ class TestInterspikeIntervals(StatisticContract):
         }
 
 
-class TestCompiledIntervals(TestInterspikeIntervals):
-    statistic = InterspikeIntervals
-
-
 class TestRaster(StatisticContract):
     statistic = Raster
     expected_failures: ClassVar = {
@@ -143,4 +138,35 @@ class TestRaster(StatisticContract):
     def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
         first = [rows(sample, 1) for sample in stream.of_samples[:1]]
         steps, neurons = np.nonzero(first[0]) if first else (np.zeros(0), np.zeros(0))
-        return {"step": steps, "neuron": neurons, "begun": len(stream.of_samples)}
+        begun = sum(len(sample) > 0 for sample in stream.of_samples)
+        return {"step": steps, "neuron": neurons, "begun": begun}
+
+
+class OfOneClass(ClassActivity):
+    """Told that all samples are of class 1."""
+
+    def update(self, chunk: SpikeChunk) -> None:
+        labels = torch.ones(chunk.batch, dtype=torch.int64)
+        super().update(dataclasses.replace(chunk, labels=labels))
+
+    def count(self, block: StepBlock) -> None:
+        self.update(block.chunk())
+
+
+class TestClassActivity(StatisticContract):
+    statistic = OfOneClass
+    expected_failures: ClassVar = {
+        "no_host_sync": "it looks at labels, which are on the host already",
+    }
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        seen = len(stream.flat)
+        events, total = np.count_nonzero(stream.flat, axis=0), stream.flat.sum(0)
+        if not sum(s.shape[1] for s in stream.sequences):
+            return {"classes": 0}
+        return {
+            "class_observations": [0, seen],
+            "class_events": [0 * events, events],
+            "class_total": [0 * total, total],
+        }

@@ -279,6 +279,10 @@ class InterspikeIntervals(StepwiseStatistic):
             self._totals[f"{name}_whole"].add_(fraction >> FRACTION_BITS)
             fraction.bitwise_and_((1 << FRACTION_BITS) - 1)
 
+    def _add_total(self, name: str, tensor: Tensor) -> None:
+        super()._add_total(name, tensor)
+        self._carry()
+
     def _open_state(self) -> dict[str, Tensor]:
         return {"age": self._age, "last": self._last}
 

@@ -12,7 +12,11 @@ from neuroact.errors import CheckFailedError
 from neuroact.table import printable
 
 Case = TypeVar("Case")
-Verdict = Literal["passed", "failed", "expected failure", "passed unexpectedly"]
+Verdict = Literal["passed", "failed", "expected failure", "passed unexpectedly", "not checked"]
+
+
+class NotCheckedError(Exception):
+    """A check lacks what it needs on this machine; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Outcome:
         case: the example's or statistic's name.
         check: the check's name.
         claim: what the check claims.
-        verdict: "passed", "failed", "expected failure" or "passed unexpectedly".
+        verdict: "passed", "failed", "expected failure", "passed unexpectedly" or "not checked",
+            where something is missing on this machine.
         message: why, where it did not pass.
     """
 
@@ -56,7 +61,7 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """Whether it is as it should be."""
-        return self.verdict in ("passed", "expected failure")
+        return self.verdict in ("passed", "expected failure", "not checked")
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ def outcome_of(
     try:
         with torch.random.fork_rng(devices=()):
             check.run(case)
+    except NotCheckedError as missing:
+        return Outcome(name, check.name, check.claim, "not checked", str(missing))
     except Exception as failure:
         if reason is not None:
             return Outcome(name, check.name, check.claim, "expected failure", reason)

@@ -12,12 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from neuroact.native import core, why_missing
 from neuroact.statistics import Statistic
+from neuroact.statistics.step_block import StepBlock, valid_steps
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact.testing import strategies
-from neuroact.testing.outcomes import Check
+from neuroact.testing.outcomes import Check, NotCheckedError
+from neuroact.testing.packing import block_of
 from neuroact.testing.same import assert_same_result, assert_same_state, difference
-from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, ragged, streams
+from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, ends, ragged, streams
 
 BINARY, GRADED, ANALOG = SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG
 LEVELS = {
@@ -290,6 +293,44 @@ def dtypes(case: StatisticCase) -> None:
         assert_same_state(case.fed(sequences, BINARY), whole, f"spikes of {dtype} and of float64")
 
 
+@statistic_check(applies=lambda case: BINARY in case.kinds)
+def blocks(case: StatisticCase) -> None:
+    """Steps that come in blocks, in chunks or in turns leave the same state to the bit."""
+
+    @hold(st.data(), streams(most_steps=150))
+    def _(data: st.DataObject, stream: Stream) -> None:
+        in_blocks, in_turns, in_chunks = case.build(), case.build(), case.build()
+        for sequence in stream.sequences:
+            for number, piece in enumerate(data.draw(cuts(len(sequence), most=64))):
+                values, starts = sequence[piece], number == 0
+                lengths = data.draw(st.none() | ends(values))
+                block = block_of(values, starts=starts, lengths=lengths)
+                valid = None if lengths is None else valid_steps(lengths, len(values))
+                plain = chunk(values, BINARY, starts, valid)
+                in_chunks.update(plain)
+                _count(in_blocks, block)
+                if data.draw(st.booleans()):
+                    _count(in_turns, block)
+                else:
+                    in_turns.update(plain)
+        assert_same_state(in_blocks, in_chunks, "steps in blocks and in chunks")
+        assert_same_state(in_turns, in_chunks, "steps in blocks and chunks by turns, and in chunks")
+
+
+def _count(statistic: Any, block: StepBlock) -> None:
+    if not hasattr(statistic, "count"):
+        statistic.update(block.chunk())
+        return
+    try:
+        statistic.count(block)
+    except Exception as cause:
+        if core() is not None:
+            raise
+        raise NotCheckedError(
+            f"counting blocks needs the compiled core, which is missing: {why_missing()}"
+        ) from cause
+
+
 @statistic_check(applies=lambda case: len(case.kinds) > 1)
 def mixed_kinds(case: StatisticCase) -> None:
     """Chunks of all its kinds may follow each other, and merge."""
@@ -368,6 +409,7 @@ CHECKS = (
     goes_on_after_merge,
     padding,
     dtypes,
+    blocks,
     mixed_kinds,
     negative_zero,
     reset,

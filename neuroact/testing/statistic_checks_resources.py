@@ -8,27 +8,23 @@ import itertools
 import sys
 import types
 import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import strategies as st
 from torch import Tensor
 
 from neuroact.errors import MergeError, NeuroactError
-from neuroact.statistics.native import without_loops
-from neuroact.statistics.shortcuts import TraceableStatistic
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact.testing.same import assert_same_state
 from neuroact.testing.statistic_checks import (
     LEVELS,
     StatisticCase,
     chunk,
-    hold,
-    kinds_and_streams,
     statistic_check,
 )
-from neuroact.testing.strategies import SPIKE_DTYPES, Stream, streams
+from neuroact.testing.strategies import SPIKE_DTYPES
 from neuroact.testing.syncs import HostSyncs
 
 # Beyond float16, float32 and int32, each by no more than a step; far below int64.
@@ -154,11 +150,6 @@ def nothing_kept(case: StatisticCase) -> None:
 @statistic_check()
 def no_host_sync(case: StatisticCase) -> None:
     """Nothing in `update` waits for a device."""
-    with without_loops():  # they are for the CPU alone
-        _assert_no_sync(case)
-
-
-def _assert_no_sync(case: StatisticCase) -> None:
     mask = torch.tensor([[True, False], [True, True], [False, True]])
     for kind in case.kinds:
         values = torch.from_numpy(np.random.default_rng(0).choice(LEVELS[kind], size=(3, 2, 4)))
@@ -197,21 +188,35 @@ def modes(case: StatisticCase) -> None:
 
 @statistic_check()
 def layouts(case: StatisticCase) -> None:
-    """Transposed, broadcast and channels-last values are counted by value, not by memory."""
+    """Values are counted by value: their layout in memory, strides of 0 and type are no matter."""
     rng = np.random.default_rng(0)
+    valid = torch.from_numpy(rng.random((4, 3)) < 0.7)
     for kind in case.kinds:
         raw = torch.from_numpy(rng.choice(LEVELS[kind], size=(4, 3, 2, 5, 6)))
-        whole = case.fed([raw], kind)
-        turned = raw.transpose(0, 1).contiguous().transpose(0, 1)
-        case.assert_same(case.fed([turned], kind), whole, "transposed and contiguous values")
-        stepwise = case.build()
-        for at, step in enumerate(raw):
-            last = step.to(memory_format=torch.channels_last)
-            stepwise.update(SpikeChunk.of_step(last, kind, starts_sequence=at == 0))
-        case.assert_same(stepwise, whole, "channels-last and contiguous values")
-        broad = torch.ones(1, 1, 1, 1).expand(4, 3, 2, 5)
-        plain = case.fed([broad.contiguous()], kind)
-        case.assert_same(case.fed([broad], kind), plain, "broadcast and contiguous values")
+        for dtype in SPIKE_DTYPES if kind is SignalKind.BINARY else (torch.float32, torch.float64):
+            for name, values, plain in _laid_out(raw.to(dtype)):
+                for mask in (None, valid):
+                    came, whole = case.build(), case.build()
+                    for at in (slice(0, 1), slice(1, 2), slice(2, 4)):  # as steps, and as a chunk
+                        piece = None if mask is None else mask[at]
+                        came.update(SpikeChunk(values[at], kind, at.start == 0, piece))
+                        whole.update(SpikeChunk(plain[at], kind, at.start == 0, piece))
+                    what = f"values of {dtype}, {name}, and contiguous ones"
+                    assert_same_state(came, whole, what)
+
+
+def _laid_out(values: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """The same values `[time, batch, channels, height, width]` in other layouts, and contiguous."""
+    for one, other in ((0, 1), (1, 2), (3, 4)):
+        turned = values.transpose(one, other).contiguous().transpose(one, other)
+        yield f"dimensions {one} and {other} turned round", turned, values
+    last = values.flatten(0, 1).to(memory_format=torch.channels_last)
+    yield "channels last", last.view(values.shape), values
+    wide = torch.zeros_like(values).repeat_interleave(2, -1)[..., ::2].copy_(values)
+    yield "every other one of a larger tensor", wide, values
+    for dim in range(values.ndim):
+        broadcast = values.narrow(dim, 0, 1).expand_as(values)
+        yield f"dimension {dim} of stride 0", broadcast, broadcast.contiguous()
 
 
 @statistic_check()
@@ -281,44 +286,6 @@ def _tensors_of(result: Any, name: str = "it") -> list[str]:
     return []
 
 
-@statistic_check(applies=lambda case: hasattr(case.build(), "advance"))
-def advance(case: StatisticCase) -> None:
-    """`advance` counts one more step of the open sequence as `update` does."""
-
-    @hold(st.data(), streams(), st.sampled_from(SPIKE_DTYPES))
-    def _(data: st.DataObject, stream: Stream, dtype: torch.dtype) -> None:
-        statistic = case.build()
-        for sequence in stream.sequences:
-            values = torch.from_numpy(sequence).to(dtype)
-            first = data.draw(st.integers(min(1, len(values)), len(values)))
-            statistic.update(SpikeChunk(values[:first], SignalKind.BINARY, starts_sequence=True))
-            for step in values[first:]:
-                statistic.advance(step)
-        whole = case.fed(stream.sequences, SignalKind.BINARY)
-        assert_same_state(statistic, whole, "steps by advance and by update")
-
-
-@statistic_check(applies=lambda case: isinstance(case.build(), TraceableStatistic))
-def traced(case: StatisticCase) -> None:
-    """`traced` counts a chunk as `update` does, its start told by a bool or by a tensor."""
-
-    @hold(st.data(), kinds_and_streams(case))
-    def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
-        kind, stream = drawn
-        by_trace, plain = case.build(), case.build()
-        for sequence in stream.sequences:
-            if not len(sequence):
-                continue  # a compiled call has a step: what has none is not worth a program
-            starts = data.draw(st.booleans())
-            piece = chunk(sequence, kind, starts)
-            plain.update(piece)
-            if not by_trace.is_traceable(kind):
-                by_trace.prepare_traced(piece)
-            told = torch.tensor(starts) if data.draw(st.booleans()) else starts
-            by_trace.traced(piece.values, kind, told)
-        case.assert_same(by_trace, plain, "chunks by traced and by update")
-
-
 CHECKS = (
     large_counts,
     long_sequences,
@@ -330,6 +297,4 @@ CHECKS = (
     other_neurons,
     other_kinds,
     free_of_torch,
-    advance,
-    traced,
 )

@@ -29,11 +29,19 @@ PATTERNS: tuple[Pattern, ...] = ("mixed", "silent", "saturated", "sparse", "burs
 SPIKE_DTYPES = (
     torch.bool,
     torch.uint8,
+    torch.int8,
+    torch.int16,
+    torch.int32,
     torch.int64,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
     torch.float16,
     torch.bfloat16,
     torch.float32,
     torch.float64,
+    torch.float8_e4m3fn,
+    torch.float8_e5m2,
 )
 """Types that spikes of 0 and 1 come in."""
 
@@ -156,11 +164,24 @@ def streams(
 
 
 @st.composite
-def cuts(draw: st.DrawFn, steps: int) -> list[slice]:
-    """A way to cut `steps` time steps into consecutive pieces."""
-    edges = sorted(draw(st.sets(st.integers(1, max(1, steps - 1)), max_size=4)))
-    edges = [edge for edge in edges if edge < steps]
-    return [slice(a, b) for a, b in pairwise([0, *edges, steps])]
+def cuts(draw: st.DrawFn, steps: int, most: int | None = None) -> list[slice]:
+    """A way to cut `steps` time steps into consecutive pieces, of `most` steps where that is given.
+
+    One piece at least, which is empty where there is no step.
+    """
+    edges = draw(st.sets(st.integers(1, max(1, steps - 1)), max_size=4))
+    if most is not None:
+        edges |= set(range(most, steps, most))
+    edges = {edge for edge in edges if edge < steps}
+    return [slice(a, b) for a, b in pairwise([0, *sorted(edges), steps])]
+
+
+@st.composite
+def ends(draw: st.DrawFn, values: Floats) -> NDArray[np.int64]:
+    """How many steps of each sample of `[time, batch, *neurons]` are no padding, `[batch]`."""
+    steps, batch = values.shape[:2]
+    drawn = draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch))
+    return np.array(drawn, dtype=np.int64)
 
 
 @st.composite
