@@ -69,8 +69,12 @@ def _send(target: Path, mode: int, pieces: Iterable[bytes | memoryview]) -> None
         kind = {stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket", stat.S_IFBLK: "a disk"}
         what = kind.get(stat.S_IFMT(mode), "no file")
         raise OSError(errno.EINVAL, f"cannot be written: it is {what}", str(target))
-    with target.open("wb") as there:
-        there.writelines(pieces)
+    try:
+        with target.open("wb") as there:
+            there.writelines(pieces)
+    except BrokenPipeError as cause:
+        # By this name, as that of an error of the program's own output is taken for its end.
+        raise OSError(errno.EIO, "nobody reads it any more", str(target)) from cause
 
 
 @contextlib.contextmanager
