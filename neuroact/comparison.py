@@ -15,6 +15,7 @@ from neuroact.activity import LayerActivity
 from neuroact.distance import wasserstein
 from neuroact.errors import UnknownLayerError
 from neuroact.naming import nearest
+from neuroact.printable import printable
 from neuroact.report import ActivityReport
 from neuroact.table import why_no_figures
 
@@ -171,7 +172,8 @@ class Comparison(Mapping[str, LayerComparison]):
         return comparison_html(self)
 
     def __repr__(self) -> str:
-        return f"<neuroact.Comparison of {len(self)} layers in {', '.join(self.labels)}>"
+        labels = ", ".join(map(printable, self.labels))
+        return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain JSON values; what is not a number is None."""

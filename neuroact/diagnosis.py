@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neuroact.activity import LayerActivity
+from neuroact.printable import printable
 from neuroact.quantiles import tally
 from neuroact.stream import SignalKind
 
@@ -71,7 +72,7 @@ class Verdict:
 
     def __str__(self) -> str:
         return (
-            f'layer "{self.layer}" is {self.name}: {self.figure} {self.value:.4g} '
+            f'layer "{printable(self.layer)}" is {self.name}: {self.figure} {self.value:.4g} '
             f"(threshold {self.threshold:g}). {self.advice}"
         )
 

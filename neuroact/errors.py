@@ -40,6 +40,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from neuroact.printable import printable_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,12 +52,15 @@ RECORD_WITH = "Record them: neuroact.record(model, statistics=[{}])"
 class NeuroactError(Exception):
     """Base of every error raised by neuroact.
 
+    Its message is shown as it is: the names in it come from models and files of others, so what
+    does not print in them, escape codes too, is an escape.
+
     Attributes:
         layer: reported name of the layer at fault, or None where no single layer is.
     """
 
     def __init__(self, message: str, *, layer: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(printable_lines(message))
         self.layer = layer
 
 
@@ -231,7 +236,10 @@ class MissingExtraError(NeuroactError, ImportError):
 
 
 class NeuroactWarning(UserWarning):
-    """Base of every warning issued by neuroact."""
+    """Base of every warning issued by neuroact; its message as that of a `NeuroactError`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable_lines(message))
 
 
 class BrokenAdapterWarning(NeuroactWarning):

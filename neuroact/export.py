@@ -16,6 +16,7 @@ from neuroact.frame import Per, columns_of
 if TYPE_CHECKING:
     from neuroact.report import ActivityReport
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 ORIGIN_KEY = b"neuroact"
 """Under it a Parquet file's metadata hold the report's origin, as JSON."""
 
@@ -24,13 +25,20 @@ def csv_text(report: ActivityReport, per: Per = "layer") -> str:
     """The columns of `columns_of` as CSV: a head, a comma between cells, RFC 4180's quotes.
 
     Numbers are written so that they are read back the same, to the bit. What is NaN or None is an
-    empty cell.
+    empty cell. A text that a spreadsheet would take for a formula, one that begins with `=`, `+`,
+    `-`, `@`, a tab or the end of a line, gets a `'` before it: names come from files of others.
     """
     columns = columns_of(report, per)
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(columns)
-    rows.writerows(zip(*(map(_cell, _plain(values)) for values in columns.values()), strict=True))
+    plain, quoted = (
+        csv.writer(text, lineterminator="\n", quoting=quoting)
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    plain.writerow(columns)
+    for row in zip(*(map(_cell, _plain(values)) for values in columns.values()), strict=True):
+        # Python before 3.13 does not quote this one end of a line if the other is written.
+        ends = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoted if ends else plain).writerow(row)
     return text.getvalue()
 
 
@@ -62,4 +70,6 @@ def _plain(values: Any) -> list[Any]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from neuroact.activity import LayerActivity
 from neuroact.errors import LayerNameError, UnknownLayerError
 from neuroact.naming import nearest
+from neuroact.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,7 +99,8 @@ class ActivityReport(Mapping[str, LayerActivity]):
         return table_html(self)
 
     def __repr__(self) -> str:
-        return f"<neuroact.ActivityReport of {len(self)} layers: {', '.join(self)}>"
+        names = ", ".join(map(printable, self))
+        return f"<neuroact.ActivityReport of {len(self)} layers: {names}>"
 
     def diagnose(self, **thresholds: float) -> tuple[Verdict, ...]:
         """What is wrong with the layers: see `neuroact.diagnosis.diagnose`.
@@ -192,7 +194,8 @@ class ActivityReport(Mapping[str, LayerActivity]):
     def to_csv(self, path: str | os.PathLike[str] | None = None, *, per: Per = "layer") -> str:
         """The columns of `to_frame` as CSV text; also written to `path`, whole or not at all.
 
-        Numbers are read back the same to the bit; what is NaN is an empty cell.
+        Numbers are read back the same to the bit; what is NaN is an empty cell. A text that a
+        spreadsheet would take for a formula gets a `'` before it; see `neuroact.export.csv_text`.
         """
         from neuroact.export import csv_text
         from neuroact.files import write_text

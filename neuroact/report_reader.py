@@ -118,6 +118,7 @@ def layer_from(entry: dict[str, Any]) -> LayerActivity:
     observations = expect_count(required(entry, "observations"))
     events = _events(value_of(entry, "events", list), shape, observations)
     binary, nonfinite = kind is SignalKind.BINARY, value_of(entry, "nonfinite", bool)
+    not_binary = value_of(entry, "not_binary", bool)
     total = np.empty(0) if binary else _totals(value_of(entry, "total", list), events.shape)
     if not nonfinite and np.isnan(total).any():
         raise ValueError("total: null where all values are said to be finite")
@@ -131,10 +132,12 @@ def layer_from(entry: dict[str, Any]) -> LayerActivity:
         observations=observations,
         sequences=expect_count(required(entry, "sequences")),
         nonfinite=nonfinite,
-        not_binary=value_of(entry, "not_binary", bool),
+        not_binary=not_binary,
         events=events,
         total=total,
-        results=results_from(entry.get("results", {}), shape),
+        results=results_from(
+            entry.get("results", {}), shape, trusted=not (nonfinite or not_binary)
+        ),
     )
 
 

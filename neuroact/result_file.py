@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from neuroact.consistency import check_consistent
 from neuroact.json_checks import MOST, expect_count, expect_kind, expect_number, required
 from neuroact.statistics import (
     InterspikeIntervalsResult,
@@ -19,7 +19,7 @@ from neuroact.statistics import (
     TimeCourseResult,
 )
 from neuroact.statistics.class_activity import ClassActivityResult
-from neuroact.statistics.counted import LayerResult, exact_spread
+from neuroact.statistics.counted import LayerResult
 
 # A statistic of the user's own has a result that only its author can write and read.
 RESULTS: dict[str, type[LayerResult]] = {
@@ -35,8 +35,6 @@ _FORMS: dict[str, type[LayerResult]] = RESULTS | {"ClassActivity": ClassActivity
 
 # The other arrays of one dimension are of one length.
 _OF_THEIR_OWN_LENGTH = ("histogram", "lengths")
-# What a variance is told from, `n · squares - sums²`: names of n and of the sums.
-_SPREADS = (("sequences", "sums"), ("intervals", "sums"), ("observations", "events"))
 
 
 def results_document(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,8 +46,13 @@ def results_document(results: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def results_from(document: Any, shape: tuple[int, ...]) -> dict[str, LayerResult]:
+def results_from(document: Any, shape: tuple[int, ...], *, trusted: bool) -> dict[str, LayerResult]:
     """The results of a layer of neurons of that shape.
+
+    Args:
+        document: what `results_document` made.
+        shape: of the layer's neurons.
+        trusted: as in `check_consistent`.
 
     Raises:
         ValueError: something in the document is not as it was written.
@@ -59,7 +62,7 @@ def results_from(document: Any, shape: tuple[int, ...]) -> dict[str, LayerResult
         if name not in _FORMS:
             raise ValueError(f'there is no statistic "{name[:80]}"; there are {", ".join(_FORMS)}')
         try:
-            found[name] = _result(_FORMS[name], expect_kind(entry, dict), shape)
+            found[name] = _result(_FORMS[name], expect_kind(entry, dict), shape, trusted)
         except ValueError as cause:
             raise ValueError(f"{name}: {cause}") from cause
     return found
@@ -85,11 +88,14 @@ def _data_of(cls: type[LayerResult]) -> dict[str, str]:
     return {f.name: str(f.type) for f in fields(cls) if f.name not in ("fault", "dt")}
 
 
-def _result(cls: type[LayerResult], entry: dict[str, Any], shape: tuple[int, ...]) -> LayerResult:
+def _result(
+    cls: type[LayerResult], entry: dict[str, Any], shape: tuple[int, ...], trusted: bool
+) -> LayerResult:
     data = {name: _datum(kind, name, entry) for name, kind in _data_of(cls).items()}
-    # Lazily: what is of the wrong length cannot be looked at for contradictions.
-    if problem := next(chain(_lengths(cls, data, shape), _contradictions(data)), None):
+    # First: what is of the wrong length cannot be looked at for contradictions.
+    if problem := next(_lengths(cls, data, shape), None):
         raise ValueError(problem)
+    check_consistent(data, trusted=trusted)
     shapes = dict.fromkeys(cls.per_neuron, shape) | {
         name: (len(data["class_observations"]), *shape) for name in cls.per_class
     }
@@ -129,25 +135,3 @@ def _lengths(
             yield f"{name}: {len(data[name])} values do not make {classes} times {neurons} neurons"
     if len({n for name, n in lengths.items() if name not in _OF_THEIR_OWN_LENGTH}) > 1:
         yield f"expected arrays of one length, came {lengths}"
-
-
-def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
-    """Numbers that no data can have given, and that would make figures fail or mislead."""
-    for n, sums in _SPREADS:
-        told = {n, sums, "squares"} <= data.keys()
-        if told and (exact_spread(data[n], data[sums], data["squares"]) < 0).any():
-            yield f"squares: too small for these {sums}"
-    if {"histogram", "events"} <= data.keys() and (data["events"] > data["observations"]).any():
-        yield "events: more than there were steps"
-    if "lengths" in data:
-        yield from _impossible_events(data)
-
-
-def _impossible_events(data: Mapping[str, Any]) -> Iterator[str]:
-    sequence, step, neuron, lengths = (data[n] for n in ("sequence", "step", "neuron", "lengths"))
-    if data["every"] < 1 or data["begun"] < len(lengths):
-        yield "every, begun: these cannot be"
-    elif len(sequence) and (np.diff(sequence).min(initial=0) < 0 or sequence[-1] >= len(lengths)):
-        yield "sequence: expected kept ones, ascending"
-    elif (step >= lengths[sequence]).any() or (neuron >= data["neurons"]).any():
-        yield "step, neuron: there are not so many"

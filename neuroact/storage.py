@@ -3,7 +3,10 @@
 ::
 
     text       JSON: schema and version, dt, origin, the statistics' names, the layers in order
-    tensors    "<layer>.<statistic>.<key>": two places in the text, and a key of `state_dict`
+    tensors    "<layer>.<statistic>.<key>": two places in the text, and a key of `state_dict`;
+               "padding", zeros, where reading the others takes many times their size
+
+Reading takes memory in proportion to the file's length: see `working_memory`.
 
 A file names statistics but brings no code: those of `neuroact.statistics` are known, and a user's
 own is passed in. Reading a file imports nothing that the file names.
@@ -13,19 +16,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from torch import Size, Tensor
 
 from neuroact import statistics as ours
 from neuroact.builders import StatisticFactory
+from neuroact.consistency import check_consistent
 from neuroact.errors import RecordingFileError
 from neuroact.files import write_bytes
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.statistics import Firing, Statistic
-from neuroact.statistics.states import check_state
+from neuroact.statistics.counted import LayerResult
+from neuroact.statistics.states import check_state, working_memory
 from neuroact.stream import SignalKind
 from neuroact.tensor_file import PREFIX, TensorFile, header_end, pack, parse_json
 
@@ -35,6 +42,10 @@ if TYPE_CHECKING:
 SCHEMA = "neuroact.recording"
 SCHEMA_VERSION = 1
 LONGEST_NAME = 4096
+
+# Reading takes up to so many bytes, and so many more for each byte of the file.
+_FREE, _TIMES = 2**26, 64
+_PADDING = "padding"
 
 _OURS = "neuroact."  # before a statistic's name: it is one of neuroact's own
 _T = TypeVar("_T")
@@ -96,14 +107,17 @@ def load(path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory]
 def _pieces(recording: Recording) -> Iterator[bytes | memoryview]:
     layers: list[dict[str, Any]] = []
     tensors: dict[str, Tensor] = {}
+    needed = 0
     for number, layer in enumerate(recording._layers.values()):
         with layer.settled() as statistics:
             layers.append(_layer_document(layer))
-            tensors |= {
-                f"{number}.{place}.{key}": tensor
-                for place, statistic in enumerate(statistics)
-                for key, tensor in statistic.state_dict().items()
-            }
+            for place, statistic in enumerate(statistics):
+                state = statistic.state_dict()
+                needed += working_memory(statistic, state)
+                tensors |= {f"{number}.{place}.{key}": tensor for key, tensor in state.items()}
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    if (missing := -(-(needed - _FREE) // _TIMES) - size) > 0:
+        tensors[_PADDING] = torch.zeros(missing, dtype=torch.uint8)
     document = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -164,13 +178,21 @@ def _recording(
         raise
     except (KeyError, TypeError, ValueError) as cause:
         raise RecordingFileError(f"its text is damaged: {str(cause)[:200]}") from cause
-    keys = _keys(file)
+    keys, needed = _keys(file), 0
     for number, layer in enumerate(layers):
         if recording._layers.setdefault(layer.info.name, layer) is not layer:
             raise RecordingFileError("two of its layers have one name", layer=layer.info.name)
         for place, statistic in enumerate(layer.statistics):
             found = keys.pop(f"{number}.{place}", {})
-            _take_over(layer, statistic, {key: file.tensor(found[key], data) for key in found})
+            state = {key: file.tensor(found[key], data) for key in found}
+            needed += _checked(layer, statistic, state)
+            if needed > _FREE + _TIMES * len(data):
+                raise RecordingFileError(
+                    f"reading its {len(data):,} bytes would take {needed:,} of memory, for "
+                    "sequences so long that are open: no recording was saved so",
+                    layer=layer.info.name,
+                )
+            _take_over(layer, statistic, state)
     if keys:
         raise RecordingFileError("it holds tensors that belong to none of its layers")
     recording.close()
@@ -213,23 +235,40 @@ def _layer(
     return layer
 
 
-def _take_over(layer: LayerRecorder, statistic: Statistic, state: Mapping[str, Tensor]) -> None:
-    try:
+def _checked(layer: LayerRecorder, statistic: Statistic, state: Mapping[str, Tensor]) -> int:
+    """What loading the state takes, `working_memory`, once it was looked at."""
+    with _damage(layer, statistic):
         check_state(statistic, state, layer.neurons)
+        return working_memory(statistic, state)
+
+
+def _take_over(layer: LayerRecorder, statistic: Statistic, state: Mapping[str, Tensor]) -> None:
+    with _damage(layer, statistic):
         statistic.load_state_dict(state)
         kept = statistic.state_dict()
+        if _form(kept) != _form(state):
+            raise ValueError(f"expected a state of {_form(kept)}, came {_form(state)}")
         if not isinstance(statistic, Firing):  # whose figures were checked one by one
-            statistic.result()
+            result = statistic.result()
+            if isinstance(result, LayerResult):
+                check_consistent(vars(result), trusted=_is_trusted(layer))
+
+
+@contextmanager
+def _damage(layer: LayerRecorder, statistic: Statistic) -> Iterator[None]:
+    try:
+        yield
     except Exception as cause:  # a user's own statistic may raise anything
-        problem = f"{type(cause).__name__}: {str(cause)[:200]}"
-    else:
-        if _form(kept) == _form(state):
-            return
-        problem = f"expected a state of {_form(kept)}, came {_form(state)}"
-    raise RecordingFileError(
-        f"{layer.info}: the figures of {type(statistic).__name__} are damaged: {problem}",
-        layer=layer.info.name,
-    )
+        raise RecordingFileError(
+            f"{layer.info}: the figures of {type(statistic).__name__} are damaged: "
+            f"{type(cause).__name__}: {str(cause)[:200]}",
+            layer=layer.info.name,
+        ) from cause
+
+
+def _is_trusted(layer: LayerRecorder) -> bool:
+    """Whether no value of the layer was what its kind has none of."""
+    return not layer.statistics[0].state_dict()["faults"].any()
 
 
 def _form(state: Mapping[str, Tensor]) -> dict[str, tuple[str, list[int]]]:
@@ -267,6 +306,8 @@ def _keys(file: TensorFile) -> dict[str, dict[str, str]]:
     """The tensors' names by "<layer>.<statistic>", then by key."""
     keys: dict[str, dict[str, str]] = {}
     for name in file.names:
+        if name == _PADDING:
+            continue
         layer, place, key = (*name.split(".", 2), "", "")[:3]
         keys.setdefault(f"{layer}.{place}", {})[key] = name
     return keys

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from command import Ended, neuroact
+from command import PROGRAM, Ended, neuroact
 from neuroact import (
     ActivityReport,
     InterspikeIntervals,
@@ -107,6 +110,60 @@ def test_conditions_add_up(tmp_path: Path) -> None:
     assert (result.code, result.err.count("\n")) == (1, 1)
     result = show(tmp_path / "a.json", recording, "dead=0.4", "saturated=0.5")
     assert (result.code, result.err.count("\n")) == (1, 2)
+
+
+def beside_head(folder: Path, *arguments: object) -> tuple[int, str, str]:
+    """Run the command into a reader that is gone before the first byte."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    ended = subprocess.run(
+        command, stdout=writes, stderr=subprocess.PIPE, text=True, cwd=folder, check=False
+    )
+    os.close(writes)
+    return ended.returncode, "", ended.stderr
+
+
+def test_a_reader_that_goes_away_changes_neither_the_exit_code_nor_what_is_written(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path / "activity.json", recorded(10, dead=3))
+    assert beside_head(tmp_path, "show", path) == (0, "", "")
+    assert beside_head(tmp_path, "show", path, "--json", "--fail-on", "dead=0.5") == (0, "", "")
+    code, _, err = beside_head(tmp_path, "show", path, "--fail-on", "dead=0.3")
+    assert (code, err.count("\n")) == (1, 1)
+    assert beside_head(tmp_path, "--help")[::2] == (0, "")
+    assert beside_head(tmp_path, "export", path, "--per", "neuron") == (0, "", "")
+    assert beside_head(tmp_path, "show", tmp_path / "none.json")[0] == 2
+    page = tmp_path / "page.html"
+    assert beside_head(tmp_path, "compare", path, path, "--html", page)[0] == 0
+    assert page.exists()
+
+
+def test_a_pipe_whose_reader_goes_away_is_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    path, pipe = written(tmp_path / "activity.json", recorded(100_000)), tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-c", PROGRAM, "export", str(path), "--out", str(pipe)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        with pipe.open("rb") as reader:
+            reader.read(1)
+        _, err = process.communicate()
+    assert process.returncode == 2
+    assert err == f"neuroact: [Errno 5] nobody reads it any more: '{pipe}'\n"
+
+
+def test_names_are_shown_without_escape_codes_on_a_terminal_and_as_they_are_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = Recording()
+    recording.observe("lif\x1b[31m", torch.ones(2, 1, 3))
+    path = written(tmp_path / "activity.json", recording)
+    assert neuroact("export", path).out == recording.report().to_csv()
+    monkeypatch.setattr("neuroact.table.is_terminal", lambda: True)
+    out = neuroact("export", path).out
+    assert r"lif\x1b[31m" in out
+    assert out.count("\n") == 2
+    assert out.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize("command", ["show", "compare", "html", "export"])

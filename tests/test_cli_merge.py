@@ -64,6 +64,10 @@ def test_parts_are_added_up_and_shown_without_the_model_or_its_framework(tmp_pat
         (("three", "four"), r'four.nact: layer "lif" .*shape \[4\] to .*shape \[3\]'),
         (("three", "three"), "three.nact is named twice"),
         (("three", "all"), "all.nact is named twice"),
+        (("three", "linked"), "linked.nact is named twice, or is another one by another name"),
+        (("three", "symbolic"), "symbolic.nact is named twice"),
+        (("linked", "symbolic"), "symbolic.nact is named twice"),
+        (("three", "all_linked"), "all.nact is named twice"),
         (("three", "damaged"), "damaged.nact: "),
         (("three", "none"), "none.nact"),
     ],
@@ -75,6 +79,9 @@ def test_what_cannot_be_added_up_is_bad_use_and_leaves_the_old_sum(
     monkeypatch.chdir(tmp_path)
     for name, neurons in (("three", 3), ("four", 4), ("all", 3)):
         observed(neurons).save(f"{name}.nact")
+    Path("linked.nact").hardlink_to("three.nact")
+    Path("all_linked.nact").hardlink_to("all.nact")
+    Path("symbolic.nact").symlink_to("three.nact")
     before = Path("all.nact").read_bytes()
     Path("damaged.nact").write_bytes(before[:-1])
     result = command("merge", *(f"{name}.nact" for name in files), "-o", "all.nact")

@@ -103,6 +103,28 @@ def broken():
     return 1 / 0
 
 
+def ends_the_program():
+    raise SystemExit(0)
+
+
+def ends_it_half_way():
+    net, batches = net_and_batches()
+    return net, batches, lambda net, batch: exit(0)
+
+
+def is_at_its_inputs_end():
+    net, batches = net_and_batches()
+
+    def run(net, batch):
+        raise EOFError
+
+    return net, batches, run
+
+
+def loses_its_reader():
+    raise BrokenPipeError(32, "Broken pipe")
+
+
 def fails_half_way():
     net, batches = net_and_batches()
     return net, batches, lambda net, batch: 1 / 0
@@ -252,6 +274,17 @@ def test_a_statistic_of_the_users_own_sees_every_step(here: Path) -> None:
     [
         ("evaluation", "expected package.module:name, came 'evaluation'"),
         ("evaluation:", "expected package.module:name"),
+        (
+            "../evaluation:whole",
+            "came '../evaluation:whole'. Did you mean evaluation:whole, in ..?",
+        ),
+        ("./evaluation.py:whole", "Did you mean evaluation:whole, in .?"),
+        (".evaluation:whole", "expected package.module:name"),
+        ("evaluation..x:whole", "expected package.module:name"),
+        ("evaluation.py:whole", "there is no module 'evaluation.py'"),
+        ("evaluation:whole.", "evaluation has no ''"),
+        (":whole", "expected package.module:name"),
+        ("a b:whole", "expected package.module:name"),
         ("evaluatoin:whole", "there is no module 'evaluatoin' in"),
         ("evaluation:hole", "evaluation has no 'hole'. Did you mean 'whole'?"),
         ("evaluation:MODULE", "evaluation has no 'MODULE'"),
@@ -280,6 +313,10 @@ def test_a_target_that_is_none_is_bad_use_and_says_what_one_is(
         (["--out", "activity.txt"], "expected a name that ends in .json or .nact"),
         (["--fail-on", "ded"], "there is no verdict 'ded'"),
         (["--dt", "fast"], "Invalid value for '--dt'"),
+        (["--dt", "0"], "Invalid value for --dt: expected seconds above 0, came 0."),
+        (["--dt", "nan"], "expected seconds above 0, came nan"),
+        (["--statistics", "../evaluation:Mean"], "expected package.module:name"),
+        (["--fail-on", "dead=30"], "did you mean dead=0.3?"),
     ],
 )
 def test_options_that_cannot_be_are_told_before_anything_runs(
@@ -298,12 +335,19 @@ def test_options_that_cannot_be_are_told_before_anything_runs(
         ("evaluation:fails_half_way", ["--out", "a.json"], "ZeroDivisionError"),
         ("evaluation:without_a_file", [], "FileNotFoundError"),
         ("imports_what_is_missing:x", [], "No module named 'not_there'"),
+        ("ends_where_it_is_imported:x", [], "sys.exit(None): nothing was written"),
+        ("evaluation:ends_the_program", [], "sys.exit(0): nothing was written"),
+        ("evaluation:ends_it_half_way", ["--out", "a.json"], "sys.exit(0): nothing was written"),
+        ("evaluation:is_at_its_inputs_end", ["--out", "a.json"], "EOFError"),
+        ("evaluation:loses_its_reader", [], "BrokenPipeError"),
+        ("evaluation:whole", ["--statistics", "evaluation:ends_the_program"], "sys.exit(0)"),
     ],
 )
 def test_an_error_in_the_users_code_keeps_its_traceback_and_writes_nothing(
     target: str, options: list[str], error: str, here: Path
 ) -> None:
     (here / "imports_what_is_missing.py").write_text("import not_there")
+    (here / "ends_where_it_is_imported.py").write_text("import sys; sys.exit()")
     result = run(target, *options)
     assert (result.code, result.out) == (70, "")
     assert "Traceback" in result.err

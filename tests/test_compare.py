@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from scipy.stats import wasserstein_distance
 
 import neuroact
@@ -45,6 +46,21 @@ events = st.lists(st.integers(0, 10), min_size=1, max_size=30)
 values = st.lists(st.floats(-1e6, 1e6) | st.integers(-3, 3).map(float), min_size=1, max_size=30)
 
 thousandths = st.lists(st.integers(-3000, 3000).map(lambda n: n / 1000), min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize("others", ["label\x1b]0;x\x07", "\x1b[31m"])
+def test_labels_and_names_are_escaped_wherever_a_comparison_is_shown(others: str) -> None:
+    first = report(layer("a\x1b[1m"), layer("only"), not_called=[others])
+    second = report(layer(others, 1, 2, dt=0.1), not_called=[others])
+    found = neuroact.compare(first, second, labels=["one", others], layers={"a\x1b[1m": others})
+    for shown in (str(found), repr(found), found._repr_html_(), found.to_html(), found.to_json()):
+        assert "\x1b" not in shown
+        assert "\x07" not in shown
+    with pytest.raises(UnknownLayerError) as caught:
+        found["none"]
+    assert "\x1b" not in str(caught.value)
+    texts = [text.get_text() for text in found.plot().figure.findobj(Text)]
+    assert not any("\x1b" in text for text in texts)
 
 
 @given(values, values)

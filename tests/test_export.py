@@ -122,6 +122,21 @@ def test_csv_is_read_back_to_the_bit(per: Any, report: ActivityReport, tmp_path:
 
 
 @pytest.mark.parametrize("per", ["layer", "neuron"])
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x", "\tx", "\rx", "\nx", '=A1&"x"'])
+def test_no_text_is_a_formula_for_a_spreadsheet_and_no_number_is_a_text(
+    name: str, per: Any
+) -> None:
+    layer = LayerActivity(
+        name, "toy", "Toy", SignalKind.GRADED, 2, 1, events=np.array([1]), total=np.array([-1.0])
+    )
+    report = ActivityReport([layer])
+    [row] = csv.DictReader(io.StringIO(report.to_csv(per=per), newline=""))
+    assert row["layer"] == f"'{name}"
+    assert row["mean" if per == "layer" else "activity"] == "-0.5"
+    assert report.to_frame(per=per)["layer"].tolist() == [name]
+
+
+@pytest.mark.parametrize("per", ["layer", "neuron"])
 def test_parquet_is_read_back_to_the_bit_with_its_origin(
     per: Any, report: ActivityReport, tmp_path: Path
 ) -> None:

@@ -161,6 +161,10 @@ def changed(path: tuple[Any, ...], value: Any) -> Callable[[dict[str, Any]], Non
     return change
 
 
+def counted(statistic: str, name: str, place: int, count: int) -> Callable[[dict[str, Any]], None]:
+    return changed(("layers", 0, "results", statistic, name, place), count)
+
+
 def nested(depth: int) -> Any:
     value: Any = []
     for _ in range(depth):
@@ -197,6 +201,16 @@ LAYER = ("layers", 0)
         (changed((*LAYER, "name"), "\ud800"), "surrogates not allowed"),
         (changed((*LAYER, "kind"), ["binary"]), "kind: expected a text"),
         (changed(("layers", 1, "name"), "layer.binary"), 'two layers.* named "layer.binary"'),
+        (counted("SpikeCounts", "histogram", 0, 99), "histogram: expected 6 numbers, came 1"),
+        (counted("SpikeCounts", "sums", 0, 0), "histogram: another sum than that of all neurons"),
+        (counted("SpikeCounts", "squares", 0, 99), "histogram: another sum of squares"),
+        (counted("SpikeCounts", "squares", 0, 0), "squares: too small for these sums"),
+        (counted("Synchrony", "events", 0, 15), "events: more than there were steps"),
+        (counted("Synchrony", "events", 0, 0), "histogram: another sum than that of all"),
+        (counted("InterspikeIntervals", "squares", 0, 0), "squares: too small for these sums"),
+        (counted("InterspikeIntervals", "pairs", 0, 99), "pairs: more than there are intervals"),
+        (counted("TimeCourse", "first_spikes", 0, 7), "first_spikes: more than there are events"),
+        (counted("TimeCourse", "events", 0, 0), "first_spikes: more than there are events"),
         (changed(("layers", 1, "total"), [1.0]), "total: 1 values do not make the shape"),
         (changed(("layers", 1, "total", 0), "1"), "expected a finite number, came '1'"),
         (changed(("layers", 1, "total", 0), 10**400), "expected a finite number, came 1000"),

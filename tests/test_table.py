@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuroact import ActivityReport, LayerActivity, SignalKind
+from neuroact.printable import printable
 from neuroact.table import (
     NARROWEST,
     ReportTable,
     figure_text,
     folded,
     print_table,
-    printable,
     table_text,
 )
 from neuroact.table.rows import rows_of

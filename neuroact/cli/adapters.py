@@ -52,7 +52,7 @@ def adapters(
 
 
 def _print_table(statuses: Iterable[AdapterStatus]) -> None:
-    from neuroact.table import printable
+    from neuroact.printable import printable
 
     rows = [("framework", "installed", "tested", "adapter", "status")]
     for status in statuses:

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.outlets import outlets_may_close
 from neuroact.errors import NeuroactError
+from neuroact.printable import printable
 
 FOUND, BAD_USE, UNEXPECTED, INTERRUPTED = 1, 2, 70, 130
 """Exit codes other than 0; the last is what shells give a command that Ctrl-C ended."""
@@ -27,11 +29,14 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; the console script."""
+    with outlets_may_close():
+        _run()
+
+
+def _run() -> None:
     try:
         app()
     except (NeuroactError, OSError) as error:
-        from neuroact.table import printable
-
         for line in str(error).splitlines():
             typer.echo(f"neuroact: {printable(line)}", err=True)
         sys.exit(BAD_USE)

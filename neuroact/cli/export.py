@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,9 +53,15 @@ def export(
         raise typer.BadParameter(
             "a report's JSON has layers and neurons both; leave it out.", param_hint="--per"
         )
+    from neuroact.printable import printable_lines
+    from neuroact.table import is_terminal
+
     report = read_report(file)
     if out is None:
-        typer.echo(report.to_csv(per=per), nl=False)
+        text = report.to_csv(per=per)
+        # A program gets every name as it is, which typer.echo would not give it; what a person
+        # sees does nothing to their terminal.
+        sys.stdout.write(printable_lines(text) if is_terminal() else text)
         return
     if ending == ".csv":
         report.to_csv(out, per=per)

@@ -73,7 +73,7 @@ def _status() -> str:
 
 
 def _tell(text: str) -> None:
-    from neuroact.table import printable
+    from neuroact.printable import printable
 
     for line in text.splitlines():
         typer.echo(printable(line))

@@ -48,8 +48,14 @@ def merge(
 
 
 def _check_each_once(files: list[Path]) -> None:
-    seen: set[Path] = set()
+    seen: set[Path | tuple[int, int]] = set()
     for file in files:
-        if file.resolve() in seen:
-            raise MergeError(f"{file} is named twice, so its counts would be added twice")
-        seen.add(file.resolve())
+        # By what it is on the disk, whatever its names: there may be two.
+        there = file.stat() if file.exists() else None
+        key = file.resolve() if there is None else (there.st_dev, there.st_ino)
+        if key in seen:
+            raise MergeError(
+                f"{file} is named twice, or is another one by another name, so its counts would "
+                "be added twice"
+            )
+        seen.add(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -72,13 +73,15 @@ def run(
     from neuroact.recorder import record
 
     _check_can_be_written(out)
+    if dt is not None and not 0 < dt < math.inf:
+        raise typer.BadParameter(f"expected seconds above 0, came {dt:g}.", param_hint="--dt")
     asked = conditions(fail_on)
     kept = [statistic(name) for name in statistics or ()]
     model, batches, run_batch = subject(target)
     with (
+        users_code(),
         record(model, layers=layers or None, statistics=kept, dt=dt) as recording,
         torch.no_grad(),
-        users_code(),
     ):
         progress = run_each(shown(batches), lambda batch: run_batch(model, batch))
     if progress.interrupted and not progress.batches:

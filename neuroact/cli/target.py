@@ -15,6 +15,7 @@ import typer
 from torch import nn
 
 from neuroact.cli.application import UNEXPECTED
+from neuroact.errors import NeuroactError
 from neuroact.measure import call_with_first
 from neuroact.naming import nearest
 
@@ -91,8 +92,12 @@ def named(target: str, *, hint: str) -> Any:
         BadParameter: there is no such module, or nothing of that name in it.
     """
     module_name, _, path = target.partition(":")
-    if not module_name or not path:
-        raise typer.BadParameter(f"expected package.module:name, came {target!r}.", param_hint=hint)
+    if not path or not all(part.isidentifier() for part in module_name.split(".")):
+        file = Path(module_name)
+        meant = f" Did you mean {file.stem}:{path}, in {file.parent}?" if "/" in module_name else ""
+        raise typer.BadParameter(
+            f"expected package.module:name, came {target!r}.{meant}", param_hint=hint
+        )
     found: Any = _imported(module_name, hint)
     for name in path.split("."):
         if not hasattr(found, name):
@@ -104,11 +109,22 @@ def named(target: str, *, hint: str) -> Any:
 
 @contextmanager
 def users_code() -> Iterator[None]:
-    """What goes wrong in it is shown with its traceback, even a file that is not there."""
+    """What goes wrong in it is shown with its traceback, and ends the command as an error.
+
+    Also what would end it otherwise: `sys.exit`, a file that is not there, the end of an input.
+    """
     try:
         yield
-    except OSError:
+    except (KeyboardInterrupt, NeuroactError, ModuleNotFoundError):
+        raise
+    except BaseException as error:
         traceback.print_exc()
+        if isinstance(error, SystemExit):
+            typer.echo(
+                f"neuroact: your code ended the program, by sys.exit({error.code!r}): nothing was "
+                "written.",
+                err=True,
+            )
         raise typer.Exit(UNEXPECTED) from None
 
 

@@ -11,6 +11,7 @@ import typer
 
 from neuroact.cli.application import FOUND
 from neuroact.diagnosis import THRESHOLDS, Verdict, check_threshold, judge
+from neuroact.printable import printable
 from neuroact.report import ActivityReport
 from neuroact.stream import SignalKind
 
@@ -80,7 +81,7 @@ def end_by_verdicts(report: ActivityReport, asked: Mapping[str, float | None]) -
     lines = [str(v) for v in verdicts(report, asked) if _ANY in names or v.name in names]
     lines += _unjudged(report)
     for line in lines:
-        typer.echo(_printable(line), err=True)
+        typer.echo(printable(line), err=True)
     if lines:
         raise typer.Exit(FOUND)
 
@@ -116,9 +117,3 @@ def _condition(option: str) -> tuple[str, float | None]:
 
 def _wrong(what: str) -> typer.BadParameter:
     return typer.BadParameter(f"{what}.", param_hint="--fail-on")
-
-
-def _printable(line: str) -> str:
-    from neuroact.table import printable
-
-    return printable(line)

@@ -15,7 +15,8 @@ from neuroact.html.drawings import Shares, Strip, counted, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, inlined
 from neuroact.html.rows import Cell, Column, shape_text
-from neuroact.table import figure_text, printable, why_no_figures
+from neuroact.printable import printable
+from neuroact.table import figure_text, why_no_figures
 from neuroact.table.comparison import ComparisonTable, signed_text
 
 if TYPE_CHECKING:

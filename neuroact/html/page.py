@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuroact.printable import printable
 from neuroact.provenance import installed_version
-from neuroact.table import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,7 +12,8 @@ from neuroact.html.drawings import counted, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, layer_pictures, report_pictures
 from neuroact.html.rows import Row, columns, row_of, value_text
-from neuroact.table import Totals, figure_text, notes, printable, why_no_figures
+from neuroact.printable import printable
+from neuroact.table import Totals, figure_text, notes, why_no_figures
 
 if TYPE_CHECKING:
     from neuroact.report import ActivityReport

@@ -15,9 +15,10 @@ from neuroact.diagnosis import Verdict
 from neuroact.html.drawings import Histogram, Shares, Strip
 from neuroact.html.pictures import Picture
 from neuroact.html.results import Fact, ResultBlock, result_blocks
+from neuroact.printable import printable
 from neuroact.report_file import FIGURES
 from neuroact.stream import SignalKind
-from neuroact.table import figure_text, printable, why_no_figures
+from neuroact.table import figure_text, why_no_figures
 
 _MOST_PLACES = 12  # of dead or saturated neurons that are listed
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from neuroact.activity import LayerActivity
 from neuroact.errors import MissingExtraError
 from neuroact.files import write_bytes
+from neuroact.printable import printable
 from neuroact.stream import SignalKind
-from neuroact.table import folded, printable
+from neuroact.table import folded
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

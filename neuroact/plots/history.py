@@ -12,7 +12,8 @@ import numpy as np
 from neuroact.activity import LayerActivity
 from neuroact.plots.figure import FONT, PLAIN, activity_label, in_hertz, per_unit
 from neuroact.plots.grid import grid_plot
-from neuroact.table import printable, why_no_figures
+from neuroact.printable import printable
+from neuroact.table import why_no_figures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from neuroact.plots.neurons import neuron_map
 from neuroact.plots.raster import raster_plot
 from neuroact.plots.time import time_plot
 from neuroact.plots.violin import violin_plot
-from neuroact.table import printable
+from neuroact.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,7 @@
 """Whether a state could be one that a statistic gave: it may come from a file that anyone wrote.
 
 Loading a state makes tensors of the sizes it tells, so these are checked first: none is larger
-than what the file itself holds, but for a window of its open sequences.
+than what the file itself holds, but for what its open sequences take, which `working_memory` tells.
 """
 
 from __future__ import annotations
@@ -17,10 +17,6 @@ from neuroact.statistics.firing import Firing
 from neuroact.statistics.raster import Raster
 from neuroact.statistics.stepwise import StepwiseStatistic
 
-MOST_STEPS = 2**27
-"""Steps of an open sequence that are believed; a histogram of so many takes a gigabyte."""
-MOST_KEPT = 2**30
-"""Values of an open raster that are believed, a byte each."""
 MOST_COUNT = 2**62
 """Counts below it can be added to others without leaving int64."""
 
@@ -56,6 +52,26 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
         _check_open(state, neurons)
 
 
+def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
+    """Bytes that a state takes beyond its own, once it is loaded and its figures are asked for.
+
+    A sequence that may still go on can be of any number of steps, whatever its state's size: a
+    histogram has a count for each of them, and an open raster a byte for each step and neuron.
+
+    Args:
+        statistic: one of neuroact's own; nothing is known of others.
+        state: one that `check_state` let pass.
+    """
+    if isinstance(statistic, StepwiseStatistic) and _CLOCK in state:
+        return 2 * 8 * (int(state[_CLOCK].max()) + 1) if len(state[_CLOCK]) else 0
+    if isinstance(statistic, Raster) and "open" in state:
+        sequences = min(int(state["open"][2]), len(state["lengths"]))
+        steps = int(state["events"][:, 1].max()) + 1 if len(state["events"]) else 0
+        watched = min(math.prod(state["shape"].tolist()), int(state["limits"][2]))
+        return int(sequences * (steps + 1) * watched)
+    return 0
+
+
 def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     needed = ("events", "observations", "sequences", "faults")
     _check_keys(state, needed, (*needed, "total", "pending"))
@@ -67,6 +83,8 @@ def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     _check_tensor("faults", state, torch.bool, (2,))
     if "total" in state:
         _check_tensor("total", state, torch.float64, neurons)
+        if not (state["faults"][0] or state["total"].isfinite().all()):
+            raise ValueError("total is not finite, and all values are said to be")
     if (state["events"] > state["observations"]).any():
         raise ValueError("a neuron has more events than it was looked at")
 
@@ -93,10 +111,6 @@ def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
         _check_tensor("open", state, torch.int64, (3,))
         if "pending" in state:
             _check_tensor("pending", state, torch.bool, (int(state["open"][0]),))
-        kept = len(state["lengths"]) * int(state["lengths"].max()) if len(state["lengths"]) else 0
-        size = kept * min(math.prod(neurons), int(state["limits"][2]))
-        if size > MOST_KEPT:
-            raise ValueError(f"a raster of {size:,} values is open; at most {MOST_KEPT:,} can be")
 
 
 def _check_totals(
@@ -124,8 +138,6 @@ def _check_open(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     _check_tensor(_CLOCK, state, torch.int64, None)
     batch = len(state[_CLOCK])
     steps = int(state[_CLOCK].max()) if batch else 0
-    if steps > MOST_STEPS:
-        raise ValueError(f"a sequence of {steps:,} steps is open; at most {MOST_STEPS:,} can be")
     if not opened:
         raise ValueError("sequences are open, and nothing tells how far they are")
     for key in opened:

@@ -19,7 +19,7 @@ from neuroact.table.layout import (
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import notes
 from neuroact.table.rows import MOST_ROWS, rows_of
-from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, figure_text, folded, printable
+from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, figure_text, folded
 from neuroact.table.totals import Totals, why_no_figures
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ __all__ = [
     "Totals",
     "figure_text",
     "folded",
+    "is_terminal",
     "notes",
     "print_table",
-    "printable",
     "table_html",
     "table_text",
     "why_no_figures",

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from neuroact.activity import LayerActivity
 from neuroact.diagnosis import Verdict
+from neuroact.printable import printable
 from neuroact.stream import SignalKind
 from neuroact.table.notes import COUNTS, same_in_all
 from neuroact.table.rows import Row
-from neuroact.table.text import PLAIN_BLOCKS, figure_text, histogram_text, printable
+from neuroact.table.text import PLAIN_BLOCKS, figure_text, histogram_text
 from neuroact.table.totals import Totals
 
 FIGURES = ("mean", "std", "min", "q1", "median", "q3", "max")

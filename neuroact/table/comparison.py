@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from neuroact.activity import LayerActivity
+from neuroact.printable import printable
 from neuroact.table.columns import Column
 from neuroact.table.layout import (
     drawn,
@@ -17,7 +18,7 @@ from neuroact.table.layout import (
 )
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import joined
-from neuroact.table.text import figure_text, printable
+from neuroact.table.text import figure_text
 from neuroact.table.totals import why_no_figures
 
 if TYPE_CHECKING:

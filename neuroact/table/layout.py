@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from neuroact.printable import printable
 from neuroact.table.columns import Column
-from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded, printable
+from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

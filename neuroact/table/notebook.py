@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from neuroact.printable import printable
 from neuroact.table.columns import Column
-from neuroact.table.text import printable
 
 _CELL = "padding:.15em .6em;text-align:"
 _NAME = "min-width:9em;white-space:pre-wrap;overflow-wrap:anywhere"
@@ -30,7 +30,7 @@ def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str
     return (
         '<div class="neuroact" style="overflow-x:auto">'
         '<table style="border-collapse:collapse;font-size:90%">'
-        f'<caption style="text-align:left">{escape(caption)}</caption>'
+        f'<caption style="text-align:left">{escape(printable(caption))}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table>"
         f"<details><summary>what the figures mean</summary><dl>{terms}</dl></details></div>"
     )

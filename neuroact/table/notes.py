@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from neuroact.activity import LayerActivity
 from neuroact.diagnosis import Verdict, diagnose
+from neuroact.printable import printable
 from neuroact.stream import SignalKind
-from neuroact.table.text import figure_text, printable
+from neuroact.table.text import figure_text
 from neuroact.table.totals import Totals, why_no_figures
 
 if TYPE_CHECKING:

@@ -15,19 +15,6 @@ PLAIN_BLOCKS = "_.:-=+*#"
 """The same in ASCII, for wherever the encoding may know no others."""
 
 
-def printable(text: str) -> str:
-    r"""A name as it may be shown: what does not print, escape codes too, as an escape.
-
-    The empty name is shown as two quotation marks.
-
-    >>> from neuroact.table import printable
-    >>> print(printable("lif\x1b[31m\n"))
-    lif\x1b[31m\n
-    """
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return "".join(escaped) or '""'
-
-
 def figure_text(value: float) -> str:
     """A figure in few characters: four decimals; `0` and `1` only where exact.
 

@@ -9,7 +9,7 @@ from typing import Generic, Literal, TypeVar
 import torch
 
 from neuroact.errors import CheckFailedError
-from neuroact.table import printable
+from neuroact.printable import printable
 
 Case = TypeVar("Case")
 Verdict = Literal["passed", "failed", "expected failure", "passed unexpectedly", "not checked"]

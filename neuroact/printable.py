@@ -1,0 +1,30 @@
+"""Text of others as it may be shown. Pure, and of the ground: errors show names too."""
+
+from __future__ import annotations
+
+__all__ = ["printable"]
+
+
+def printable(text: str) -> str:
+    r"""A name as it may be shown: what does not print, escape codes too, as an escape.
+
+    The empty name is shown as two quotation marks.
+
+    >>> from neuroact.printable import printable
+    >>> print(printable("lif\x1b[31m\n"))
+    lif\x1b[31m\n
+    """
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(escaped) or '""'
+
+
+def printable_lines(text: str) -> str:
+    r"""The same of a text of lines, which stay lines, empty ones too.
+
+    >>> from neuroact.printable import printable_lines
+    >>> print(printable_lines("a\x1b\n\nb"))
+    a\x1b
+    <BLANKLINE>
+    b
+    """
+    return "\n".join(printable(line) if line else "" for line in text.split("\n"))

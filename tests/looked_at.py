@@ -1,0 +1,29 @@
+"""All that a report can tell, asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from functools import cached_property
+from unittest.mock import patch
+
+from neuroact import ActivityReport
+from neuroact.errors import NoTimeStepError
+
+
+def look_at(report: ActivityReport) -> None:
+    """Ask for all that a report can tell: every figure of every layer and result, and every form.
+
+    All but pictures, which take their time.
+    """
+    assert ActivityReport.from_dict(report.to_dict()) == report
+    for layer in report.values():
+        for told in (layer, *layer.results.values()):
+            for name, member in inspect.getmembers(type(told)):
+                if isinstance(member, property | cached_property) and not name.startswith("_"):
+                    with contextlib.suppress(NoTimeStepError):
+                        getattr(told, name)
+        layer.histogram()
+    str(report), report._repr_html_(), report.to_csv(per="neuron"), report.diagnose()
+    with patch("neuroact.html.report_page._pictures", lambda *_: ((), {}, "")):
+        report.to_html()
