@@ -23,10 +23,11 @@ _FLAT = re.compile(r"\(([TB])(?:=(\d+))? ?([TB])(?:=(\d+))?\)")
 class Axes:
     """The order of a tensor's dimensions, as a user states it.
 
-    `T` time, `B` batch, `N` all the neurons' dimensions together, each at most once, `N` always.
-    Without `T` a tensor is one step, without `B` a batch of one, as is a tensor of one dimension
-    less than the axes. Time and batch in one dimension are written `(T=16 B)` or `(B T=16)`, the
-    slower one first, with the size of either: a tensor alone does not tell how to part them.
+    `T` time, `B` batch, `N` all the neurons' dimensions together, each at most once. Without `T` a
+    tensor is one step, without `B` a batch of one, as is a tensor of one dimension less than the
+    axes; without `N` it is of a single neuron, whose shape is `()`. Time and batch in one dimension
+    are written `(T=16 B)` or `(B T=16)`, the slower one first, with the size of either: a tensor
+    alone does not tell how to part them.
 
     Raises:
         ValueError: axes that are none.
@@ -51,13 +52,13 @@ class Axes:
         # One dimension short: as for adapters, an unbatched tensor is a batch of one.
         unbatched = values.ndim == len(self._axes) - 1
         axes = self._axes.replace("B", "") if unbatched else self._axes
-        if values.ndim < len(axes) - 1:
+        if values.ndim < len(axes) - 1 or ("N" not in axes and values.ndim != len(axes)):
             raise self._misfit(values)
         return _to_protocol(values, axes)
 
     def _unflattened(self, values: Tensor, position: int, sizes: tuple[int, int]) -> Tensor:
         # Counted from the end where the neurons' dimensions come first.
-        at = position if position <= self._axes.index("N") else position - len(self._axes) + 1
+        at = position if position <= self._axes.find("N") else position - len(self._axes) + 1
         if not -values.ndim <= at < values.ndim or values.shape[at] % max(sizes):
             raise self._misfit(values)
         left = values.shape[at] // max(sizes)
@@ -181,9 +182,10 @@ def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
             )
         sizes = int(slow_size or -1), int(fast_size or -1)
         flat, axes = (found.start(), sizes), stated.replace(found.group(), slow + fast)
-    if sorted(axes) not in ([*"N"], [*"BN"], [*"NT"], [*"BNT"]) or (flat and 0 in flat[1]):
+    once = len(set(axes)) == len(axes) > 0
+    if not once or not set(axes) <= set("TBN") or (flat and 0 in flat[1]):
         raise ValueError(
-            "expected axes= to hold N (the neurons) and at most one T (time) and one B (batch), "
+            "expected axes= to hold T (time), B (batch) and N (the neurons), each at most once, "
             f'such as "TBN", "BTN", "BN" or "(T=16 B)N", came {stated!r}'
         )
     return axes, flat
@@ -192,7 +194,7 @@ def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
 def _to_protocol(values: Tensor, axes: str) -> Tensor:
     """Reorder `values` from `axes` to `[time, batch, *neurons]`, adding the axes that lack."""
     neuron_dims = values.ndim - (len(axes) - 1)
-    where: dict[str, list[int]] = {"T": [], "B": []}
+    where: dict[str, list[int]] = {"T": [], "B": [], "N": []}
     position = 0
     for axis in axes:
         width = neuron_dims if axis == "N" else 1

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses import FakeTensor
 
 from neuroact.adapter import Adapter
 from neuroact.callers import OneThread, Refusal
@@ -21,7 +20,7 @@ from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
 from neuroact.statistics import Firing, Statistic, check_kind
 from neuroact.statistics.stepwise import StepwiseStatistic
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream import SignalKind, SpikeChunk, dense
 from neuroact.uninterrupted import Uninterrupted
 from neuroact.validity import Validity
 
@@ -201,7 +200,6 @@ class LayerRecorder:
             ChunkError: samples or steps are not those that were labelled, or told valid.
             LayerShapeError: its neurons are not those of the chunks before.
             StatisticKindError: a statistic does not apply to its kind.
-            UnsupportedModelError: its values are not there to be counted.
             OtherThreadError: the chunks before came from another thread, which is still running.
         """
         self.thread.check(self.info)
@@ -210,7 +208,7 @@ class LayerRecorder:
 
     def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
         """A chunk as it is to be counted; raises what `take` does, and moves nothing."""
-        values = self._countable(chunk.values)
+        values = dense(chunk.values)
         if self.neurons is not None and chunk.neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
@@ -330,18 +328,6 @@ class LayerRecorder:
                 raised = raised or cause
         if raised is not None:
             raise raised
-
-    def _countable(self, values: Tensor) -> Tensor:
-        if values.is_meta or isinstance(values, FakeTensor):
-            raise UnsupportedModelError(
-                f"{self.info} was called with a tensor without values ({type(values).__name__} on "
-                f"{values.device}), which would count as silence. Pause the recording where a "
-                "model is run for its shapes alone. The call is not counted.",
-                layer=self.info.name,
-            )
-        if values.layout is not torch.strided:
-            values = values.to_dense()
-        return values.dequantize() if values.is_quantized else values
 
     def _labels_of(self, batch: int) -> Tensor:
         assert self._labels is not None

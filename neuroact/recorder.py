@@ -14,7 +14,6 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from neuroact import callers
-from neuroact.activity import OBSERVED
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
 from neuroact.builders import StatisticSelection, builders, check_pickled
@@ -23,10 +22,11 @@ from neuroact.labels import labels_of
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.merging import check_fits
 from neuroact.naming import LayerSelection
+from neuroact.observed import OBSERVED, observed
 from neuroact.provenance import provenance, selection_text
 from neuroact.report import ActivityReport
 from neuroact.selection import choose_layers
-from neuroact.stream import SignalKind, SpikeChunk, as_tensor
+from neuroact.stream import SignalKind
 from neuroact.summary import report_of
 from neuroact.validity import Validity
 
@@ -229,6 +229,7 @@ class Recording:
         name: str,
         values: Any,
         *,
+        axes: str | None = None,
         kind: SignalKind | str = SignalKind.BINARY,
         starts_sequence: bool = True,
         valid: Any = None,
@@ -237,22 +238,34 @@ class Recording:
 
         Args:
             name: layer to feed; made where there is none of that name.
-            values: `[time, batch, *neurons]`, a tensor or anything that NumPy can read.
+            values: a tensor, or anything that NumPy can read as numbers of one shape.
+            axes: the order of its dimensions, as in `record`: `[time, neurons]` is "TN". "TBN",
+                `[time, batch, *neurons]`, where None and there are three or more.
             kind: what the values mean; they are not looked at to find out.
             starts_sequence: whether step 0 begins a new sequence for every sample.
             valid: bool `[time, batch]`, False where a step is padding.
 
         Raises:
-            ChunkError: values or mask of the wrong shape.
+            ChunkError: values or mask that cannot be read, or of the wrong shape; fewer than three
+                dimensions without `axes`.
             LayerShapeError: other neurons than before.
             StatisticKindError: a statistic does not apply to the kind.
             RecordingClosedError: the recording is closed.
             OtherThreadError: another thread feeds the layer, and is still running.
             OtherProcessError: the recording was made before this process was forked.
+            TypeError, ValueError: `name`, `axes` or `kind` is none that there is.
+
+        >>> import numpy as np
+        >>> from neuroact import Recording
+        >>> recording = Recording()
+        >>> recording.observe("chip", np.eye(3), axes="NT")
+        >>> recording.report()["chip"].observations
+        3
         """
         self._check_open("fed")
-        mask = None if valid is None else as_tensor(valid)
-        chunk = SpikeChunk(as_tensor(values), SignalKind(kind), starts_sequence, mask)
+        if not isinstance(name, str):
+            raise TypeError(f"expected the name of a layer, came {name!r}")
+        chunk = observed(name, values, axes, kind, starts_sequence, valid)
         if name not in self._layers:
             self._add(LayerInfo(name, (), OBSERVED, "by hand", chunk.kind))
         self._layers[name].take(chunk)

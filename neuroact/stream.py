@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
+from torch._subclasses import FakeTensor
 
 from neuroact.errors import ChunkError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class SignalKind(enum.Enum):
@@ -48,8 +52,8 @@ class SpikeChunk:
             the values are on, so that nothing need wait for a device; None where not known.
 
     Raises:
-        ChunkError: fewer than two dimensions, complex values, or a mask or labels of the wrong
-            shape or dtype.
+        ChunkError: fewer than two dimensions, complex values, a tensor without values (a fake one,
+            or one on the device meta), or a mask or labels of the wrong shape or dtype.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk
@@ -69,6 +73,11 @@ class SpikeChunk:
         if values.requires_grad:
             # A statistic that kept the graph would keep every activation of the training step.
             object.__setattr__(self, "values", values.detach())
+        if values.is_meta or isinstance(values, FakeTensor):
+            raise ChunkError(
+                f"came a tensor without values ({type(values).__name__} on the device "
+                f"{values.device}), which would count as silence"
+            )
         if values.ndim < 2 or values.is_complex():
             raise ChunkError(
                 "expected real values of shape [time, batch, *neurons], came "
@@ -136,12 +145,45 @@ class SpikeSink(Protocol):
 
 
 def as_tensor(values: Any) -> Tensor:
-    """A tensor as it is; anything else that NumPy can read as one."""
+    """A dense tensor as it is; of a sparse one, or an array or list of numbers, one of the same.
+
+    Raises:
+        ChunkError: it holds no numbers, or none that torch knows; or has no rectangular shape.
+    """
     if isinstance(values, Tensor):
-        return values
+        return dense(values)
     import numpy as np  # torch alone reads a list's ints and bools alike, but no foreign arrays
 
-    return torch.as_tensor(np.asarray(values))
+    if isinstance(values, np.ma.MaskedArray):
+        raise ChunkError("came a masked array: pass its `.data`, and what is padding as valid=")
+    try:
+        array = np.asarray(values)
+        return torch.from_numpy(_of_torch(array))
+    except Exception as cause:  # a foreign array may raise anything
+        raise ChunkError(
+            f"came {type(values).__name__}, which cannot be read as an array of numbers of one "
+            f"shape: {cause}"
+        ) from cause
+
+
+def _dense(values: Tensor) -> Tensor:
+    if values.is_nested:
+        raise ChunkError("came a nested tensor: pad it, and say what is padding as valid=")
+    if values.is_quantized:
+        return values.dequantize()
+    return values if values.layout is torch.strided else values.to_dense()
+
+
+def _of_torch(array: NDArray[Any]) -> NDArray[Any]:
+    """An array that torch takes without a copy or a word; a copy where it would not."""
+    import numpy as np
+
+    if array.dtype.kind == "V" and array.dtype.names is None:
+        array = array.astype(np.float32)  # bfloat16 and its like, which NumPy does not know itself
+    elif array.dtype.kind not in "biufc":
+        raise TypeError(f"its dtype is {array.dtype}")
+    plain = array.dtype.isnative and array.flags.writeable and min(array.strides, default=0) >= 0
+    return array if plain else array.astype(array.dtype.newbyteorder("="))
 
 
 def as_stream(values: Tensor, *, sequence: bool) -> Tensor:

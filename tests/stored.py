@@ -62,7 +62,7 @@ def feed(
     recording: Recording, stream: Stream, kind: SignalKind = SignalKind.BINARY, name: str = "lif"
 ) -> None:
     for sequence in stream.sequences:
-        recording.observe(name, torch.from_numpy(sequence), kind=kind)
+        recording.observe(name, torch.from_numpy(sequence), axes=stream.axes, kind=kind)
 
 
 def bits_of(recording: Recording) -> dict[tuple[str, str, str], tuple[Any, ...]]:

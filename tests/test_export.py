@@ -30,7 +30,7 @@ def report() -> ActivityReport:
     rng = np.random.default_rng(0)
     recording = Recording(statistics=[neuroact.SpikeCounts, neuroact.InterspikeIntervals], dt=0.001)
     recording.observe("conv", rng.random((9, 2, 2, 3)) < 0.4)
-    recording.observe(HOSTILE, rng.random((9, 2)) < 0.7)
+    recording.observe(HOSTILE, rng.random((9, 2)) < 0.7, axes="TB")
     recording.observe("graded", rng.choice([0.0, -0.5, 3.0], (9, 2, 4)), kind="graded")
     layers = list(recording.report().values())
     layers.append(

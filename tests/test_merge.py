@@ -120,7 +120,7 @@ def test_an_open_sequence_of_ones_own_goes_on_after_a_merge(a: Part, b: Part) ->
     for recording in (split, whole):
         for name, (kind, stream) in a.items():
             last = torch.from_numpy(stream.sequences[-1])
-            recording.observe(name, last, kind=kind, starts_sequence=False)
+            recording.observe(name, last, axes=stream.axes, kind=kind, starts_sequence=False)
     whole.merge(recorded([b]))
     assert figures(split) == figures(whole)
 

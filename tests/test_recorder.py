@@ -115,26 +115,32 @@ def test_axes_say_the_order_for_modules_no_adapter_knows(axes: str, shape: Any) 
 
 
 @pytest.mark.parametrize(
-    ("axes", "flatten", "neurons"),
+    ("axes", "flatten", "shape"),
     [
-        ("(T=4 B)N", lambda x: x.reshape(8, 3, 5), (3, 5)),
-        ("(T B=2)N", lambda x: x.reshape(8, 15), (15,)),
-        ("(BT=4)N", lambda x: x.transpose(0, 1).reshape(8, 3, 5), (3, 5)),
-        ("N(TB=2)", lambda x: x.reshape(8, 3, 5).permute(1, 2, 0), (3, 5)),
+        ("(T=4 B)N", lambda x: x.reshape(8, 3, 5), (4, 2, 3, 5)),
+        ("(T B=2)N", lambda x: x.reshape(8, 15), (4, 2, 15)),
+        ("(BT=4)N", lambda x: x.transpose(0, 1).reshape(8, 3, 5), (4, 2, 3, 5)),
+        ("N(TB=2)", lambda x: x.reshape(8, 3, 5).permute(1, 2, 0), (4, 2, 3, 5)),
+        ("(TB=30)", lambda x: x.reshape(120), (4, 30)),
     ],
 )
-def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, neurons: Any) -> None:
+def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, shape: Any) -> None:
     values = torch.randn(4, 2, 3, 5)
     adapter = TensorAdapter(axes)
     chunk = adapter.read(nn.Identity(), LayerCall((), {}, flatten(values)))
-    assert torch.equal(chunk.values, values.reshape(4, 2, *neurons))
+    assert torch.equal(chunk.values, values.reshape(shape))
     with pytest.raises(ValueError, match=r"expected the axes .* came a tensor of shape \[7, 3\]"):
         adapter.read(nn.Identity(), LayerCall((), {}, torch.zeros(7, 3)))
 
 
 @pytest.mark.parametrize(
     ("axes", "shape", "came"),
-    [("TBN", (6, 3), (6, 1, 3)), ("BN", (3,), (1, 1, 3)), ("BTN", (6, 3), (6, 1, 3))],
+    [
+        ("TBN", (6, 3), (6, 1, 3)),
+        ("BN", (3,), (1, 1, 3)),
+        ("BTN", (6, 3), (6, 1, 3)),
+        ("TB", (6,), (6, 1)),
+    ],
 )
 def test_a_tensor_without_a_batch_is_a_batch_of_one(axes: str, shape: Any, came: Any) -> None:
     chunk = TensorAdapter(axes).read(nn.Identity(), LayerCall((), {}, torch.zeros(shape)))
@@ -156,7 +162,7 @@ def test_marks_make_sequences_of_modules_without_state() -> None:
     assert (layer.sequences, layer.observations) == (6, 36)
 
 
-@pytest.mark.parametrize("axes", ["", "TB", "TBNN", "XBN", "tbn", "(T=0 B)N", "(T=2 T)N"])
+@pytest.mark.parametrize("axes", ["", "TBNN", "XBN", "tbn", "(T=0 B)N", "(T=2 T)N"])
 def test_axes_that_are_none_are_refused(axes: str) -> None:
     with pytest.raises(ValueError, match=r'such as "TBN", "BTN", "BN"'):
         record(nn.ReLU(), layers="model", axes=axes)
@@ -552,20 +558,6 @@ def test_wrong_arguments_are_refused() -> None:
         neuroact.record(Net(), adapters=[ToyAdapter])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="statistics= takes classes"):
         record(Net(), statistics=[dict])
-
-
-def test_observing_by_hand_takes_arrays_and_lists() -> None:
-    recording = Recording()
-    recording.observe("chip", np.eye(3)[:, None])
-    recording.observe("chip", [[[True, False, False]]], starts_sequence=False)
-    recording.observe("chip", torch.ones(1, 2, 3), valid=[[True, False]])
-    layer = recording.report()["chip"]
-    assert layer.events.tolist() == [3, 2, 2]
-    assert (layer.observations, layer.sequences, layer.framework) == (
-        5,
-        2,
-        "observed",
-    )
 
 
 def test_merging_equals_one_recording_over_all() -> None:

@@ -28,7 +28,7 @@ kinds = st.sampled_from(sorted(LEVELS, key=lambda kind: kind.value))
 def report_on(stream: Stream, kind: SignalKind = SignalKind.BINARY, **options: Any) -> Any:
     recording = Recording(**options)
     for sequence in stream.sequences:
-        recording.observe("lif", torch.from_numpy(sequence), kind=kind)
+        recording.observe("lif", torch.from_numpy(sequence), axes=stream.axes, kind=kind)
     return recording.report()
 
 

@@ -45,7 +45,7 @@ def report_on(
 ) -> ActivityReport:
     recording = Recording(statistics=[*OWN, Chunks], dt=dt)
     for sequence in stream.sequences:
-        recording.observe("lif", torch.from_numpy(sequence), kind=kind)
+        recording.observe("lif", torch.from_numpy(sequence), axes=stream.axes, kind=kind)
     return recording.report()
 
 

@@ -101,6 +101,7 @@ def test_a_run_that_is_saved_and_taken_up_again_equals_one_that_was_not(
                 recording.observe(
                     "lif",
                     torch.from_numpy(sequence[piece]),
+                    axes=stream.axes,
                     kind=kind,
                     starts_sequence=number == 0,
                     valid=valid[piece] if padded else None,

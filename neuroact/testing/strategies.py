@@ -99,6 +99,11 @@ class Stream:
     neurons: tuple[int, ...]
 
     @property
+    def axes(self) -> str:
+        """The order of their dimensions, as `Recording.observe` takes it."""
+        return "TBN" if self.neurons else "TB"
+
+    @property
     def flat(self) -> Floats:
         """Every (time step, sample) pair, `[observations, *neurons]`."""
         return np.concatenate([s.reshape(-1, *self.neurons) for s in self.sequences])

@@ -1,0 +1,192 @@
+"""Spikes that are fed by hand: read rightly, or refused by a sentence that names the layer."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+import torch
+
+import neuroact
+from neuroact import LayerActivity, Recording
+from neuroact.errors import AdapterReadError, ChunkError
+
+SPIKES = np.array([[0, 1, 1], [1, 0, 1]] * 2)[:, None]  # [time, batch, neurons]
+READ_ONLY = SPIKES.copy()
+READ_ONLY.flags.writeable = False
+PADDED = np.pad(SPIKES, 1)
+
+
+def fed(values: Any, **options: Any) -> LayerActivity:
+    recording = Recording()
+    recording.observe("chip", values, **options)
+    return recording.report()["chip"]
+
+
+def test_observing_by_hand_takes_arrays_and_lists() -> None:
+    recording = Recording()
+    recording.observe("chip", np.eye(3)[:, None])
+    recording.observe("chip", [[[True, False, False]]], starts_sequence=False)
+    recording.observe("chip", torch.ones(1, 2, 3), valid=[[True, False]])
+    layer = recording.report()["chip"]
+    assert layer.events.tolist() == [3, 2, 2]
+    assert (layer.observations, layer.sequences, layer.framework) == (
+        5,
+        2,
+        "observed",
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        SPIKES.tolist(),
+        READ_ONLY,
+        SPIKES[::-1],
+        SPIKES[::-1, :, ::-1],
+        np.asfortranarray(SPIKES),
+        PADDED[1:-1, 1:-1, 1:-1],
+        SPIKES > 0,
+        *(SPIKES.astype(name) for name in ("u1", "i2", "u2", "u4", "u8", "f2", "f4", "f8")),
+        *(SPIKES.astype(name) for name in (">i2", ">u4", ">f4", ">f8")),
+        torch.from_numpy(SPIKES).to_sparse(),
+        torch.from_numpy(SPIKES).float().to_mkldnn(),
+        torch.from_numpy(SPIKES).to(torch.bfloat16),
+        list(torch.from_numpy(SPIKES)),
+    ],
+)
+def test_arrays_of_any_layout_and_dtype_are_read_without_a_warning(values: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer = fed(values)
+    mirrored = isinstance(values, np.ndarray) and values[0, 0, 2] != values[1, 0, 2]
+    assert layer.events.tolist() == ([4, 2, 2] if mirrored else [2, 2, 4])
+    assert layer.observations == 4
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize_per_tensor")
+def test_a_quantised_tensor_is_read() -> None:
+    values = torch.quantize_per_tensor(torch.from_numpy(SPIKES).float(), 0.5, 0, torch.qint8)
+    assert fed(values).events.tolist() == [2, 2, 4]
+
+
+class Foreign:
+    """An array of a library that NumPy does not know."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        return SPIKES.astype("u1").view("V1")
+
+
+def test_bfloat16_arrays_of_others_are_read() -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    assert fed(SPIKES.astype(ml_dtypes.bfloat16)).events.tolist() == [2, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[[1, 0], [1]]], "came list, which cannot be read as an array of numbers of one shape"),
+        (SPIKES.astype(object), "its dtype is object"),
+        (SPIKES.astype(str), "its dtype is <U"),
+        (np.zeros((1, 1, 1), "M8[s]"), "its dtype is datetime64"),
+        (np.zeros((1, 1, 1), [("a", int)]), r"its dtype is \[\('a'"),
+        (Foreign(), "came Foreign, which cannot be read"),
+        (SPIKES.astype(np.longdouble), "longdouble"),
+        (SPIKES * 1j, "expected real values"),
+        (np.ma.masked_array(SPIKES, SPIKES > 0), "came a masked array: .* valid="),
+        (scipy.sparse.csr_array(SPIKES[:, 0]), "came csr_array, which cannot be read"),
+        (None, "came NoneType, which cannot be read"),
+        ({"a": 1}, "came dict, which cannot be read"),
+        (torch.empty(1, 1, 1, device="meta"), "without values .* on the device meta"),
+        ([torch.ones(1, 2, requires_grad=True)], "requires grad"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_a_sentence_that_names_the_layer(
+    values: Any, message: str
+) -> None:
+    recording = Recording()
+    with pytest.raises(ChunkError, match='layer "chip": .*' + message) as caught:
+        recording.observe("chip", values)
+    assert caught.value.layer == "chip"
+    assert not recording.layers
+
+
+@pytest.mark.parametrize(
+    ("axes", "ordered"),
+    [
+        ("TN", lambda x: x),
+        ("NT", lambda x: x.T),
+        ("BN", lambda x: x),
+        ("NB", lambda x: x.T),
+        ("TB", lambda x: x.reshape(-1)),
+    ],
+)
+def test_two_dimensions_are_read_in_the_order_that_axes_say(
+    axes: str, ordered: Callable[[Any], Any]
+) -> None:
+    values = np.random.default_rng(0).random((50, 30)) < 0.3
+    layer = fed(values, axes=axes)
+    truth = ordered(values)
+    np.testing.assert_array_equal(layer.events, truth.sum(0))
+    assert layer.observations == len(truth)
+    assert layer.sequences == {"TN": 1, "NT": 1, "BN": 50, "NB": 30, "TB": 30}[axes]
+
+
+@pytest.mark.parametrize("axes", ["TBN", "BTN", "NTB", "BNT"])
+def test_three_dimensions_are_read_in_the_order_that_axes_say(axes: str) -> None:
+    values = np.random.default_rng(0).random((7, 5, 3)) < 0.3
+    layer = fed(values, axes=axes)
+    truth = np.moveaxis(values, [axes.index(axis) for axis in "TBN"], [0, 1, 2])
+    np.testing.assert_array_equal(layer.events, truth.sum((0, 1)))
+    assert layer.sequences == truth.shape[1]
+
+
+@pytest.mark.parametrize(("axes", "shape"), [("N", (3,)), ("T", ())])
+def test_one_dimension_is_neurons_or_time(axes: str, shape: tuple[int, ...]) -> None:
+    layer = fed([1, 0, 1], axes=axes)
+    assert (layer.shape, layer.events.sum()) == (shape, 2)
+    assert layer.observations == 3 // math.prod(shape)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.ones((1000, 50)), r"shape \[1000, 50\].* axes=\"TN\" for \[time, neurons\]"),
+        ([(0, 1), (2, 3)], r"shape \[2, 2\].* pairs such as \(neuron, step\) are not read"),
+        ([1, 0, 1], r"shape \[3\].* axes=\"N\" .* \"T\" for one neuron over time"),
+        (1.0, r"shape \[\].* expected \[time, batch, \*neurons\]"),
+    ],
+)
+def test_fewer_than_three_dimensions_without_axes_are_refused_with_what_to_say(
+    values: Any, message: str
+) -> None:
+    with pytest.raises(ChunkError, match='layer "chip": came values of ' + message):
+        fed(values)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ChunkError, match=r'"chip": expected the axes \'TB\', came .* \[4, 1, 3\]'):
+        fed(SPIKES, axes="TB")
+    with pytest.raises(ValueError, match=r"expected axes= to hold T \(time\)"):
+        fed(SPIKES, axes="XY")
+    with pytest.raises(ValueError, match=r'kind= to be "binary", "graded" or "analog", came \'x\''):
+        fed(SPIKES, kind="x")
+    with pytest.raises(ChunkError, match='layer "chip": expected valid to be a bool tensor'):
+        fed(SPIKES, valid=[True])
+    with pytest.raises(TypeError, match="expected the name of a layer, came 3"):
+        Recording().observe(3, SPIKES)  # type: ignore[arg-type]
+
+
+def test_a_layer_on_the_device_meta_is_refused_and_its_counts_stay() -> None:
+    net = torch.nn.Sequential(torch.nn.ReLU())
+    with neuroact.record(net, layers="0") as recording:
+        net(torch.ones(2, 3))
+        before = recording.report()
+        with pytest.raises(AdapterReadError, match=r'layer "0".* on the device meta'):
+            net.to("meta")(torch.ones(2, 3, device="meta"))
+        assert recording.report() == before
