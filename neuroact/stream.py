@@ -166,7 +166,8 @@ def as_tensor(values: Any) -> Tensor:
         ) from cause
 
 
-def _dense(values: Tensor) -> Tensor:
+def dense(values: Tensor) -> Tensor:
+    """A tensor as it is; of a sparse or quantised one, a dense one of the same values."""
     if values.is_nested:
         raise ChunkError("came a nested tensor: pad it, and say what is padding as valid=")
     if values.is_quantized:

@@ -219,7 +219,7 @@ class Raster(CountsBlocks):
         sequences, steps, neurons = state["limits"].tolist()
         self._limits = (sequences, steps, neurons)
         self._begun.copy_(state["begun"])
-        check_events(events, lengths, self._limits, math.prod(self._shape), self._every)
+        check_events(events, lengths, self._limits, math.prod(self._shape or ()), self._every)
         batch, first, number = state["open"].tolist() if "open" in state else (None, 0, 0)
         if batch is not None:
             told = "pending" in state
