@@ -27,26 +27,26 @@ class Largest:
 
     def reset(self) -> None:
         self.seen = torch.zeros(0, dtype=torch.bfloat16)
-        self.calls = torch.zeros((), dtype=torch.int16)
+        self.steps = torch.zeros((), dtype=torch.int16)
 
     def update(self, chunk: SpikeChunk, /) -> None:
         if chunk.values.numel():
-            largest = (chunk.values.double().max() * self.scale).reshape(1)
+            largest = chunk.values.double().flatten(1).amax(1) * self.scale
             self.seen = torch.cat([self.seen, largest.to(torch.bfloat16)]).sort().values
-        self.calls += 1
+        self.steps += chunk.steps
 
     def merge(self, other: Largest, /) -> None:
         self.seen = torch.cat([self.seen, other.seen]).sort().values
-        self.calls += other.calls
+        self.steps += other.steps
 
     def state_dict(self) -> dict[str, Tensor]:
-        return {"../seen": self.seen.clone(), "a.b": self.calls.clone(), "": torch.zeros(0, 2)}
+        return {"../seen": self.seen.clone(), "a.b": self.steps.clone(), "": torch.zeros(0, 2)}
 
     def load_state_dict(self, state: Mapping[str, Tensor], /) -> None:
-        self.seen, self.calls = state["../seen"].clone(), state["a.b"].clone()
+        self.seen, self.steps = state["../seen"].clone(), state["a.b"].clone()
 
     def result(self) -> Any:
-        return self.seen.tolist(), int(self.calls)
+        return self.seen.tolist(), int(self.steps)
 
 
 def fed(
@@ -67,12 +67,13 @@ def feed(
 
 def bits_of(recording: Recording) -> dict[tuple[str, str, str], tuple[Any, ...]]:
     """All that a recording has counted: dtype, shape and bits of every tensor."""
-    return {
-        (name, type(statistic).__name__, key): form_of(tensor)
-        for name, layer in recording._layers.items()
-        for statistic in layer.statistics
-        for key, tensor in statistic.state_dict().items()
-    }
+    found = {}
+    for name, layer in recording._layers.items():
+        with layer.settled() as statistics:
+            for statistic in statistics:
+                for key, tensor in statistic.state_dict().items():
+                    found[name, type(statistic).__name__, key] = form_of(tensor)
+    return found
 
 
 def form_of(tensor: Tensor) -> tuple[Any, ...]:

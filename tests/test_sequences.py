@@ -108,20 +108,6 @@ def test_sparse_states_are_recognised() -> None:
     assert not trace.goes_on(given=left.clone(), left=left)
 
 
-@pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("more", [-1, 1])
-def test_a_call_that_leaves_more_or_less_state_than_before_is_no_plain_step(
-    number: int, more: int
-) -> None:
-    trace = StateTrace()
-    left = [torch.zeros(2, 3) for _ in range(number)]
-    trace.goes_on(given=None, left=left)
-    assert not trace.steps_on(left, [torch.zeros(2, 3) for _ in range(number + more)])
-    following = [torch.zeros(2, 3) for _ in range(number)]
-    assert trace.steps_on(left, following)  # nothing was remembered of the one before
-    assert trace.goes_on(given=following, left=following)
-
-
 def test_forget_makes_the_next_call_a_start() -> None:
     trace, left = StateTrace(), torch.zeros(2, 3)
     trace.goes_on(given=None, left=left)

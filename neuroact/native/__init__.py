@@ -8,6 +8,8 @@ build serves all later versions.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +18,7 @@ from types import ModuleType
 import torch
 
 _VARIABLE = "NEUROACT_NATIVE"
+_left_out = False
 # What the build writes where it made none, and why.
 _REASON = Path(__file__).with_name("_missing.txt")
 
@@ -25,7 +28,18 @@ def core() -> ModuleType | None:
 
     A process looks for it once.
     """
-    return _found()[0]
+    return None if _left_out else _found()[0]
+
+
+@contextmanager
+def without_core() -> Iterator[None]:
+    """Inside, what begins to record does so as where there is no core, to compare the two."""
+    global _left_out
+    before, _left_out = _left_out, True
+    try:
+        yield
+    finally:
+        _left_out = before
 
 
 def why_missing() -> str | None:

@@ -13,7 +13,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -185,11 +184,6 @@ def main() -> None:
     import torch
     from networks import CASES
 
-    from neuroact.kernel import FOLDER_VARIABLE
-    from neuroact.kernel.build import build
-    from neuroact.statistics import native
-
-    native.AFTER_STEPS = 0  # what counts a thousand steps later, from the first round on
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
     parser.add_argument("--network", choices=CASES, help="one network only")
@@ -202,15 +196,12 @@ def main() -> None:
     torch.set_num_threads(1)
     lines = [machine()]
     print(lines[0])
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ[FOLDER_VARIABLE] = folder
-        build()
-        for part in options.parts or PARTS:
-            lines.append("")
-            print(flush=True)
-            for line in PARTS[part](options):
-                lines.append(line)
-                print(line, flush=True)
+    for part in options.parts or PARTS:
+        lines.append("")
+        print(flush=True)
+        for line in PARTS[part](options):
+            lines.append(line)
+            print(line, flush=True)
     if options.write is not None:
         write(options.write, lines)
 

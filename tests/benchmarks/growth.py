@@ -18,7 +18,6 @@ from networks import snntorch_case
 from peak import most_held
 from ways import WAYS, Way, bare, workshop
 
-from neuroact.statistics import native
 
 BATCHES = (10, 100, 1000)
 # The metric over all batches, not one for each as where it is timed.
@@ -51,7 +50,6 @@ def growth(name: str) -> list[int] | None:
 
 
 if __name__ == "__main__":
-    native.AFTER_STEPS = 0  # numba is loaded once, before the first batches are over
     torch.set_num_threads(1)
     torch.manual_seed(0)
     print(json.dumps(peaks(sys.argv[1])))

@@ -6,7 +6,6 @@ nothing for most, the figures themselves for metrics that are made of what a bat
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -21,15 +20,11 @@ from torch import Tensor
 
 import neuroact
 from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
-from neuroact.kernel import FOLDER_VARIABLE, forget, without_kernel
-from neuroact.statistics.native import without_loops
+from neuroact.native import without_core
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "adapters")]
-_kernels = os.environ.get(FOLDER_VARIABLE, "")
 # It lets torchvision be imported, which torchmetrics does; before anything else tries to.
 import_module("conftest")
-os.environ[FOLDER_VARIABLE] = _kernels  # for tests it is another
-forget()
 
 AfterBatch = Callable[[], object]
 Way = Callable[[Case], AbstractContextManager[AfterBatch]]
@@ -78,15 +73,8 @@ def recorded(*statistics: Any) -> Way:
 
 @contextmanager
 def in_python(case: Case, way: Way) -> Iterator[AfterBatch]:
-    """A recording where no kernel was built."""
-    with without_kernel(), way(case) as after_batch:
-        yield after_batch
-
-
-@contextmanager
-def in_pytorch(case: Case, way: Way) -> Iterator[AfterBatch]:
-    """A recording where numba is not installed either, or not loaded yet."""
-    with without_loops(), in_python(case, way) as after_batch:
+    """A recording where the compiled core is missing."""
+    with without_core(), way(case) as after_batch:
         yield after_batch
 
 
@@ -194,12 +182,7 @@ WAYS: dict[str, Way] = {
     "no-op forward hook": no_op_hook,
     **OURS,
     **{f"neuroact, {cls.__name__}": recorded(cls) for cls in EVERY},
-    **{f"{name}, without the kernel": partial(in_python, way=way) for name, way in OURS.items()},
-    # Alone, the default statistic is not counted by numba.
-    **{
-        f"{name}, without kernel and numba": partial(in_pytorch, way=way)
-        for name, way in list(OURS.items())[1:]
-    },
+    **{f"{name}, without the core": partial(in_python, way=way) for name, way in OURS.items()},
     "workshop metric": workshop,
     "NeuroBench ActivationSparsity": activation_sparsity,
     "SpikingJelly OutputMonitor": partial(spikingjelly_monitor, mean=False),
