@@ -232,7 +232,7 @@ class LayerRecorder:
         return replace(chunk, values=values, starts_sequence=starts, valid=valid, labels=labels)
 
     def count(self, chunk: SpikeChunk) -> None:
-        """Count a chunk that was `admitted`; raises only what a statistic of the user's own does."""
+        """Count a chunk that was `admitted`; raises what a statistic of the user's own does."""
         kind = self._general(chunk.kind)
         if kind is not self.info.kind:
             self.info = replace(self.info, kind=kind)

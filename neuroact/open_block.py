@@ -126,8 +126,7 @@ class OpenBlock:
             self._starts = True
         for number, step in enumerate(values[1:], start=1):
             if not self._put(step.contiguous()):
-                rest = SpikeChunk(values[number:], SignalKind.BINARY, starts_sequence=False)
-                self._tell(lambda statistic: statistic.update(rest))
+                self._update(SpikeChunk(values[number:], SignalKind.BINARY, starts_sequence=False))
                 break
         return True
 
@@ -203,9 +202,11 @@ class OpenBlock:
     def _count_rows(self, rows: Rows) -> None:
         starts, self._starts = self._starts, False
         kept, steps = rows.take()
-        chunk = SpikeChunk(kept[:steps], SignalKind.BINARY, starts)
-        self._tell(lambda statistic: statistic.update(chunk))
+        self._update(SpikeChunk(kept[:steps], SignalKind.BINARY, starts))
         rows.give_back(kept)
+
+    def _update(self, chunk: SpikeChunk) -> None:
+        self._tell(lambda statistic: statistic.update(chunk))
 
     def _count_sums(self, filler: Any) -> None:
         batch, *neurons = filler.shape

@@ -52,9 +52,7 @@ class CallReader:
         self._pattern: CallPattern | None = None
         self.traced_calls = Traced(layer)
         native = core()
-        self._steps: Steps | None = StepReader(
-            self._in_full, self._read, layer.lock
-        )
+        self._steps: Steps | None = StepReader(self._in_full, self._read, layer.lock)
         self._compiled: Steps | None = native and native.Steps(self._run, self._read)
         self._under_way: Steps | None = None  # has seen more of the state than the layer's trace
 
@@ -94,7 +92,8 @@ class CallReader:
         info, why = self._layer.info, self.traced_calls.why_not(self._pattern)
         if why is not None:
             raise UnsupportedModelError(
-                f"{info}: a CUDA graph repeats only what the device does, and {why}", layer=info.name
+                f"{info}: a CUDA graph repeats only what the device does, and {why}",
+                layer=info.name,
             )
 
     def traced(

@@ -154,7 +154,9 @@ class StepReader:
                 return False
             marks = marks_of(left)
         except Exception:
-            return False  # read in full it is counted after all, or is an error that names the layer
+            return (
+                False  # read in full it is counted after all, or is an error that names the layer
+            )
         # Whole, or not at all, and not while another thread looks.
         with self._lock, Uninterrupted():
             target = self._target

@@ -14,13 +14,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from neuroact.statistics.interval_blocks import FRACTION_BITS, terms
 from numpy.typing import NDArray
 
 from neuroact import InterspikeIntervals, SignalKind, SpikeChunk
 from neuroact.errors import NoTimeStepError
 from neuroact.quantiles import METHODS
 from neuroact.statistics import InterspikeIntervalsResult
-from neuroact.statistics.interval_blocks import FRACTION_BITS, terms
 from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}

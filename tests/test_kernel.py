@@ -19,6 +19,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from neuroact.statistics.shortcuts import MOST_ADVANCES
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -43,7 +44,6 @@ from neuroact.kernel import without_kernel
 from neuroact.patterns import CallPattern, always
 from neuroact.reader import CallReader
 from neuroact.statistics import event_counts
-from neuroact.statistics.shortcuts import MOST_ADVANCES
 
 pytestmark = pytest.mark.usefixtures("built_kernel")
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 import torch
+from neuroact.statistics.traced_counts import TracedCounts
+from neuroact.statistics.traced_window import PackedWindow, Window, window_for
 from torch import Tensor
 
 from neuroact.statistics import traced_counts
-from neuroact.statistics.traced_counts import TracedCounts
-from neuroact.statistics.traced_window import PackedWindow, Window, window_for
 from neuroact.stream import SignalKind, SpikeChunk
 
 INF, NAN = float("inf"), float("nan")

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import torch
-from toy import Net, Neuron, ToyAdapter
 from torch import Tensor, nn
 
 import neuroact
@@ -26,7 +25,13 @@ from neuroact import (
     Synchrony,
     TimeCourse,
 )
-from neuroact.errors import AdapterReadError, ChunkError, NothingRecordedError, UnsupportedModelError
+from neuroact.errors import (
+    AdapterReadError,
+    ChunkError,
+    NothingRecordedError,
+    UnsupportedModelError,
+)
+from toy import Net, Neuron, ToyAdapter
 
 ALL = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony, Raster]
 HOME = str(Path(neuroact.__file__).parent)
@@ -297,7 +302,9 @@ def test_a_first_call_that_is_refused_leaves_nothing_behind(told: str) -> None:
         recording.label(None)
     with pytest.raises(NothingRecordedError):
         recording.report()
-    recording.observe("x", torch.ones(1, 2, 5), starts_sequence=False)  # another shape, and the mark
+    recording.observe(
+        "x", torch.ones(1, 2, 5), starts_sequence=False
+    )  # another shape, and the mark
     layer = recording.report()["x"]
     assert (layer.shape, layer.sequences) == ((5,), 2)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import snntorch
 import torch
+from neuroact.statistics.traced_window import PackedWindow
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
@@ -16,7 +17,6 @@ from neuroact import Recording
 from neuroact.activity import LayerActivity
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.statistics import Firing, traced_window
-from neuroact.statistics.traced_window import PackedWindow
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact_adapters.snntorch import SnnTorchAdapter
 

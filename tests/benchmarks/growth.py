@@ -18,7 +18,6 @@ from networks import snntorch_case
 from peak import most_held
 from ways import WAYS, Way, bare, workshop
 
-
 BATCHES = (10, 100, 1000)
 # The metric over all batches, not one for each as where it is timed.
 KEPT: dict[str, Way] = {
