@@ -15,8 +15,8 @@ _SIGNALS = tuple(
     if (number := getattr(signal, name, None)) is not None
 )
 
-# What `signal` itself calls: its own functions make enumerations of all they give, which takes longer
-# than the counting of a small layer.
+# What `signal` itself calls: its own functions make enumerations of all they give, which takes
+# longer than the counting of a small layer.
 _plain: Any = sys.modules.get("_signal", signal)
 
 

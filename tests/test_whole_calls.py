@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,8 @@ def at_line(line: int, act: Callable[[], None]) -> Callable[..., Any]:
 
 
 @pytest.fixture(params=[[], ALL], ids=["alone", "all"])
-def statistics(request: pytest.FixtureRequest) -> Iterator[list[Any]]:
-    yield request.param
+def statistics(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 @pytest.mark.parametrize("before", [0, 3], ids=["first call", "fourth call"])
@@ -234,9 +234,7 @@ class Refusing:
         return self.updates
 
 
-def test_where_a_statistic_of_ones_own_raises_all_others_count_the_call_and_the_layer_is_named() -> (
-    None
-):
+def test_where_ones_own_statistic_raises_all_others_count_the_call_and_the_layer_is_named() -> None:
     recording = Recording(statistics=[Refusing, TimeCourse])
     chunk = torch.ones(3, 2, 4)
     recording.observe("lif", chunk, kind="graded")
@@ -260,7 +258,7 @@ def test_torch_funcs_transforms_are_refused_by_name_and_nothing_is_counted() -> 
     with neuroact.record(net, layers="1") as recording:
         net(x)
         for call in calls:
-            with pytest.raises(UnsupportedModelError, match='layer "1".*torch.func'):
+            with pytest.raises(UnsupportedModelError, match=r'layer "1".*torch.func'):
                 call()
         net(x)
     assert recording.report()["1"].observations == 8
@@ -272,11 +270,11 @@ def test_a_tensor_without_values_is_refused_by_name_and_no_silence() -> None:
     net = nn.Sequential(nn.ReLU())
     with neuroact.record(net, layers="0") as recording:
         net(torch.rand(4, 3))
-        with pytest.raises(AdapterReadError, match='layer "0".*without values'):
+        with pytest.raises(AdapterReadError, match=r'layer "0".*without values'):
             net(torch.rand(4, 3, device="meta"))
         with FakeTensorMode() as mode:
             fake = mode.from_tensor(torch.rand(4, 3))
-            with pytest.raises(AdapterReadError, match='layer "0".*without values'):
+            with pytest.raises(AdapterReadError, match=r'layer "0".*without values'):
                 net(fake)
         net(torch.rand(4, 3))
     assert recording.report()["0"].observations == 8
@@ -302,9 +300,7 @@ def test_a_first_call_that_is_refused_leaves_nothing_behind(told: str) -> None:
         recording.label(None)
     with pytest.raises(NothingRecordedError):
         recording.report()
-    recording.observe(
-        "x", torch.ones(1, 2, 5), starts_sequence=False
-    )  # another shape, and the mark
+    recording.observe("x", torch.ones(1, 2, 5), starts_sequence=False)  # another shape
     layer = recording.report()["x"]
     assert (layer.shape, layer.sequences) == ((5,), 2)
 
