@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -58,22 +59,39 @@ NEUROACT_INLINE Odd odd_values(const void* from, int64_t numel) {
   return {nonfinite != 0, not_binary != 0};
 }
 
+template <typename Of>
+NEUROACT_INLINE typename Of::Word add_row(
+    const typename Of::Word* row, int32_t* into, int64_t width) {
+  typename Of::Word odd = 0;
+  for (int64_t at = 0; at < width; ++at) {
+    into[at] += int32_t((row[at] & Of::MAGNITUDE) != 0);
+    odd |= oddness<Of>(row[at]);
+  }
+  return odd;
+}
+
 // Adds each neuron's spikes, `[batch, neurons]`, to its sum. Whether a value was odd.
 template <typename Of>
 NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, int64_t neurons) {
-  using Word = typename Of::Word;
   constexpr int64_t MOST = 1024;  // sums that stay at hand while all samples are added
-  const auto* values = static_cast<const Word*>(from);
-  Word odd = 0;
+  const auto* values = static_cast<const typename Of::Word*>(from);
+  typename Of::Word odd = 0;
+  const int64_t together = std::min(batch, MOST / 2 / neurons);
+  if (together > 1) {  // a few neurons: many samples in a row, which are added up at the end
+    int32_t held[MOST / 2] = {};
+    const int64_t width = together * neurons, numel = batch * neurons;
+    for (int64_t first = 0; first < numel; first += width) {
+      odd |= add_row<Of>(values + first, held, std::min(width, numel - first));
+    }
+    for (int64_t at = 0; at < width; at += neurons) {
+      for (int64_t neuron = 0; neuron < neurons; ++neuron) sums[neuron] += held[at + neuron];
+    }
+    return odd != 0;
+  }
   for (int64_t first = 0; first < neurons; first += MOST) {
-    const int64_t width = neurons - first < MOST ? neurons - first : MOST;
-    int32_t* into = sums + first;
+    const int64_t width = std::min(MOST, neurons - first);
     for (int64_t sample = 0; sample < batch; ++sample) {
-      const Word* row = values + sample * neurons + first;
-      for (int64_t at = 0; at < width; ++at) {
-        into[at] += int32_t((row[at] & Of::MAGNITUDE) != 0);
-        odd |= oddness<Of>(row[at]);
-      }
+      odd |= add_row<Of>(values + sample * neurons + first, sums + first, width);
     }
   }
   return odd != 0;

@@ -1,0 +1,8 @@
+"""This folder's own helpers, cores.py and layers.py, where tests can import them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

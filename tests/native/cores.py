@@ -1,0 +1,119 @@
+"""The compiled core that is tested, each set of instructions that it has here, and its oracle."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from importlib.machinery import ExtensionFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import neuroact.native
+
+SOURCES = Path(neuroact.native.__file__).parent
+# A library to test in place of the installed one, as `sanitize.py` has it.
+VARIABLE = "NEUROACT_TESTED_CORE"
+
+DTYPES = (
+    torch.float16,
+    torch.bfloat16,
+    torch.float32,
+    torch.float64,
+    torch.bool,
+    torch.uint8,
+    torch.int8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
+)
+FLOATS = DTYPES[:4]
+
+
+def find_core() -> ModuleType:
+    """The module; the tests are skipped where none was compiled."""
+    if VARIABLE in os.environ:
+        return load(Path(os.environ[VARIABLE]))
+    found = neuroact.native.core()
+    if found is None:
+        pytest.skip(f"no core: {neuroact.native.why_missing()}", allow_module_level=True)
+    return found
+
+
+def load(library: Path) -> ModuleType:
+    """The module in a library."""
+    loader = ExtensionFileLoader("_core", str(library))
+    spec = importlib.util.spec_from_loader("_core", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def compiled(library: Path, *flags: str) -> None:
+    """Compile the sources with flags of a test's own, by a compiler that knows g++'s."""
+    compiler = (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++").split()
+    include = f"-I{sysconfig.get_path('include')}"
+    plain = ("-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off")
+    source, into = str(SOURCES / "_core.cpp"), str(library)
+    subprocess.run([*compiler, *plain, *flags, include, source, "-o", into], check=True)
+
+
+needs_compiler = pytest.mark.skipif(
+    sys.platform != "linux" or sysconfig.get_config_var("CXX") is None,
+    reason="compiles with g++'s flags",
+)
+
+
+def each(core: ModuleType) -> Iterator[str]:
+    """Use each set of instructions that this processor has, one after the other."""
+    best = core.instructions()
+    try:
+        for name in ("baseline", "avx2", "avx512"):
+            if core.use_instructions(name):
+                yield name
+    finally:
+        core.use_instructions(best)
+
+
+def array_of(values: Tensor) -> NDArray[Any]:
+    """The values in NumPy, which knows no bfloat16."""
+    return (values.float() if values.dtype is torch.bfloat16 else values).numpy()
+
+
+def packed(steps: NDArray[Any]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    """Words `[batch, neurons]` and sums `[steps, batch]` of steps `[steps, batch, *neurons]`."""
+    events = (steps != 0).reshape(*steps.shape[:2], -1)
+    words = np.zeros(events.shape[1:], np.uint64)
+    for step, event in enumerate(events):
+        words |= event.astype(np.uint64) << np.uint64(step)
+    return words, events.sum(-1, dtype=np.int32)
+
+
+def faults(steps: NDArray[Any]) -> tuple[bool, bool]:
+    """Whether a value is not finite; whether a finite one is neither 0 nor 1."""
+    finite = np.isfinite(steps)
+    return bool((~finite).any()), bool((finite & (steps != 0) & (steps != 1)).any())
+
+
+def taken(bits: Any) -> tuple[int, bool, bool, NDArray[np.uint64], NDArray[np.int32]]:
+    """What `Bits` had in it, and no more than it wrote."""
+    batch = bits.shape[0]
+    words = np.full((batch, int(np.prod(bits.shape[1:]))), 2**64 - 1, np.uint64)
+    sums = np.full((bits.steps + 1, batch), -1, np.int32)
+    told = bits.take(words, sums)
+    assert (sums[-1] == -1).all()
+    return *told, words, sums[:-1]

@@ -1,0 +1,70 @@
+"""A layer's calls, as `Steps` runs them: it emits what it is given, and its state is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SHAPE = (2, 5)
+
+
+def spikes(seed: int = 0, shape: tuple[int, ...] = SHAPE) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.rand(*shape, generator=generator) < 0.4).float()
+
+
+class Watched:
+    """`Steps` around a layer; what it counts goes into `target`, and all else is noted.
+
+    Attributes:
+        full: calls that went to `in_full`, by their values.
+        finished: calls that `finish` read, by their values.
+        flushed: how often the target was full.
+        while_it_runs: called by the layer's forward.
+    """
+
+    def __init__(self, core: ModuleType, target: Any = None) -> None:
+        self.full: list[Tensor] = []
+        self.finished: list[tuple[Any, ...]] = []
+        self.flushed = 0
+        self.while_it_runs: Callable[[], object] = lambda: None
+        self.target = core.Sums(SHAPE) if target is None else target
+        self.steps = core.Steps(self.in_full, self.finish)
+        self.steps.pattern(self.given, self.values, self.left, None)
+
+    def forward(self, values: Tensor, *state: Tensor, after: Sequence[Tensor] | None = None) -> Any:
+        self.while_it_runs()
+        return (values, *(state if after is None else after))
+
+    def given(self, args: tuple[Any, ...], kwargs: Any) -> Any:
+        return args[1:]
+
+    def values(self, output: Any) -> Any:
+        return output[0]
+
+    def left(self, output: Any) -> Any:
+        return output[1:]
+
+    def in_full(self, forward: Any, args: Any, kwargs: Any) -> Any:
+        self.full.append(args[0])
+        return forward(*args, **kwargs)
+
+    def finish(self, args: Any, kwargs: Any, output: Any, given: Any) -> None:
+        self.finished.append((args, kwargs, output, given))
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+    def begin(self, *state: Tensor, most: int = 1000) -> Any:
+        return self.steps.begin(self.target, self.flush, list(state), most)
+
+    def call(self, values: Tensor, *state: Tensor, **kwargs: Any) -> Any:
+        return self.steps(self.forward, (values, *state), kwargs)
+
+    @property
+    def counted(self) -> int:
+        return int(self.target.steps)

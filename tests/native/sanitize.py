@@ -1,0 +1,53 @@
+"""Runs this folder's tests with a core that finds what it should not touch: `make sanitize`.
+
+The core is compiled anew with GCC's address and undefined behaviour sanitisers, into a folder of
+its own, and the tests are run by a process that has their library loaded first. The first finding
+ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+FLAGS = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined")
+STOP = "-fno-sanitize-recover=all"
+
+
+def main(arguments: list[str]) -> int:
+    """Compile it and run the tests; the status of pytest."""
+    sys.path.insert(0, str(HERE))
+    from cores import VARIABLE, compiled
+
+    with tempfile.TemporaryDirectory(prefix="neuroact-") as place:
+        library = Path(place, "_core.so")
+        compiled(library, *FLAGS, STOP)
+        environment = {
+            **os.environ,
+            VARIABLE: str(library),
+            "LD_PRELOAD": " ".join(map(runtime, ("libasan.so", "libubsan.so", "libstdc++.so"))),
+            # Python and PyTorch keep what they made until the process ends.
+            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+            "PYTHONMALLOC": "malloc",  # each object by itself, so that a freed one is seen
+            "OMP_NUM_THREADS": "1",
+        }
+        tests = [*sorted(map(str, HERE.glob("test_*.py"))), *arguments]
+        command = [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", *tests]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+def runtime(name: str) -> str:
+    """Where the compiler has a library of its own."""
+    said = subprocess.run(
+        ["g++", f"-print-file-name={name}"], check=True, capture_output=True, text=True
+    )
+    return said.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,475 @@
+"""`Steps` counts a call that goes on from the last one, and leaves all others to Python."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from cores import find_core, taken
+from layers import SHAPE, Watched, spikes
+from torch import Tensor, nn
+
+core = find_core()
+
+
+def state(*shape: int) -> Tensor:
+    return torch.zeros(shape or SHAPE)
+
+
+def test_until_it_begins_every_call_is_pythons() -> None:
+    watched, values = Watched(core), spikes()
+    output = watched.call(values, state())
+    assert output[0] is values
+    assert len(watched.full) == 1
+    assert (watched.counted, watched.finished, watched.steps.left) == (0, [], 0)
+
+
+def test_a_call_that_goes_on_is_counted_and_what_forward_returns_comes_out() -> None:
+    watched, first = Watched(core, core.Bits(SHAPE)), state()
+    assert watched.begin(first, most=100) is True
+    came, before = [], first
+    for number in range(60):
+        came.append(spikes(number))
+        after = state()
+        output = watched.call(came[-1], before, after=[after])
+        assert output[0] is came[-1]
+        assert output[1] is after
+        before = after
+    assert (watched.full, watched.finished, watched.steps.left) == ([], [], 40)
+    expected = torch.stack(came).sum(2).int().numpy()
+    np.testing.assert_array_equal(taken(watched.target)[4], expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_it_counts_whatever_number_of_states_there_is(count: int) -> None:
+    watched, states = Watched(core), [state(n + 1, 2) for n in range(count)]
+    assert watched.begin(*states)
+    for _ in range(3):
+        after = [state(n + 1, 2) for n in range(count)]
+        watched.call(spikes(), *states, after=after)
+        states = after
+    assert (watched.counted, watched.finished) == (3, [])
+    swapped = [*states[1:], states[0]]
+    watched.call(spikes(), *swapped, after=states)
+    assert (watched.counted, len(watched.finished)) == (3 + (count == 1), count > 1)
+
+
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_states_are_tuples_or_lists(kind: Callable[[Any], Any]) -> None:
+    watched, held = Watched(core), state()
+    watched.steps.pattern(
+        lambda args, kwargs: kind(args[1:]), watched.values, lambda out: kind(out[1:]), None
+    )
+    assert watched.steps.begin(watched.target, watched.flush, kind([held]), 10)
+    watched.call(spikes(), held)
+    assert (watched.counted, watched.finished) == (1, [])
+
+
+def test_a_detached_state_goes_on_and_a_copy_does_not() -> None:
+    watched = Watched(core)
+    held = nn.Parameter(torch.ones(SHAPE)) * 2
+    assert watched.begin(held)
+    watched.call(spikes(), held.detach(), after=[held])
+    watched.call(spikes(), held.detach().requires_grad_(), after=[held])
+    watched.call(spikes(), held.data, after=[held])
+    assert (watched.counted, watched.finished) == (3, [])
+    watched.call(spikes(), held.clone(), after=[held])
+    assert (watched.counted, len(watched.finished)) == (3, 1)
+
+
+def test_a_state_goes_on_where_only_its_storage_is_left() -> None:
+    watched, held = Watched(core), state()
+    assert watched.begin(held)
+    detached = held.detach()
+    del held
+    watched.call(spikes(), detached)
+    assert (watched.counted, watched.finished) == (1, [])
+
+
+def test_another_part_of_the_storage_is_another_state() -> None:
+    watched, memory = Watched(core), torch.zeros(4, 5)
+    assert watched.begin(memory[:2])
+    watched.call(spikes(), memory[2:])
+    assert (watched.counted, len(watched.finished)) == (0, 1)
+    watched = Watched(core)
+    assert watched.begin(memory[2:])
+    watched.call(spikes(), memory[2:])
+    assert (watched.counted, watched.finished) == (1, [])
+
+
+def test_a_state_at_the_address_of_one_that_was_freed_is_another() -> None:
+    watched = Watched(core)
+    held = state(500, 500)
+    assert watched.begin(held)
+    address = held.data_ptr()
+    del held
+    made = [state(500, 500) for _ in range(10)]
+    again = next((tensor for tensor in made if tensor.data_ptr() == address), None)
+    if again is None:
+        pytest.skip("the allocator gave no address twice")
+    watched.call(spikes(), again)
+    assert (watched.counted, len(watched.finished)) == (0, 1)
+
+
+def test_a_state_of_another_shape_is_pythons() -> None:
+    memory = torch.zeros(10)
+    whole = memory.view(2, 5)
+    for given, left in [
+        ((whole,), (memory,)),  # the very state, and what is left of another shape
+        ((memory,), (whole,)),  # on the same storage, of another shape
+        ((whole, whole), (whole,)),
+        ((whole,), (whole, whole)),
+        ((), (whole,)),
+        ((whole,), ()),
+    ]:
+        watched = Watched(core)
+        assert watched.begin(whole)
+        watched.call(spikes(), *given, after=left)
+        assert (watched.counted, len(watched.finished)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        torch.zeros(3, 5),
+        torch.zeros(5, 2).T,
+        torch.zeros(SHAPE).to_sparse(),
+        torch.zeros(SHAPE, device="meta"),
+        None,
+        "spikes",
+    ],
+    ids=["shape", "strides", "sparse", "meta", "none", "no tensor"],
+)
+def test_values_that_cannot_be_read_are_pythons(values: Any) -> None:
+    watched, held = Watched(core), state()
+    assert watched.begin(held)
+    assert watched.call(values, held)[0] is values
+    [(args, kwargs, output, given)] = watched.finished
+    assert args == output == (values, held)
+    assert (kwargs, given) == ({}, (held,))
+    assert (watched.counted, watched.steps.left) == (0, 1000)
+
+
+@pytest.mark.parametrize("found", [None, 3, "ab", {}, [None], ["state"], (3.0,)], ids=str)
+@pytest.mark.parametrize("which", ["given", "left"])
+def test_what_is_no_state_is_pythons(found: Any, which: str) -> None:
+    watched, held = Watched(core), state()
+    functions = {"given": watched.given, "left": watched.left, which: lambda *_: found}
+    watched.steps.pattern(functions["given"], watched.values, functions["left"], None)
+    assert watched.begin(held)
+    watched.call(spikes(), held)
+    assert (watched.counted, len(watched.finished)) == (0, 1)
+
+
+def test_a_subclass_as_state_is_pythons_and_not_asked() -> None:
+    class Asking(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, function: Any, *args: Any, **kwargs: Any) -> Any:
+            raise AssertionError("it was asked")
+
+    held, watched = state(), Watched(core)
+    with torch._C.DisableTorchFunctionSubclass():
+        odd = state().as_subclass(Asking)
+    assert watched.begin(odd) is False
+    assert watched.begin(held)
+    watched.call(spikes(), odd, after=[held])
+    watched.call(spikes(), held, after=[odd])
+    assert (watched.counted, len(watched.finished)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [[], (), [None], None, 3, [torch.zeros(2).to_sparse()], [torch.zeros(2), 1.0], {"v": 1}],
+    ids=str,
+)
+def test_what_cannot_be_known_again_does_not_begin(left: Any) -> None:
+    watched, held = Watched(core), state()
+    assert watched.begin(held)
+    assert watched.steps.begin(watched.target, watched.flush, left, 10) is False
+    assert watched.steps.left == 0
+    watched.call(spikes(), held)
+    assert len(watched.full) == 1
+
+
+def test_after_the_most_steps_a_call_is_pythons() -> None:
+    watched, held = Watched(core), state()
+    assert watched.begin(held, most=3)
+    for left in (2, 1, 0):
+        watched.call(spikes(), held)
+        assert watched.steps.left == left
+    watched.call(spikes(), held)
+    assert (watched.counted, len(watched.full), watched.finished) == (3, 1, [])
+
+
+def test_a_full_target_is_emptied_and_the_step_goes_into_it() -> None:
+    watched, held, taken_steps = Watched(core, core.Bits(SHAPE, 3)), state(), []
+
+    def flush() -> None:
+        taken_steps.append(taken(watched.target)[0])
+
+    assert watched.steps.begin(watched.target, flush, [held], 100)
+    for _ in range(8):
+        watched.call(spikes(), held)
+    assert (taken_steps, watched.counted, watched.finished) == ([3, 3], 2, [])
+
+
+def test_a_target_that_stays_full_is_pythons() -> None:
+    watched, held = Watched(core, core.Bits(SHAPE, 1)), state()
+    assert watched.begin(held)
+    for _ in range(3):
+        watched.call(spikes(), held)
+    assert (watched.counted, watched.flushed, len(watched.finished)) == (1, 2, 2)
+
+
+def test_padding_is_padding_here_too() -> None:
+    watched, held = Watched(core, core.Bits(SHAPE)), state()
+    watched.target.until(np.array([1, 2]))
+    assert watched.begin(held)
+    for _ in range(3):
+        watched.call(torch.ones(SHAPE), held)
+    assert taken(watched.target)[4].tolist() == [[5, 5], [0, 5], [0, 0]]
+
+
+class FoundError(Exception):
+    """What the functions raise."""
+
+
+def raises(*args: object) -> Any:
+    raise FoundError
+
+
+@pytest.mark.parametrize("which", ["given", "holds", "forward", "full", "finish"])
+def test_what_is_raised_comes_out_and_the_next_call_is_counted(which: str) -> None:
+    watched, held = Watched(core, core.Bits(SHAPE, 1)), state()
+    armed = [False]
+
+    def maybe(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **kwargs: raises() if armed[0] else function(*args, **kwargs)
+
+    holds = maybe(lambda: True) if which == "holds" else None
+    given = maybe(watched.given) if which == "given" else watched.given
+    flush = (
+        maybe(lambda: taken(watched.target)) if which == "full" else lambda: taken(watched.target)
+    )
+    forward = maybe(watched.forward) if which == "forward" else watched.forward
+    steps = core.Steps(watched.in_full, maybe(watched.finish))
+    steps.pattern(given, watched.values, watched.left, holds)
+    assert steps.begin(watched.target, flush, [held], 100)
+    steps(forward, (spikes(), held), {})
+    armed[0] = True
+    values = torch.zeros(1) if which == "finish" else spikes()
+    with pytest.raises(FoundError):
+        steps(forward, (values, held), {})
+    assert (watched.counted, steps.left) == (0 if which == "finish" else 1, 99)
+    armed[0] = False
+    steps(forward, (spikes(), held), {})
+    assert (watched.counted, steps.left, watched.finished) == (1, 98, [])
+
+
+@pytest.mark.parametrize("which", ["values", "left"])
+def test_what_cannot_be_found_is_read_in_full_and_interrupts_come_out(which: str) -> None:
+    watched, held = Watched(core), state()
+    error: list[type[BaseException]] = [FoundError]
+
+    def find(output: Any) -> Any:
+        raise error[0]
+
+    functions = {"values": watched.values, "left": watched.left, which: find}
+    watched.steps.pattern(watched.given, functions["values"], functions["left"], None)
+    assert watched.begin(held)
+    watched.call(spikes(), held)
+    assert (watched.counted, len(watched.finished)) == (0, 1)
+    error[0] = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        watched.call(spikes(), held)
+    assert (watched.counted, len(watched.finished)) == (0, 1)
+
+
+def test_a_pattern_that_holds_no_more_is_pythons() -> None:
+    watched, held, holds = Watched(core), state(), [True]
+    watched.steps.pattern(watched.given, watched.values, watched.left, lambda: holds[0])
+    assert watched.begin(held)
+    watched.call(spikes(), held)
+    holds[0] = False
+    watched.call(spikes(), held)
+    assert (watched.counted, len(watched.full), watched.finished) == (1, 1, [])
+
+
+def test_it_stops_where_it_is_told_so_and_lets_go_of_the_target() -> None:
+    watched, held = Watched(core), state()
+    before = sys.getrefcount(watched.target)
+    for stop in (watched.steps.stop, lambda: watched.steps.pattern(*[watched.given] * 3, None)):
+        assert watched.begin(held)
+        begun = sys.getrefcount(watched.target)
+        stop()
+        stopped = sys.getrefcount(watched.target)
+        assert (watched.steps.left, begun, stopped) == (0, before + 1, before)
+        watched.call(spikes(), held)
+    assert (watched.counted, len(watched.full)) == (0, 2)
+
+
+@pytest.mark.parametrize("at", ["forward", "given", "values", "left", "full"])
+@pytest.mark.parametrize("what", ["stop", "pattern", "begin", "call", "again"])
+def test_whatever_is_done_in_the_midst_of_a_call_it_is_counted_once_or_left(
+    at: str, what: str
+) -> None:
+    watched, held, other = Watched(core, core.Bits(SHAPE, 2)), state(), state()
+    inside, calls = [False], [0]
+
+    def disturb() -> None:
+        if inside[0]:
+            return
+        inside[0] = True
+        if what == "stop":
+            watched.steps.stop()
+        elif what == "pattern":
+            watched.steps.pattern(watched.given, watched.values, watched.left, None)
+        elif what == "begin":
+            watched.steps.begin(core.Sums(SHAPE), lambda: None, [other], 5)
+        elif what == "call":
+            watched.call(spikes(1), held, after=[other])
+            calls[0] += 1
+        else:
+            watched.steps.begin(watched.target, flush, [held], 5)
+        inside[0] = False
+
+    def disturbing(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def disturbed(*args: Any, **kwargs: Any) -> Any:
+            if name == at:
+                disturb()
+            return function(*args, **kwargs)
+
+        return disturbed
+
+    flushed = []
+
+    def take() -> None:
+        flushed.append(taken(watched.target)[0])
+
+    flush = disturbing("full", take)
+    functions = [disturbing(name, getattr(watched, name)) for name in ("given", "values", "left")]
+    watched.steps.pattern(*functions, None)
+    assert watched.steps.begin(watched.target, flush, [held], 100)
+    for _ in range(7):
+        output = watched.steps(disturbing("forward", watched.forward), (spikes(), held), {})
+        assert output[1] is held
+        calls[0] += 1
+    found = sum(flushed) + watched.counted + len(watched.full) + len(watched.finished)
+    # What goes into the other target is gone with it.
+    assert found <= calls[0] if what == "begin" else found == calls[0]
+
+
+def test_a_state_of_the_last_step_is_told() -> None:
+    watched, memory = Watched(core), torch.zeros(4, 5)
+    assert watched.steps.state() == []
+    assert watched.begin(memory[:2])
+    after = memory[2:]
+    watched.call(spikes(), memory[:2], after=[after])
+    [(tensor, storage, offset)] = watched.steps.state()
+    assert tensor is after
+    assert storage is memory.untyped_storage()
+    assert offset == 10
+    watched.steps.stop()
+    del after, tensor
+    [(tensor, storage, offset)] = watched.steps.state()
+    assert tensor is None
+    assert storage is memory.untyped_storage()
+    del memory, storage
+    assert watched.steps.state() == [(None, None, 10)]
+
+
+def test_a_detached_state_of_another_thread_is_pythons_and_the_very_one_is_not() -> None:
+    watched, held = Watched(core), state()
+    assert watched.begin(held)
+
+    def there(given: Tensor) -> None:
+        thread = threading.Thread(target=watched.call, args=(spikes(), given))
+        thread.start()
+        thread.join()
+
+    there(held)
+    assert (watched.counted, watched.finished) == (1, [])
+    there(held.detach())
+    assert (watched.counted, len(watched.finished)) == (1, 1)
+
+
+def test_threads_that_call_at_once_have_every_call_counted_or_read() -> None:
+    watched, held = Watched(core, core.Bits(SHAPE)), state()
+    counted, read, lock = [], [], threading.Lock()
+
+    def flush() -> None:
+        with lock:
+            if watched.target.steps == 64:
+                counted.append(taken(watched.target)[0])
+
+    def finish(*args: object) -> None:
+        read.append(args)
+
+    steps = core.Steps(watched.in_full, finish)
+    steps.pattern(watched.given, watched.values, watched.left, None)
+    assert steps.begin(watched.target, flush, [held], 10**6)
+
+    def work() -> None:
+        for _ in range(400):
+            steps(watched.forward, (spikes(), held), {})
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(counted) + watched.target.steps + len(read) == 1600
+    assert steps.left == 10**6 - 1600 + len(read)
+
+
+def test_arguments_of_any_number_are_passed_on_as_they_are() -> None:
+    watched, held = Watched(core), state()
+    watched.steps.pattern(lambda *_: (held,), lambda out: spikes(), lambda out: (held,), None)
+    assert watched.begin(held)
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        return args, kwargs
+
+    for count in range(9):
+        args = tuple(range(count))
+        for kwargs in ({}, {"a": 1, "b": held}):
+            assert watched.steps(forward, args, kwargs) == (args, kwargs)
+    assert watched.counted == 18
+    for callee in (nn.Identity(), nn.Identity().forward, Callee()):
+        assert watched.steps(callee, (held,), {}) is held
+    assert watched.counted == 21
+
+
+class Callee:
+    """An object that can be called, with no call of its own that is any faster."""
+
+    def __call__(self, value: object) -> object:
+        return value
+
+
+@pytest.mark.parametrize("began", [False, True])
+def test_what_it_is_told_is_checked(began: bool) -> None:
+    watched, held = Watched(core), state()
+    if began:
+        assert watched.begin(held)
+    for arguments in [(), (len,), (len, (), None), (len, [], {}), (len, (), {}, 1)]:
+        with pytest.raises(TypeError):
+            watched.steps(*arguments)
+    with pytest.raises(TypeError):
+        watched.steps(len, (), {}, more=1)
+    with pytest.raises(TypeError, match="target: expected Bits or Sums"):
+        watched.steps.begin(held, watched.flush, [held], 1)
+    with pytest.raises(TypeError):
+        watched.steps.begin(watched.target, watched.flush, [held])
+    with pytest.raises(TypeError):
+        watched.steps.pattern(1, 2, 3)
+    with pytest.raises(TypeError):
+        core.Steps(len)
+    with pytest.raises(RuntimeError, match="expected a pattern before begin"):
+        core.Steps(len, len).begin(watched.target, watched.flush, [held], 1)
+    assert watched.steps.left == (1000 if began else 0)
