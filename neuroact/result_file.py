@@ -12,26 +12,25 @@ import numpy as np
 from neuroact.consistency import check_consistent
 from neuroact.json_checks import MOST, expect_count, expect_kind, expect_number, required
 from neuroact.statistics import (
+    ClassActivityResult,
     InterspikeIntervalsResult,
     RasterResult,
     SpikeCountsResult,
     SynchronyResult,
     TimeCourseResult,
 )
-from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.counted import LayerResult
 
 # A statistic of the user's own has a result that only its author can write and read.
+# `Firing` has no result here: its counts are the layer's own.
 RESULTS: dict[str, type[LayerResult]] = {
+    "ClassActivity": ClassActivityResult,
     "InterspikeIntervals": InterspikeIntervalsResult,
     "Raster": RasterResult,
     "SpikeCounts": SpikeCountsResult,
     "Synchrony": SynchronyResult,
     "TimeCourse": TimeCourseResult,
 }
-
-# `Firing` has no result here: its counts are the layer's own. What it counts by class is one.
-_FORMS: dict[str, type[LayerResult]] = RESULTS | {"ClassActivity": ClassActivityResult}
 
 # The other arrays of one dimension are of one length.
 _OF_THEIR_OWN_LENGTH = ("histogram", "lengths")
@@ -42,7 +41,7 @@ def results_document(results: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _result_document(result)
         for name, result in results.items()
-        if type(result) is _FORMS.get(name)
+        if type(result) is RESULTS.get(name)
     }
 
 
@@ -59,10 +58,10 @@ def results_from(document: Any, shape: tuple[int, ...], *, trusted: bool) -> dic
     """
     found = {}
     for name, entry in expect_kind(document, dict).items():
-        if name not in _FORMS:
-            raise ValueError(f'there is no statistic "{name[:80]}"; there are {", ".join(_FORMS)}')
+        if name not in RESULTS:
+            raise ValueError(f'there is no statistic "{name[:80]}"; there are {", ".join(RESULTS)}')
         try:
-            found[name] = _result(_FORMS[name], expect_kind(entry, dict), shape, trusted)
+            found[name] = _result(RESULTS[name], expect_kind(entry, dict), shape, trusted)
         except ValueError as cause:
             raise ValueError(f"{name}: {cause}") from cause
     return found

@@ -14,7 +14,6 @@ from typing import Any
 
 from neuroact import LayerActivity, SignalKind, diagnosis
 from neuroact import statistics as stats
-from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.counted import CountedResult, LayerResult
 
 PAGE = Path(__file__).parents[1] / "docs/reference/definitions.md"
@@ -34,7 +33,15 @@ figure is NaN.
 """
 
 # Statistics in the order in which they are told, each beside its result.
-TOLD = ("Firing", "SpikeCounts", "TimeCourse", "InterspikeIntervals", "Synchrony", "Raster")
+TOLD = (
+    "Firing",
+    "ClassActivity",
+    "SpikeCounts",
+    "TimeCourse",
+    "InterspikeIntervals",
+    "Synchrony",
+    "Raster",
+)
 # Results whose figures are told once, above.
 SHARED = (LayerResult, CountedResult)
 
@@ -55,11 +62,6 @@ def page() -> str:
             f"### What `{name}` finds\n",
             *described(getattr(stats, f"{name}Result"), heading="####"),
         ]
-        if name == "Firing":
-            parts += [
-                "### With labels: `ClassActivity`\n",
-                *described(ClassActivityResult, heading="####"),
-            ]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 

@@ -14,10 +14,9 @@ import torch
 from definition_page import PAGE, TOLD, page
 from neuroact import LayerActivity, Recording, SignalKind
 from neuroact import statistics as stats
-from neuroact.statistics.class_activity import ClassActivityResult
 from neuroact.statistics.counted import CountedResult
 
-RESULTS = [*(getattr(stats, f"{name}Result") for name in TOLD), ClassActivityResult]
+RESULTS = [getattr(stats, f"{name}Result") for name in TOLD]
 FIGURES = {
     f"{cls.__name__}.{name}": member
     for cls in (LayerActivity, CountedResult, *RESULTS)

@@ -1,29 +1,31 @@
-"""`Firing` against NumPy on the raw values, and the laws of counting."""
+"""What `Firing` promises beside the laws of every statistic: faults, large numbers, sums."""
 
 from __future__ import annotations
 
-import itertools
+import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
 
 from neuroact import Firing, SignalKind, SpikeChunk
 from neuroact.errors import MergeError
-from neuroact.statistics import FiringResult
-from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, streams
+from neuroact.native import core
+from neuroact.statistics import FiringResult, parts
+from neuroact.statistics.step_block import StepSums
+from neuroact.testing.packing import block_of
+from neuroact.testing.same import assert_same_state
+from neuroact.testing.strategies import Stream, cuts, ends, streams
 
 BINARY, GRADED = SignalKind.BINARY, SignalKind.GRADED
-
-
-def fed(stream: Stream, dtype: torch.dtype = torch.float32, kind: SignalKind = BINARY) -> Firing:
-    firing = Firing()
-    for sequence in stream.sequences:
-        values = torch.from_numpy(sequence).to(dtype)
-        firing.update(SpikeChunk(values, kind, starts_sequence=True))
-    return firing
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+with_core = pytest.mark.skipif(core() is None, reason="counting blocks needs the compiled core")
+NAN, INF = math.nan, math.inf
 
 
 def figures(firing: Firing) -> FiringResult:
@@ -32,233 +34,241 @@ def figures(firing: Firing) -> FiringResult:
     return result
 
 
-def same(ours: Firing, theirs: Firing) -> bool:
-    """Whether all that adds up is the same; which sequences are still open is not."""
-    a, b = ours.state_dict(), theirs.state_dict()
-    for state in (a, b):
-        state.pop("pending", None)
-    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+def chunk(values: Tensor, starts: bool = True, kind: SignalKind = BINARY) -> SpikeChunk:
+    return SpikeChunk(values, kind, starts)
 
 
-@given(streams(), st.sampled_from(SPIKE_DTYPES))
-def test_counts_equal_numpy_on_the_raw_values(stream: Stream, dtype: torch.dtype) -> None:
-    result = figures(fed(stream, dtype))
-    np.testing.assert_array_equal(result.events, (stream.flat != 0).sum(0))
-    np.testing.assert_array_equal(result.total, stream.flat.sum(0))
-    assert result.observations == len(stream.flat)
-    assert result.sequences == sum(s.shape[1] for s in stream.sequences if len(s))
-    assert not result.nonfinite
-    assert not result.not_binary
-
-
-@given(streams(levels=(0.0, 1.0, -1.0, 3.0, 0.5)), st.sampled_from(SPIKE_DTYPES[3:]))
-def test_graded_events_and_total_equal_numpy(stream: Stream, dtype: torch.dtype) -> None:
-    result = figures(fed(stream, dtype, GRADED))
-    np.testing.assert_array_equal(result.events, (stream.flat != 0).sum(0))
-    np.testing.assert_array_equal(result.total, stream.flat.sum(0))
-
-
-@given(st.data(), streams(), st.sampled_from([BINARY, GRADED]))
-def test_any_cut_in_time_gives_the_same_state(
-    data: st.DataObject, stream: Stream, kind: SignalKind
-) -> None:
-    firing = Firing()
-    for sequence in stream.sequences:
-        for number, piece in enumerate(data.draw(cuts(len(sequence)))):
-            chunk = SpikeChunk(torch.from_numpy(sequence[piece]), kind, number == 0)
-            firing.update(chunk)
-    assert same(firing, fed(stream, torch.float64, kind))
-
-
-@given(streams(), st.permutations(range(4)), st.sampled_from([BINARY, GRADED]))
-def test_merging_in_any_order_equals_the_whole_and_leaves_the_merged_unchanged(
-    stream: Stream, order: list[int], kind: SignalKind
-) -> None:
-    parts = [fed(Stream((s,), stream.neurons), kind=kind) for s in stream.sequences]
-    merged = Firing()
-    for number in order:
-        if number < len(parts):
-            before = parts[number].state_dict()
-            merged.merge(parts[number])
-            after = parts[number].state_dict()
-            assert all(torch.equal(before[k], after[k]) for k in before)
-    assert same(merged, fed(stream, kind=kind))
-
-
-@given(streams(), streams(levels=(0.0, 0.5)))
-def test_binary_and_graded_chunks_mix_and_merge(binary: Stream, graded: Stream) -> None:
-    graded = Stream(
-        tuple(np.resize(s, (*s.shape[:2], *binary.neurons)) for s in graded.sequences),
-        binary.neurons,
+def sums_of(values: NDArray[Any], sequences: int, starts: bool) -> StepSums:
+    """By NumPy: what steps `[steps, batch, *neurons]` come to."""
+    block = block_of(values[:0], starts=starts)
+    finite = np.isfinite(values)
+    return StepSums(
+        block.neurons,
+        np.count_nonzero(values, axis=(0, 1)).astype(np.int64).reshape(-1),
+        len(values),
+        values.shape[1],
+        sequences,
+        starts,
+        nonfinite=not finite.all(),
+        not_binary=bool((finite & (values != 0) & (values != 1)).any()),
     )
-    mixed = fed(binary)
-    for sequence in graded.sequences:
-        mixed.update(SpikeChunk(torch.from_numpy(sequence), GRADED, True))
-    for sequence in binary.sequences:
-        mixed.update(SpikeChunk(torch.from_numpy(sequence), BINARY, True))
-    together = [binary.flat, graded.flat, binary.flat]
-    np.testing.assert_array_equal(figures(mixed).total, np.concatenate(together).sum(0))
-    merged = fed(binary)
-    merged.merge(fed(graded, kind=GRADED))
-    merged.merge(fed(binary))
-    assert same(merged, mixed)
 
 
-@given(streams(), st.data())
-def test_state_saved_and_loaded_in_mid_sequence_changes_nothing(
-    stream: Stream, data: st.DataObject
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize(
+    ("values", "nonfinite", "not_binary"),
+    [
+        ([0.5], False, True),
+        ([2.0], False, True),
+        ([-1.0], False, True),
+        ([0.5, 0.5], False, True),
+        ([2.0, -1.0], False, True),
+        ([NAN], True, False),
+        ([INF], True, False),
+        ([-INF, INF], True, False),
+        ([NAN, 2.0], True, True),
+        ([INF, 0.5], True, True),
+        ([-0.0, 1.0], False, False),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 150, 299])
+def test_each_value_is_tested_wherever_it_stands(
+    dtype: torch.dtype, values: list[float], nonfinite: bool, not_binary: bool, place: int
 ) -> None:
-    firing = Firing()
-    for sequence in stream.sequences:
-        for number, piece in enumerate(data.draw(cuts(len(sequence)))):
-            firing.update(SpikeChunk(torch.from_numpy(sequence[piece]), BINARY, number == 0))
-            figures(firing)
-            resumed = Firing()
-            resumed.load_state_dict(firing.state_dict())
-            firing = resumed
-    assert same(firing, fed(stream))
+    steps = torch.zeros(300, 2, 3, dtype=dtype)
+    steps[place, 1, 3 - len(values) :] = torch.tensor(values, dtype=dtype)
+    at_once, singly = Firing(), Firing()
+    at_once.update(chunk(steps))
+    for number, step in enumerate(steps):
+        singly.update(SpikeChunk.of_step(step, BINARY, starts_sequence=number == 0))
+    assert_same_state(singly, at_once, "steps one by one and at once")
+    result = figures(at_once)
+    assert (result.nonfinite, result.not_binary) == (nonfinite, not_binary)
+    assert result.events.tolist() == np.count_nonzero(steps.double().numpy(), (0, 1)).tolist()
+    merged = Firing()
+    merged.merge(at_once)
+    assert_same_state(merged, _ended(at_once), "what was merged and what was not")
 
 
-@given(streams(), st.data())
-def test_padding_counts_for_nothing_whatever_stands_in_it(
-    stream: Stream, data: st.DataObject
+def _ended(firing: Firing) -> Firing:
+    state = firing.state_dict()
+    del state["pending"]
+    again = Firing()
+    again.load_state_dict(state)
+    return again
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_values_next_to_0_and_1_are_found_in_every_type(dtype: torch.dtype) -> None:
+    for at in (0.0, 1.0):
+        for towards in (-2.0, 2.0):
+            value = torch.tensor(at, dtype=dtype).nextafter(torch.tensor(towards, dtype=dtype))
+            firing = Firing()
+            firing.update(chunk(value.reshape(1, 1, 1)))
+            result = figures(firing)
+            assert (result.events.tolist(), result.not_binary) == ([1], True), value
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.int8, torch.uint8, torch.int16, torch.uint16, torch.int64, torch.uint64]
+)
+def test_no_whole_number_but_0_and_1_slips_through(dtype: torch.dtype) -> None:
+    limits = torch.iinfo(dtype)
+    for value in {-1, 0, 1, 2, 127, 128, 255, 256, limits.min, limits.max}:
+        if limits.min <= value <= limits.max:
+            firing = Firing()
+            firing.update(chunk(torch.tensor([[[value]]], dtype=dtype)))
+            assert figures(firing).not_binary == (value not in (0, 1)), value
+
+
+def test_padding_is_not_tested() -> None:
+    firing, valid = Firing(), torch.tensor([[True], [False]])
+    firing.update(SpikeChunk(torch.tensor([[[1.0]], [[NAN]]]), BINARY, True, valid))
+    assert (figures(firing).events.tolist(), figures(firing).nonfinite) == ([1], False)
+
+
+@pytest.mark.parametrize("bad", [NAN, INF, -INF])
+def test_a_graded_layers_values_are_tested_to_be_finite(bad: float) -> None:
+    firing, values = Firing(), torch.ones(300, 2, 3)
+    values[150, 1, 2] = bad
+    firing.update(chunk(values, kind=GRADED))
+    assert (figures(firing).nonfinite, figures(firing).not_binary) == (True, False)
+
+
+@with_core
+@given(st.data(), streams((0.0, 1.0, -1.0, 0.5, NAN, INF), most_steps=150))
+def test_blocks_and_chunks_find_the_same_events_and_faults(
+    data: st.DataObject, stream: Stream
 ) -> None:
-    filler = data.draw(st.sampled_from([0.0, 1.0, float("nan"), float("inf")]))
-    masked, events, seen = Firing(), 0, 0
+    in_blocks, in_chunks = Firing(), Firing()
     for sequence in stream.sequences:
-        drawn = data.draw(st.lists(st.booleans(), min_size=24, max_size=24))
-        mask = np.resize(np.array(drawn), sequence.shape[:2])
-        values = sequence.copy()
-        values[~mask] = filler
-        chunk = SpikeChunk(torch.from_numpy(values), BINARY, True, torch.from_numpy(mask))
-        masked.update(chunk)
-        events, seen = events + sequence[mask].sum(0), seen + int(mask.sum())
-    result = figures(masked)
-    np.testing.assert_array_equal(result.events, events)
-    assert (result.observations, result.nonfinite) == (seen, False)
+        for number, piece in enumerate(data.draw(cuts(len(sequence), most=64))):
+            values = sequence[piece]
+            lengths = data.draw(st.none() | ends(values))
+            block = block_of(values, starts=number == 0, lengths=lengths)
+            in_blocks.count(block)
+            valid = block.chunk().valid
+            in_chunks.update(SpikeChunk(torch.from_numpy(values), BINARY, number == 0, valid))
+    assert_same_state(in_blocks, in_chunks, "steps in blocks and in chunks")
 
 
-def test_more_than_2_to_the_24_events_per_neuron_are_exact() -> None:
-    firing, steps = Firing(), 2**22 + 1
-    ones = torch.ones(1, 1, 1).expand(steps, 3, 2)
-    for _ in range(4):
-        firing.update(SpikeChunk(ones, BINARY, starts_sequence=False))
-    # One step more: a float32 counter would stay where it is.
-    firing.update(SpikeChunk(ones[:1], BINARY, starts_sequence=False))
-    assert figures(firing).events.tolist() == [3 * (4 * steps + 1)] * 2
+@given(st.data(), streams((0.0, 1.0, 2.0)), st.sampled_from([BINARY, GRADED]))
+def test_sums_of_steps_are_counted_as_the_steps_are(
+    data: st.DataObject, stream: Stream, first_kind: SignalKind
+) -> None:
+    """Of several sequences too, of samples whose first steps were padding, and beside a total."""
+    by_sums, by_steps = Firing(), Firing()
+    for sequence in stream.sequences:
+        valid = torch.rand(sequence.shape[:2]) < 0.3
+        starts = data.draw(st.booleans())
+        for firing in (by_sums, by_steps):
+            firing.update(SpikeChunk(torch.from_numpy(sequence), first_kind, starts, valid))
+        starts, again = data.draw(st.booleans()), data.draw(st.booleans())
+        values = sequence if not again else np.concatenate([sequence, sequence])
+        told = (starts + again) * sequence.shape[1] if len(sequence) else 0
+        by_sums.add_sums(sums_of(values, told, starts))
+        by_steps.update(chunk(torch.from_numpy(sequence), starts))
+        if again:
+            by_steps.update(chunk(torch.from_numpy(sequence)))
+        if len(sequence):
+            assert_same_state(by_sums, by_steps, "steps as sums and one by one")
 
 
-def test_one_chunk_longer_than_a_window_is_exact() -> None:
+def test_sums_that_come_first_start_sequences_whatever_they_say() -> None:
     firing = Firing()
-    firing.update(SpikeChunk(torch.ones(1, 1).expand(2**24 + 3, 1), BINARY, starts_sequence=True))
-    assert figures(firing).events == 2**24 + 3
+    firing.add_sums(sums_of(np.ones((3, 2, 1)), 0, starts=False))
+    firing.add_sums(sums_of(np.ones((3, 2, 1)), 0, starts=False))
+    firing.add_sums(sums_of(np.ones((3, 4, 1)), 0, starts=False))
+    assert (figures(firing).sequences, figures(firing).observations) == (6, 24)
+
+
+def test_a_batch_of_more_samples_than_float32_counts_is_exact() -> None:
+    firing, batch = Firing(), 50_331_663  # beyond 2^24 by an odd number
+    firing.update(chunk(torch.ones(1, 1, 1, dtype=torch.uint8).expand(1, batch, 1)))
+    assert figures(firing).events.tolist() == [batch]
+
+
+def test_a_layer_of_more_neurons_than_a_part_holds_is_counted_sample_by_sample(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = torch.from_numpy((np.random.default_rng(0).random((5, 3, 40)) < 0.5) * 1.0)
+    whole, apart = Firing(), Firing()
+    whole.update(chunk(values))
+    monkeypatch.setattr(parts, "_MOST_ON_CPU", 7)
+    apart.update(chunk(values))
+    assert_same_state(apart, whole, "in small parts and in one")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.uint8, torch.float8_e5m2])
 @pytest.mark.parametrize("steps", [1, 1000])
 def test_narrow_types_are_widened_before_they_are_added(dtype: torch.dtype, steps: int) -> None:
     firing = Firing()
-    for _ in range(70_000 // steps):
-        firing.update(SpikeChunk(torch.ones(steps, 1, 2).to(dtype), BINARY, False))
-    assert figures(firing).events.tolist() == [70_000, 70_000]
+    for _ in range(7_000 // steps):
+        firing.update(chunk(torch.ones(steps, 1, 2).to(dtype), False))
+    assert figures(firing).events.tolist() == [7_000, 7_000]
 
 
 def test_small_integers_do_not_wrap_in_graded_totals() -> None:
     firing = Firing()
-    chunk = SpikeChunk(torch.full((300, 2, 1), 255, dtype=torch.uint8), GRADED, True)
-    firing.update(chunk)
+    firing.update(chunk(torch.full((300, 2, 1), 255, dtype=torch.uint8), kind=GRADED))
     assert figures(firing).total.tolist() == [600 * 255.0]
 
 
-@pytest.mark.parametrize("kind", [BINARY, GRADED])
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_nonfinite_value_is_remembered(kind: SignalKind, bad: float) -> None:
+def test_the_tensors_that_a_compiled_program_adds_to_stay_the_same() -> None:
     firing = Firing()
-    for call in range(200):
-        values = torch.zeros(1, 2, 3)
-        if call == 150:
-            values[0, 1, 2] = bad
-        firing.update(SpikeChunk(values, kind, False))
-    merged = Firing()
-    merged.merge(firing)
-    assert figures(firing).nonfinite
-    assert figures(merged).nonfinite
+    firing.update(chunk(torch.ones(1, 2, 3), kind=GRADED))
+    counts = firing.counts
+    assert counts is not None
+    before = [counts.events, counts.observed, counts.faults, counts.total]
+    other = Firing()
+    other.update(chunk(torch.ones(4, 2, 3)))
+    firing.merge(other)
+    firing.update(chunk(torch.ones(1, 5, 3)))
+    firing.result()
+    assert firing.counts is counts
+    after = [counts.events, counts.observed, counts.faults, counts.total]
+    assert all(a is b for a, b in zip(after, before, strict=True))
 
 
-@pytest.mark.parametrize("value", [0.5, 2.0, -1.0])
-@pytest.mark.parametrize("call", [0, 1, 150])
-def test_a_value_that_is_not_binary_is_found(value: float, call: int) -> None:
+@pytest.mark.parametrize("asked", ["result", "state_dict", "merged", "reset"])
+def test_what_is_kept_elsewhere_is_added_before_the_counts_are_read(asked: str) -> None:
+    firing, kept = Firing(), [5]
+    firing.update(chunk(torch.ones(1, 2, 3)))
+
+    def settle() -> None:
+        assert firing.counts is not None
+        firing.counts.events.add_(kept.pop() if kept else 0)
+
+    firing.settle = settle
+    if asked == "reset":
+        firing.reset()
+        assert not kept
+        assert firing.result() is None
+        return
+    if asked == "merged":
+        whole = Firing()
+        whole.merge(firing)
+        firing = whole
+    assert firing.state_dict()["events"].tolist() == [7] * 3
+    assert figures(firing).events.tolist() == [7] * 3
+
+
+def test_sequences_that_are_open_elsewhere_can_be_gone_on_with() -> None:
     firing = Firing()
-    for number in range(200):
-        values = torch.zeros(1, 2, 3)
-        values[0, 1, 2] = value if number == call else 0.0
-        firing.update(SpikeChunk(values, BINARY, number == 0))
-    # The one case that slips through is documented: a whole number in an untested call.
-    slips = value == 2.0 and call == 150
-    assert figures(firing).not_binary is not slips
+    firing.update(chunk(torch.ones(1, 2, 3)))
+    firing.open.resume(4)
+    firing.update(chunk(torch.ones(1, 4, 3), False))
+    assert figures(firing).sequences == 2
 
 
-def test_negative_zero_is_no_event() -> None:
-    firing = Firing()
-    firing.update(SpikeChunk(torch.tensor([[[-0.0, 1.0]]]), GRADED, True))
-    assert figures(firing).events.tolist() == [0, 1]
-
-
-def test_no_graph_is_kept_and_no_tensor_of_the_caller() -> None:
-    weights = torch.ones(2, 3, requires_grad=True)
-    emitted = weights * 1.0
-    firing = Firing()
-    firing.update(SpikeChunk.of_step(emitted, BINARY, starts_sequence=True))
-    state = firing.state_dict()
-    assert not any(tensor.requires_grad for tensor in state.values())
-    with torch.no_grad():
-        emitted.zero_()
-    assert figures(firing).events.tolist() == [2, 2, 2]
-
-
-def test_inference_mode_and_normal_mode_take_turns() -> None:
-    firing = Firing()
-    modes = itertools.cycle([torch.inference_mode, torch.enable_grad, torch.no_grad])
-    for batch in (2, 2, 3, 2, 2, 3):
-        with next(modes)():
-            for kind in (BINARY, GRADED):
-                firing.update(SpikeChunk(torch.ones(1, batch, 3), kind, True))
-    assert figures(firing).events.tolist() == [28, 28, 28]
-
-
-def test_channels_last_and_broadcast_values_are_read_right() -> None:
-    rng = np.random.default_rng(0)
-    raw = (rng.random((5, 3, 4, 6)) < 0.5).astype(np.float32)
-    firing = Firing()
-    values = torch.from_numpy(raw).to(memory_format=torch.channels_last)
-    firing.update(SpikeChunk.of_step(values, BINARY, starts_sequence=True))
-    firing.update(SpikeChunk.of_step(values.contiguous(), BINARY, starts_sequence=False))
-    firing.update(SpikeChunk(torch.ones(1, 1, 1, 1, 1).expand(2, 5, 3, 4, 6), BINARY, False))
-    np.testing.assert_array_equal(figures(firing).events, 2 * raw.sum(0) + 10)
-
-
-def test_before_any_chunk_there_is_no_result() -> None:
-    firing = Firing()
-    assert firing.result() is None
-    assert firing.state_dict() == {}
-    firing.merge(Firing())
-    assert firing.result() is None
-
-
-def test_reset_forgets_everything() -> None:
-    firing = Firing()
-    firing.update(SpikeChunk(torch.ones(2, 2, 3), BINARY, True))
-    firing.reset()
-    firing.update(SpikeChunk(torch.ones(1, 1, 5), BINARY, True))
-    assert figures(firing).events.tolist() == [1] * 5
-
-
-def test_other_neurons_are_refused() -> None:
+def test_other_neurons_are_refused_by_name() -> None:
     firing, other = Firing(), Firing()
-    firing.update(SpikeChunk(torch.ones(1, 1, 3), BINARY, True))
-    other.update(SpikeChunk(torch.ones(1, 1, 4), BINARY, True))
+    firing.update(chunk(torch.ones(1, 1, 3)))
+    other.update(chunk(torch.ones(1, 1, 4)))
     with pytest.raises(MergeError, match=r"shape \[4\] to counts of neurons of shape \[3\]"):
         firing.merge(other)
     with pytest.raises(ValueError, match=r"expected neurons of shape \[3\], came \[4\]"):
-        firing.update(SpikeChunk(torch.ones(1, 1, 4), BINARY, True))
+        firing.update(chunk(torch.ones(1, 1, 4)))
+    with pytest.raises(ValueError, match=r"expected neurons of shape \[3\], came \[4\]"):
+        firing.add_sums(sums_of(np.ones((1, 1, 4)), 1, starts=True))
     assert figures(firing).events.tolist() == [1, 1, 1]

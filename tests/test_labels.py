@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neuroact
-from neuroact import ActivityReport, Recording
+from neuroact import ActivityReport, ClassActivity, Recording, SignalKind, SpikeChunk
 from neuroact.errors import ChunkError
 from neuroact.storage import from_bytes, to_bytes
+from neuroact.testing.syncs import HostSyncs
 from toy import Net, RawOutputs, ToyAdapter
 
 batches = st.lists(
@@ -27,6 +28,10 @@ batches = st.lists(
 )
 
 
+def by_class_recording() -> Recording:
+    return Recording(statistics=[ClassActivity])
+
+
 def values_of(labels: list[int], steps: int, kind: str, seed: int) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng(seed)
     levels = (0.0, 1.0) if kind == "binary" else (0.0, 1.0, -0.5, 2.0)
@@ -34,7 +39,7 @@ def values_of(labels: list[int], steps: int, kind: str, seed: int) -> np.ndarray
 
 
 def recorded(batches: list[Any], seed: int, *, step_by_step: bool = False) -> Recording:
-    recording = Recording()
+    recording = by_class_recording()
     for number, (labels, steps, kind) in enumerate(batches):
         recording.label(labels)
         values = values_of(labels, steps, kind, seed + number)
@@ -62,7 +67,7 @@ def test_counts_by_class_are_numpys(batches: list[Any], seed: int, step_by_step:
     recording = recorded(batches, seed, step_by_step=step_by_step)
     if not recording.layers:
         return
-    by_class = recording.report()["lif"]["ClassActivity"]
+    by_class = recording.report()["lif"][ClassActivity]
     seen, events, total = expected(batches, seed)
     classes = by_class.classes
     np.testing.assert_array_equal(by_class.class_observations, seen[:classes])
@@ -74,13 +79,13 @@ def test_counts_by_class_are_numpys(batches: list[Any], seed: int, step_by_step:
 @given(batches, st.integers(0, 2**31))
 def test_merging_storing_and_writing_change_nothing(batches: list[Any], seed: int) -> None:
     whole = recorded(batches, seed)
-    merged = Recording()
+    merged = by_class_recording()
     for number in reversed(range(len(batches))):
         merged.merge(from_bytes(to_bytes(recorded([batches[number]], seed + number))))
-    ours = whole.report()["lif"]["ClassActivity"]
-    assert merged.report()["lif"]["ClassActivity"] == ours
+    ours = whole.report()["lif"][ClassActivity]
+    assert merged.report()["lif"][ClassActivity] == ours
     read = ActivityReport.from_json(whole.report().to_json())
-    assert read["lif"]["ClassActivity"] == ours
+    assert read["lif"][ClassActivity] == ours
 
 
 def test_a_labelled_models_activity_is_that_of_each_classs_raw_outputs() -> None:
@@ -88,32 +93,32 @@ def test_a_labelled_models_activity_is_that_of_each_classs_raw_outputs() -> None
     net = Net()
     samples, labels = torch.randn(70, 6, 5), torch.tensor([0, 1, 2, 1, 0, 1])
     raw = RawOutputs(net.lif1)
-    with neuroact.record(net, adapters=[ToyAdapter()]) as recording:
+    with neuroact.record(net, adapters=[ToyAdapter()], statistics=[ClassActivity]) as recording:
         recording.label(labels)
         net(samples)
     values = raw.flat().reshape(70, 6, 7)
-    by_class = recording.report()["lif1"]["ClassActivity"]
+    by_class = recording.report()["lif1"][ClassActivity]
     for label in range(3):
         mean = values[:, labels.numpy() == label].mean((0, 1))
         np.testing.assert_allclose(by_class.activity[label], mean, rtol=1e-15)
 
 
 def test_padding_is_of_no_class() -> None:
-    recording = Recording()
+    recording = by_class_recording()
     recording.label([0, 1])
     with recording.valid(lengths=[3, 1]):
         recording.observe("lif", torch.ones(3, 2, 1))
-    by_class = recording.report()["lif"]["ClassActivity"]
+    by_class = recording.report()["lif"][ClassActivity]
     assert by_class.class_observations.tolist() == [3, 1]
     assert by_class.class_events.tolist() == [[3], [1]]
 
 
 def test_selectivity_is_leavitt_and_morcoss() -> None:
-    recording = Recording()
-    recording.label([0, 1, 2, 2], classes=4)
+    recording = Recording(statistics=[lambda: ClassActivity(4)])
+    recording.label([0, 1, 2, 2])
     spikes = torch.tensor([[1.0, 1, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]]).expand(2, 4, 3)
     recording.observe("lif", spikes)
-    by_class = recording.report()["lif"]["ClassActivity"]
+    by_class = recording.report()["lif"][ClassActivity]
     # Activities by class: (1, 0, 1/2), (1, 1, 0) and none; the class without samples counts not.
     best, others = np.array([1, 1]), np.array([0.25, 0.5])
     assert by_class.selectivity[:2].tolist() == ((best - others) / (best + others)).tolist()
@@ -123,36 +128,70 @@ def test_selectivity_is_leavitt_and_morcoss() -> None:
 
 
 def test_one_class_has_no_selectivity() -> None:
-    recording = Recording()
+    recording = by_class_recording()
     recording.label([0])
     recording.observe("lif", torch.ones(1, 1, 2))
-    assert np.isnan(recording.report()["lif"]["ClassActivity"].selectivity).all()
+    assert np.isnan(recording.report()["lif"][ClassActivity].selectivity).all()
 
 
 def test_without_labels_nothing_is_counted_by_class_and_none_ends_them() -> None:
-    recording = Recording()
+    recording = by_class_recording()
     recording.observe("lif", torch.ones(2, 1, 1))
-    assert "ClassActivity" not in recording.report()["lif"].results
+    unlabelled = recording.report()["lif"][ClassActivity]
+    assert (unlabelled.classes, unlabelled.activity.shape) == (0, (0, 1))
+    assert np.isnan(unlabelled.selectivity).all()
+    assert unlabelled.preferred.tolist() == [-1]
     recording.label([0])
     recording.observe("lif", torch.ones(2, 1, 1))
     recording.label(None)
     recording.observe("lif", torch.ones(4, 5, 1))
     layer = recording.report()["lif"]
-    assert layer["ClassActivity"].class_observations.tolist() == [2]
+    assert layer[ClassActivity].class_observations.tolist() == [2]
     assert layer.observations == 24
 
 
+def test_labels_that_nothing_counts_by_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"counts by class.*statistics=\[neuroact\.ClassActivity"):
+        Recording().label([0, 1])
+
+
+def test_only_the_labels_are_looked_at_while_counting() -> None:
+    """They are on the host already, which is what lets the number of classes be known there."""
+    by_class, valid = ClassActivity(), torch.tensor([[True, False], [True, True]])
+    for kind in SignalKind:
+        for mask in (None, valid):
+            labels = torch.tensor([3, 1])
+            chunk = SpikeChunk(torch.ones(2, 2, 3), kind, True, mask, labels)
+            with HostSyncs() as syncs:
+                by_class.update(chunk)
+            assert syncs.found == ["__int__"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (torch.tensor([0, 1, 2]), r"int64 tensor of shape \[2\] on the CPU, came .*int64 of shape"),
+        (torch.tensor([0.0, 1.0]), "came torch.float32"),
+        (torch.zeros(2, dtype=torch.int64, device="meta"), "on meta"),
+        (torch.tensor([0, -1]), "labels from 0, came -1"),
+    ],
+)
+def test_labels_that_do_not_fit_a_chunk_are_refused(labels: Any, message: str) -> None:
+    with pytest.raises(ChunkError, match=message):
+        SpikeChunk(torch.ones(1, 2, 3), SignalKind.BINARY, True, labels=labels)
+
+
 def test_reset_forgets_the_classes_and_keeps_the_labels() -> None:
-    recording = Recording()
+    recording = by_class_recording()
     recording.label([1])
     recording.observe("lif", torch.ones(2, 1, 1))
     recording.reset()
     recording.observe("lif", torch.ones(1, 1, 1))
-    assert recording.report()["lif"]["ClassActivity"].class_observations.tolist() == [0, 1]
+    assert recording.report()["lif"][ClassActivity].class_observations.tolist() == [0, 1]
 
 
 def test_labels_for_other_samples_name_the_layer() -> None:
-    recording = Recording()
+    recording = by_class_recording()
     recording.label([0, 1])
     with pytest.raises(ChunkError, match=r'layer "lif".*told of 2 samples, and 3 came') as caught:
         recording.observe("lif", torch.ones(2, 3, 1))
@@ -160,14 +199,18 @@ def test_labels_for_other_samples_name_the_layer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "classes", "message"),
+    ("labels", "message"),
     [
-        ([0.5], None, r"whole numbers \[batch\], came torch.float64"),
-        ([[0]], None, r"of shape \[1, 1\]; take argmax"),
-        ([-1], None, "expected labels from 0, came -1"),
-        ([3], 3, "below classes=3, came 3"),
+        ([0.5], r"whole numbers \[batch\], came torch.float64"),
+        ([[0]], r"of shape \[1, 1\]; take argmax"),
+        ([-1], "expected labels from 0, came -1"),
     ],
 )
-def test_labels_that_are_none_are_refused(labels: Any, classes: Any, message: str) -> None:
+def test_labels_that_are_none_are_refused(labels: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Recording().label(labels, classes=classes)
+        by_class_recording().label(labels)
+
+
+def test_a_number_of_classes_below_0_is_refused() -> None:
+    with pytest.raises(ValueError, match="classes= of 0 or more, came -1"):
+        ClassActivity(-1)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from neuroact import Raster, Recording, SignalKind, SpikeChunk
 from neuroact.errors import MergeError, StatisticKindError
 from neuroact.statistics import RasterResult
-from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, streams
+from neuroact.testing.packing import block_of
+from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, ends, streams
 
 BINARY, GRADED = SignalKind.BINARY, SignalKind.GRADED
 limits = st.tuples(st.integers(1, 6), st.integers(1, 8), st.integers(1, 70))
@@ -37,15 +38,22 @@ def fed(stream: Stream, most: tuple[int, int, int]) -> Raster:
 
 
 def events_in(sequences: list[NDArray[Any]], most: tuple[int, int, int]) -> list[tuple[int, ...]]:
-    """By NumPy: each sequence `[steps, *neurons]`, as many and as much as is kept."""
+    """By NumPy: each sequence `[steps, *neurons]`, as many and as much as is kept.
+
+    One without a step has a place among the first, and is no sequence.
+    """
     found = []
-    for number, sequence in enumerate(sequences[: most[0]]):
+    for number, sequence in enumerate(filter(len, sequences[: most[0]])):
         neurons = int(np.prod(sequence.shape[1:]))
         every = max(1, -(-neurons // most[2]))
         flat = sequence[: most[1]].reshape(-1, neurons) if sequence.size else np.zeros((0, neurons))
         kept = [n for n in range(neurons) if n % every == 0]
         found += [(number, s, n) for s in range(len(flat)) for n in kept if flat[s, n] != 0]
     return found
+
+
+def lengths_in(sequences: list[NDArray[Any]], most: tuple[int, int, int]) -> list[int]:
+    return [min(len(sequence), most[1]) for sequence in sequences[: most[0]] if len(sequence)]
 
 
 def kept_in(raster: Raster) -> list[tuple[int, ...]]:
@@ -78,8 +86,8 @@ def test_the_first_sequences_are_kept_spike_for_spike(
     assert kept_in(raster) == events_in(samples(stream), most)
     result = raster.result()
     assert result is not None
-    assert result.begun == len(samples(stream))
-    assert result.lengths.tolist() == [min(len(s), most[1]) for s in samples(stream)[: most[0]]]
+    assert result.begun == len([sample for sample in samples(stream) if len(sample)])
+    assert result.lengths.tolist() == lengths_in(samples(stream), most)
 
 
 @given(st.data(), streams(), limits)
@@ -160,7 +168,22 @@ def test_padded_steps_do_not_exist(
     assert kept_in(raster) == events_in(without, most)
     result = raster.result()
     assert result is not None
-    assert result.lengths.tolist() == [min(len(s), most[1]) for s in without[: most[0]]]
+    assert result.lengths.tolist() == lengths_in(without, most)
+    assert result.begun == len([sample for sample in without if len(sample)])
+
+
+@given(st.data(), streams(), limits)
+def test_blocks_are_kept_as_chunks_are(
+    data: st.DataObject, stream: Stream, most: tuple[int, int, int]
+) -> None:
+    in_blocks, in_chunks = raster_of(most), raster_of(most)
+    for sequence in stream.sequences:
+        for number, piece in enumerate(data.draw(cuts(len(sequence), most=64))):
+            lengths = data.draw(st.none() | ends(sequence[piece]))
+            block = block_of(sequence[piece], starts=number == 0, lengths=lengths)
+            in_blocks.count(block)
+            in_chunks.update(chunk(sequence[piece], number == 0, block.chunk().valid))
+    assert_same_state(in_blocks, in_chunks)
 
 
 def test_graded_values_other_than_zero_are_events() -> None:

@@ -86,7 +86,7 @@ def test_every_key_that_is_written_is_described() -> None:
     described = SCHEMA["$defs"]["layer"]["properties"]
     assert set().union(*document["layers"]) == set(described)
     results = described["results"]["properties"]
-    assert set(results) == set(RESULTS) | {"ClassActivity"}
+    assert set(results) == set(RESULTS)
     for name, entry in document["layers"][0]["results"].items():
         assert set(entry) == set(results[name]["properties"]) == set(results[name]["required"])
 

@@ -252,7 +252,7 @@ class Firing(CountsBlocks):
         )
 
     def _settle(self) -> None:
-        if self.settle is not None:
+        if self.settle is not None and self.counts is not None:
             self.settle()
 
     def _admit(self, neurons: torch.Size, device: torch.device | str) -> EventCounts:

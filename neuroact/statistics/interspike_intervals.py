@@ -205,7 +205,6 @@ class InterspikeIntervals(StepwiseStatistic):
     """
 
     _growing: ClassVar = frozenset({"histogram"})
-    _most_values: ClassVar = 2**18  # of which a dozen float64 are made
 
     def result(self) -> InterspikeIntervalsResult | None:
         """The figures so far, open sequences as they stand; None before the first chunk."""

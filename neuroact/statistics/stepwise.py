@@ -14,7 +14,7 @@ from torch import Tensor
 from neuroact.errors import MergeError, StatisticKindError
 from neuroact.statistics.blocks import CountsBlocks, loops
 from neuroact.statistics.open_sequences import OpenSequences
-from neuroact.statistics.parts import MOST_VALUES, events_of, parts_of, per_sample
+from neuroact.statistics.parts import events_of, parts_of, per_sample
 from neuroact.statistics.step_block import StepBlock, valid_steps
 from neuroact.stream import SignalKind, SpikeChunk
 
@@ -73,9 +73,6 @@ class StepwiseStatistic(CountsBlocks, ABC):
     kinds: ClassVar[frozenset[SignalKind]] = SPIKING
     """The kinds of layers it applies to."""
 
-    _most_values: ClassVar[int] = MOST_VALUES
-    """Values that it works on at once."""
-
     _growing: ClassVar[frozenset[str]] = frozenset()
     """Totals whose length grows with the data: they are added from the front, end in no zero."""
 
@@ -103,7 +100,7 @@ class StepwiseStatistic(CountsBlocks, ABC):
         self._sequences.step(steps, None if valid is None else valid.sum(0))
         if chunk.kind is not SignalKind.BINARY:
             self._see_amounts()
-        for part in parts_of(chunk, most=self._most_values):
+        for part in parts_of(chunk):
             at = places[part.steps, part.samples]
             there = torch.ones_like(at) if part.valid is None else part.valid.to(torch.int64)
             amounts = None if chunk.kind is SignalKind.BINARY else part.values

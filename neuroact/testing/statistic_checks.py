@@ -279,7 +279,25 @@ def padding(case: StatisticCase) -> None:
                 # A mask that hides nothing may be left out.
                 mask = None if bool(valid.all()) and data.draw(st.booleans()) else valid
                 masked.update(chunk(batch.values[piece], kind, number == 0, mask))
+                if data.draw(st.booleans()):
+                    masked = case.resumed(masked)
         case.assert_same(masked, plain, "padded sequences and the same without padding")
+
+
+@statistic_check()
+def starts(case: StatisticCase) -> None:
+    """The first chunk and one of another batch size start sequences, whatever they say."""
+
+    @hold(kinds_and_streams(case))
+    def _(drawn: tuple[SignalKind, Stream]) -> None:
+        kind, stream = drawn
+        unsaid, said, before = case.build(), case.build(), None
+        for sequence in stream.sequences:
+            batch = sequence.shape[1]
+            unsaid.update(chunk(sequence, kind, False))
+            said.update(chunk(sequence, kind, batch != before))
+            before = batch
+        assert_same_state(unsaid, said, "starts that chunks did not say, and did")
 
 
 @statistic_check(applies=lambda case: BINARY in case.kinds)
@@ -408,6 +426,7 @@ CHECKS = (
     split_and_merged,
     goes_on_after_merge,
     padding,
+    starts,
     dtypes,
     blocks,
     mixed_kinds,

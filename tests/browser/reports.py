@@ -49,7 +49,14 @@ def of_layers(count: int, prefix: str = "backbone.stage") -> ActivityReport:
 
 def with_results() -> ActivityReport:
     """Layers recorded with every statistic, one of them mostly dead."""
-    names = ("SpikeCounts", "TimeCourse", "InterspikeIntervals", "Synchrony", "Raster")
+    names = (
+        "ClassActivity",
+        "SpikeCounts",
+        "TimeCourse",
+        "InterspikeIntervals",
+        "Synchrony",
+        "Raster",
+    )
     recording = neuroact.Recording(statistics=[getattr(neuroact, n) for n in names], dt=0.001)
     rng = np.random.default_rng(0)
     recording.label([0, 1, 1, 2])

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from neuroact import SignalKind, SpikeChunk
 from neuroact.errors import MergeError, StatisticKindError
+from neuroact.statistics.step_block import StepBlock
 from neuroact.testing.strategies import Stream
 
 
@@ -46,7 +47,7 @@ class Spread:
             self.close()
             with torch.inference_mode(False):
                 self.open = torch.zeros(chunk.batch, *chunk.neurons, dtype=self.dtype)
-        self.open.add_(self.count(self.events(chunk), chunk))
+        self.open.add_(self.counted(self.events(chunk), chunk))
 
     def admit(self, neurons: torch.Size) -> None:
         if self.sums is None:
@@ -67,12 +68,11 @@ class Spread:
         assert chunk.valid is not None
         return chunk.valid.reshape(*chunk.valid.shape, *(1,) * (chunk.values.ndim - 2))
 
-    def count(self, events: Tensor, chunk: SpikeChunk) -> Tensor:
+    def counted(self, events: Tensor, chunk: SpikeChunk) -> Tensor:
         return events.sum(0)
 
-    def advance(self, values: Tensor) -> None:
-        assert self.open is not None
-        self.open.add_(values.ne(0))
+    def count(self, block: StepBlock) -> None:
+        self.update(block.chunk())
 
     def close(self) -> None:
         if self.open is not None and self.sums is not None and self.squares is not None:

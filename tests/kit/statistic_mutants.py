@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from right_statistic import Spread, SpreadResult
 from torch import Tensor
 
 from neuroact import SignalKind, SpikeChunk
+from neuroact.statistics.step_block import StepBlock
 
 MUTANTS: dict[type[Spread], str] = {}
 
@@ -71,7 +73,7 @@ class NoSingleNeurons(Spread):
 
 @caught_by("figures")
 class SumsValuesForEvents(Spread):
-    def count(self, events: Tensor, chunk: SpikeChunk) -> Tensor:
+    def counted(self, events: Tensor, chunk: SpikeChunk) -> Tensor:
         return chunk.values.where(events, 0).sum(0).to(torch.int64)
 
 
@@ -85,7 +87,7 @@ class EachChunkASequence(Spread):
 class EventsPerChunk(Spread):
     """Counts a neuron's first event of each chunk."""
 
-    def count(self, events: Tensor, chunk: SpikeChunk) -> Tensor:
+    def counted(self, events: Tensor, chunk: SpikeChunk) -> Tensor:
         doubled = events.sum(0)
         return doubled if chunk.starts_sequence else doubled.clamp(max=1)
 
@@ -345,7 +347,24 @@ class ResultSharesTheMemory(Spread):
         return SpreadResult(self.shown, result.squares)
 
 
-@caught_by("advance")
-class AdvanceForgets(Spread):
-    def advance(self, values: Tensor) -> None:
+@caught_by("starts")
+class OnlyStartsThatAreSaid(Spread):
+    """Samples of another batch go on from those before, as far as there are some."""
+
+    def update(self, chunk: SpikeChunk) -> None:
+        kept = self.open
+        if kept is not None and not chunk.starts_sequence and len(kept) > chunk.batch > 0:
+            self.open = kept[: chunk.batch].clone()
+        super().update(chunk)
+
+
+@caught_by("blocks")
+class BlocksForgotten(Spread):
+    def count(self, block: StepBlock) -> None:
         """Counts nothing."""
+
+
+@caught_by("blocks")
+class EachBlockASequence(Spread):
+    def count(self, block: StepBlock) -> None:
+        super().count(dataclasses.replace(block, starts_sequence=True))

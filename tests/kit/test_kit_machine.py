@@ -16,7 +16,8 @@ TestRecording = RecordingMachine.TestCase
 TestRecording.settings = settings(stateful_step_count=15)
 
 DRAWN = settings(
-    max_examples=200,
+    max_examples=1000,
+    derandomize=True,
     stateful_step_count=20,
     database=None,
     deadline=None,

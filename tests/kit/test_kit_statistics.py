@@ -10,7 +10,13 @@ from right_statistic import Spread, expected
 from statistic_mutants import MUTANTS
 
 from neuroact.errors import CheckFailedError
-from neuroact.testing import STATISTIC_CHECKS, StatisticContract, check_statistic
+from neuroact.statistics.step_block import StepBlock
+from neuroact.testing import (
+    STATISTIC_CHECKS,
+    StatisticContract,
+    check_statistic,
+    statistic_checks,
+)
 
 
 @pytest.fixture
@@ -42,4 +48,21 @@ def test_a_wrong_statistic_is_caught_by_the_check_that_should(
 
 
 def test_each_check_has_a_mutant_that_it_alone_is_to_catch() -> None:
-    assert set(MUTANTS.values()) == set(STATISTIC_CHECKS) - {"traced"}
+    assert set(MUTANTS.values()) == set(STATISTIC_CHECKS)
+
+
+class NeedsTheCore(Spread):
+    def count(self, block: StepBlock) -> None:
+        raise RuntimeError("there is no core")
+
+
+def test_blocks_that_cannot_be_counted_without_the_core_are_said_not_to_be_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(statistic_checks, "core", lambda: None)
+    monkeypatch.setattr(statistic_checks, "why_missing", lambda: "no compiler here")
+    report = check_statistic(NeedsTheCore, expected=expected)
+    verdicts = {outcome.check: outcome.verdict for outcome in report.outcomes}
+    assert verdicts.pop("blocks") == "not checked"
+    assert set(verdicts.values()) == {"passed"}
+    assert "blocks: counting blocks needs the compiled core, which is missing: no" in str(report)
