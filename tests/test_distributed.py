@@ -20,7 +20,6 @@ from neuroact.storage import from_bytes
 from rank_work import (
     FATES,
     PADDED,
-    TIMEOUT,
     Steps,
     evaluated,
     layers_of,
@@ -192,14 +191,13 @@ def lost(tmp_path_factory: pytest.TempPathFactory) -> Launch:
 
 
 @pytest.mark.parametrize("pair", range(len(FATES)), ids=[fate.__name__ for fate in FATES])
-def test_a_rank_that_is_lost_fails_the_others_within_the_timeout(lost: Launch, pair: int) -> None:
+def test_a_rank_that_is_lost_fails_the_others_before_it_is_gone(lost: Launch, pair: int) -> None:
     error = lost.value_of("lost", 2 * pair)
     assert re.match(
         r"rank 0 of 2 could not exchange data with the others: a rank ended, hangs, or never made "
         r"the same call within the group's timeout.*(Connection closed|reset by peer|Timed out)",
         error["message"],
     )
-    assert error["seconds"] < TIMEOUT + 2
     assert not (lost.folder / f"lost.{2 * pair + 1}.json").exists(), "that rank was to be lost"
     assert lost.status != 0
 

@@ -354,8 +354,7 @@ def test_no_spiking_layer_says_what_there_is_and_how_to_get_more() -> None:
 
 def test_a_scripted_or_exported_model_is_told_from_an_empty_one() -> None:
     example = torch.ones(2)
-    with pytest.warns(DeprecationWarning, match="trace"):
-        traced = torch.jit.trace(nn.Sequential(nn.ReLU()), example)
+    traced = torch.jit.trace(nn.Sequential(nn.ReLU()), example)
     exported = torch.export.export(nn.Sequential(nn.ReLU()), (example,)).module()
     for program in (traced, exported):
         with pytest.raises(NoSpikingLayersError, match="cannot see into scripted, traced or exp"):

@@ -42,7 +42,9 @@ PROGRAM = textwrap.dedent("""
             os.write(told, b"x")
 
     known, hit = 0, 0
-    for _ in range(kills):
+    for number in range(20 * kills):
+        if number >= kills and hit > kills // 10:
+            break  # on a machine with much else to do, fewer come in the middle of a save
         hears, told = os.pipe()
         child = os.fork()
         if child == 0:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import re
 from contextlib import redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuroact import ActivityReport, LayerActivity, SignalKind
+import neuroact
+from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
+from neuroact.errors import NeuroactError, NeuroactWarning
 from neuroact.printable import printable
 from neuroact.table import (
     NARROWEST,
@@ -186,6 +191,33 @@ def test_a_long_name_is_broken_after_dots_and_whole() -> None:
 @given(names, st.integers(2, 40))
 def test_a_folded_name_is_the_name(name: str, width: int) -> None:
     assert "".join(folded(printable(name), width)) == printable(name)
+
+
+def test_an_escape_code_reaches_no_terminal_by_a_repr_a_verdict_an_error_or_a_warning(
+    tmp_path: Path,
+) -> None:
+    name = "lif\x1b]0;x\x07"
+    report = ActivityReport([layer(name, 0, 0, 0)], not_called=[name])
+    recording = Recording()
+    recording.observe(name, torch.full((2, 1, 3), torch.nan))
+    with pytest.warns(NeuroactWarning) as warned:
+        broken = recording.report()
+    document = broken.to_dict()
+    document["layers"][0]["events"] = [-1]
+    (tmp_path / "activity.json").write_text(json.dumps(document))
+    told = [repr(report), *map(str, report.diagnose()), *(str(w.message) for w in warned)]
+    for fail in (
+        lambda: report["none"],
+        lambda: report.plot(kind="time"),
+        lambda: ActivityReport.from_json(tmp_path / "activity.json"),
+        lambda: neuroact.compare(report, ActivityReport([layer("other")])),
+    ):
+        with pytest.raises(NeuroactError) as caught:
+            fail()
+        told.append(str(caught.value))
+    assert len(told) == 7
+    assert sum(r"lif\x1b]0;x\x07" in text for text in told) >= 6
+    assert all(text.isprintable() for text in told)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from neuroact.errors import OtherProcessError, OtherThreadError, RecordingClosed
 from toy import Net, Neuron, ToyAdapter
 
 # From Python 3.12 on, forking a process of several threads warns; DataLoader does no other.
-pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork")
 
 
 def record(model: nn.Module, **options: Any) -> Recording:

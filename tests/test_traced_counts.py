@@ -60,7 +60,7 @@ def test_a_window_counts_what_numpy_counts_over_many_sequences(dtype: torch.dtyp
     assert state["faults"].tolist() == [False, False]
 
 
-@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore", "error::neuroact.errors.NeuroactWarning")  # the compiler's
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_programs_of_inductor_count_every_type_and_find_every_fault(dtype: torch.dtype) -> None:
     """Of 37 neurons, so that the loop over vectors and the one over what is left both count."""

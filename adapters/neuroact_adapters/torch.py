@@ -23,7 +23,7 @@ class TorchAdapter:
     """
 
     framework = "torch"
-    tested = ("2.13.0", "2.13.0")
+    tested = ("2.13.0", "2.14.1")
 
     def kind(self, module: nn.Module) -> SignalKind | None:
         """ANALOG for the layers above, None for all others."""

@@ -50,12 +50,19 @@ def merge(
 def _check_each_once(files: list[Path]) -> None:
     seen: set[Path | tuple[int, int]] = set()
     for file in files:
-        # By what it is on the disk, whatever its names: there may be two.
-        there = file.stat() if file.exists() else None
-        key = file.resolve() if there is None else (there.st_dev, there.st_ino)
+        key = _identity(file)
         if key in seen:
             raise MergeError(
                 f"{file} is named twice, or is another one by another name, so its counts would "
                 "be added twice"
             )
         seen.add(key)
+
+
+def _identity(file: Path) -> Path | tuple[int, int]:
+    """What a file is on its disk, whatever its names, of which it may have several."""
+    try:
+        there = file.stat()
+    except FileNotFoundError:
+        return file.resolve()
+    return there.st_dev, there.st_ino

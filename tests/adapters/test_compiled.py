@@ -118,7 +118,7 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 pytestmark = [
     pytest.mark.usefixtures("fresh_compiler"),
     # The compiler's warnings are about itself.
-    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore", "error::neuroact.errors.NeuroactWarning"),
 ]
 
 
@@ -337,7 +337,6 @@ def test_tracing_a_model_under_recording_is_refused() -> None:
         torch.jit.trace(net, (batches()[0],))
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script`:DeprecationWarning")
 def test_scripting_a_model_under_recording_is_refused() -> None:
     net = nn.Sequential(nn.Linear(5, 7), nn.ReLU())
     with (

@@ -23,7 +23,7 @@ from neuroact_adapters.snntorch import SnnTorchAdapter
 pytestmark = [
     pytest.mark.usefixtures("fresh_compiler"),
     # The compiler's warnings are about itself.
-    pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch", "ignore::UserWarning"),
+    pytest.mark.filterwarnings("ignore"),
 ]
 
 

@@ -95,7 +95,7 @@ def test_the_analyzer_of_sinabs_accumulates_the_same_on_full_batches(case: Any) 
     model = build()
     # Its statistics break on sinabs' own Network, so it gets what is inside.
     inside = getattr(model, "spiking_model", model)
-    with pytest.warns(DeprecationWarning, match="SNNAnalyzer"):
+    with pytest.warns(Warning, match="SNNAnalyzer"):
         analyzer = SNNAnalyzer(inside)
     with neuroact.record(model) as recording:
         for _ in range(3):

@@ -68,7 +68,7 @@ def stochastic(x: Tensor) -> Tensor:
 def _quietly(build: Build) -> nn.Module:
     """Some options make snnTorch warn."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore")
         return build()
 
 

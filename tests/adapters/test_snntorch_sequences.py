@@ -339,7 +339,7 @@ def _training_net() -> nn.Sequential:
     )
 
 
-@pytest.mark.filterwarnings("ignore:The module snntorch.backprop:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The module snntorch.backprop")
 @pytest.mark.parametrize("window", [None, 1, 3])
 def test_snntorchs_training_loops_begin_a_sequence_a_batch(window: int | None) -> None:
     """Backpropagation through time, whole or in windows of K steps."""

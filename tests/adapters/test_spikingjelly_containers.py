@@ -178,6 +178,8 @@ def test_a_container_repeats_the_spikes_of_its_node(build: Any, run: Any) -> Non
     assert int(activity.events.sum()) == int(returned.sum()) > 0
 
 
+# Of SpikingJelly's own operation, which it maps over samples: PyTorch 2.14 says it does so slowly.
+@pytest.mark.filterwarnings("ignore:There is a performance drop because")
 @every_folding_container
 def test_a_node_that_is_left_no_time_axis_is_refused_by_name(build: Any) -> None:
     net = nn.Sequential(layer.Linear(NEURONS, NEURONS), build(nn.Sequential(neuron.IFNode())))
