@@ -150,6 +150,8 @@ class LayerRecorder:
         if lender is not None:
             lender.take_back()
         self.trace.take_back()
+        if self._reader is not None:
+            self._reader.let_go()
         self._module = self._reader = None
 
     def interrupt(self) -> None:

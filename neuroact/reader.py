@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from neuroact.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
+from neuroact.hooks import run_alone
 from neuroact.kernel import kernel
 from neuroact.patterns import CallPattern, always, has_pattern
 from neuroact.statistics.shortcuts import MOST_ADVANCES
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 def _never() -> bool:
     return False
+
+
+def _nothing(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    return None
 
 
 class CallReader:
@@ -75,7 +80,7 @@ class CallReader:
         found = kernel()
         self._steps = None if found is None else found.Steps(self._run, self._read_in_full)
         # Run a call of the module, and count what it emits; see `Watcher`.
-        self.call = self._run if self._steps is None else self._steps
+        self.call: Callable[..., Any] = self._run if self._steps is None else self._steps
         self._use(None)
 
     def prepare(self) -> None:
@@ -85,6 +90,11 @@ class CallReader:
             # What it raises, `read` raises too, after the call, and then it names the layer.
             with contextlib.suppress(Exception):
                 self._use(self._patterns.pattern(self._module))
+
+    def let_go(self) -> None:
+        """Hold nothing that holds this reader, so that it and the model go without a collector."""
+        self._steps, self._given = None, _nothing
+        self.call = run_alone
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
