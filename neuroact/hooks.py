@@ -60,11 +60,17 @@ class Watcher(Protocol):
         """A CUDA graph is being captured: `traced` comes next. Raises where it would not do."""
 
 
-def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
+def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Callable[[], None]:
     """Have `watcher` told of each call of the module.
 
     Calls of copies, deep, shallow or unpickled, are not seen. A call that gradient checkpointing
     runs a second time, within the backward pass, is not either; one of a backward hook is.
+
+    Args:
+        module: whose calls.
+        watcher: who is told.
+        passed_by: a module around this one does its work itself, unless it sees that this one has a
+            forward hook: give it one, which does nothing.
 
     Returns:
         The function that undoes it; calling it again does nothing.
@@ -89,9 +95,12 @@ def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
             module.__dict__["forward"] = forward
             module.__dict__.setdefault("__getstate__", _UnwatchedState(forward))
         forward.watched_by(*forward.watchers, watcher)
+        handle = module.register_forward_hook(_not_passed_by) if passed_by else None
 
     def undo() -> None:
         with one_at_a_time:
+            if handle is not None:
+                handle.remove()
             # Closed a second time, or by the copy of a recording: there is nothing to take away.
             forward.watched_by(*(w for w in forward.watchers if w is not watcher))
             if not forward.watchers:
@@ -224,6 +233,10 @@ class _UnwatchedState:
         kept = {k: v for k, v in state.items() if v is not watched and v is not self}
         if watched.replaced is not None and state.get("forward") is watched:
             kept["forward"] = watched.replaced
+        hooks = kept.get("_forward_hooks", {})
+        if _not_passed_by in hooks.values():
+            theirs = ((key, hook) for key, hook in hooks.items() if hook is not _not_passed_by)
+            kept["_forward_hooks"] = type(hooks)(theirs)
         return kept
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
@@ -232,6 +245,10 @@ class _UnwatchedState:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.forward.module, "__getstate__")
+
+
+def _not_passed_by(*_: object) -> None:
+    """A forward hook whose being there is all that it does."""
 
 
 def _is_recomputed() -> bool:

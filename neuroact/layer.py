@@ -85,6 +85,7 @@ class LayerRecorder:
             if isinstance(s, TraceableStatistic) and knows(type(s), "traced", of=["update"])
         )
         self._module: nn.Module | None = None
+        self._passed_by = False
         self._reader: CallReader | None = None
         self._undo: Callable[[], None] | None = None
         self._begin = self._marked = False
@@ -117,9 +118,15 @@ class LayerRecorder:
                 statistic.label(labels)
         self.interrupt()
 
-    def read_from(self, module: nn.Module, adapter: Adapter) -> None:
-        """Say whose calls are recorded, by which adapter; `watch` starts it."""
-        self._module = module
+    def read_from(self, module: nn.Module, adapter: Adapter, *, passed_by: bool) -> None:
+        """Say whose calls are recorded, by which adapter; `watch` starts it.
+
+        Args:
+            module: the module.
+            adapter: reads its calls.
+            passed_by: as `neuroact.hooks.watch` takes it.
+        """
+        self._module, self._passed_by = module, passed_by
         self._reader = CallReader(module, adapter, self)
 
     def watch(self) -> None:
@@ -127,7 +134,7 @@ class LayerRecorder:
         if self._module is None or self._reader is None or self._undo is not None:
             return
         self._reader.prepare()
-        self._undo = watch(self._module, self._reader)
+        self._undo = watch(self._module, self._reader, passed_by=self._passed_by)
 
     def unwatch(self) -> None:
         """Let the module's calls be."""
@@ -140,7 +147,7 @@ class LayerRecorder:
         """Have each call refused, in a process forked from the one that records them."""
         if self._module is not None and self._undo is not None:
             self._undo()
-            self._undo = watch(self._module, Refusal(self.info))
+            self._undo = watch(self._module, Refusal(self.info), passed_by=self._passed_by)
 
     def forget_module(self) -> None:
         """Let the module's calls be for good, and keep the model alive no longer."""

@@ -87,7 +87,7 @@ def record(
         layers = list(layers)
     for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
         layer = recording._add(chosen.info)
-        layer.read_from(chosen.module, chosen.adapter)
+        layer.read_from(chosen.module, chosen.adapter, passed_by=chosen.passed_by)
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
     asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
     recording._origin["options"] = asked

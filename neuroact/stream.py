@@ -142,7 +142,7 @@ def as_tensor(values: Any) -> Tensor:
         ChunkError: it holds no numbers, or none that torch knows; or has no rectangular shape.
     """
     if isinstance(values, Tensor):
-        return _dense(values)
+        return dense(values)
     import numpy as np  # torch alone reads a list's ints and bools alike, but no foreign arrays
 
     if isinstance(values, np.ma.MaskedArray):
@@ -157,9 +157,18 @@ def as_tensor(values: Any) -> Tensor:
         ) from cause
 
 
-def _dense(values: Tensor) -> Tensor:
+def dense(values: Tensor) -> Tensor:
+    """The values of a tensor, sparse or quantised ones too, as a plain one.
+
+    Raises:
+        ChunkError: it is nested.
+    """
     if values.is_nested:
-        raise ChunkError("came a nested tensor: pad it, and say what is padding as valid=")
+        raise ChunkError(
+            "came a nested tensor, whose sequences have lengths of their own: pad it "
+            "(nn.TransformerEncoder does with enable_nested_tensor=False), and say by valid what is "
+            "padding"
+        )
     if values.is_quantized:
         return values.dequantize()
     return values if values.layout is torch.strided else values.to_dense()
