@@ -279,13 +279,20 @@ class LayerRecorder:
         elif neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
-                f"came with {tuple(neurons)}. A neuron's figures need one shape: record the "
-                "inputs of each shape in a recording of their own, or call recording.reset() "
-                "first. What was recorded before stays.",
+                f"came with {tuple(neurons)}. A neuron's figures need one shape. Where one module is "
+                f"used in several places of the model{self._places()}, give each a module of its "
+                "own; or leave it out with layers=, and record the layers behind it with "
+                'of="input". Where inputs differ in shape, record those of each shape in a '
+                "recording of their own, or call recording.reset() in between. What was recorded "
+                "before stays.",
                 layer=self.info.name,
             )
         elif kind is not self.info.kind:
             self._see_kind(kind, first=False)
+
+    def _places(self) -> str:
+        names = self.info.name, *self.info.aliases
+        return f" ({', '.join(names)})" if self.info.aliases else ""
 
     def marked(self, starts: bool | Tensor, *, one_step: bool, has_state: bool) -> bool | Tensor:
         """Whether a chunk starts a sequence, marks by hand considered.

@@ -166,8 +166,8 @@ def dense(values: Tensor) -> Tensor:
     if values.is_nested:
         raise ChunkError(
             "came a nested tensor, whose sequences have lengths of their own: pad it "
-            "(nn.TransformerEncoder does with enable_nested_tensor=False), and say by valid what is "
-            "padding"
+            "(nn.TransformerEncoder does with enable_nested_tensor=False), and say by valid which "
+            "steps are padding"
         )
     if values.is_quantized:
         return values.dequantize()
