@@ -279,9 +279,9 @@ class LayerRecorder:
         elif neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
-                f"came with {tuple(neurons)}. A neuron's figures need one shape. Where one module is "
-                f"used in several places of the model{self._places()}, give each a module of its "
-                "own; or leave it out with layers=, and record the layers behind it with "
+                f"came with {tuple(neurons)}. A neuron's figures need one shape. Where one module "
+                f"is used in several places of the model{self._places()}, give each a module of "
+                "its own; or leave it out with layers=, and record the layers behind it with "
                 'of="input". Where inputs differ in shape, record those of each shape in a '
                 "recording of their own, or call recording.reset() in between. What was recorded "
                 "before stays.",
