@@ -16,6 +16,7 @@ from torch.func import functional_call
 import neuroact
 from neuroact.errors import UnsupportedModelError
 from neuroact.hooks import watch
+from toy import Neuron, ToyAdapter
 
 
 class Seen:
@@ -227,6 +228,30 @@ def test_what_is_asked_of_a_forward_is_answered_by_the_modules_own(name: str) ->
     assert not hasattr(net.forward, "of_no_function")
     undo()
     assert getattr(net.forward, name) is before
+
+
+class Asking(nn.Module):
+    """Looks at its layer's forward before it calls it, as some containers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lif = Neuron(hidden=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        forward = self.lif.forward
+        asked = forward.__code__.co_argcount, forward.__name__, forward.__func__.__defaults__
+        if asked != (3, "forward", (None,)) or forward.__self__ is not self.lif:
+            raise ValueError(asked)
+        return self.lif(x)
+
+
+def test_what_is_asked_of_a_forward_breaks_no_graph() -> None:
+    net = Asking()
+    with neuroact.record(net, adapters=[ToyAdapter()]) as recording:
+        compiled = torch.compile(net, fullgraph=True, backend="eager")
+        for _ in range(3):
+            compiled(X)
+    assert recording.report()["lif"].observations == 9
 
 
 def test_a_call_that_raises_is_not_told_of() -> None:
