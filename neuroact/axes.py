@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from neuroact.adapter import LayerCall
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream import SignalKind, SpikeChunk, dense
 
 Side = Literal["output", "input"]
 DEFAULT_AXES = "BN"
@@ -118,9 +118,8 @@ class TensorAdapter:
                 f"expected the module's {self._side} to be one tensor, came "
                 f"{type(value).__name__}; write an adapter for it and pass it as adapters="
             )
-        values = value.detach()
-        values = values.to_dense() if values.is_sparse else values
-        return SpikeChunk(self._axes.ordered(values), self.kind(module), starts_sequence=True)
+        values = self._axes.ordered(dense(value.detach()))
+        return SpikeChunk(values, self.kind(module), starts_sequence=True)
 
     def _value(self, call: LayerCall) -> Any:
         return call.output

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
@@ -19,8 +20,45 @@ if TYPE_CHECKING:
     from neuroact.layer import LayerInfo
     from neuroact.recorder import Recording
 
+
+class OneAtATime:
+    """A lock, and what waits for it without blocking.
+
+    A recording that nobody holds is let go of wherever Python happens to collect it, which may be
+    in the midst of what the lock guards, in the very thread that holds it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._waiting: deque[Callable[[], None]] = deque()
+        self.acquire, self.release = self._lock.acquire, self._lock.release
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        self._lock.release()
+        self._work_off()
+
+    def when_free(self, work: Callable[[], None]) -> None:
+        """Do it now or, where the lock is held, when it is not; the work may take it itself."""
+        self._waiting.append(work)
+        self._work_off()
+
+    def _work_off(self) -> None:
+        while not self._depth:
+            try:
+                work = self._waiting.popleft()
+            except IndexError:
+                return
+            work()
+
+
 # Held while a layer's watchers or its thread change: threads may record one model, each for itself.
-one_at_a_time = threading.RLock()
+one_at_a_time = OneAtATime()
 
 _made_here: WeakSet[Recording] = WeakSet()
 

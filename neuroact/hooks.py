@@ -2,16 +2,18 @@
 
 A stand-in costs a tenth of a forward hook, has the state before and after a call in one frame,
 sees a direct `layer.forward(x)`, and is seen by `torch.compile` also after the first compiled
-call. Its price is one entry, `forward`, in the module's `__dict__` while it is watched; hence the
-care for copies and pickles below.
+call. Its price is an entry, `forward`, in the module's `__dict__` while it is watched, and another,
+`__getstate__`, that keeps both out of copies and pickles.
 """
 
 from __future__ import annotations
 
+import copy
+import operator
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import MethodType
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -57,11 +59,17 @@ class Watcher(Protocol):
         """A CUDA graph is being captured: `traced` comes next. Raises where it would not do."""
 
 
-def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
+def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Callable[[], None]:
     """Have `watcher` told of each call of the module.
 
-    Calls of deep copies and of unpickled copies are not seen. A call that gradient checkpointing
-    runs a second time, within the backward pass, is not either.
+    Calls of copies, deep, shallow or unpickled, are not seen. A call that gradient checkpointing
+    runs a second time, within the backward pass, is not either; one of a backward hook is.
+
+    Args:
+        module: whose calls.
+        watcher: who is told.
+        passed_by: a module around this one does its work itself, unless it sees that this one has a
+            forward hook: give it one, which does nothing.
 
     Returns:
         The function that undoes it; calling it again does nothing.
@@ -81,20 +89,24 @@ def watch(module: nn.Module, watcher: Watcher) -> Callable[[], None]:
         else:
             forward = _WatchedForward(module, module.forward, found)
             module.__dict__["forward"] = forward
+            module.__dict__.setdefault("__getstate__", _UnwatchedState(forward))
         forward.watched_by(*forward.watchers, watcher)
+        handle = module.register_forward_hook(_not_passed_by) if passed_by else None
 
     def undo() -> None:
         with one_at_a_time:
+            if handle is not None:
+                handle.remove()
             # Closed a second time, or by the copy of a recording: there is nothing to take away.
             forward.watched_by(*(w for w in forward.watchers if w is not watcher))
-            if not forward.watchers and module.__dict__.get("forward") is forward:
+            if not forward.watchers:
                 forward.give_back()
 
     return undo
 
 
 class _WatchedForward:
-    """Stands in for a module's `forward` and tells of its calls."""
+    # Stands in for a module's `forward` and tells of its calls. (Its __doc__ is the original's.)
 
     __slots__ = ("call", "module", "original", "replaced", "watchers")
 
@@ -104,27 +116,40 @@ class _WatchedForward:
         self.replaced = replaced  # what stood in for it before; None where the class's own did
         self.watched_by()
 
+    def __getattr__(self, name: str) -> Any:
+        # Whatever else is asked of a forward (`__code__`, `__self__`) is its own; but not the
+        # attributes that `torch.compile` would have to look at before each call.
+        if name == "__dict__":
+            raise AttributeError(name)
+        return getattr(self.original, name)
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]  # of the object, not of the class
+        return self.original.__doc__
+
     @property
     def __wrapped__(self) -> Callable[..., Any]:
         # What looks at forward's signature, as Norse does for an argument `state`, sees its own.
         return self.original
 
     @property
-    def __globals__(self) -> NoReturn:
-        # What reads a forward's source asks for them, and nobody else.
-        raise UnsupportedModelError(_NO_EXPORT.format("torch.export or torch.jit.script"))
+    def __globals__(self) -> dict[str, Any]:
+        # What of PyTorch asks for them reads the forward's source, to make another program of it.
+        if sys._getframe(1).f_globals.get("__name__", "").startswith("torch."):
+            raise UnsupportedModelError(_NO_EXPORT.format("torch.export or torch.jit.script"))
+        return self.original.__globals__
 
     def watched_by(self, *watchers: Watcher) -> None:
         """Tell these of the calls from now on, and no others."""
         self.watchers = watchers
-        # Looked up once: most modules have one watcher.
-        self.call = watchers[0].call if len(watchers) == 1 else self._told_to_all
+        # Looked up once: most modules have one watcher. With none left, this must not hold itself.
+        several = self._told_to_all if watchers else run_alone
+        self.call = watchers[0].call if len(watchers) == 1 else several
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
             return self._traced(args, kwargs)
-        # Inside a backward pass a forward call is a checkpoint's, which ran and counted before.
-        if _backward_pass() != -1:
+        if _backward_pass() != -1 and _is_recomputed():
             return self.original(*args, **kwargs)
         if _tracing_state() is not None or (_is_capturing is not None and _is_capturing()):
             return self._run_apart(args, kwargs)
@@ -163,20 +188,87 @@ class _WatchedForward:
         return last.traced(call, args, kwargs)
 
     def give_back(self) -> None:
-        if self.replaced is None:
-            del self.module.__dict__["forward"]
-        else:
-            self.module.__dict__["forward"] = self.replaced
+        """Leave the module's `__dict__` as it was, but for what came in after."""
+        held = self.module.__dict__
+        own = held.get("__getstate__")
+        if isinstance(own, _UnwatchedState) and own.forward is self:
+            del held["__getstate__"]
+        if held.get("forward") is self:
+            if self.replaced is None:
+                del held["forward"]
+            else:
+                held["forward"] = self.replaced
+
+    # Those two, and the next class's, are for modules whose class makes copies of their `__dict__`.
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., Any]:
-        # A copied module is in the memo before its attributes are copied. The copy must run on its
-        # own parameters, and report nothing.
-        copied = memo.get(id(self.module))
-        return self.original if copied is None else MethodType(type(copied).forward, copied)
+        # A copied module is in the memo before its attributes are: a method is bound to the copy.
+        forward: Callable[..., Any] = copy.deepcopy(self.original, memo)
+        return forward
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Unpickled before the module has its attributes, this gives its class's own forward.
-        return getattr, (self.module, "forward")
+        if self.replaced is None:
+            # Unpickled before the module has its attributes, this gives its class's own forward.
+            return getattr, (self.module, "forward")
+        return operator.getitem, ((self.replaced,), 0)  # itself, by a name that every Python knows
+
+
+class _UnwatchedState:
+    """A watched module's `__getstate__`: copies and pickles are made of what it is unwatched."""
+
+    __slots__ = ("forward",)
+
+    def __init__(self, forward: _WatchedForward) -> None:
+        self.forward = forward
+
+    def __call__(self) -> Any:
+        watched, module = self.forward, self.forward.module
+        state: Any = type(module).__getstate__(module)  # type: ignore[no-untyped-call]
+        if not isinstance(state, dict):
+            return state
+        kept = {k: v for k, v in state.items() if v is not watched and v is not self}
+        if watched.replaced is not None and state.get("forward") is watched:
+            kept["forward"] = watched.replaced
+        hooks = kept.get("_forward_hooks", {})
+        if _not_passed_by in hooks.values():
+            theirs = ((key, hook) for key, hook in hooks.items() if hook is not _not_passed_by)
+            kept["_forward_hooks"] = type(hooks)(theirs)
+        return kept
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied = memo.get(id(self.forward.module))
+        return self if copied is None else copied.__getstate__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.forward.module, "__getstate__")
+
+
+def _not_passed_by(*_: object) -> None:
+    """A forward hook whose being there is all that it does."""
+
+
+def _is_recomputed() -> bool:
+    """Whether a call within a backward pass repeats one of the forward pass, as a checkpoint does.
+
+    That is run by the backward of an autograd function, or where a saved tensor is unpacked. What
+    a backward hook calls is not.
+    """
+    frame = sys._getframe(2)
+    while frame.f_back is not None:
+        frame = frame.f_back
+        name, module = frame.f_code.co_qualname, frame.f_globals.get("__name__")
+        if module == "torch.autograd.graph" and name == "_engine_run_backward":
+            return False  # farther out is who started this pass
+        if module == "torch.autograd.function" and name == "BackwardCFunction.apply":
+            return True
+        if module == "torch.utils.checkpoint" and name.endswith("unpack_hook"):
+            return True
+    return False
+
+
+def run_alone(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """A call that nobody is told of."""
+    return call(*args, **kwargs)
 
 
 def _told(watcher: Watcher, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -83,6 +83,7 @@ class LayerRecorder:
         self._begin = self.marked = False
         self.plain = True
         self._module: nn.Module | None = None
+        self._passed_by = False
         self._reader: CallReader | None = None
         self._undo: Callable[[], None] | None = None
 
@@ -112,9 +113,15 @@ class LayerRecorder:
             self._labels = labels
             self._see_whether_plain()
 
-    def read_from(self, module: nn.Module, adapter: Adapter) -> None:
-        """Say whose calls are recorded, by which adapter; `watch` starts it."""
-        self._module = module
+    def read_from(self, module: nn.Module, adapter: Adapter, *, passed_by: bool) -> None:
+        """Say whose calls are recorded, by which adapter; `watch` starts it.
+
+        Args:
+            module: the module.
+            adapter: reads its calls.
+            passed_by: as `neuroact.hooks.watch` takes it.
+        """
+        self._module, self._passed_by = module, passed_by
         self._reader = CallReader(module, adapter, self)
 
     def watch(self) -> None:
@@ -122,7 +129,7 @@ class LayerRecorder:
         if self._module is None or self._reader is None or self._undo is not None:
             return
         self._reader.prepare()
-        self._undo = watch(self._module, self._reader)
+        self._undo = watch(self._module, self._reader, passed_by=self._passed_by)
 
     def unwatch(self) -> None:
         """Let the module's calls be."""
@@ -136,14 +143,14 @@ class LayerRecorder:
         self.lock = threading.RLock()  # another thread may have held it, and there is none here
         if self._module is not None and self._undo is not None:
             self._undo()
-            self._undo = watch(self._module, Refusal(self.info))
+            self._undo = watch(self._module, Refusal(self.info), passed_by=self._passed_by)
 
     def forget_module(self) -> None:
         """Let the module's calls be for good, and keep the model alive no longer."""
         self.unwatch()
         with self.settled():
             if self._reader is not None:
-                self._reader.forget()
+                self._reader.let_go()
             self._module = self._reader = None
 
     def interrupt(self) -> None:
@@ -212,9 +219,12 @@ class LayerRecorder:
         if self.neurons is not None and chunk.neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
-                f"came with {tuple(chunk.neurons)}. A neuron's figures need one shape: record the "
-                "inputs of each shape in a recording of their own, or call recording.reset() "
-                "first. What was recorded before stays.",
+                f"came with {tuple(chunk.neurons)}. A neuron's figures need one shape. Where one "
+                f"module is used in several places of the model{self._places()}, give each a "
+                "module of its own; or leave it out with layers=, and record the layers behind it "
+                'with of="input". Where inputs differ in shape, record those of each shape in a '
+                "recording of their own, or call recording.reset() in between. What was recorded "
+                "before stays.",
                 layer=self.info.name,
             )
         check_kind(self.statistics, self._general(chunk.kind), layer=self.info.name)
@@ -354,6 +364,10 @@ class LayerRecorder:
                 "`with recording.valid(...)` block holds the steps of one batch.",
                 layer=self.info.name,
             ) from cause
+
+    def _places(self) -> str:
+        names = self.info.name, *self.info.aliases
+        return f" ({', '.join(names)})" if self.info.aliases else ""
 
     def _means(self) -> dict[str, str | None]:
         """What figures can only be added to figures of; None where it is not known yet."""

@@ -11,6 +11,7 @@ from torch import nn
 from neuroact.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
+from neuroact.hooks import run_alone
 from neuroact.native import core
 from neuroact.open_block import Rows
 from neuroact.patterns import CallPattern, always, has_pattern
@@ -59,12 +60,10 @@ class CallReader:
     @property
     def call(self) -> Callable[..., Any]:
         """Runs a call of the module, and counts what it emits; see `Watcher`."""
+        if self._steps is None:
+            return run_alone  # it was let go
         return self._run if self._compiled is None else self._compiled
 
-    def forget(self) -> None:
-        """Read nothing more by steps. They know this reader, and it the model: a circle."""
-        self.interrupt()
-        self._steps = self._compiled = None
 
     def prepare(self) -> None:
         """Find the layer's pattern, before its next call."""
@@ -75,6 +74,11 @@ class CallReader:
             # What it raises, `read` raises too, after the call, and then it names the layer.
             with contextlib.suppress(Exception):
                 self._pattern = self._patterns.pattern(self._module)
+
+    def let_go(self) -> None:
+        """Hold nothing that holds this reader, so that it and the model go without a collector."""
+        self.interrupt()
+        self._steps = self._compiled = None
 
     def interrupt(self) -> None:
         """Have the next call read in full."""

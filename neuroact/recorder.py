@@ -10,6 +10,7 @@ from functools import partial
 from numbers import Real
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
+from weakref import finalize, ref
 
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from neuroact import callers
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
 from neuroact.builders import StatisticSelection, builders, check_pickled
+from neuroact.callers import one_at_a_time
 from neuroact.errors import OtherProcessError, RecordingClosedError
 from neuroact.labels import labels_of
 from neuroact.layer import LayerInfo, LayerRecorder
@@ -41,10 +43,10 @@ def record(
     adapters: Sequence[Adapter] | None = None,
     dt: float | None = None,
 ) -> Recording:
-    """Record what a model's spiking layers emit, from now until the recording is closed.
+    """Record what a model's spiking layers emit, until the recording is closed or nobody holds it.
 
     The model works as before: the same outputs, gradients and random numbers; nothing is stored
-    on it but, on each recorded layer, a stand-in for its `forward`, which closing takes away.
+    on it but, on each recorded layer, a stand-in for its `forward`, which is taken away then.
     Copies of it made meanwhile are not recorded. Compiled models are, with no graph break, and in
     training a checkpoint's second forward call counts once.
 
@@ -85,12 +87,22 @@ def record(
         layers = list(layers)
     for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
         layer = recording._add(chosen.info)
-        layer.read_from(chosen.module, chosen.adapter)
+        layer.read_from(chosen.module, chosen.adapter, passed_by=chosen.passed_by)
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
     asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
     recording._origin["options"] = asked
+    # Weak on both sides: a model may hold its recording, and what is watched holds its layer.
+    layers_held = [ref(layer) for layer in recording._layers.values()]
+    finalize(recording, one_at_a_time.when_free, partial(_forget, layers_held)).atexit = False
     recording.resume()
     return recording
+
+
+def _forget(layers: list[ref[LayerRecorder]]) -> None:
+    for held in layers:
+        layer = held()
+        if layer is not None:
+            layer.forget_module()
 
 
 class Recording:

@@ -25,11 +25,19 @@ from neuroact.stream import SignalKind
 
 @dataclass(frozen=True, slots=True)
 class ChosenLayer:
-    """A module to record, and the adapter that reads it."""
+    """A module to record, and the adapter that reads it.
+
+    Attributes:
+        info: what the layer is.
+        module: the module.
+        adapter: reads it.
+        passed_by: a module around it may do its work itself, where it has no forward hook.
+    """
 
     info: LayerInfo
     module: nn.Module
     adapter: Adapter
+    passed_by: bool
 
 
 def choose_layers(
@@ -58,9 +66,17 @@ def choose_layers(
     else:
         chosen = select(modules, layers, known=set(owners), spiking=spiking)
     check_distinct(chosen)
+    passed_by = _passed_by(modules)
+    found = {m.name: owners.get(m.name, (plain, plain.kind(m.module))) for m in chosen}
     if of == "input":
-        return tuple(_input_of(m, owners.get(m.name), axes) for m in chosen)
-    return tuple(_chosen(m, owners.get(m.name, (plain, plain.kind(m.module)))) for m in chosen)
+        found = {m.name: _input_of(m, owners.get(m.name), axes) for m in chosen}
+    return tuple(_chosen(m, found[m.name], id(m.module) in passed_by) for m in chosen)
+
+
+def _passed_by(modules: Sequence[NamedModule]) -> set[int]:
+    """Which modules PyTorch's fast path of transformers goes past, unless they have a hook."""
+    layers = [m.module for m in modules if isinstance(m.module, nn.TransformerEncoderLayer)]
+    return {id(part) for layer in layers for part in layer.modules() if part is not layer}
 
 
 def _refuse_replicas(model: nn.Module) -> None:
@@ -76,7 +92,7 @@ def _refuse_replicas(model: nn.Module) -> None:
 
 def _input_of(
     named: NamedModule, owner: tuple[Adapter, SignalKind] | None, axes: str | None
-) -> ChosenLayer:
+) -> tuple[Adapter, SignalKind]:
     if owner is not None and axes is None:
         adapter = owner[0]
         if not isinstance(adapter, InputAdapter):
@@ -86,15 +102,15 @@ def _input_of(
             )
         axes = adapter.input_axes(named.module)
     reader = ArgumentReader(axes)
-    return _chosen(named, (reader, reader.kind(named.module)))
+    return reader, reader.kind(named.module)
 
 
-def _chosen(named: NamedModule, owner: tuple[Adapter, SignalKind]) -> ChosenLayer:
+def _chosen(named: NamedModule, owner: tuple[Adapter, SignalKind], passed_by: bool) -> ChosenLayer:
     adapter, kind = owner
     info = LayerInfo(
         named.name, named.aliases, adapter.framework, class_of(named.module).__name__, kind
     )
-    return ChosenLayer(info, named.module, adapter)
+    return ChosenLayer(info, named.module, adapter, passed_by)
 
 
 def _no_layers(

@@ -167,9 +167,17 @@ def as_tensor(values: Any) -> Tensor:
 
 
 def dense(values: Tensor) -> Tensor:
-    """A tensor as it is; of a sparse or quantised one, a dense one of the same values."""
+    """The values of a tensor, sparse or quantised ones too, as a plain one.
+
+    Raises:
+        ChunkError: it is nested.
+    """
     if values.is_nested:
-        raise ChunkError("came a nested tensor: pad it, and say what is padding as valid=")
+        raise ChunkError(
+            "came a nested tensor, whose sequences have lengths of their own: pad it "
+            "(nn.TransformerEncoder does with enable_nested_tensor=False), and say by valid which "
+            "steps are padding"
+        )
     if values.is_quantized:
         return values.dequantize()
     return values if values.layout is torch.strided else values.to_dense()

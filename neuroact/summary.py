@@ -14,9 +14,9 @@ from neuroact.statistics import FiringResult
 
 _CAUSES = (
     "Likely causes: the model was not run while recording; a layer's work is done by another of "
-    "its methods than forward, or by a function, which nothing can see; the model runs scripted, "
-    "traced or exported code made before; it uses other modules than those found. What cannot be "
-    "seen is fed by recording.observe(name, values)."
+    "its methods than forward, by a function, or by a module around it that reads its weights, "
+    "which nothing can see; the model runs scripted, traced or exported code made before; it uses "
+    "other modules than those found. What cannot be seen is fed by recording.observe(name, values)."
 )
 
 

@@ -98,6 +98,81 @@ def test_what_a_checkpoint_runs_again_counts_once(reentrant: bool) -> None:
     assert layer.events.tolist() == (3 * spikes.ne(0).sum(0)).tolist()
 
 
+def on_a_module(net: nn.Module, x: Tensor, work: Callable[[], Any]) -> None:
+    net.register_full_backward_hook(lambda *_: work())
+
+
+def on_a_tensor(net: nn.Module, x: Tensor, work: Callable[[], Any]) -> None:
+    x.register_hook(lambda grad: work())
+
+
+def on_a_parameter(net: nn.Module, x: Tensor, work: Callable[[], Any]) -> None:
+    next(net.parameters()).register_post_accumulate_grad_hook(lambda parameter: work())
+
+
+@pytest.mark.parametrize("hook", [on_a_module, on_a_tensor, on_a_parameter])
+@pytest.mark.parametrize("reentrant", [None, False, True])
+def test_a_call_by_a_users_backward_hook_counts(
+    hook: Callable[[nn.Module, Tensor, Callable[[], Any]], None], reentrant: bool | None
+) -> None:
+    net, x = Checkpointed(bool(reentrant)), torch.randn(4, 5, requires_grad=True)
+    if reentrant is None:
+        net.forward = net.part  # type: ignore[method-assign]
+    probe = torch.ones(3, 7)
+
+    def work() -> None:
+        with torch.no_grad():
+            net.lif(probe)
+
+    hook(net, x, work)
+    with record(net, layers="lif") as recording:
+        for _ in range(2):
+            step(net, x)
+    assert recording.report()["lif"].observations == 2 * (4 + 3)
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_whole_training_step_within_a_backward_hook_counts_once(reentrant: bool) -> None:
+    outer, inner = Checkpointed(reentrant), Checkpointed(reentrant)
+    x, y = (torch.randn(4, 5, requires_grad=True) for _ in range(2))
+
+    def work(grad: Tensor) -> None:
+        with torch.enable_grad():
+            step(inner, y)
+
+    x.register_hook(work)
+    with record(outer) as first, record(inner) as second:
+        step(outer, x)
+    assert inner.runs == 2, "it would be counted twice"
+    assert [r.report()["lif"].observations for r in (first, second)] == [4, 4]
+
+
+class Recomputing(torch.autograd.Function):
+    """A checkpoint of another's make: its backward runs the forward pass again."""
+
+    @staticmethod
+    def forward(ctx: Any, run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        ctx.run = run
+        ctx.save_for_backward(x)
+        return run(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        with torch.enable_grad():
+            again = x.detach().requires_grad_()
+            torch.autograd.backward(ctx.run(again), grads)
+        return None, again.grad
+
+
+def test_what_a_checkpoint_of_another_make_runs_again_counts_once() -> None:
+    net, x = Checkpointed(False), torch.randn(4, 5, requires_grad=True)
+    with record(net, layers="lif") as recording:
+        Recomputing.apply(net.part, x).sum().backward()
+    assert net.runs == 2
+    assert recording.report()["lif"].observations == 4
+
+
 def truncated(net: nn.Sequential, batches: Tensor) -> None:
     fc, lif = net
     for batch in batches:

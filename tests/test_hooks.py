@@ -16,6 +16,7 @@ from torch.func import functional_call
 import neuroact
 from neuroact.errors import UnsupportedModelError
 from neuroact.hooks import watch
+from toy import Neuron, ToyAdapter
 
 
 class Seen:
@@ -103,26 +104,154 @@ def _pickled(net: nn.Module) -> Any:
     return pickle.loads(pickle.dumps(net))
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, _pickled], ids=["deepcopy", "pickle"])
-def test_a_copy_runs_on_its_own_parameters_and_tells_nobody(copied: Callable[..., Any]) -> None:
-    net, seen = nn.Sequential(nn.Linear(3, 2)), Seen()
+COPIES = pytest.mark.parametrize(
+    "copied", [copy.deepcopy, _pickled, copy.copy], ids=["deepcopy", "pickle", "copy"]
+)
+
+
+class Stated(nn.Linear):
+    """Says itself what its copies are made of."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "said": True}
+
+
+class Reduced(nn.Linear):
+    """Says itself how it is copied."""
+
+    def __reduce__(self) -> Any:
+        return Reduced, (3, 2), vars(self)
+
+
+@COPIES
+@pytest.mark.parametrize("layer", [nn.Linear, Stated])
+def test_a_copy_runs_on_its_own_parameters_and_tells_nobody(
+    copied: Callable[..., Any], layer: type[nn.Linear]
+) -> None:
+    net, seen = layer(3, 2), Seen()
+    undo = watch(net, seen)
+    twin = copied(net)
+    twin.weight, twin.bias = (nn.Parameter(p * 0 + 7) for p in (twin.weight, twin.bias))
+    for _ in range(2):
+        assert torch.equal(twin(X), torch.full((3, 2), 14.0))
+        assert torch.equal(copied(twin)(X), twin(X))
+        assert {*vars(twin)} - {"said"} == {*vars(net)} - {"forward", "__getstate__"}
+        undo()
+    assert not seen.calls
+    assert torch.equal(net(X), nn.functional.linear(X, net.weight, net.bias))
+    assert not {"forward", "__getstate__"} & {*vars(net)}
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, _pickled])
+def test_a_copy_of_a_module_that_copies_its_dict_itself_tells_nobody_either(
+    copied: Callable[..., Any],
+) -> None:
+    net, seen = nn.Sequential(Reduced(3, 2)), Seen()
     undo = watch(net[0], seen)
     twin = copied(net)
     with torch.no_grad():
         twin[0].weight.zero_()
         twin[0].bias.fill_(7.0)
     assert torch.equal(twin(X), torch.full((3, 2), 7.0))
-    assert not seen.calls
-    assert torch.equal(copied(twin)(X), twin(X))
     undo()
-    assert torch.equal(net(X), nn.functional.linear(X, net[0].weight, net[0].bias))
+    assert not seen.calls
+
+
+def tripled(x: Tensor) -> Tensor:
+    """A forward of a user's own."""
+    return x * 3
+
+
+@COPIES
+@pytest.mark.parametrize("layer", [nn.Linear, Reduced])
+def test_a_copy_keeps_the_forward_that_a_user_put_on_the_module(
+    copied: Callable[..., Any], layer: type[nn.Module]
+) -> None:
+    net, seen = layer(3, 2), Seen()
+    net.forward = tripled
+    undo = watch(net, seen)
+    twin = copied(net)
+    assert torch.equal(net(X), X * 3)
+    undo()
+    assert net.forward is tripled
+    assert torch.equal(twin(X), X * 3)
+    if not (layer is Reduced and copied is copy.copy):  # which shares what nothing tells apart
+        assert twin.forward is tripled
+        assert len(seen.calls) == 1
+
+
+@COPIES
+def test_a_copied_method_of_the_module_is_bound_to_the_copy(copied: Callable[..., Any]) -> None:
+    net = nn.Linear(3, 2)
+    undo = watch(net, Seen())
+    assert copied([net.forward])[0] is not None
+    twin = copied(net)
+    undo()
+    assert "forward" not in vars(twin)
 
 
 def test_the_signature_is_the_forwards_own() -> None:
     net = nn.Bilinear(2, 3, 4)
-    before = inspect.signature(net.forward)
+    before = inspect.signature(net.forward), inspect.getfullargspec(net.forward)
     watch(net, Seen())
-    assert inspect.signature(net.forward) == before
+    assert (inspect.signature(net.forward), inspect.getfullargspec(net.forward)) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__annotations__",
+        "__closure__",
+        "__code__",
+        "__defaults__",
+        "__doc__",
+        "__func__",
+        "__kwdefaults__",
+        "__name__",
+        "__qualname__",
+        "__self__",
+        "marked_by_the_user",
+    ],
+)
+def test_what_is_asked_of_a_forward_is_answered_by_the_modules_own(name: str) -> None:
+    class Marked(nn.Module):
+        def forward(self, x: Tensor, gain: float = 2.0) -> Tensor:
+            """It has all that is asked of it."""
+            return x * gain
+
+        forward.marked_by_the_user = (1, 2)  # type: ignore[attr-defined]
+
+    net = Marked()
+    before = getattr(net.forward, name)
+    undo = watch(net, Seen())
+    assert getattr(net.forward, name) is before
+    assert not hasattr(net.forward, "of_no_function")
+    undo()
+    assert getattr(net.forward, name) is before
+
+
+class Asking(nn.Module):
+    """Looks at its layer's forward before it calls it, as some containers do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lif = Neuron(hidden=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        forward = self.lif.forward
+        asked = forward.__code__.co_argcount, forward.__name__, forward.__func__.__defaults__
+        if asked != (3, "forward", (None,)) or forward.__self__ is not self.lif:
+            raise ValueError(asked)
+        return self.lif(x)
+
+
+def test_what_is_asked_of_a_forward_breaks_no_graph() -> None:
+    net = Asking()
+    with neuroact.record(net, adapters=[ToyAdapter()]) as recording:
+        compiled = torch.compile(net, fullgraph=True, backend="eager")
+        for _ in range(3):
+            compiled(X)
+    assert recording.report()["lif"].observations == 9
 
 
 def test_a_call_that_raises_is_not_told_of() -> None:

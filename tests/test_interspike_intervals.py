@@ -14,7 +14,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from neuroact.statistics.interval_blocks import FRACTION_BITS, terms
 from numpy.typing import NDArray
 
 from neuroact import InterspikeIntervals, SignalKind, SpikeChunk

@@ -103,6 +103,7 @@ def test_bfloat16_arrays_of_others_are_read() -> None:
         (None, "came NoneType, which cannot be read"),
         ({"a": 1}, "came dict, which cannot be read"),
         (torch.empty(1, 1, 1, device="meta"), "without values .* on the device meta"),
+        (torch.nested.nested_tensor([torch.ones(2, 3)], layout=torch.jagged), "nested tensor"),
         ([torch.ones(1, 2, requires_grad=True)], "requires grad"),
     ],
 )

@@ -464,6 +464,36 @@ def test_changed_neurons_are_refused_by_name_and_nothing_is_lost() -> None:
         assert recording.report() == before
 
 
+class Shared(nn.Module):
+    """One activation in two places, of two widths."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1, self.fc2, self.activation = nn.Linear(5, 7), nn.Linear(7, 3), nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.activation(self.fc2(self.activation(self.fc1(x))))
+
+
+def test_a_module_that_is_used_in_two_places_says_so_and_what_to_record_instead() -> None:
+    net = Shared()
+    advice = r'used in several places of the model, give each a module of its own; .*of="input"'
+    with (
+        record(net, layers="activation"),
+        pytest.raises(LayerShapeError, match=r'layer "activation".*\(7,\).*\(3,\).*' + advice),
+    ):
+        net(torch.ones(2, 5))
+    shared = nn.Sequential(relu := nn.ReLU(), nn.Linear(5, 3), relu)
+    with (
+        record(shared, layers=nn.ReLU),
+        pytest.raises(LayerShapeError, match=r"several places of the model \(0, 2\), give each"),
+    ):
+        shared(torch.ones(2, 5))
+    with record(net, layers=["fc2"], of="input") as recording:
+        net(torch.ones(2, 5))
+    assert recording.report()["fc2"].shape == (7,)
+
+
 class Wrong(ToyAdapter):
     """Answers with whatever `answer` makes."""
 
