@@ -30,7 +30,7 @@ from neuroact.consistency import check_consistent
 from neuroact.errors import RecordingFileError
 from neuroact.files import write_bytes
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.statistics import Firing, Statistic
+from neuroact.statistics import ClassActivity, Firing, Statistic
 from neuroact.statistics.counted import LayerResult
 from neuroact.statistics.states import check_state, working_memory
 from neuroact.stream import SignalKind
@@ -170,7 +170,9 @@ def _recording(
     statistics: Sequence[StatisticFactory],
 ) -> Recording:
     known = _known(statistics)
+    keys = _keys(file)
     try:
+        document = _with_classes_apart(document, keys)
         recording = _empty(document, known)
         names = document["statistics"]
         layers = [_layer(entry, names, known) for entry in _list_of(dict, document["layers"])]
@@ -178,7 +180,7 @@ def _recording(
         raise
     except (KeyError, TypeError, ValueError) as cause:
         raise RecordingFileError(f"its text is damaged: {str(cause)[:200]}") from cause
-    keys, needed = _keys(file), 0
+    needed = 0
     for number, layer in enumerate(layers):
         if recording._layers.setdefault(layer.info.name, layer) is not layer:
             raise RecordingFileError("two of its layers have one name", layer=layer.info.name)
@@ -197,6 +199,26 @@ def _recording(
         raise RecordingFileError("it holds tensors that belong to none of its layers")
     recording.close()
     return recording
+
+
+def _with_classes_apart(
+    document: Mapping[str, Any], keys: dict[str, dict[str, str]]
+) -> Mapping[str, Any]:
+    """What a file says in which `Firing` counted by class, as if `ClassActivity` had.
+
+    Such files are older than `ClassActivity`. `keys` are brought to the same.
+    """
+    statistics, name = document["statistics"], _name_of(ClassActivity())
+    layers = [dict(entry) for entry in _list_of(dict, document["layers"])]
+    found = False
+    for number, layer in enumerate(layers):
+        of_firing = keys.get(f"{number}.0", {})
+        own = {key: of_firing.pop(key) for key in [*of_firing] if key.startswith("class_")}
+        layer["statistics"] = [*layer["statistics"], name]
+        if own:
+            found = True
+            keys[f"{number}.{len(layer['statistics']) - 1}"] = own
+    return {**document, "statistics": [*statistics, name], "layers": layers} if found else document
 
 
 def _empty(document: Mapping[str, Any], known: Mapping[str, StatisticFactory]) -> Recording:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import neuroact
 from neuroact import ActivityReport, ClassActivity, Recording, SignalKind, SpikeChunk
 from neuroact.errors import ChunkError
 from neuroact.storage import from_bytes, to_bytes
+from neuroact.tensor_file import pack
 from neuroact.testing.syncs import HostSyncs
 from toy import Net, RawOutputs, ToyAdapter
 
@@ -86,6 +88,46 @@ def test_merging_storing_and_writing_change_nothing(batches: list[Any], seed: in
     assert merged.report()["lif"][ClassActivity] == ours
     read = ActivityReport.from_json(whole.report().to_json())
     assert read["lif"][ClassActivity] == ours
+
+
+@given(batches, st.integers(0, 2**31))
+def test_an_older_file_in_which_firing_counted_by_class_is_read(
+    batches: list[Any], seed: int
+) -> None:
+    recording = recorded(batches, seed)
+    recording.label(None)
+    recording.observe("other", torch.ones(1, 1, 2))  # and a layer without a label
+    tensors = {
+        f"{number}.0.{key}": tensor
+        for number, layer in enumerate(recording._layers.values())
+        for statistic in layer.statistics
+        for key, tensor in statistic.state_dict().items()
+        if not (number and key.startswith("class_"))
+    }
+    document = {
+        "schema": "neuroact.recording",
+        "schema_version": 1,
+        "dt": None,
+        "origin": None,
+        "statistics": ["neuroact.Firing"],
+        "layers": [
+            {
+                "name": layer.info.name,
+                "aliases": [],
+                "framework": layer.info.framework,
+                "layer_type": layer.info.layer_type,
+                "kind": layer.info.kind.value,
+                "neurons": list(layer.neurons or ()),
+                "statistics": ["neuroact.Firing"],
+            }
+            for layer in recording._layers.values()
+        ],
+    }
+    read = from_bytes(b"".join(pack(tensors, json.dumps(document)))).report()
+    ours = recording.report()
+    assert read["other"].events.tolist() == [1, 1]
+    if "lif" in ours:
+        assert read["lif"] == ours["lif"]
 
 
 def test_a_labelled_models_activity_is_that_of_each_classs_raw_outputs() -> None:

@@ -48,6 +48,9 @@ __all__ = [
 class Statistic(Protocol):
     """Running figures of one layer.
 
+    It may have `count(block)` besides, which takes a `StepBlock`, some steps of a binary layer, and
+    leaves the state that `update(block.chunk())` would; without it, that is what is called.
+
     A class may say which kinds of layers it applies to: `kinds`, a frozenset of `SignalKind`. A
     layer of another kind is then refused, see `check_kind`.
 

@@ -191,9 +191,10 @@ class StepwiseStatistic(CountsBlocks, ABC):
     def _add(self, steps: Steps) -> None:
         """Count steps; `self._sequences` has taken note of them already."""
 
-    @abstractmethod
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
-        """Count a block by the loops of the core, as `_add` would."""
+        """Count a block as `_add` would, by the loops of the core where they know how."""
+        events = block.chunk().values.to(torch.float32)
+        self._add(Steps(events, None, slice(None), at.places, at.valid))
 
     def _close(self) -> None:
         """Add to the totals what the end of the open sequences adds."""
