@@ -13,7 +13,7 @@ import torch
 from cores import find_core, taken
 from hypothesis import given
 from hypothesis import strategies as st
-from layers import SHAPE, Watched, spikes
+from layers import SHAPE, Watched, run_at_once, spikes
 from torch import Tensor, nn
 
 core = find_core()
@@ -463,11 +463,7 @@ def test_threads_that_call_at_once_have_every_call_counted_or_read() -> None:
         for _ in range(400):
             steps(watched.forward, (spikes(), held), {})
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_at_once(work)
     assert sum(counted) + watched.target.steps + len(read) == 1600
     assert steps.left == 10**6 - 1600 + len(read)
 
