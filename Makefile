@@ -7,10 +7,17 @@ BIN := $(VENV)/bin
 CONSTRAINTS := .ci/constraints.txt
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint $(CONSTRAINTS)
 
-.PHONY: help demo test bench lint types docs wheel clean
+# What the core is compiled of: where it changes, the package is installed anew.
+CORE := hatch_build.py $(wildcard neuroact/native/*.cpp neuroact/native/*.h)
+
+# Says in one line that the core is missing, and why, where it is.
+SAY_MISSING = @$(BIN)/python -c "from neuroact.native import why_missing; why = why_missing(); \
+  print(f'neuroact works without its compiled core, slower: {why}') if why else None"
+
+.PHONY: help demo test bench sanitize lint types docs wheel clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-demo ## train a small network on digits and report on it (ARGS="--out DIR")
 	$(BIN)/neuroact demo $(ARGS)
@@ -20,6 +27,9 @@ test: $(VENV)/.installed-test ## run the tests (ARGS="-k name")
 
 bench: $(VENV)/.installed-test ## what recording costs, beside others (ARGS="forward --network GSC")
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/benchmarks/bench.py $(ARGS)
+
+sanitize: $(VENV)/.installed-test ## test the compiled core with GCC's sanitisers
+	$(BIN)/python tests/native/sanitize.py
 
 lint: $(VENV)/.installed-lint ## style and format of the code
 	$(BIN)/ruff check .
@@ -39,6 +49,7 @@ wheel: $(BIN)/pip ## build the wheel into dist/ and check what is in it
 
 clean: ## remove what these targets made
 	rm -rf .venv .venv-* neuroact-demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -f neuroact/native/*.so neuroact/native/*.pyd neuroact/native/_missing.txt
 
 # pip is the last thing that venv puts there: a venv that was cut short is made anew.
 $(BIN)/pip:
@@ -49,13 +60,15 @@ $(BIN)/pip:
 	$(PYTHON) -m venv --clear $(VENV)
 
 # --editable: a change of the sources needs no new install.
-$(VENV)/.installed-demo: pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+$(VENV)/.installed-demo: pyproject.toml $(CONSTRAINTS) $(CORE) | $(BIN)/pip
 	$(INSTALL) --editable ".[demo]"
+	$(SAY_MISSING)
 	@touch $@
 
 # The extra `test` holds all of `demo`.
-$(VENV)/.installed-test: pyproject.toml $(CONSTRAINTS) | $(BIN)/pip
+$(VENV)/.installed-test: pyproject.toml $(CONSTRAINTS) $(CORE) | $(BIN)/pip
 	$(INSTALL) --editable ".[test]"
+	$(SAY_MISSING)
 	@touch $(VENV)/.installed-demo $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed-test

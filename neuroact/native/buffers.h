@@ -112,7 +112,7 @@ class Buffers {
     const char* code = view.format;
     if (code == nullptr || view.itemsize != Py_ssize_t(sizeof(Number))) return false;
     if (*code == '@' || *code == '=') ++code;
-    return code[0] != 0 && code[1] == 0 && strchr(Format<Number>::CODES, *code) != nullptr;
+    return code[0] != 0 && code[1] == 0 && std::strchr(Format<Number>::CODES, *code) != nullptr;
   }
 
   template <typename Sizes>

@@ -35,7 +35,9 @@ inline void let_go(Marks& marks) {
 }
 
 // Whether the reference is to that object. It is alive, so that to let go of it here runs nothing.
+// None, an absent state, is what a reference gives whose object is gone.
 inline bool is_of(PyObject* reference, PyObject* object) {
+  if (object == Py_None) return false;
   Owned alive(PyObject_CallNoArgs(reference));
   return alive.get() == object;
 }
@@ -368,7 +370,7 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
     replace(self.target, target);
     replace(self.full, full);
     self.thread = PyThread_get_thread_ident();
-    self.ready = most;
+    self.ready = most > 0 ? most : 0;
     ++self.turn;
     let_go(marks);
     Py_RETURN_TRUE;

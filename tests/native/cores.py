@@ -21,7 +21,7 @@ from torch import Tensor
 
 import neuroact.native
 
-SOURCES = Path(neuroact.native.__file__).parent
+SOURCES = Path(__file__).parents[2] / "neuroact/native"
 # A library to test in place of the installed one, as `sanitize.py` has it.
 VARIABLE = "NEUROACT_TESTED_CORE"
 

@@ -208,7 +208,7 @@ def interval_arguments(**changed: Any) -> list[Any]:
         ({"lengths": np.array([65])}, "0 to 64"),
         ({"lengths": np.array([-1])}, "0 to 64"),
         ({"lengths": np.array([6, 6])}, r"lengths: expected int64 \[1\]"),
-        ({"cv2": np.zeros(2, np.int64)}, r"cv2: expected int64 \[1\], came format 'l' of \[2\]"),
+        ({"cv2": np.zeros(2, np.int64)}, r"cv2: expected int64 \[1\], came format '[lq]' of \[2\]"),
         ({"words": np.zeros(1, np.uint64)}, r"words: expected uint64 \[any, any\]"),
         ({"age": np.zeros((1, 1))}, "age: expected int64"),
     ],

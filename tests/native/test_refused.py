@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ import torch
 from cores import DTYPES, array_of, find_core, packed, taken
 from hypothesis import given
 from hypothesis import strategies as st
+from layers import run_at_once
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -178,7 +178,9 @@ def test_the_tensors_of_functional_transforms_are_refused() -> None:
 
     torch.func.vmap(total)(torch.ones(3, *SHAPE))
     torch.func.grad(total)(ones.clone())
-    torch.func.jvp(total, (ones.clone(),), (ones.clone(),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of PyTorch's own, the first time
+        torch.func.jvp(total, (ones.clone(),), (ones.clone(),))
     torch.func.functionalize(total)(ones.clone())
     assert (found, sums.steps) == ([False] * 4, 0)
 
@@ -233,11 +235,7 @@ def test_threads_add_to_one_block_and_none_is_lost() -> None:
             while not bits.add(step):
                 full.append(bits.take(words, counts)[0])
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_at_once(work)
     events = np.zeros(100, np.int64)
     assert sums.take(events) == (2000, False, False)
     assert (events == 2000 * 64).all()

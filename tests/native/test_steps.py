@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 from cores import find_core, taken
-from layers import SHAPE, Watched, spikes
+from hypothesis import given
+from hypothesis import strategies as st
+from layers import SHAPE, Watched, run_at_once, spikes
 from torch import Tensor, nn
 
 core = find_core()
@@ -91,6 +93,49 @@ def test_a_state_goes_on_where_only_its_storage_is_left() -> None:
     assert (watched.counted, watched.finished) == (1, [])
 
 
+def test_an_absent_state_is_not_one_that_is_gone() -> None:
+    watched, held = Watched(core), state()
+    assert watched.begin(held)
+    del held
+    assert watched.steps.state() == [(None, None, 0)]
+    absent: Any = None
+    watched.call(spikes(), absent, after=[state()])
+    assert (watched.counted, len(watched.finished)) == (0, 1)
+
+
+@given(st.data())
+def test_a_call_is_counted_if_and_only_if_it_goes_on(data: st.DataObject) -> None:
+    watched, memory = Watched(core), torch.zeros(4, 5)
+    ways: dict[str, Callable[[Tensor], Tensor]] = {
+        "the same": lambda tensor: tensor,
+        "detached": Tensor.detach,
+        "another": torch.clone,
+        "at the start of its memory": lambda tensor: tensor.as_strided(SHAPE, (5, 1), 0),
+        "further on": lambda tensor: memory[2:],
+        "of another shape": lambda tensor: tensor.view(-1),
+    }
+    way = st.sampled_from(sorted(ways))
+    last, kept, counted = memory[:2], [memory[:2]], 0
+    assert watched.begin(last)
+    for _ in range(data.draw(st.integers(1, 8))):
+        start = last if data.draw(st.booleans()) else data.draw(st.sampled_from(kept))
+        given_state = ways[data.draw(way, "given")](start)
+        after = ways[data.draw(way, "left")](data.draw(st.sampled_from([given_state, *kept])))
+        goes_on = given_state is last or (
+            given_state.untyped_storage() is last.untyped_storage()
+            and given_state.storage_offset() == last.storage_offset()
+            and given_state.shape == last.shape
+        )
+        watched.call(spikes(), given_state, after=[after])
+        kept += [given_state, after]
+        if goes_on and after.shape == last.shape:
+            counted, last = counted + 1, after
+        assert watched.counted == counted
+        [(tensor, _, offset)] = watched.steps.state()
+        assert tensor is last
+        assert offset == last.storage_offset()
+
+
 def test_another_part_of_the_storage_is_another_state() -> None:
     watched, memory = Watched(core), torch.zeros(4, 5)
     assert watched.begin(memory[:2])
@@ -119,7 +164,7 @@ def test_a_state_at_the_address_of_one_that_was_freed_is_another() -> None:
 def test_a_state_of_another_shape_is_pythons() -> None:
     memory = torch.zeros(10)
     whole = memory.view(2, 5)
-    for given, left in [
+    for before, left in [
         ((whole,), (memory,)),  # the very state, and what is left of another shape
         ((memory,), (whole,)),  # on the same storage, of another shape
         ((whole, whole), (whole,)),
@@ -129,7 +174,7 @@ def test_a_state_of_another_shape_is_pythons() -> None:
     ]:
         watched = Watched(core)
         assert watched.begin(whole)
-        watched.call(spikes(), *given, after=left)
+        watched.call(spikes(), *before, after=left)
         assert (watched.counted, len(watched.finished)) == (0, 1)
 
 
@@ -418,11 +463,7 @@ def test_threads_that_call_at_once_have_every_call_counted_or_read() -> None:
         for _ in range(400):
             steps(watched.forward, (spikes(), held), {})
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_at_once(work)
     assert sum(counted) + watched.target.steps + len(read) == 1600
     assert steps.left == 10**6 - 1600 + len(read)
 

@@ -133,3 +133,50 @@ def test_targets_are_freed() -> None:
         bits = core.Bits(shape)
         assert bits.add(step)
     assert sys.getrefcount(bits) == 2
+
+
+@pytest.mark.parametrize("what", ["begin", "stop", "pattern", "call", "take", "state"])
+def test_what_a_finalizer_does_in_the_midst_of_a_step_is_no_harm(what: str) -> None:
+    watched, held = Watched(core, core.Bits(SHAPE)), [torch.zeros(SHAPE)]
+    inside = [False]
+
+    def disturb() -> None:
+        other = torch.zeros(SHAPE)
+        if what == "begin":
+            watched.steps.begin(core.Sums(SHAPE), lambda: None, [other, other], 5)
+        elif what == "call":
+            watched.call(spikes(), held[0], after=[other])
+        elif what == "take":
+            taken(watched.target)
+        elif what == "pattern":
+            watched.steps.pattern(watched.given, watched.values, watched.left, None)
+        else:
+            getattr(watched.steps, what)()
+
+    class Circle:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            if not inside[0]:
+                inside[0] = True
+                disturb()
+                inside[0] = False
+
+    before, called = gc.get_threshold(), 0
+    gc.set_threshold(1)
+    try:
+        for number in range(300):
+            if not watched.steps.left:
+                watched.begin(held[0])
+            Circle()
+            after = torch.zeros(SHAPE)
+            output = watched.call(spikes(number), held[0], after=[after])
+            assert output[1] is after
+            held[0] = after
+            called += 1
+            if watched.target.steps == 64:
+                taken(watched.target)
+    finally:
+        gc.set_threshold(*before)
+    assert called == 300

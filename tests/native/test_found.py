@@ -1,0 +1,81 @@
+"""Whether there is a core is told, and why there is none in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from neuroact import native
+
+
+@pytest.fixture(autouse=True)
+def _looked_for_anew() -> Iterator[None]:
+    native._found.cache_clear()
+    yield
+    native._found.cache_clear()
+
+
+@pytest.fixture
+def _a_torch_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.Tensor, "__dlpack_c_exchange_api__", object(), raising=False)
+    monkeypatch.delenv("NEUROACT_NATIVE", raising=False)
+
+
+def imported(result: Any) -> Any:
+    """In place of `import_module`."""
+
+    def load(name: str) -> ModuleType:
+        assert name == "neuroact.native._core"
+        if isinstance(result, Exception):
+            raise result
+        assert isinstance(result, ModuleType)
+        return result
+
+    return load
+
+
+@pytest.mark.usefixtures("_a_torch_that_has_it")
+def test_a_core_that_can_be_loaded_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("_core")
+    monkeypatch.setattr(native, "import_module", imported(module))
+    assert native.core() is module
+    assert native.why_missing() is None
+
+
+@pytest.mark.usefixtures("_a_torch_that_has_it")
+def test_it_can_be_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEUROACT_NATIVE", "0")
+    assert native.core() is None
+    assert native.why_missing() == "NEUROACT_NATIVE=0 hides it"
+
+
+def test_an_older_torch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEUROACT_NATIVE", raising=False)
+    monkeypatch.delattr(torch.Tensor, "__dlpack_c_exchange_api__", raising=False)
+    monkeypatch.setattr(torch, "__version__", "2.9.1")
+    assert native.core() is None
+    assert native.why_missing() == "it needs PyTorch 2.10 or newer; this is 2.9.1"
+
+
+@pytest.mark.usefixtures("_a_torch_that_has_it")
+def test_what_the_build_said_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(native, "import_module", imported(ModuleNotFoundError("no _core")))
+    monkeypatch.setattr(native, "_REASON", tmp_path / "_missing.txt")
+    assert native.why_missing() == ("it was not compiled for this Python; install neuroact again")
+    (tmp_path / "_missing.txt").write_text("there was\n  no compiler\n", encoding="utf-8")
+    native._found.cache_clear()
+    assert native.core() is None
+    assert native.why_missing() == "there was no compiler"
+
+
+@pytest.mark.usefixtures("_a_torch_that_has_it")
+def test_a_library_that_cannot_be_loaded_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    cause = ImportError("/lib/libc.so.6: version `GLIBC_2.99'\nnot found")
+    monkeypatch.setattr(native, "import_module", imported(cause))
+    assert native.core() is None
+    assert native.why_missing() == "/lib/libc.so.6: version `GLIBC_2.99' not found"
