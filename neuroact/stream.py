@@ -209,10 +209,12 @@ def as_stream(values: Tensor, *, sequence: bool) -> Tensor:
 
 
 def _check_mask(valid: Tensor, values: Tensor) -> None:
-    if valid.dtype is not torch.bool or valid.shape != values.shape[:2]:
+    fits = valid.dtype is torch.bool and valid.shape == values.shape[:2]
+    if not fits or valid.device != values.device:
         raise ChunkError(
             f"expected valid to be a bool tensor of shape {tuple(values.shape[:2])} "
-            f"[time, batch], came {valid.dtype} of shape {tuple(valid.shape)}"
+            f"[time, batch] on {values.device}, came {valid.dtype} of shape {tuple(valid.shape)} "
+            f"on {valid.device}"
         )
 
 

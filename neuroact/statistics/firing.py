@@ -159,10 +159,10 @@ class Firing(CountsBlocks):
         counts = self._admit(chunk.neurons, chunk.values.device)
         if chunk.kind is not SignalKind.BINARY:
             counts.make_total()
-        lengths = None if chunk.valid is None else chunk.valid.sum(0)
-        self._observe(counts, chunk.starts_sequence, chunk.steps, chunk.batch, lengths)
         for part in parts_of(chunk):
             counts.add(part, chunk.kind)
+        lengths = None if chunk.valid is None else chunk.valid.sum(0)
+        self._observe(counts, chunk.starts_sequence, chunk.steps, chunk.batch, lengths)
 
     def count(self, block: StepBlock) -> None:
         """Count a block of steps, as `update` would.

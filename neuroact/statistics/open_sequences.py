@@ -18,6 +18,16 @@ class OpenSequences:
         steps: steps since the start, padding included.
         clock: steps of each sample that were no padding, int64 `[batch]`; None where all were none,
             so that it would be `steps` for each.
+
+    >>> from neuroact.statistics.open_sequences import OpenSequences
+    >>> sequences = OpenSequences()
+    >>> sequences.starts(False, batch=2)         # the first chunk, whatever it says
+    True
+    >>> sequences.start(2)
+    >>> sequences.step(3, None), sequences.step(1, None)
+    (2, 0)
+    >>> sequences.starts(False, batch=2), sequences.starts(False, batch=5)
+    (False, True)
     """
 
     __slots__ = ("batch", "clock", "steps")

@@ -215,11 +215,12 @@ class Raster(CountsBlocks):
         if not state:
             return
         events, lengths = state["events"].clone(), state["lengths"].clone()
-        self._prepare(torch.Size(state["shape"].tolist()), events.device)
+        shape = torch.Size(state["shape"].tolist())
+        self._prepare(shape, events.device)
         sequences, steps, neurons = state["limits"].tolist()
         self._limits = (sequences, steps, neurons)
         self._begun.copy_(state["begun"])
-        check_events(events, lengths, self._limits, math.prod(self._shape or ()), self._every)
+        check_events(events, lengths, self._limits, math.prod(shape), self._every)
         batch, first, number = state["open"].tolist() if "open" in state else (None, 0, 0)
         if batch is not None:
             told = "pending" in state
