@@ -350,7 +350,7 @@ FATES = [_raise, _be_killed, _hang, _be_killed_while_sending]
 
 def main(folder: str, *cases: str) -> None:
     """Run the cases of these names."""
-    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=60))
+    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=600))
     rank, size = dist.get_rank(), dist.get_world_size()
     for case in cases:
         result = globals()[case](rank, size)
