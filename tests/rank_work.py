@@ -33,7 +33,7 @@ from neuroact.errors import RankError
 from neuroact.storage import to_bytes
 from toy import Net, ToyAdapter
 
-TIMEOUT = 5.0  # seconds, of the groups in which a rank is lost
+TIMEOUT = 15.0  # seconds, of the groups in which a rank is lost; torchrun ends all after 30
 
 
 class Steps:

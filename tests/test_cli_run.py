@@ -364,7 +364,7 @@ def started(here: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def wait_for(path: Path, size: int, process: subprocess.Popen[str]) -> None:
     """Until a file has grown so large; the process must not end before."""
-    for _ in range(6000):
+    for _ in range(60_000):
         if path.exists() and path.stat().st_size >= size:
             return
         assert process.poll() is None, process.communicate()
