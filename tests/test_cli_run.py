@@ -364,7 +364,7 @@ def started(here: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def wait_for(path: Path, size: int, process: subprocess.Popen[str]) -> None:
     """Until a file has grown so large; the process must not end before."""
-    for _ in range(6000):
+    for _ in range(60_000):
         if path.exists() and path.stat().st_size >= size:
             return
         assert process.poll() is None, process.communicate()
@@ -376,7 +376,7 @@ def test_ctrl_c_finishes_the_batch_and_writes_what_was_recorded(here: Path) -> N
     process = started(here, "evaluation:long", "--out", "activity.json")
     wait_for(here / "done", 3, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 130
     batches = (here / "done").stat().st_size
     report = ActivityReport.from_json(here / "activity.json")
@@ -394,7 +394,7 @@ def test_ctrl_c_while_a_batch_is_waited_for_ends_at_once(here: Path) -> None:
     process = started(here, "evaluation:waiting", "--json")
     wait_for(here / "done", 1, process)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     assert process.returncode == 130
     assert {layer.observations for layer in ActivityReport.from_json(out).values()} == {2 * 5 * 8}
 
@@ -406,7 +406,7 @@ def test_a_second_ctrl_c_drops_a_batch_that_does_not_end_and_writes_nothing(here
     assert process.stderr is not None
     assert process.stderr.readline().startswith("Ctrl-C: finishing this batch")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
     assert not (here / "activity.json").exists()
@@ -418,7 +418,7 @@ def test_ctrl_c_before_the_first_batch_says_that_nothing_was_recorded(here: Path
     process = started(here, "evaluation:waiting", "--out", "activity.json")
     wait_for(here / "done", 1, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert (process.returncode, out) == (130, "")
     assert "nothing was recorded" in err
     assert not (here / "activity.json").exists()
@@ -441,7 +441,7 @@ def test_on_a_terminal_progress_is_shown_on_standard_error_alone(here: Path) -> 
         if not part:
             break
         shown += part
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     os.close(ours)
     assert process.returncode == 0
     assert b"recording" in shown

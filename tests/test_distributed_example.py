@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples/distributed.py"
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> ActivityReport:
     folder = tmp_path_factory.mktemp("alone")
-    subprocess.run([sys.executable, str(EXAMPLE)], cwd=folder, check=True, timeout=240)
+    subprocess.run([sys.executable, str(EXAMPLE)], cwd=folder, check=True, timeout=900)
     return Recording.load(folder / "activity.nact").report()
 
 

@@ -277,7 +277,7 @@ def test_a_distributed_training_has_the_figures_of_all_ranks_on_each(tmp_path: P
         start_new_session=True,
     )
     try:
-        assert process.wait(timeout=120) == 0
+        assert process.wait(timeout=600) == 0
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

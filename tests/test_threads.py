@@ -83,7 +83,7 @@ def test_two_recordings_pause_without_each_other() -> None:
 
 def in_threads(*works: Callable[[threading.Barrier], Any]) -> list[Any]:
     """Run functions at once, each in a thread of its own, with a barrier to meet at."""
-    barrier = threading.Barrier(len(works), timeout=60)
+    barrier = threading.Barrier(len(works), timeout=600)
     with ThreadPoolExecutor(len(works)) as pool:
         return [future.result() for future in [pool.submit(work, barrier) for work in works]]
 
@@ -271,7 +271,7 @@ def test_a_forked_workers_calls_are_refused_by_name() -> None:
     one = net()
     with record(one) as recording:
         one(batch(0))
-        loader = DataLoader(Data(one), num_workers=1, multiprocessing_context="fork", timeout=60)
+        loader = DataLoader(Data(one), num_workers=1, multiprocessing_context="fork", timeout=600)
         with pytest.raises(OtherProcessError, match=r'layer "lif1" \(toy Neuron\).*forked'):
             list(loader)
         one(batch(1))

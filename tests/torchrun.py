@@ -12,7 +12,7 @@ from typing import Any
 
 WORK = Path(__file__).with_name("rank_work.py")
 # Long enough for a machine that has other things to do; what hangs is ended by it.
-PATIENCE = 240
+PATIENCE = 900
 
 
 @dataclass(frozen=True)
