@@ -86,7 +86,7 @@ def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Ca
     compiled = kernel()
     if compiled is not None:
         compiled.stand_in(_WatchedForward, is_compiling, _is_capturing)
-    with one_at_a_time:
+    with one_at_a_time():
         found = module.__dict__.get("forward")
         if isinstance(found, _WatchedForward):
             forward = found
@@ -98,7 +98,7 @@ def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Ca
         handle = module.register_forward_hook(_not_passed_by) if passed_by else None
 
     def undo() -> None:
-        with one_at_a_time:
+        with one_at_a_time():
             if handle is not None:
                 handle.remove()
             # Closed a second time, or by the copy of a recording: there is nothing to take away.
