@@ -203,7 +203,12 @@ def test_work_that_waits_for_a_lock_is_done_once_in_order_and_may_take_it() -> N
             lock.when_free(lambda number=number: work(number))
         assert done == [0]
     assert done == [0, 1, 2]
-    with pytest.raises(RuntimeError, match="mine"), lock():
-        lock.when_free(lambda: work(3))
-        raise RuntimeError("mine")
+
+    def fail() -> None:
+        with lock():
+            lock.when_free(lambda: work(3))
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
     assert done == [0, 1, 2, 3]
