@@ -118,7 +118,7 @@ class LayerRecorder:
                 statistic.label(labels)
         self.interrupt()
 
-    def read_from(self, module: nn.Module, adapter: Adapter, *, passed_by: bool) -> None:
+    def read_from(self, module: nn.Module, adapter: Adapter, *, passed_by: bool = False) -> None:
         """Say whose calls are recorded, by which adapter; `watch` starts it.
 
         Args:
