@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
@@ -30,18 +31,22 @@ class OneAtATime:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._depth = 0
+        self._busy = 0
         self._waiting: deque[Callable[[], None]] = deque()
         self.acquire, self.release = self._lock.acquire, self._lock.release
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._depth += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        self._lock.release()
-        self._work_off()
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Hold the lock; a generator gives it back wherever an interrupt comes."""
+        try:
+            with self._lock:
+                self._busy += 1
+                try:
+                    yield
+                finally:
+                    self._busy -= 1
+        finally:
+            self._work_off()
 
     def when_free(self, work: Callable[[], None]) -> None:
         """Do it now or, where the lock is held, when it is not; the work may take it itself."""
@@ -49,7 +54,7 @@ class OneAtATime:
         self._work_off()
 
     def _work_off(self) -> None:
-        while not self._depth:
+        while not self._busy:
             try:
                 work = self._waiting.popleft()
             except IndexError:
@@ -79,7 +84,7 @@ class OneThread:
         """
         current = threading.get_ident()
         if current != self._thread:
-            with one_at_a_time:
+            with one_at_a_time():
                 self._take_over(current, info)
 
     def let_go(self) -> None:

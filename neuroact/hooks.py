@@ -82,7 +82,7 @@ def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Ca
             f"a scripted or traced {type(module).__name__} runs no Python that could be "
             "recorded: record the model that it was made from"
         )
-    with one_at_a_time:
+    with one_at_a_time():
         found = module.__dict__.get("forward")
         if isinstance(found, _WatchedForward):
             forward = found
@@ -94,7 +94,7 @@ def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Ca
         handle = module.register_forward_hook(_not_passed_by) if passed_by else None
 
     def undo() -> None:
-        with one_at_a_time:
+        with one_at_a_time():
             if handle is not None:
                 handle.remove()
             # Closed a second time, or by the copy of a recording: there is nothing to take away.

@@ -113,7 +113,7 @@ class LayerRecorder:
             self._labels = labels
             self._see_whether_plain()
 
-    def read_from(self, module: nn.Module, adapter: Adapter, *, passed_by: bool) -> None:
+    def read_from(self, module: nn.Module, adapter: Adapter, *, passed_by: bool = False) -> None:
         """Say whose calls are recorded, by which adapter; `watch` starts it.
 
         Args:

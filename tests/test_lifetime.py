@@ -184,7 +184,7 @@ def test_a_recording_closed_in_the_midst_of_a_call_leaves_the_call_whole(
 def test_a_recording_that_is_collected_while_watchers_change_waits_until_they_have() -> None:
     net = Net()
     lost = [record(net)]
-    with one_at_a_time:  # as where a collection happens in the midst of `watch`
+    with one_at_a_time():  # as where a collection happens in the midst of `watch`
         lost.clear()
         assert watchers(net) == 2
     assert not any(map(watched, net.modules()))
@@ -194,12 +194,21 @@ def test_work_that_waits_for_a_lock_is_done_once_in_order_and_may_take_it() -> N
     lock, done = OneAtATime(), list[int]()
 
     def work(number: int) -> None:
-        with lock:
+        with lock():
             done.append(number)
 
     lock.when_free(lambda: work(0))
-    with lock, lock:
+    with lock(), lock():
         for number in (1, 2):
             lock.when_free(lambda number=number: work(number))
         assert done == [0]
     assert done == [0, 1, 2]
+
+    def fail() -> None:
+        with lock():
+            lock.when_free(lambda: work(3))
+            raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        fail()
+    assert done == [0, 1, 2, 3]

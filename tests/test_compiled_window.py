@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neuroact.statistics.traced_window import Folded, PackedWindow, Window, window_for
+from neuroact.compiled_window import Folded, PackedWindow, Window, window_for
 
 INF, NAN = float("inf"), float("nan")
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool, torch.int8]
