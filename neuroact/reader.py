@@ -64,7 +64,6 @@ class CallReader:
             return run_alone  # it was let go
         return self._run if self._compiled is None else self._compiled
 
-
     def prepare(self) -> None:
         """Find the layer's pattern, before its next call."""
         with self._layer.lock:
