@@ -56,7 +56,7 @@ def adapters(
 
 def _print_core() -> None:
     from neuroact.native import why_missing
-    from neuroact.table import printable
+    from neuroact.printable import printable
 
     why = why_missing()
     said = "there" if why is None else f"missing, recording is slower: {why}"
