@@ -47,6 +47,7 @@ def test_the_public_names_are_these() -> None:
     assert sorted(neuroact.__all__) == [
         "ActivityReport",
         "Adapter",
+    "ClassActivity",
         "Comparison",
         "Firing",
         "InterspikeIntervals",
