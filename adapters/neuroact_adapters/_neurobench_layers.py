@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from neuroact import Adapter, Firing, Recording, SignalKind, SpikeChunk, Statistic
+from neuroact import Adapter, Recording, SignalKind, SpikeChunk, Statistic
 from neuroact.adapter import AdapterRegistry
 from neuroact.axes import TensorAdapter
+from neuroact.builders import builders
 from neuroact.errors import NeuroactError, NoSpikingLayersError
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.naming import (
@@ -48,8 +49,7 @@ class Options:
 
     def new_statistics(self) -> list[Statistic]:
         """One statistic of each kind, `Firing` first."""
-        others = [build() for build in self.statistics if build is not Firing]
-        return [Firing(), *others]
+        return [build() for build in builders(self.statistics)]
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from neurobench_cases import Batches, Explicit, WholeSequence, batches, bench, r
 from torch import nn
 
 import neuroact
-from neuroact import SpikeChunk
+from neuroact import Raster, SpikeChunk
 from neuroact.errors import NothingRecordedError, ReportFileError
 from neuroact_adapters._neurobench_results import layer_entry
 from neuroact_adapters.neurobench import AverageActivityMetric, report
@@ -169,7 +169,9 @@ def test_the_report_keeps_real_values_and_what_is_wrong_with_them() -> None:
 def test_configured_metrics_stand_side_by_side() -> None:
     first = AverageActivityMetric.configured(name="First", layers="lif1", dt=1e-3)
     small = AverageActivityMetric.configured(name="Small", per_neuron=False)
-    own = AverageActivityMetric.configured(name="Own", statistics=[Chunks], layers="*2")
+    own = AverageActivityMetric.configured(
+        name="Own", statistics=[Chunks, Raster(3)], layers="lif2"
+    )
     assert (first.__name__, small.__name__) == ("First", "Small")
     results = run(SNNTorchModel(Explicit()), batches(4, 3), first, small, own)
     assert list(results) == ["First", "Small", "Own"]
@@ -179,6 +181,7 @@ def test_configured_metrics_stand_side_by_side() -> None:
     assert "histogram" not in results["Small"]["lif1"]
     assert results["Small"]["lif1"]["mean"] == results["First"]["lif1"]["mean"]
     assert results["Own"]["lif2"]["Chunks"] == {"chunks": 18, "begun": 2}
+    assert len(results["Own"]["lif2"]["Raster"]["lengths"]) == 3
     with pytest.raises(ValueError, match="First, Small, Own"):
         report(results)
     with pytest.raises(ReportFileError, match="per_neuron=False"):
@@ -191,7 +194,7 @@ def test_what_cannot_be_configured_is_refused_at_once() -> None:
         configured(name="")
     with pytest.raises(ValueError, match="dt="):
         configured(name="X", dt=-1.0)
-    with pytest.raises(ValueError, match=r"at most one T"):
+    with pytest.raises(ValueError, match=r"each at most once"):
         configured(name="X", axes="TTN")
     with pytest.raises(TypeError, match="statistics="):
         configured(name="X", statistics=[dict])
