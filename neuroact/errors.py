@@ -24,7 +24,6 @@
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
     ├── UnknownAdapterError   (LookupError)   no adapter of that name is there, or can be checked
     ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
-    ├── KernelBuildError      (RuntimeError)  the kernel cannot be compiled here
     └── MissingExtraError     (ImportError)   an optional dependency is not installed
 
     NeuroactWarning (UserWarning)
@@ -193,18 +192,6 @@ class CheckFailedError(NeuroactError, AssertionError):
     def __init__(self, message: str, *, check: str) -> None:
         super().__init__(message)
         self.check = check
-
-
-class KernelBuildError(NeuroactError, RuntimeError):
-    """The kernel cannot be compiled: there is no compiler, or it failed.
-
-    Attributes:
-        output: all that the compiler, and what runs it, have said.
-    """
-
-    def __init__(self, message: str, *, output: str) -> None:
-        super().__init__(message)
-        self.output = output
 
 
 class MissingExtraError(NeuroactError, ImportError):

@@ -1,26 +1,17 @@
-"""Hypothesis profiles, NEUROACT_HYPOTHESIS picks one; an import that must not fail; the kernel."""
+"""Hypothesis profiles, NEUROACT_HYPOTHESIS picks one; an import that must not fail."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
-import pytest
 import torch
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
-from neuroact import kernel
-from neuroact.kernel.build import build
 from neuroact.statistics import native
 
 collect_ignore = ["benchmarks"]  # programs, which find each other by being run: `make bench`
-
-# No folder: the kernel that whoever runs the tests has built is not found, and none is put there.
-os.environ[kernel.FOLDER_VARIABLE] = os.devnull
 
 # Compiled loops count from the first step on; the laws are tested without them too.
 native.AFTER_STEPS = 0
@@ -57,38 +48,3 @@ def _missing_operators() -> torch.library.Library | None:
 
 
 _KEPT = _missing_operators()  # an operator lasts as long as its library
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kernel", action="store_true", help="run each test with the kernel")
-
-
-@pytest.fixture(autouse=True)
-def _kernel_where_asked_for(request: pytest.FixtureRequest) -> None:
-    if request.config.getoption("--kernel"):
-        request.getfixturevalue("built_kernel")
-
-
-@pytest.fixture(scope="session")
-def kernel_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the kernel is, compiled once for all of pytest-xdist's workers."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "kernel"
-    with FileLock(shared / "kernel.lock"), pytest.MonkeyPatch.context() as patch:
-        patch.setenv(kernel.FOLDER_VARIABLE, str(folder))
-        build()  # nothing to do for the second one
-    kernel.forget()
-    return folder
-
-
-@pytest.fixture
-def built_kernel(kernel_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The kernel, which recordings find while the test lasts."""
-    monkeypatch.setenv(kernel.FOLDER_VARIABLE, str(kernel_folder))
-    kernel.forget()
-    found = kernel.kernel()
-    assert found is not None
-    yield found
-    kernel.forget()

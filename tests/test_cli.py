@@ -23,7 +23,7 @@ from typer.testing import CliRunner, Result
 import neuroact
 import neuroact.adapter
 from command import neuroact as neuroact_command
-from neuroact import ActivityReport, Recording, cli
+from neuroact import ActivityReport, Recording, cli, native
 from neuroact.cli import demo as demo_command
 from neuroact.table import table_text
 
@@ -293,8 +293,9 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
     ]
     monkeypatch.setattr(neuroact.adapter, "entry_points", lambda group: points)
     result = invoke("adapters")
-    header, numpy, problem, torch_line = result.output.splitlines()
+    header, numpy, problem, torch_line, core = result.output.splitlines()
     assert result.exit_code == 0
+    assert core.startswith("compiled core: there" if native.core() else "compiled core: missing")
     assert header.split() == ["framework", "installed", "tested", "adapter", "status"]
     assert numpy.split() == ["numpy", np.__version__, "-", "nowhere:Adapter", "broken"]
     assert "No module named 'nowhere'" in problem

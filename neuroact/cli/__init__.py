@@ -10,7 +10,7 @@ after Ctrl-C.
 
 from __future__ import annotations
 
-from neuroact.cli import adapters, compare, demo, export, html, kernel, merge, plot, run, show
+from neuroact.cli import adapters, compare, demo, export, html, merge, plot, run, show
 from neuroact.cli.application import app, main
 
 __all__ = ["app", "main"]
@@ -25,7 +25,6 @@ for _module, _command in (
     (merge, merge.merge),
     (export, export.export),
     (adapters, adapters.adapters),
-    (kernel, kernel.kernel),
 ):
     # The first line keeps the others from being filled into one paragraph.
     _lines = ["\b", "Examples:", *(f"  {line}" for line in _module.EXAMPLES.strip().splitlines())]

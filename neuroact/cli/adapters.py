@@ -36,6 +36,8 @@ def adapters(
 ) -> None:
     """List the adapters installed here: their framework's version, and whether they work.
 
+    Below it says whether the compiled core is there, which counts on a CPU, and why if it is not.
+
     A version outside the range that an adapter was tested with may work all the same. A broken
     adapter hurts no other.
     """
@@ -49,6 +51,16 @@ def adapters(
         print_json([{**asdict(status), "status": status.verdict} for status in statuses])
         return
     _print_table(statuses)
+    _print_core()
+
+
+def _print_core() -> None:
+    from neuroact.native import why_missing
+    from neuroact.table import printable
+
+    why = why_missing()
+    said = "there" if why is None else f"missing, recording is slower: {why}"
+    typer.echo(printable(f"compiled core: {said}"))
 
 
 def _print_table(statuses: Iterable[AdapterStatus]) -> None:
