@@ -124,9 +124,6 @@ PyMethodDef functions[] = {
     NEUROACT_LOOP(
         add_first, "(words, fired, first, clock, /)", "Count who fires first, and at which step."),
     NEUROACT_LOOP(
-        add_steps, "(sums, events, squares, /)", "Add each step's events, and their squares."),
-    NEUROACT_LOOP(add_to_histogram, "(sums, lengths, histogram, /)", "Count each sum."),
-    NEUROACT_LOOP(
         add_intervals,
         "(words, lengths, age, last, histogram, intervals, sums, squares, pairs, cv2, lv, /)",
         "Count the intervals that end in a block."),

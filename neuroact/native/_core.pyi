@@ -171,23 +171,6 @@ def add_first(
         ValueError: a spike lies at no step of `first`.
     """
 
-def add_steps(
-    sums: NDArray[np.int32], events: NDArray[np.int64], squares: NDArray[np.int64], /
-) -> None:
-    """Add the sums of each step, `[steps, batch]`, to `[steps]`, as they are and squared."""
-
-def add_to_histogram(
-    sums: NDArray[np.int32],
-    lengths: NDArray[np.int64] | None,
-    histogram: NDArray[np.int64],
-    /,
-) -> None:
-    """Count each of `[steps, batch]` in its bin; of a sample, so many steps as its length.
-
-    Raises:
-        ValueError: one is no bin of the histogram.
-    """
-
 def add_intervals(
     words: NDArray[np.uint64],
     lengths: NDArray[np.int64],

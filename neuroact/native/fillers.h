@@ -205,7 +205,7 @@ inline PyObject* sums_take(PyObject* object, PyObject* const* args, Py_ssize_t c
   Array<int64_t> events;
   if (!given.write(events, {self.neurons}, FLAT)) return nullptr;
   for (int64_t at = 0; at < self.neurons; ++at) {
-    events.data[at] += std::exchange(self.sums[at], 0);
+    add_to(events.data[at], uint64_t(std::exchange(self.sums[size_t(at)], 0)));
   }
   return emptied(self);
 }

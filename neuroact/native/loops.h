@@ -1,5 +1,5 @@
-// Counting blocks of steps: words of spikes `[batch, neurons]`, bit k for step k, and sums
-// `[steps, batch]`. What could not be counted is found before anything is added.
+// Counting blocks of steps: words of spikes `[batch, neurons]`, bit k for step k. What could not be
+// counted is found before anything is added.
 //
 // Sums wrap round rather than overflow, as NumPy's do.
 
@@ -16,8 +16,6 @@ inline PyObject* refuse(const char* what) {
   PyErr_SetString(PyExc_ValueError, what);
   return nullptr;
 }
-
-inline void add_to(int64_t& sum, uint64_t more) { sum = int64_t(uint64_t(sum) + more); }
 
 inline PyObject* add_events(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Buffers given(args, count, {"words", "events"});
@@ -49,70 +47,28 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return nullptr;
   }
   const int64_t batch = words.shape[0], neurons = words.shape[1], steps = first.shape[0];
+  // The word, or 0 where the neuron has fired; no branch, which could not be foreseen.
+  const auto not_fired = [&](int64_t at) {
+    return words.data[at] & (uint64_t(fired.data[at] != 0) - 1);
+  };
   const auto start = [&](int64_t sample) { return clock.data ? clock.data[sample] : 0; };
   for (int64_t sample = 0; sample < batch; ++sample) {
-    int64_t last = -1;
+    uint64_t found = 0;
     for (int64_t at = sample * neurons; at < (sample + 1) * neurons; ++at) {
-      if (words.data[at] == 0 || fired.data[at]) continue;
-      last = std::max(last, int64_t(lowest_bit(words.data[at])));
+      found |= not_fired(at) & -not_fired(at);
     }
-    if (start(sample) < 0 || (last >= 0 && start(sample) >= steps - last)) {
+    if (start(sample) < 0 || (found != 0 && start(sample) >= steps - highest_bit(found))) {
       return refuse("clock: a spike lies at no step of first");
     }
   }
   for (int64_t sample = 0; sample < batch; ++sample) {
     for (int64_t at = sample * neurons; at < (sample + 1) * neurons; ++at) {
-      if (words.data[at] == 0 || fired.data[at]) continue;
+      const uint64_t word = not_fired(at);
+      if (word == 0) continue;
       fired.data[at] = 1;
-      add_to(first.data[start(sample) + lowest_bit(words.data[at])], 1);
+      add_to(first.data[start(sample) + lowest_bit(word)], 1);
     }
   }
-  Py_RETURN_NONE;
-}
-
-inline PyObject* add_steps(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  Buffers given(args, count, {"sums", "events", "squares"});
-  Array<int32_t> sums;
-  Array<int64_t> events, squares;
-  if (!given.read(sums, {ANY, ANY}) || !given.write(events, {sums.shape[0]}) ||
-      !given.write(squares, {sums.shape[0]})) {
-    return nullptr;
-  }
-  const int64_t batch = sums.shape[1];
-  for (int64_t step = 0; step < sums.shape[0]; ++step) {
-    uint64_t total = 0, square = 0;
-    for (int64_t sample = 0; sample < batch; ++sample) {
-      const auto found = uint64_t(int64_t(sums.data[step * batch + sample]));
-      total += found;
-      square += found * found;
-    }
-    add_to(events.data[step], total);
-    add_to(squares.data[step], square);
-  }
-  Py_RETURN_NONE;
-}
-
-inline PyObject* add_to_histogram(PyObject*, PyObject* const* args, Py_ssize_t count) {
-  Buffers given(args, count, {"sums", "lengths", "histogram"});
-  Array<int32_t> sums;
-  Array<int64_t> lengths, histogram;
-  if (!given.read(sums, {ANY, ANY}) || !given.read_some(lengths, {sums.shape[1]}) ||
-      !given.write(histogram, {ANY})) {
-    return nullptr;
-  }
-  const int64_t steps = sums.shape[0], batch = sums.shape[1];
-  const auto each = [&](auto&& use) {
-    for (int64_t step = 0; step < steps; ++step) {
-      for (int64_t sample = 0; sample < batch; ++sample) {
-        if (lengths.data && step >= lengths.data[sample]) continue;
-        use(sums.data[step * batch + sample]);
-      }
-    }
-  };
-  bool fits = true;
-  each([&](int64_t found) { fits = fits && found >= 0 && found < histogram.shape[0]; });
-  if (!fits) return refuse("sums: one is no bin of the histogram");
-  each([&](int64_t found) { add_to(histogram.data[found], 1); });
   Py_RETURN_NONE;
 }
 
@@ -147,6 +103,25 @@ struct Intervals {
   Array<uint64_t> words;
   Array<int64_t> lengths, age, last, histogram, intervals, sums, squares, pairs, cv2, lv;
 };
+
+// Whether nothing can be wrong with it, found without a look at each spike.
+inline bool are_right_intervals(const Intervals& of) {
+  const int64_t batch = of.words.shape[0], neurons = of.words.shape[1];
+  for (int64_t sample = 0; sample < batch; ++sample) {
+    const int64_t length = of.lengths.data[sample];
+    int64_t oldest = 0, signs = 0;
+    uint64_t spikes = 0;
+    for (int64_t at = sample * neurons; at < (sample + 1) * neurons; ++at) {
+      oldest = std::max(oldest, of.age.data[at]);
+      signs |= of.age.data[at] | of.last.data[at];
+      spikes |= of.words.data[at];
+    }
+    if (length < 0 || length > STEPS || signs < 0) return false;
+    if (length < STEPS && spikes >> length != 0) return false;
+    if (oldest > of.histogram.shape[0] - length) return false;
+  }
+  return true;
+}
 
 // What is wrong with what was handed over, or null.
 inline const char* wrong_intervals(const Intervals& of) {
@@ -187,7 +162,8 @@ inline PyObject* add_intervals(PyObject*, PyObject* const* args, Py_ssize_t coun
   for (auto* each : {&of.intervals, &of.sums, &of.squares, &of.pairs, &of.cv2, &of.lv}) {
     if (!given.write(*each, {neurons})) return nullptr;
   }
-  if (const char* wrong = wrong_intervals(of)) return refuse(wrong);
+  const char* wrong = are_right_intervals(of) ? nullptr : wrong_intervals(of);
+  if (wrong != nullptr) return refuse(wrong);
   const Terms* table = short_terms();
   for (int64_t sample = 0; sample < batch; ++sample) {
     const int64_t length = of.lengths.data[sample];

@@ -140,15 +140,17 @@ NEUROACT_INLINE void sum_words(
   }
 }
 
+inline void add_to(int64_t& sum, uint64_t more) { sum = int64_t(uint64_t(sum) + more); }
+
 NEUROACT_INLINE void add_event_counts(
     const uint64_t* words, int64_t batch, int64_t neurons, int64_t* events) {
   for (int64_t sample = 0; sample < batch; ++sample, words += neurons) {
-    for (int64_t at = 0; at < neurons; ++at) events[at] += bits_set(words[at]);
+    for (int64_t at = 0; at < neurons; ++at) add_to(events[at], uint64_t(bits_set(words[at])));
   }
 }
 
 NEUROACT_INLINE void add_word_counts(const uint64_t* words, int64_t numel, int64_t* counts) {
-  for (int64_t at = 0; at < numel; ++at) counts[at] += bits_set(words[at]);
+  for (int64_t at = 0; at < numel; ++at) add_to(counts[at], uint64_t(bits_set(words[at])));
 }
 
 struct WordLoops {

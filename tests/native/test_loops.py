@@ -83,43 +83,6 @@ def test_a_first_spike_at_no_step_is_refused_before_anything_is_counted() -> Non
     assert first.tolist() == [0, 0, 0, 0, 2]
 
 
-SUMS = st.lists(
-    st.lists(st.integers(0, 2**31 - 1) | st.integers(0, 9), min_size=3, max_size=3), max_size=5
-).map(lambda rows: np.array(rows, np.int32).reshape(-1, 3))
-
-
-@given(SUMS)
-def test_steps_are_summed_as_they_are_and_squared(sums: NDArray[np.int32]) -> None:
-    events, squares = np.full((2, len(sums)), 5, np.int64)
-    core.add_steps(sums, events, squares)
-    wide = [[int(value) for value in row] for row in sums]
-    assert (events - 5).tolist() == [sum(row) for row in wide]
-    wrapped = [sum(v * v for v in row) + 5 for row in wide]
-    assert squares.tolist() == [(s + 2**63) % 2**64 - 2**63 for s in wrapped]
-
-
-@given(SUMS, st.none() | st.lists(st.integers(-1, 6), min_size=3, max_size=3))
-def test_a_histogram_counts_the_steps_of_each_samples_length(
-    sums: NDArray[np.int32], lengths: list[int] | None
-) -> None:
-    sums %= 50
-    ends = [len(sums)] * 3 if lengths is None else lengths
-    found = [int(sums[k, b]) for b, end in enumerate(ends) for k in range(min(end, len(sums)))]
-    histogram = np.full(50, 2, np.int64)
-    core.add_to_histogram(sums, None if lengths is None else np.array(lengths), histogram)
-    np.testing.assert_array_equal(histogram - 2, np.bincount(found, minlength=50))
-
-
-@pytest.mark.parametrize("wrong", [-1, 4, 2**31 - 1, -(2**31)])
-def test_a_sum_that_is_no_bin_is_refused_before_anything_is_counted(wrong: int) -> None:
-    sums, histogram = np.array([[1, wrong]], np.int32), np.zeros(4, np.int64)
-    with pytest.raises(ValueError, match="one is no bin of the histogram"):
-        core.add_to_histogram(sums, None, histogram)
-    assert not histogram.any()
-    core.add_to_histogram(sums, np.array([1, 0]), histogram)
-    assert histogram.tolist() == [0, 1, 0, 0]
-
-
 PER_NEURON = ("intervals", "sums", "squares", "pairs", "cv2", "lv")
 
 
