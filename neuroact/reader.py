@@ -83,8 +83,8 @@ class CallReader:
         """Have the next call read in full."""
         steps, self._under_way = self._under_way, None
         if steps is not None:
-            self._layer.trace.take_back(steps.state())
             steps.stop()
+            self._layer.trace.take_back(steps.state())
 
     def check_capture(self) -> None:
         """Refuse what a CUDA graph's replay would leave out.
