@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
@@ -114,13 +114,14 @@ class Refusal:
     def __init__(self, info: LayerInfo) -> None:
         self._info = info
 
-    def call(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> NoReturn:
-        """Refuse the call before it runs."""
-        self.check_capture()
+    @property
+    def told(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+        """Refuse a call before it runs."""
+        return self.traced, self.traced
 
-    traced = call
+    def traced(self, *_: object) -> NoReturn:
+        """Refuse it before it runs."""
+        self.check_capture()
 
     def check_capture(self) -> NoReturn:
         """Refuse it, however it is run."""

@@ -12,7 +12,6 @@ import copy
 import operator
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -34,17 +33,21 @@ _is_capturing: Callable[[], bool] | None = (
 )
 
 
+Arguments = tuple[Any, ...]
+Keywords = Mapping[str, Any]
+Before = Callable[[Arguments, Keywords], Any]
+After = Callable[[Arguments, Keywords, Any, Any], object]
+Told = tuple[Before, After]
+"""Two functions: of a call's arguments, before it runs; of these, what the call returned, and what
+the first function gave, once it has run."""
+
+
 class Watcher(Protocol):
     """Whoever is told of a module's calls; no verb may change what the module returns."""
 
-    def call(
-        self,
-        forward: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-        /,
-    ) -> Any:
-        """The module is called: run `forward`, return what it does."""
+    @property
+    def told(self) -> Told:
+        """What is called before a call of the module runs, and what after it."""
 
     def traced(
         self,
@@ -108,7 +111,7 @@ def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Ca
 class _WatchedForward:
     # Stands in for a module's `forward` and tells of its calls. (Its __doc__ is the original's.)
 
-    __slots__ = ("call", "module", "original", "replaced", "watchers")
+    __slots__ = ("module", "original", "replaced", "told", "watchers")
 
     def __init__(self, module: nn.Module, original: Callable[..., Any], replaced: Any) -> None:
         self.module = module
@@ -143,8 +146,8 @@ class _WatchedForward:
         """Tell these of the calls from now on, and no others."""
         self.watchers = watchers
         # Looked up once: most modules have one watcher. With none left, this must not hold itself.
-        several = self._told_to_all if watchers else run_alone
-        self.call = watchers[0].call if len(watchers) == 1 else several
+        several = (self._before_all, self._after_all) if watchers else UNTOLD
+        self.told = watchers[0].told if len(watchers) == 1 else several
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
@@ -153,14 +156,28 @@ class _WatchedForward:
             return self.original(*args, **kwargs)
         if _tracing_state() is not None or (_is_capturing is not None and _is_capturing()):
             return self._run_apart(args, kwargs)
-        return self.call(self.original, args, kwargs)
+        before, after = self.told
+        given = before(args, kwargs)
+        # Called like this, a function of Python takes no frame in C. PyTorch walks through all of
+        # these within some layers' steps, which takes longer than to count a step.
+        if kwargs or not 0 < len(args) < 3:
+            output = self.original(*args, **kwargs)
+        elif len(args) == 1:
+            output = self.original(args[0])
+        else:
+            output = self.original(args[0], args[1])
+        after(args, kwargs, output, given)
+        return output
 
-    def _told_to_all(
-        self, call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        for watcher in self.watchers:
-            call = partial(_told, watcher, call)
-        return call(*args, **kwargs)
+    def _before_all(self, args: Arguments, kwargs: Keywords) -> Any:
+        all_told = [watcher.told for watcher in self.watchers]
+        # The last that came is told first, and after the call last, as if it were around the rest.
+        given = [before(args, kwargs) for before, _ in reversed(all_told)]
+        return [after for _, after in all_told], given[::-1]
+
+    def _after_all(self, args: Arguments, kwargs: Keywords, output: Any, given: Any) -> None:
+        for after, each in zip(*given, strict=True):
+            after(args, kwargs, output, each)
 
     def _run_apart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self.watchers and _tracing_state() is not None:
@@ -266,13 +283,8 @@ def _is_recomputed() -> bool:
     return False
 
 
-def run_alone(call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """A call that nobody is told of."""
-    return call(*args, **kwargs)
-
-
-def _told(watcher: Watcher, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return watcher.call(call, args, kwargs)
+UNTOLD: Told = (lambda args, kwargs: None, lambda args, kwargs, output, given: None)
+"""Of a call that nobody is told of."""
 
 
 def _within(watcher: Watcher, call: Callable[..., Any]) -> Callable[..., Any]:

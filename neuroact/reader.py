@@ -11,7 +11,7 @@ from torch import nn
 from neuroact.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.compiled import Traced
 from neuroact.errors import AdapterReadError, UnsupportedModelError
-from neuroact.hooks import run_alone
+from neuroact.hooks import UNTOLD, Told
 from neuroact.native import core
 from neuroact.open_block import Rows
 from neuroact.patterns import CallPattern, always, has_pattern
@@ -53,16 +53,16 @@ class CallReader:
         self._pattern: CallPattern | None = None
         self.traced_calls = Traced(layer)
         native = core()
-        self._steps: Steps | None = StepReader(self._in_full, self._read, layer.lock)
-        self._compiled: Steps | None = native and native.Steps(self._run, self._read)
+        self._rows: StepReader | None = StepReader(self._read, layer.lock)
+        self._compiled: Steps | None = native and native.Steps(self._read_otherwise)
         self._under_way: Steps | None = None  # has seen more of the state than the layer's trace
 
     @property
-    def call(self) -> Callable[..., Any]:
-        """Runs a call of the module, and counts what it emits; see `Watcher`."""
-        if self._steps is None:
-            return run_alone  # it was let go
-        return self._run if self._compiled is None else self._compiled
+    def told(self) -> Told:
+        """What is called before a call of the module runs, and after it; see `Watcher`."""
+        if self._rows is None:
+            return UNTOLD  # it was let go
+        return self._before, self._compiled or self._rows
 
     def prepare(self) -> None:
         """Find the layer's pattern, before its next call."""
@@ -77,7 +77,7 @@ class CallReader:
     def let_go(self) -> None:
         """Hold nothing that holds this reader, so that it and the model go without a collector."""
         self.interrupt()
-        self._steps = self._compiled = None
+        self._rows = self._compiled = None
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
@@ -113,31 +113,30 @@ class CallReader:
         self.traced_calls.count(pattern, given, pattern.values(output), pattern.left(output))
         return output
 
-    def _run(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        steps = self._under_way
-        if steps is None or steps is self._compiled:
-            return self._in_full(forward, args, kwargs)
-        return steps(forward, args, kwargs)
-
-    def _in_full(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        if self._patterns is not None and not (self._pattern and self._pattern.holds()):
-            self.prepare()
-        if self._pattern is not None:
-            given: object = self._pattern.given(args, kwargs)
-        else:
-            given = self._before(args, kwargs)
-        output = forward(*args, **kwargs)
-        self._read(args, kwargs, output, given)
-        return output
-
     def _before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+        """The state that a call starts from."""
+        pattern = self._pattern
+        if pattern is None or not (pattern.holds is always or pattern.holds()):
+            if self._patterns is None:
+                return self._given(args, kwargs)
+            self.prepare()
+            pattern = self._pattern
+        return self._given(args, kwargs) if pattern is None else pattern.given(args, kwargs)
+
+    def _given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
         if self._arguments is not None:
             return self._arguments.given(self._module, args, kwargs)
         return None if self._stateful is None else self._stateful.state(self._module)
+
+    def _read_otherwise(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
+    ) -> None:
+        """Count a call that the core did not: steps that it cannot collect, or one in full."""
+        rows = self._rows
+        if rows is None or rows is not self._under_way:
+            self._read(args, kwargs, output, given)
+        else:
+            rows(args, kwargs, output, given)
 
     def _read(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
@@ -193,11 +192,10 @@ class CallReader:
         # An unbatched step lacks the dimension of samples, by which it is collected.
         if pattern.values(output).shape != target.shape:
             return
-        steps = self._steps if isinstance(target, Rows) else self._compiled
+        steps = self._rows if isinstance(target, Rows) else self._compiled
         if steps is None:
             return  # closed meanwhile
-        holds = None if pattern.holds is always else pattern.holds
-        steps.pattern(pattern.given, pattern.values, pattern.left, holds)
+        steps.pattern(pattern.values, pattern.left)
         if steps.begin(target, self._layer.flush, pattern.left(output), MOST_STEPS):
             self._under_way = steps
 

@@ -16,32 +16,21 @@ from neuroact.open_block import Filler
 from neuroact.sequences import Left, StateMark, marks_of
 from neuroact.uninterrupted import Uninterrupted
 
-Given = Callable[[tuple[Any, ...], Mapping[str, Any]], Sequence[Any]]
-
 
 class Steps(Protocol):
-    """Runs a layer's calls. Those that go on from the last one it counts itself.
-
-    Made with two functions for all others: `in_full(forward, args, kwargs)` runs and reads a call,
-    `finish(args, kwargs, output, given)` reads one that has run.
-    """
+    """Counts a layer's calls that go on from the last one, and has all others read in full."""
 
     @property
     def left(self) -> int:
         """How many more steps may come; 0 where the next call is read in full."""
 
     def __call__(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], /
-    ) -> Any:
-        """Run `forward`, return what it does."""
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any, /
+    ) -> None:
+        """Count a call that has run, from this state; or read it in full."""
 
     def pattern(
-        self,
-        given: Given,
-        values: Callable[[Any], Tensor],
-        left: Callable[[Any], Sequence[Any]],
-        holds: Callable[[], bool] | None,
-        /,
+        self, values: Callable[[Any], Tensor], left: Callable[[Any], Sequence[Any]], /
     ) -> None:
         """Find a call's values and state so, as `CallPattern` does; no step may come."""
 
@@ -74,17 +63,13 @@ class StepReader:
     """`Steps` in Python; see there.
 
     Args:
-        in_full: runs and reads a call that does not go on.
-        finish: reads one that has run.
+        finish: reads a call that does not go on.
         lock: held while a step is collected, and by whoever looks at the counts.
     """
 
     __slots__ = (
         "_finish",
         "_full",
-        "_given",
-        "_holds",
-        "_in_full",
         "_left",
         "_lock",
         "_marks",
@@ -94,39 +79,25 @@ class StepReader:
         "left",
     )
 
-    def __init__(
-        self,
-        in_full: Callable[..., Any],
-        finish: Callable[..., None],
-        lock: AbstractContextManager[Any],
-    ) -> None:
-        self._in_full, self._finish, self._lock = in_full, finish, lock
+    def __init__(self, finish: Callable[..., None], lock: AbstractContextManager[Any]) -> None:
+        self._finish, self._lock = finish, lock
         self._target: Filler | None = None
         self._marks: tuple[StateMark, ...] = ()
         self.left = 0
 
     def __call__(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        """Run `forward`, return what it does."""
-        if not self.left or not (self._holds is None or self._holds()):
-            return self._in_full(forward, args, kwargs)
-        given = self._given(args, kwargs)
-        output = forward(*args, **kwargs)
-        if not self._counted(given, output):
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any
+    ) -> None:
+        """Count a call, or read it in full."""
+        if not self.left or not self._counted(given, output):
             self._finish(args, kwargs, output, given)
-        return output
 
     def pattern(
-        self,
-        given: Given,
-        values: Callable[[Any], Tensor],
-        left: Callable[[Any], Sequence[Any]],
-        holds: Callable[[], bool] | None,
+        self, values: Callable[[Any], Tensor], left: Callable[[Any], Sequence[Any]]
     ) -> None:
         """Find a call's values and state so; no step may come."""
         self.stop()
-        self._given, self._values, self._left, self._holds = given, values, left, holds
+        self._values, self._left = values, left
 
     def begin(
         self, target: Filler, full: Callable[[], None], state: Sequence[Tensor], most: int

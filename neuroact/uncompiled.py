@@ -21,4 +21,8 @@ def untraced(
     kwargs: Mapping[str, Any],
 ) -> Any:
     """Run a call outside of the compiled program: a graph break, and right figures."""
-    return watcher.call(forward, args, kwargs)
+    before, after = watcher.told
+    given = before(args, kwargs)
+    output = forward(*args, **kwargs)
+    after(args, kwargs, output, given)
+    return output

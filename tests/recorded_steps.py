@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -26,23 +26,22 @@ from neuroact import (
     Synchrony,
     TimeCourse,
 )
-from neuroact.kernel import kernel, without_kernel
+from neuroact.native import core, without_core
 from neuroact.patterns import CallPattern
-from neuroact.statistics import native
 
 STEPS = 1280  # five times as many as may be between two steps that are read in full
 WARM_UP = 200
 SOME = (SpikeCounts, TimeCourse)
 ALL = (*SOME, InterspikeIntervals, Synchrony)
-# By name: the statistics beside the default one, whether numba's loops count, and the kernel.
-WAYS: dict[str, tuple[Sequence[type], bool, bool]] = {
-    "default": ((), False, False),
-    "counts and time course, with numba": (SOME, True, False),
-    "all, with numba": (ALL, True, False),
-    "default, with the kernel": ((), False, True),
-    "counts and time course, with both": (SOME, True, True),
-    "all, with both": (ALL, True, True),
+HOOK = "an empty forward hook"
+# By name: the statistics beside the default one, and whether the compiled core counts.
+RECORDED: dict[str, tuple[Sequence[type], bool]] = {
+    "default": ((), True),
+    "counts and time course": (SOME, True),
+    "all": (ALL, True),
+    "default, without the core": ((), False),
 }
+WAYS = (HOOK, *RECORDED)
 
 
 class Layer(nn.Module):
@@ -103,18 +102,28 @@ def main() -> None:
         while switch.poll() is None:
             pass  # valgrind hears it only while this process runs
         counted()
-        for statistics, with_numba, with_kernel in WAYS.values():
-            native.AFTER_STEPS = 0 if with_numba else sys.maxsize
-            adapters = [LayerAdapter()]
-            with (
-                nullcontext() if with_kernel else without_kernel(),
-                neuroact.record(layer, statistics=statistics, adapters=adapters) as recording,
-            ):
-                assert (kernel() is not None) is with_kernel
+        for way in WAYS:
+            with watched(layer, way):
                 counted()
-            (only,) = recording.report().values()
-            assert (only.events == WARM_UP + STEPS).all()
-            assert only.sequences == 1
+
+
+@contextmanager
+def watched(layer: Layer, way: str) -> Iterator[None]:
+    """The layer watched one way; of a recording it is checked what it found."""
+    if way == HOOK:
+        with layer.register_forward_hook(lambda module, args, output: None):
+            yield
+        return
+    statistics, with_core = RECORDED[way]
+    with (
+        nullcontext() if with_core else without_core(),
+        neuroact.record(layer, statistics=statistics, adapters=[LayerAdapter()]) as recording,
+    ):
+        assert (core() is not None) is with_core
+        yield
+    (only,) = recording.report().values()
+    assert (only.events == WARM_UP + STEPS).all()
+    assert only.sequences == 1
 
 
 if __name__ == "__main__":

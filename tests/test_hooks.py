@@ -15,7 +15,7 @@ from torch.func import functional_call
 
 import neuroact
 from neuroact.errors import UnsupportedModelError
-from neuroact.hooks import watch
+from neuroact.hooks import Told, watch
 from toy import Neuron, ToyAdapter
 
 
@@ -25,12 +25,18 @@ class Seen:
     def __init__(self) -> None:
         self.calls: list[Tensor] = []
 
-    def call(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
-        output = forward(*args, **kwargs)
+    @property
+    def told(self) -> Told:
+        return self.before, self.after
+
+    def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+        return args, kwargs
+
+    def after(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any
+    ) -> None:
+        assert given == (args, kwargs)
         self.calls.append(output)
-        return output
 
     def check_capture(self) -> None:
         raise AssertionError("no CUDA graph is captured here")
@@ -42,6 +48,50 @@ class Seen:
 
 
 X = torch.eye(3)
+
+
+class Passing(nn.Module):
+    """Returns what it is called with."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return args, kwargs
+
+
+@pytest.mark.parametrize("forward", [None, len], ids=["its own", "a function of C"])
+def test_arguments_of_any_number_are_passed_on_as_they_are(forward: Any) -> None:
+    net, seen, called = Passing(), Seen(), []
+    if forward is not None:
+        net.forward = forward
+    watch(net, seen)
+    if forward is not None:
+        assert net([1, 2]) == 2
+        return
+    for count in range(5):
+        args = tuple(range(count))
+        for kwargs in ({}, {"a": 1, "b": X}):
+            called.append(net(*args, **kwargs))
+            assert called[-1] == (args, kwargs)
+    assert seen.calls == called
+
+
+def test_of_several_watchers_the_last_is_told_first_and_after_the_call_last() -> None:
+    net, told = nn.Identity(), []
+
+    class Named(Seen):
+        def before(self, args: Any, kwargs: Any) -> object:
+            told.append((self, "before"))
+            return self
+
+        def after(self, args: Any, kwargs: Any, output: Any, given: Any) -> None:
+            assert given is self
+            told.append((self, "after"))
+
+    watchers = [Named(), Named(), Named()]
+    for watcher in watchers:
+        watch(net, watcher)
+    net(X)
+    before = [(watcher, "before") for watcher in reversed(watchers)]
+    assert told == [*before, *((watcher, "after") for watcher in watchers)]
 
 
 @pytest.mark.parametrize(

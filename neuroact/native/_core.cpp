@@ -61,7 +61,7 @@ PyType_Slot sums_slots[] = {
 
 PyMethodDef steps_methods[] = {
     {"pattern", steps_pattern, METH_VARARGS,
-     "pattern($self, given, values, left, holds, /)\n--\n\nFind a call's values and state so."},
+     "pattern($self, values, left, /)\n--\n\nFind a call's values and state so."},
     {"begin", steps_begin, METH_VARARGS,
      "begin($self, target, full, state, most, /)\n--\n\nCount steps that go on from this state."},
     {"stop", steps_stop, METH_NOARGS, "stop($self, /)\n--\n\nHave the next call read in full."},
@@ -81,7 +81,7 @@ PyMemberDef steps_members[] = {
 };
 
 PyType_Slot steps_slots[] = {
-    {Py_tp_doc, const_cast<char*>("Runs a layer's calls, and counts those that go on.")},
+    {Py_tp_doc, const_cast<char*>("Counts a layer's calls that go on.")},
     {Py_tp_new, slot(new_steps)},
     {Py_tp_call, slot(PyVectorcall_Call)},
     {Py_tp_dealloc, slot(free_steps)},

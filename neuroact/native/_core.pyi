@@ -81,37 +81,37 @@ class Sums:
 
 @final
 class Steps:
-    """Runs a layer's calls; those that are one more step of the sequence under way, it counts.
+    """Reads a layer's calls; those that are one more step of the sequence under way, it counts.
 
     A call is such a step where it starts from the state that the last one left (the very tensors,
     or, in the thread that began, others on the same storage at the same place, of the shapes that
     the call leaves), leaves one of the same shapes, and its values can be added to the target.
 
     Args:
-        in_full: `(forward, args, kwargs) -> output`, runs a call and reads it.
         finish: `(args, kwargs, output, given)`, reads a call that has run.
     """
 
-    def __new__(cls, in_full: Callable[..., Any], finish: Callable[..., None]) -> Steps: ...
+    def __new__(cls, finish: Callable[..., None]) -> Steps: ...
     def __call__(
-        self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], /
-    ) -> Any:
-        """Run `forward`, return what it does.
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any, /
+    ) -> None:
+        """Count a call that has run, or have `finish` read it.
 
         What `values` and `left` raise is not passed on: `finish` reads the call, and says more.
+
+        Args:
+            args: what it was called with; for `finish` alone.
+            kwargs: likewise.
+            output: what it returned.
+            given: the state that it began from, a tuple or a list of tensors.
         """
 
     def pattern(
-        self,
-        given: Callable[[tuple[Any, ...], Mapping[str, Any]], Sequence[Any]],
-        values: Callable[[Any], Tensor],
-        left: Callable[[Any], Sequence[Any]],
-        holds: Callable[[], bool] | None,
-        /,
+        self, values: Callable[[Any], Tensor], left: Callable[[Any], Sequence[Any]], /
     ) -> None:
-        """Find a call's values and state so, as `CallPattern` does; stops.
+        """Find a call's values and the state it left so, as `CallPattern` does; stops.
 
-        `given` and `left` give tuples or lists of tensors; `holds` is asked before each call.
+        `left` gives a tuple or a list of tensors.
         """
 
     def begin(
@@ -129,7 +129,7 @@ class Steps:
             full: called when the target is full and a step comes; it takes what is in it. What it
                 raises, the call raises.
             state: what the last call left.
-            most: after so many steps a call goes to `in_full`.
+            most: after so many steps a call goes to `finish`.
 
         Returns:
             False, and stopped, where such a state cannot be known again: it has no tensor, or one
@@ -137,7 +137,7 @@ class Steps:
         """
 
     def stop(self) -> None:
-        """Have the next call go to `in_full`, and let go of the target."""
+        """Have the next call go to `finish`, and let go of the target."""
 
     def state(self) -> list[tuple[Tensor | None, torch.UntypedStorage | None, int]]:
         """What the last step left: each tensor, its storage, its offset in it; None: it is gone."""

@@ -1,8 +1,8 @@
-// The steps of a recorded layer, run and counted without Python in between.
+// The steps of a recorded layer, read and counted without Python in between.
 //
 // Nearly every call of a layer is one step more of the sequence under way: values of the shape of
-// those before, from the very state that the last call left. `Steps` counts such a call, and leaves
-// all others to Python, which does the same in every case.
+// those before, from the very state that the last call left. `Steps` counts such a call once it has
+// run, and leaves all others to Python, which does the same in every case.
 
 #pragma once
 
@@ -40,13 +40,6 @@ inline bool is_of(PyObject* reference, PyObject* object) {
   if (object == Py_None) return false;
   Owned alive(PyObject_CallNoArgs(reference));
   return alive.get() == object;
-}
-
-inline bool offset_of(PyObject* tensor, int64_t& offset) {
-  Owned found(ask(torch.storage_offset, tensor));
-  if (!found) return false;
-  offset = PyLong_AsLongLong(found.get());
-  return offset >= 0;
 }
 
 inline bool make_mark(PyObject* tensor, Mark& mark) {
@@ -117,14 +110,11 @@ inline bool clear_error() {
 struct Steps {
   PyObject_HEAD
   vectorcallfunc vectorcall;
-  PyObject* in_full;  // (forward, args, kwargs) -> output: the call in Python
-  PyObject* finish;   // (args, kwargs, output, given): reads a call in Python that has run
-  PyObject* holds;    // () -> bool, or None: whether the pattern is still the layer's
-  PyObject* given;    // (args, kwargs) -> state
-  PyObject* values;   // (output) -> Tensor
-  PyObject* left;     // (output) -> state
-  PyObject* target;   // Bits or Sums; null: stopped
-  PyObject* full;     // (): empties the target
+  PyObject* finish;  // (args, kwargs, output, given): reads a call in Python
+  PyObject* values;  // (output) -> Tensor
+  PyObject* left;    // (output) -> state
+  PyObject* target;  // Bits or Sums; null: stopped
+  PyObject* full;    // (): empties the target
   int64_t ready;      // steps that may come before the next one is read in full
   uint64_t turn;      // another one whenever the marks, the target or the pattern change
   unsigned long thread;  // the one that began
@@ -199,123 +189,33 @@ inline int count_output(Steps& self, PyObject* given, PyObject* output) {
   return self.ready <= 0 ? 0 : count(self, values.get(), given, left.get());
 }
 
-// Running a call. PyTorch walks the whole stack within some layers' steps, and to pass the frame of
-// a large function costs as much there as all of the counting. So what is done before the layer's
-// own `forward` and what is done after it are apart, and the frame that stays in between is small.
-
-#if defined(_MSC_VER)
-#define NEUROACT_APART __declspec(noinline)
-#else
-#define NEUROACT_APART __attribute__((noinline))
-#endif
-
-struct Call {
-  Steps* self;
-  PyObject *forward, *args, *kwargs;
-  PyObject* given;
-};
-
-inline void let_go(Call& call) {
-  Py_XDECREF(call.given);
-  Py_DECREF(call.kwargs);
-  Py_DECREF(call.args);
-  Py_DECREF(call.forward);
-  Py_DECREF(reinterpret_cast<PyObject*>(call.self));
-}
-
-inline PyObject* run_in_full(Steps* self, PyObject* const* whole) {
-  return call_held(self->in_full, whole, 3);
-}
-
-// 1 where `forward` comes next; 0 where the call is Python's; -1 where an error is set.
-NEUROACT_APART inline int before(Call& call) {
-  // Held here, since all others may let go of them meanwhile.
-  Py_INCREF(reinterpret_cast<PyObject*>(call.self));
-  Py_INCREF(call.forward);
-  Py_INCREF(call.args);
-  Py_INCREF(call.kwargs);
-  if (call.self->holds != Py_None) {
-    Owned answer(call_held(call.self->holds, nullptr, 0));
-    const int holds = answer ? PyObject_IsTrue(answer.get()) : -1;
-    if (holds <= 0) return holds;
-  }
-  PyObject* const called[] = {call.args, call.kwargs};
-  call.given = call_held(call.self->given, called, 2);
-  return call.given != nullptr ? 1 : -1;
-}
-
-inline PyObject* run_forward(const Call& call) {
-  constexpr Py_ssize_t MOST = 4;
-  const Py_ssize_t count = PyTuple_Size(call.args);
-  if (count > MOST || PyDict_Size(call.kwargs) != 0) {
-    return PyObject_Call(call.forward, call.args, call.kwargs);
-  }
-  PyObject* args[1 + MOST];
-  args[0] = nullptr;  // the callee's, for a bound method's self
-  for (Py_ssize_t at = 0; at < count; ++at) args[1 + at] = PyTuple_GetItem(call.args, at);
-  return PyObject_Vectorcall(
-      call.forward, args + 1, size_t(count) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
-}
-
-NEUROACT_APART inline PyObject* after(Call& call, PyObject* output) {
-  int counted = -1;
-  if (output != nullptr) {
-    try {
-      counted = count_output(*call.self, call.given, output);
-    } catch (const std::bad_alloc&) {
-      PyErr_NoMemory();
-    }
-  }
-  if (counted == 0) {
-    PyObject* const read[] = {call.args, call.kwargs, output, call.given};
-    Owned done(call_held(call.self->finish, read, 4));
-    counted = done ? 1 : -1;
-  }
-  let_go(call);
-  if (counted > 0) return output;
-  Py_XDECREF(output);
-  return nullptr;
-}
-
-NEUROACT_APART inline PyObject* otherwise(Call& call, int way) {
-  PyObject* const whole[] = {call.forward, call.args, call.kwargs};
-  PyObject* output = way < 0 ? nullptr : run_in_full(call.self, whole);
-  let_go(call);
-  return output;
-}
-
-NEUROACT_APART inline bool are_arguments(PyObject* const* args, size_t count, PyObject* named) {
-  if (count == 3 && named == nullptr && PyTuple_Check(args[1]) && PyDict_Check(args[2])) {
-    return true;
-  }
-  PyErr_SetString(PyExc_TypeError, "Steps: expected (forward, args, kwargs), a tuple and a dict");
-  return false;
-}
-
+// `(args, kwargs, output, given)`, of a call that has run.
 inline PyObject* steps_call(PyObject* object, PyObject* const* args, size_t count, PyObject* named) {
-  if (!are_arguments(args, size_t(PyVectorcall_NARGS(count)), named)) return nullptr;
-  auto* self = reinterpret_cast<Steps*>(object);
-  if (self->ready <= 0) return run_in_full(self, args);
-  Call call{self, args[0], args[1], args[2], nullptr};
-  const int way = before(call);
-  if (way <= 0) return otherwise(call, way);
-  return after(call, run_forward(call));
+  if (PyVectorcall_NARGS(count) != 4 || named != nullptr) {
+    PyErr_SetString(PyExc_TypeError, "Steps: expected (args, kwargs, output, given)");
+    return nullptr;
+  }
+  return guarded([=]() -> PyObject* {
+    auto& self = *reinterpret_cast<Steps*>(object);
+    const int counted = count_output(self, args[3], args[2]);
+    if (counted == 0) return call_held(self.finish, args, 4);
+    if (counted < 0) return nullptr;
+    Py_RETURN_NONE;
+  });
 }
 
 // What Python says to it.
 
 inline PyObject* new_steps(PyTypeObject* type, PyObject* args, PyObject* named) {
-  static const char* names[] = {"in_full", "finish", nullptr};
-  PyObject *in_full, *finish;
-  if (!PyArg_ParseTupleAndKeywords(
-          args, named, "OO:Steps", const_cast<char**>(names), &in_full, &finish) ||
+  static const char* names[] = {"finish", nullptr};
+  PyObject* finish;
+  if (!PyArg_ParseTupleAndKeywords(args, named, "O:Steps", const_cast<char**>(names), &finish) ||
       !find_torch()) {
     return nullptr;
   }
   auto* self = allocate<Steps>(type);
   if (self == nullptr) return nullptr;
   self->vectorcall = steps_call;
-  self->in_full = Py_NewRef(in_full);
   self->finish = Py_NewRef(finish);
   new (&self->marks) Marks();
   new (&self->spare) Marks();
@@ -332,13 +232,11 @@ inline void stop(Steps& self) {
 
 inline PyObject* steps_pattern(PyObject* object, PyObject* args) {
   auto& self = *reinterpret_cast<Steps*>(object);
-  PyObject *given, *values, *left, *holds;
-  if (!PyArg_ParseTuple(args, "OOOO:pattern", &given, &values, &left, &holds)) return nullptr;
+  PyObject *values, *left;
+  if (!PyArg_ParseTuple(args, "OO:pattern", &values, &left)) return nullptr;
   stop(self);
-  replace(self.given, given);
   replace(self.values, values);
   replace(self.left, left);
-  replace(self.holds, holds);
   Py_RETURN_NONE;
 }
 
@@ -351,7 +249,7 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
     PyErr_SetString(PyExc_TypeError, "target: expected Bits or Sums");
     return nullptr;
   }
-  if (self.given == nullptr) {
+  if (self.values == nullptr) {
     PyErr_SetString(PyExc_RuntimeError, "Steps: expected a pattern before begin");
     return nullptr;
   }
@@ -411,8 +309,7 @@ inline PyObject* steps_left(PyObject* object, void*) {
 inline int traverse_steps(PyObject* object, visitproc visit, void* arg) {
   auto* self = reinterpret_cast<Steps*>(object);
   Py_VISIT(Py_TYPE(object));
-  for (PyObject* held : {self->in_full, self->finish, self->holds, self->given, self->values,
-                         self->left, self->target, self->full}) {
+  for (PyObject* held : {self->finish, self->values, self->left, self->target, self->full}) {
     Py_VISIT(held);
   }
   return 0;  // weak references hold nothing
@@ -421,10 +318,8 @@ inline int traverse_steps(PyObject* object, visitproc visit, void* arg) {
 inline int clear_steps(PyObject* object) {
   auto& self = *reinterpret_cast<Steps*>(object);
   stop(self);
-  for (PyObject** held : {&self.finish, &self.holds, &self.given, &self.values, &self.left}) {
-    replace(*held, nullptr);
-  }
-  replace(self.in_full, Py_None);  // which is no function, but may be called, while this is freed
+  for (PyObject** held : {&self.values, &self.left}) replace(*held, nullptr);
+  replace(self.finish, Py_None);  // which is no function, but may be called, while this is freed
   return 0;
 }
 

@@ -40,7 +40,6 @@ constexpr uint32_t MAJOR = 1;
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   PyObject *untyped_storage = nullptr, *storage_offset = nullptr, *is_neg = nullptr;
-  PyObject* data_ptr = nullptr;
   int (*read)(void*, DlTensor*) = nullptr;
 };
 
@@ -72,7 +71,6 @@ inline bool find_torch() {
   found.untyped_storage = attribute("torch", "Tensor", "untyped_storage");
   found.storage_offset = attribute("torch", "Tensor", "storage_offset");
   found.is_neg = attribute("torch", "Tensor", "is_neg");
-  found.data_ptr = PyUnicode_InternFromString("data_ptr");
   if (PyErr_Occurred()) return false;  // once in a process at most: what was found stays
   found.read = api->read;
   capsule.release();  // the functions are its
@@ -165,20 +163,27 @@ inline bool is_negated(PyObject* object) {
   return answer.get() != Py_False;
 }
 
-inline bool has_memory(PyObject* object) {
-  PyObject* storage = ask(torch.untyped_storage, object);
-  Owned held(storage);
-  Owned start(storage ? PyObject_VectorcallMethod(torch.data_ptr, &storage, 1, nullptr) : nullptr);
-  return start && PyObject_IsTrue(start.get()) == 1;
+inline bool offset_of(PyObject* tensor, int64_t& offset) {
+  Owned found(ask(torch.storage_offset, tensor));
+  if (!found) return false;
+  offset = PyLong_AsLongLong(found.get());
+  return offset >= 0;
+}
+
+// A view of memory that was given back points to nothing but its offset.
+inline bool has_memory(PyObject* object, const Values& values) {
+  int64_t offset;
+  return offset_of(object, offset) &&
+      uint64_t(offset) * uint64_t(values.reader->width) != reinterpret_cast<uintptr_t>(values.data);
 }
 
 // The same, of any object. Other threads may run before that is found, not after.
 inline bool read_values(PyObject* object, const Shape& shape, int64_t numel, Values& values) {
   if (!is_tensor(object) || !find_values(object, shape, values)) return false;
-  // A view of memory that was given back points to its offset, a small number.
+  // A small number may be such an offset, or an address of a program that lies low.
   const bool is_low = uint64_t(reinterpret_cast<uintptr_t>(values.data)) >> 32 == 0;
   if (!is_low && numel > 1) return true;
-  const bool fit = has_memory(object) && !is_negated(object);
+  const bool fit = (!is_low || has_memory(object, values)) && (numel > 1 || !is_negated(object));
   PyErr_Clear();
   return fit && find_values(object, shape, values);
 }

@@ -1,4 +1,4 @@
-"""A layer's calls, as `Steps` runs them: it emits what it is given, and its state is passed on."""
+"""A layer's calls, as `Steps` counts them: it emits what it is given and passes its state on."""
 
 from __future__ import annotations
 
@@ -35,20 +35,18 @@ class Watched:
     """`Steps` around a layer; what it counts goes into `target`, and all else is noted.
 
     Attributes:
-        full: calls that went to `in_full`, by their values.
-        finished: calls that `finish` read, by their values.
+        finished: calls that `finish` read.
         flushed: how often the target was full.
         while_it_runs: called by the layer's forward.
     """
 
     def __init__(self, core: ModuleType, target: Any = None) -> None:
-        self.full: list[Tensor] = []
         self.finished: list[tuple[Any, ...]] = []
         self.flushed = 0
         self.while_it_runs: Callable[[], object] = lambda: None
         self.target = core.Sums(SHAPE) if target is None else target
-        self.steps = core.Steps(self.in_full, self.finish)
-        self.steps.pattern(self.given, self.values, self.left, None)
+        self.steps = core.Steps(self.finish)
+        self.steps.pattern(self.values, self.left)
 
     def forward(self, values: Tensor, *state: Tensor, after: Sequence[Tensor] | None = None) -> Any:
         self.while_it_runs()
@@ -63,10 +61,6 @@ class Watched:
     def left(self, output: Any) -> Any:
         return output[1:]
 
-    def in_full(self, forward: Any, args: Any, kwargs: Any) -> Any:
-        self.full.append(args[0])
-        return forward(*args, **kwargs)
-
     def finish(self, args: Any, kwargs: Any, output: Any, given: Any) -> None:
         self.finished.append((args, kwargs, output, given))
 
@@ -77,7 +71,11 @@ class Watched:
         return self.steps.begin(self.target, self.flush, list(state), most)
 
     def call(self, values: Tensor, *state: Tensor, **kwargs: Any) -> Any:
-        return self.steps(self.forward, (values, *state), kwargs)
+        args = (values, *state)
+        given = self.given(args, kwargs)
+        output = self.forward(*args, **kwargs)
+        self.steps(args, kwargs, output, given)
+        return output
 
     @property
     def counted(self) -> int:

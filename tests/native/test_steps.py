@@ -27,8 +27,7 @@ def test_until_it_begins_every_call_is_pythons() -> None:
     watched, values = Watched(core), spikes()
     output = watched.call(values, state())
     assert output[0] is values
-    assert len(watched.full) == 1
-    assert (watched.counted, watched.finished, watched.steps.left) == (0, [], 0)
+    assert (watched.counted, len(watched.finished), watched.steps.left) == (0, 1, 0)
 
 
 def test_a_call_that_goes_on_is_counted_and_what_forward_returns_comes_out() -> None:
@@ -42,7 +41,7 @@ def test_a_call_that_goes_on_is_counted_and_what_forward_returns_comes_out() -> 
         assert output[0] is came[-1]
         assert output[1] is after
         before = after
-    assert (watched.full, watched.finished, watched.steps.left) == ([], [], 40)
+    assert (watched.finished, watched.steps.left) == ([], 40)
     expected = torch.stack(came).sum(2).int().numpy()
     np.testing.assert_array_equal(taken(watched.target)[4], expected)
 
@@ -64,11 +63,9 @@ def test_it_counts_whatever_number_of_states_there_is(count: int) -> None:
 @pytest.mark.parametrize("kind", [tuple, list])
 def test_states_are_tuples_or_lists(kind: Callable[[Any], Any]) -> None:
     watched, held = Watched(core), state()
-    watched.steps.pattern(
-        lambda args, kwargs: kind(args[1:]), watched.values, lambda out: kind(out[1:]), None
-    )
+    watched.steps.pattern(watched.values, lambda out: kind(out[1:]))
     assert watched.steps.begin(watched.target, watched.flush, kind([held]), 10)
-    watched.call(spikes(), held)
+    watched.steps((), {}, (spikes(), held), kind([held]))
     assert (watched.counted, watched.finished) == (1, [])
 
 
@@ -204,10 +201,10 @@ def test_values_that_cannot_be_read_are_pythons(values: Any) -> None:
 @pytest.mark.parametrize("which", ["given", "left"])
 def test_what_is_no_state_is_pythons(found: Any, which: str) -> None:
     watched, held = Watched(core), state()
-    functions = {"given": watched.given, "left": watched.left, which: lambda *_: found}
-    watched.steps.pattern(functions["given"], watched.values, functions["left"], None)
+    left = watched.left if which == "given" else lambda output: found
+    watched.steps.pattern(watched.values, left)
     assert watched.begin(held)
-    watched.call(spikes(), held)
+    watched.steps((), {}, (spikes(), held), found if which == "given" else [held])
     assert (watched.counted, len(watched.finished)) == (0, 1)
 
 
@@ -238,7 +235,7 @@ def test_what_cannot_be_known_again_does_not_begin(left: Any) -> None:
     assert watched.steps.begin(watched.target, watched.flush, left, 10) is False
     assert watched.steps.left == 0
     watched.call(spikes(), held)
-    assert len(watched.full) == 1
+    assert len(watched.finished) == 1
 
 
 def test_after_the_most_steps_a_call_is_pythons() -> None:
@@ -248,7 +245,7 @@ def test_after_the_most_steps_a_call_is_pythons() -> None:
         watched.call(spikes(), held)
         assert watched.steps.left == left
     watched.call(spikes(), held)
-    assert (watched.counted, len(watched.full), watched.finished) == (3, 1, [])
+    assert (watched.counted, len(watched.finished)) == (3, 1)
 
 
 def test_a_full_target_is_emptied_and_the_step_goes_into_it() -> None:
@@ -288,7 +285,7 @@ def raises(*args: object) -> Any:
     raise FoundError
 
 
-@pytest.mark.parametrize("which", ["given", "holds", "forward", "full", "finish"])
+@pytest.mark.parametrize("which", ["full", "finish"])
 def test_what_is_raised_comes_out_and_the_next_call_is_counted(which: str) -> None:
     watched, held = Watched(core, core.Bits(SHAPE, 1)), state()
     armed = [False]
@@ -296,23 +293,20 @@ def test_what_is_raised_comes_out_and_the_next_call_is_counted(which: str) -> No
     def maybe(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **kwargs: raises() if armed[0] else function(*args, **kwargs)
 
-    holds = maybe(lambda: True) if which == "holds" else None
-    given = maybe(watched.given) if which == "given" else watched.given
     flush = (
         maybe(lambda: taken(watched.target)) if which == "full" else lambda: taken(watched.target)
     )
-    forward = maybe(watched.forward) if which == "forward" else watched.forward
-    steps = core.Steps(watched.in_full, maybe(watched.finish))
-    steps.pattern(given, watched.values, watched.left, holds)
+    steps = core.Steps(maybe(watched.finish))
+    steps.pattern(watched.values, watched.left)
     assert steps.begin(watched.target, flush, [held], 100)
-    steps(forward, (spikes(), held), {})
+    steps((), {}, (spikes(), held), [held])
     armed[0] = True
     values = torch.zeros(1) if which == "finish" else spikes()
     with pytest.raises(FoundError):
-        steps(forward, (values, held), {})
+        steps((), {}, (values, held), [held])
     assert (watched.counted, steps.left) == (0 if which == "finish" else 1, 99)
     armed[0] = False
-    steps(forward, (spikes(), held), {})
+    steps((), {}, (spikes(), held), [held])
     assert (watched.counted, steps.left, watched.finished) == (1, 98, [])
 
 
@@ -325,7 +319,7 @@ def test_what_cannot_be_found_is_read_in_full_and_interrupts_come_out(which: str
         raise error[0]
 
     functions = {"values": watched.values, "left": watched.left, which: find}
-    watched.steps.pattern(watched.given, functions["values"], functions["left"], None)
+    watched.steps.pattern(functions["values"], functions["left"])
     assert watched.begin(held)
     watched.call(spikes(), held)
     assert (watched.counted, len(watched.finished)) == (0, 1)
@@ -335,27 +329,17 @@ def test_what_cannot_be_found_is_read_in_full_and_interrupts_come_out(which: str
     assert (watched.counted, len(watched.finished)) == (0, 1)
 
 
-def test_a_pattern_that_holds_no_more_is_pythons() -> None:
-    watched, held, holds = Watched(core), state(), [True]
-    watched.steps.pattern(watched.given, watched.values, watched.left, lambda: holds[0])
-    assert watched.begin(held)
-    watched.call(spikes(), held)
-    holds[0] = False
-    watched.call(spikes(), held)
-    assert (watched.counted, len(watched.full), watched.finished) == (1, 1, [])
-
-
 def test_it_stops_where_it_is_told_so_and_lets_go_of_the_target() -> None:
     watched, held = Watched(core), state()
     before = sys.getrefcount(watched.target)
-    for stop in (watched.steps.stop, lambda: watched.steps.pattern(*[watched.given] * 3, None)):
+    for stop in (watched.steps.stop, lambda: watched.steps.pattern(len, len)):
         assert watched.begin(held)
         begun = sys.getrefcount(watched.target)
         stop()
         stopped = sys.getrefcount(watched.target)
         assert (watched.steps.left, begun, stopped) == (0, before + 1, before)
         watched.call(spikes(), held)
-    assert (watched.counted, len(watched.full)) == (0, 2)
+    assert (watched.counted, len(watched.finished)) == (0, 2)
 
 
 @pytest.mark.parametrize("at", ["forward", "given", "values", "left", "full"])
@@ -373,7 +357,7 @@ def test_whatever_is_done_in_the_midst_of_a_call_it_is_counted_once_or_left(
         if what == "stop":
             watched.steps.stop()
         elif what == "pattern":
-            watched.steps.pattern(watched.given, watched.values, watched.left, None)
+            watched.steps.pattern(watched.values, watched.left)
         elif what == "begin":
             watched.steps.begin(core.Sums(SHAPE), lambda: None, [other], 5)
         elif what == "call":
@@ -397,14 +381,15 @@ def test_whatever_is_done_in_the_midst_of_a_call_it_is_counted_once_or_left(
         flushed.append(taken(watched.target)[0])
 
     flush = disturbing("full", take)
-    functions = [disturbing(name, getattr(watched, name)) for name in ("given", "values", "left")]
-    watched.steps.pattern(*functions, None)
+    for name in ("given", "forward", "values", "left"):
+        setattr(watched, name, disturbing(name, getattr(watched, name)))
+    watched.steps.pattern(watched.values, watched.left)
     assert watched.steps.begin(watched.target, flush, [held], 100)
     for _ in range(7):
-        output = watched.steps(disturbing("forward", watched.forward), (spikes(), held), {})
+        output = watched.call(spikes(), held)
         assert output[1] is held
         calls[0] += 1
-    found = sum(flushed) + watched.counted + len(watched.full) + len(watched.finished)
+    found = sum(flushed) + watched.counted + len(watched.finished)
     # What goes into the other target is gone with it.
     assert found <= calls[0] if what == "begin" else found == calls[0]
 
@@ -455,42 +440,17 @@ def test_threads_that_call_at_once_have_every_call_counted_or_read() -> None:
     def finish(*args: object) -> None:
         read.append(args)
 
-    steps = core.Steps(watched.in_full, finish)
-    steps.pattern(watched.given, watched.values, watched.left, None)
+    steps = core.Steps(finish)
+    steps.pattern(watched.values, watched.left)
     assert steps.begin(watched.target, flush, [held], 10**6)
 
     def work() -> None:
         for _ in range(400):
-            steps(watched.forward, (spikes(), held), {})
+            steps((), {}, (spikes(), held), [held])
 
     run_at_once(work)
     assert sum(counted) + watched.target.steps + len(read) == 1600
     assert steps.left == 10**6 - 1600 + len(read)
-
-
-def test_arguments_of_any_number_are_passed_on_as_they_are() -> None:
-    watched, held = Watched(core), state()
-    watched.steps.pattern(lambda *_: (held,), lambda out: spikes(), lambda out: (held,), None)
-    assert watched.begin(held)
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        return args, kwargs
-
-    for count in range(9):
-        args = tuple(range(count))
-        for kwargs in ({}, {"a": 1, "b": held}):
-            assert watched.steps(forward, args, kwargs) == (args, kwargs)
-    assert watched.counted == 18
-    for callee in (nn.Identity(), nn.Identity().forward, Callee()):
-        assert watched.steps(callee, (held,), {}) is held
-    assert watched.counted == 21
-
-
-class Callee:
-    """An object that can be called, with no call of its own that is any faster."""
-
-    def __call__(self, value: object) -> object:
-        return value
 
 
 @pytest.mark.parametrize("began", [False, True])
@@ -498,11 +458,11 @@ def test_what_it_is_told_is_checked(began: bool) -> None:
     watched, held = Watched(core), state()
     if began:
         assert watched.begin(held)
-    for arguments in [(), (len,), (len, (), None), (len, [], {}), (len, (), {}, 1)]:
+    for arguments in [(), (1, 2, 3), (1, 2, 3, 4, 5)]:
         with pytest.raises(TypeError):
             watched.steps(*arguments)
     with pytest.raises(TypeError):
-        watched.steps(len, (), {}, more=1)
+        watched.steps((), {}, (spikes(), held), given=[held])
     with pytest.raises(TypeError, match="target: expected Bits or Sums"):
         watched.steps.begin(held, watched.flush, [held], 1)
     with pytest.raises(TypeError):
@@ -510,7 +470,7 @@ def test_what_it_is_told_is_checked(began: bool) -> None:
     with pytest.raises(TypeError):
         watched.steps.pattern(1, 2, 3)
     with pytest.raises(TypeError):
-        core.Steps(len)
+        core.Steps()
     with pytest.raises(RuntimeError, match="expected a pattern before begin"):
-        core.Steps(len, len).begin(watched.target, watched.flush, [held], 1)
+        core.Steps(len).begin(watched.target, watched.flush, [held], 1)
     assert watched.steps.left == (1000 if began else 0)

@@ -49,7 +49,7 @@ def test_a_graph_ends_with_its_tensors() -> None:
     assert kept() is None
 
 
-@pytest.mark.parametrize("what", ["in_full", "finish", "given", "holds", "full", "target"])
+@pytest.mark.parametrize("what", ["finish", "values", "left", "full", "target"])
 def test_a_circle_is_collected(what: str) -> None:
     class Function:
         def __init__(self) -> None:
@@ -60,9 +60,9 @@ def test_a_circle_is_collected(what: str) -> None:
 
     function = Function()
     plain: Callable[..., Any] = lambda *_: ()  # noqa: E731
-    uses = {name: function if name == what else plain for name in ("in_full", "finish", "given")}
-    steps = core.Steps(uses["in_full"], uses["finish"])
-    steps.pattern(uses["given"], plain, plain, function if what == "holds" else None)
+    uses = {name: function if name == what else plain for name in ("finish", "values", "left")}
+    steps = core.Steps(uses["finish"])
+    steps.pattern(uses["values"], uses["left"])
     state = torch.zeros(1)
     full = function if what == "full" else plain
     assert steps.begin(core.Sums(SHAPE), full, [state], 5)
@@ -80,13 +80,13 @@ def test_it_may_be_called_while_it_is_taken_apart() -> None:
 
     class Last:
         def __init__(self) -> None:
-            self.steps = core.Steps(self, self)
+            self.steps = core.Steps(self)
 
         def __call__(self, *args: object) -> Any:
             return None
 
         def __del__(self) -> None:
-            called.append(self.steps(len, ((),), {}))
+            called.append(self.steps((), {}, None, ()))
 
     Last()
     gc.collect()
@@ -95,7 +95,6 @@ def test_it_may_be_called_while_it_is_taken_apart() -> None:
 
 def test_a_thousand_calls_take_no_memory_and_no_reference() -> None:
     watched, state = Watched(core, core.Bits(SHAPE)), torch.zeros(SHAPE)
-    watched.steps.pattern(watched.given, watched.values, watched.left, lambda: True)
     assert watched.steps.begin(watched.target, lambda: taken(watched.target), [state], 10**7)
     values = spikes()
 
