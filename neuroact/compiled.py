@@ -21,7 +21,7 @@ from torch.compiler import is_compiling
 from neuroact.compiled_window import LARGEST_WINDOW, Window, window_for
 from neuroact.operators import define
 from neuroact.patterns import CallPattern
-from neuroact.sequences import tensors_in
+from neuroact.sequences import StateMark, marks_of, tensors_in
 from neuroact.statistics import Firing
 from neuroact.statistics.event_counts import EventCounts
 from neuroact.stream import SignalKind, SpikeChunk, as_stream
@@ -42,19 +42,31 @@ class Traced:
         layer: whose statistics count.
 
     Attributes:
-        seen: whether a call was traced.
-        kept: the state that the last call left, of any call once one was traced. A compiled program
-            cannot hold a weak reference, so it is held itself, until the next call.
+        kept: the state that the last call left, where it was a compiled one; of others the layer's
+            trace knows. A program cannot hold a weak reference, so the state itself is held, until
+            the next call.
     """
 
-    __slots__ = ("__weakref__", "_anchor", "_counts", "_key", "_layer", "_window", "kept", "seen")
+    __slots__ = (
+        "__weakref__",
+        "_anchor",
+        "_batch",
+        "_counts",
+        "_firing",
+        "_key",
+        "_layer",
+        "_window",
+        "kept",
+    )
 
     def __init__(self, layer: LayerRecorder) -> None:
         self._layer = layer
+        only = layer.statistics[0] if len(layer.statistics) == 1 else None
+        self._firing = only if type(only) is Firing else None  # a subclass counts in its own way
         self._counts: EventCounts | None = None  # what a program adds to; None where it may not
         self._window: Window | None = None
+        self._batch: int | None = None  # samples of the sequences that a program began last
         self.kept: tuple[Tensor, ...] = ()
-        self.seen = False
         self._key = next(_numbers)
         # Written to by the operator, so that the compiler keeps its calls, and their order.
         self._anchor = torch.zeros(1)
@@ -78,7 +90,6 @@ class Traced:
             values: what it emitted.
             left: the state that it left.
         """
-        self.seen = True
         stream = as_stream(values.detach(), sequence=pattern.sequence)
         starts = self._starts(given, left)
         layer, counts = self._layer, self._counts
@@ -87,7 +98,7 @@ class Traced:
         if counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
             self._add_step(counts, stream[0], starts)
         elif counts is not None and _are_for(counts, stream, pattern.kind):
-            _add(counts, stream, pattern.kind, starts)
+            self._add(counts, stream, pattern.kind, starts)
         else:
             known = None if isinstance(starts, bool) else starts
             kind, has_state = pattern.kind.value, bool(self.kept)
@@ -103,7 +114,8 @@ class Traced:
                 f"{what} needs Python in each call. Record the default statistic in it, or run "
                 "without a graph."
             )
-        self.see_counts()
+        with layer.settled():
+            self._see_counts()
         if self._counts is None:
             return (
                 "its counters are made in its first call; run the model once while recording, as a "
@@ -111,37 +123,74 @@ class Traced:
             )
         return None
 
-    def see_counts(self) -> None:
-        """Have programs add to the layer's counts as they are now, if nothing else is recorded."""
-        statistics = self._layer.statistics
-        only = statistics[0] if len(statistics) == 1 else None
-        counts = only.counts if type(only) is Firing else None
-        if counts is not self._counts:
-            self._counts, self._window = counts, None
-
     def fold(self) -> None:
-        """Add what the window holds to the layer's counts."""
-        window, counts = self._window, self._counts
-        if window is None or counts is None:
+        """Have the layer's statistic hold all that programs counted."""
+        firing, counts, window = self._firing, self._counts, self._window
+        if firing is None or counts is None:
             return
-        folded = window.fold()
-        counts.events.add_(folded.events)
-        if counts.total is not None:
-            counts.total.add_(folded.events)
-        counts.observed[0].add_(folded.steps * window.counts.shape[0])
-        counts.faults[1].logical_or_(folded.odd)
+        if window is not None:
+            folded = window.fold()
+            counts.add_events(folded.events)
+            counts.observed[0].add_(folded.steps * window.counts.shape[0])
+            counts.faults[1].logical_or_(folded.odd)
+        if self._batch is not None:
+            firing.open.resume(self._batch)
+            self._batch = None
+
+    def hand_over(self) -> None:
+        """The next call is none of a program's: tell who counts it all there is to know."""
+        if self._counts is not None:
+            self._layer.flush()
+        if self.kept:
+            self._layer.trace.marks = marks_of(self.kept)
+        self.forget()
 
     def forget(self) -> None:
-        """Count nothing more into what there was, and have the next call start a sequence."""
-        self._counts = self._window = None
+        """Count nothing more into what there was, and know of no state."""
+        self._counts = self._window = self._batch = None
         self.kept = ()
 
-    def open_window(self, chunk: SpikeChunk) -> None:
+    def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
+        """Count what a program may not count by itself; it may the next, if it can."""
+        layer = self._layer
+        self._see_thread()
+        if self._counts is not None:
+            layer.flush()
+            self._counts = self._window = None
+        layer.take(chunk, has_state=has_state)
+        if self._firing is not None and layer.plain:
+            with layer.settled():
+                self._see_counts()
+                if has_state:
+                    self._open_window(chunk)
+
+    def left_last(self, given: Sequence[Tensor], kept: Sequence[Tensor]) -> bool:
+        """Whether the last call left this state, known by its memory; `kept` by programs."""
+        if not kept:
+            self._see_thread()
+        marks = marks_of(kept) or self._layer.trace.marks
+        return len(marks) == len(given) and all(map(StateMark.is_on, marks, given))
+
+    def _see_thread(self) -> None:
+        """A program runs: eager steps go on no more, and the layer's trace knows what they left."""
+        self._layer.thread.check(self._layer.info)
+        self._layer.interrupt()
+
+    def _see_counts(self) -> None:
+        """Have programs add to the layer's counts, if they can count all that is to come.
+
+        They cannot tell which samples have begun, where some have and some have not.
+        """
+        firing = self._firing
+        if firing is not None and firing.open.steps and firing.open.clock is None:
+            self._counts = firing.counts
+
+    def _open_window(self, chunk: SpikeChunk) -> None:
         """Make the window for steps like this one, if it can be had."""
         fits = chunk.steps == 1 and chunk.values.numel() <= LARGEST_WINDOW
         binary = chunk.kind is SignalKind.BINARY
-        if self._window is None and self._counts is not None and fits and binary:
-            self._window = window_for(chunk.values[0]) if _SIZES_CAN_BE_ASKED else None
+        if self._counts is not None and fits and binary and _SIZES_CAN_BE_ASKED:
+            self._window = window_for(chunk.values[0])
 
     def _fits(self, values: Tensor) -> bool:
         """Whether steps `[time, batch, *neurons]` go into the window; asked while tracing."""
@@ -160,8 +209,29 @@ class Traced:
         assert self._window is not None
         if starts is not False:  # right at any step, and cheap where it is not at each
             self.fold()
-            counts.observed[1].add_(starts * step.shape[0])
+            self._begin(counts, starts, step.shape[0])
         self._window.add(step)
+
+    def _add(
+        self, counts: EventCounts, stream: Tensor, kind: SignalKind, starts: bool | Tensor
+    ) -> None:
+        """Count `[time, batch, *neurons]` by tensor operations alone, as `Firing.update` does."""
+        fired = stream.ne(0)
+        counts.events.add_(fired.sum((0, 1)))
+        if counts.total is not None:
+            counts.total.add_(stream.sum((0, 1), dtype=torch.float64))
+        finite = stream.isfinite()
+        counts.faults[0].logical_or_(finite.logical_not().any())
+        if kind is SignalKind.BINARY:
+            counts.faults[1].logical_or_((fired & stream.ne(1) & finite).any())
+        steps, batch = stream.shape[0], stream.shape[1]
+        counts.observed[0].add_(steps * batch)
+        if starts is not False:
+            self._begin(counts, starts, batch)
+
+    def _begin(self, counts: EventCounts, starts: bool | Tensor, batch: int) -> None:
+        counts.observed[1].add_(starts * batch)
+        self._batch = batch
 
     def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Tensor:
         kept = self.kept
@@ -177,35 +247,28 @@ class Traced:
 
     def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
         kept, self.kept = self.kept, left
-        if not given or not len(given) == len(left) == len(kept):
+        if not given or len(given) != len(left) or (kept and len(kept) != len(left)):
             return True
+        if not kept and not is_compiling() and _is_captured():
+            return True  # each replay starts from the very state that its capture was given
         if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
             return True
-        # Other tensors: a reset, or the same state detached. Only its memory tells, at run time.
-        goes_on: Tensor = same_memory([t.detach() for t in given], [t.detach() for t in kept])
-        return goes_on.logical_not()
+        # Other tensors: a reset, the same state detached, or what an eager call left. Only their
+        # memory tells, at run time.
+        last = [t.detach() for t in kept]
+        goes_on_from: Tensor = goes_on([t.detach() for t in given], last, self._key)
+        return goes_on_from.logical_not()
+
+
+def _is_captured() -> bool:
+    """Whether the call becomes a part of a CUDA graph."""
+    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
     """Whether the counts are of such neurons, there, and of such a kind."""
     same = counts.events.shape == stream.shape[2:] and counts.events.device == stream.device
     return same and (kind is SignalKind.BINARY or counts.total is not None)
-
-
-def _add(counts: EventCounts, stream: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
-    """Count `[time, batch, *neurons]` by tensor operations alone, as `Firing.update` does."""
-    fired = stream.ne(0)
-    counts.events.add_(fired.sum((0, 1)))
-    if counts.total is not None:
-        counts.total.add_(stream.sum((0, 1), dtype=torch.float64))
-    finite = stream.isfinite()
-    counts.faults[0].logical_or_(finite.logical_not().any())
-    if kind is SignalKind.BINARY:
-        counts.faults[1].logical_or_((fired & stream.ne(1) & finite).any())
-    steps, batch = stream.shape[0], stream.shape[1]
-    counts.observed[0].add_(steps * batch)
-    if starts is not False and steps:  # without a step, none has begun
-        counts.observed[1].add_(starts * batch)
 
 
 def _are_same(given: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
@@ -235,20 +298,12 @@ def _observe(
     if traced is None:
         return  # its recording is gone, the compiled program is not
     begins = starts if unsure is None else bool(unsure)
-    chunk = SpikeChunk(values, SignalKind(kind), begins)
-    layer = traced._layer
-    layer.take(chunk, has_state=has_state)
-    with layer.settled():
-        traced.see_counts()
-        if has_state:
-            traced.open_window(chunk)
+    traced.take(SpikeChunk(values, SignalKind(kind), begins), has_state=has_state)
 
 
-def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
-    same = all(
-        a.untyped_storage() is b.untyped_storage() and a.storage_offset() == b.storage_offset()
-        for a, b in zip(given, left, strict=True)
-    )
+def _goes_on(given: list[Tensor], left: list[Tensor], key: int) -> Tensor:
+    traced = _every.get(key)
+    same = traced is not None and traced.left_last(given, left)
     return torch.full((), same, dtype=torch.bool, device=given[0].device)
 
 
@@ -259,9 +314,9 @@ observe = define(
     _observe,
     lambda *args: None,
 )
-same_memory = define(
-    "same_memory",
-    "(Tensor[] given, Tensor[] left) -> Tensor",
-    _same_memory,
-    lambda given, left: given[0].new_empty((), dtype=torch.bool),
+goes_on = define(
+    "goes_on",
+    "(Tensor[] given, Tensor[] left, int key) -> Tensor",
+    _goes_on,
+    lambda given, left, key: given[0].new_empty((), dtype=torch.bool),
 )

@@ -15,7 +15,6 @@ from neuroact.hooks import UNTOLD, Told
 from neuroact.native import core
 from neuroact.open_block import Rows
 from neuroact.patterns import CallPattern, always, has_pattern
-from neuroact.sequences import marks_of, tensors_in
 from neuroact.step_reader import StepReader, Steps
 from neuroact.stream import SpikeChunk
 from neuroact.uninterrupted import Uninterrupted
@@ -146,8 +145,7 @@ class CallReader:
         layer.thread.check(layer.info)  # before the other thread's state is forgotten
         with layer.lock:
             self.interrupt()
-            if self.traced_calls.seen:
-                layer.trace.marks = marks_of(self.traced_calls.kept)
+            self.traced_calls.hand_over()
             before, counted = layer.trace.marks, False
             try:
                 chunk = self._chunk(args, kwargs, output, given)
@@ -182,11 +180,6 @@ class CallReader:
     def _leave_to_steps(self, output: Any, chunk: SpikeChunk) -> None:
         """Have the calls that go on from this one read at little cost, where they can be."""
         pattern, target = self._pattern, self._layer.block.filler
-        if pattern is not None and self.traced_calls.seen:
-            # A compiled call may come next, and has to know what was left.
-            self.traced_calls.kept = tensors_in(pattern.left(output))
-            self.traced_calls.see_counts()
-            return
         if pattern is None or pattern.sequence or target is None or self._layer.needs_eager:
             return
         # An unbatched step lacks the dimension of samples, by which it is collected.

@@ -230,29 +230,6 @@ def test_the_tensors_that_a_compiled_program_adds_to_stay_the_same() -> None:
     assert all(a is b for a, b in zip(after, before, strict=True))
 
 
-@pytest.mark.parametrize("asked", ["result", "state_dict", "merged", "reset"])
-def test_what_is_kept_elsewhere_is_added_before_the_counts_are_read(asked: str) -> None:
-    firing, kept = Firing(), [5]
-    firing.update(chunk(torch.ones(1, 2, 3)))
-
-    def settle() -> None:
-        assert firing.counts is not None
-        firing.counts.events.add_(kept.pop() if kept else 0)
-
-    firing.settle = settle
-    if asked == "reset":
-        firing.reset()
-        assert not kept
-        assert firing.result() is None
-        return
-    if asked == "merged":
-        whole = Firing()
-        whole.merge(firing)
-        firing = whole
-    assert firing.state_dict()["events"].tolist() == [7] * 3
-    assert figures(firing).events.tolist() == [7] * 3
-
-
 def test_sequences_that_are_open_elsewhere_can_be_gone_on_with() -> None:
     firing = Firing()
     firing.update(chunk(torch.ones(1, 2, 3)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -127,8 +127,6 @@ class Firing(CountsBlocks):
     Attributes:
         counts: the running tensors; None before the first chunk.
         open: the sequences that may go on.
-        settle: what adds to `counts` all that somebody still keeps for them, as a compiled program
-            does in a window; called before they are read, merged, moved or forgotten.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk
@@ -142,11 +140,9 @@ class Firing(CountsBlocks):
     def __init__(self) -> None:
         self.counts: EventCounts | None = None
         self.open = OpenSequences()
-        self.settle: Callable[[], None] | None = None
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
-        self._settle()
         self.counts = None
         self.open.close()
 
@@ -199,8 +195,6 @@ class Firing(CountsBlocks):
         Raises:
             MergeError: the two were fed by layers of different neurons.
         """
-        self._settle()
-        other._settle()
         theirs = other.counts
         if theirs is None:
             return
@@ -221,7 +215,6 @@ class Firing(CountsBlocks):
         binary. While sequences are open `pending`, bool `[batch]`: those of which no valid step
         has come yet.
         """
-        self._settle()
         if self.counts is None:
             return {}
         state = self.counts.state()
@@ -250,10 +243,6 @@ class Firing(CountsBlocks):
             nonfinite=bool(state["faults"][0]),
             not_binary=bool(state["faults"][1]),
         )
-
-    def _settle(self) -> None:
-        if self.settle is not None and self.counts is not None:
-            self.settle()
 
     def _admit(self, neurons: torch.Size, device: torch.device | str) -> EventCounts:
         """The counts, on that device, if these are their neurons."""
