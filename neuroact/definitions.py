@@ -37,7 +37,7 @@ def headline(cls: type) -> str:
     >>> from neuroact import Firing
     >>> from neuroact.definitions import headline
     >>> headline(Firing)
-    'Events and total per neuron, exactly, in O(neurons) and one window of [batch, *neurons].'
+    'Events and total per neuron, exactly, in O(neurons).'
     """
     own = vars(cls).get("__doc__")
     return inspect.cleandoc(own).partition("\n")[0].replace("`", "") if own else ""

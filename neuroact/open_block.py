@@ -250,8 +250,8 @@ class OpenBlock:
 
 def count(statistic: Statistic, block: StepBlock) -> None:
     """Have a statistic count a block: by `count`, or as a chunk where it has none."""
-    counts = getattr(statistic, "count", None)
-    if counts is None:
-        statistic.update(block.chunk())
+    # Asked of the class: an attribute of that name may be anything, such as a number.
+    if callable(getattr(type(statistic), "count", None)):
+        statistic.count(block)  # type: ignore[attr-defined]
     else:
-        counts(block)
+        statistic.update(block.chunk())

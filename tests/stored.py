@@ -65,6 +65,12 @@ def feed(
         recording.observe(name, torch.from_numpy(sequence), axes=stream.axes, kind=kind)
 
 
+def settled(recording: Recording, name: str = "lif") -> tuple[Any, ...]:
+    """A layer's statistics, all that came counted."""
+    with recording._layers[name].settled() as statistics:
+        return statistics
+
+
 def bits_of(recording: Recording) -> dict[tuple[str, str, str], tuple[Any, ...]]:
     """All that a recording has counted: dtype, shape and bits of every tensor."""
     found = {}

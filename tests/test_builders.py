@@ -62,7 +62,6 @@ def test_what_a_given_statistic_has_counted_is_not_taken_over_and_it_stays_as_it
         ([Raster, lambda: Raster(3)], "Raster"),
         ([type("Raster", (Largest,), {}), Raster], "Raster"),
         ([type("Firing", (Largest,), {})], "Firing"),
-        ([type("ClassActivity", (Largest,), {})], "ClassActivity"),
     ],
 )
 def test_two_statistics_of_one_name_are_refused(statistics: Any, name: str) -> None:

@@ -97,6 +97,7 @@ def test_an_older_file_in_which_firing_counted_by_class_is_read(
     recording = recorded(batches, seed)
     recording.label(None)
     recording.observe("other", torch.ones(1, 1, 2))  # and a layer without a label
+    ours = recording.report()
     tensors = {
         f"{number}.0.{key}": tensor
         for number, layer in enumerate(recording._layers.values())
@@ -124,7 +125,6 @@ def test_an_older_file_in_which_firing_counted_by_class_is_read(
         ],
     }
     read = from_bytes(b"".join(pack(tensors, json.dumps(document)))).report()
-    ours = recording.report()
     assert read["other"].events.tolist() == [1, 1]
     if "lif" in ours:
         assert read["lif"] == ours["lif"]

@@ -119,7 +119,7 @@ class Mine:
         (RESULTS["TimeCourse"], r"called so\. Did you mean 'TimeCourse'"),
         ("xyz", r"called so\.$"),
         (Mine, r"statistics=\[Mine\]"),
-        ("ClassActivity", r"Say while recording of .*: recording\.label\(labels\)$"),
+        ("ClassActivity", r"Record them: neuroact\.record\(model, .*neuroact\.ClassActivity\]\)$"),
     ],
 )
 def test_a_result_that_is_not_there_is_answered_with_names_that_exist(

@@ -44,7 +44,7 @@ from neuroact.statistics.states import working_memory
 from neuroact.storage import from_bytes, to_bytes
 from neuroact.tensor_file import LARGEST_HEADER, pack
 from neuroact.testing.strategies import Stream
-from stored import bits_of, fed
+from stored import bits_of, fed, settled
 from test_merge import STATISTICS
 
 ONES = Stream((np.ones((5, 2, 3)),), (3,))
@@ -76,7 +76,7 @@ def repacked(
     recording = from_bytes(good)
     tensors = {
         f"0.{place}.{key}": tensor
-        for place, statistic in enumerate(recording._layers["lif"].statistics)
+        for place, statistic in enumerate(settled(recording))
         for key, tensor in statistic.state_dict().items()
     }
     text = parts_of(good)[1]
@@ -371,7 +371,7 @@ def test_a_large_file_of_another_kind_is_told_by_its_header(tmp_path: Path) -> N
 def going_on(statistic: Any, steps: int, **limits: int) -> bytes:
     """A file of a few hundred bytes whose open sequence is of so many steps, by its own account."""
     recording = fed(Stream((np.ones((2, 1, 3)),), (3,)), statistics=[statistic])
-    kept = {f"0.{n}": s.state_dict() for n, s in enumerate(recording._layers["lif"].statistics)}
+    kept = {f"0.{n}": s.state_dict() for n, s in enumerate(settled(recording))}
     if statistic is Raster:
         kept["0.1"]["lengths"] = torch.tensor([steps])
         kept["0.1"]["limits"] = torch.tensor([1, steps, 3])
@@ -416,7 +416,7 @@ def test_a_recording_of_a_long_sequence_is_read_as_it_was_saved(
 
 
 def working_memory_of(recording: Recording) -> int:
-    statistics = recording._layers["lif"].statistics
+    statistics = settled(recording)
     return sum(working_memory(statistic, statistic.state_dict()) for statistic in statistics)
 
 

@@ -136,14 +136,15 @@ def _check_open(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
         return
     _check_keys(state, (_CLOCK,), state)
     _check_tensor(_CLOCK, state, torch.int64, None)
-    batch = len(state[_CLOCK])
-    steps = int(state[_CLOCK].max()) if batch else 0
+    clock = state[_CLOCK]
+    batch = len(clock)
     if not opened:
         raise ValueError("sequences are open, and nothing tells how far they are")
     for key in opened:
         _check_tensor(key, state, state[key].dtype, (batch, *neurons))
-        if state[key].numel() and state[key].max() > steps:
-            raise ValueError(f"{key} holds more than the {steps:,} steps of the open sequences")
+        # Spikes so far, steps since the last one, whether there was one: at most one a step each.
+        if (state[key].to(torch.int64) > clock.reshape(-1, *(1,) * len(neurons))).any():
+            raise ValueError(f"{key} holds more than its open sequences have steps")
 
 
 def _check_shape(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
