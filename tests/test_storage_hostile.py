@@ -336,7 +336,7 @@ TENSORS = {
     ),
     "more spikes than steps": (
         tensor(f"{COUNTS}.open_counts", torch.full((2, 3), 9)),
-        "more than the 5 steps",
+        "more than its open sequences have steps",
     ),
 }
 
