@@ -211,6 +211,8 @@ class LayerRecorder:
         """
         self.thread.check(self.info)
         with self.lock, Uninterrupted():
+            if self._reader is not None:
+                self._reader.interrupt()  # where steps are collected may change
             self.count(self.admitted(chunk, has_state=has_state))
 
     def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
@@ -241,8 +243,12 @@ class LayerRecorder:
         starts = self._starts(chunk, has_state=has_state)
         return replace(chunk, values=values, starts_sequence=starts, valid=valid, labels=labels)
 
-    def count(self, chunk: SpikeChunk) -> None:
-        """Count a chunk that was `admitted`; raises what a statistic of the user's own does."""
+    def count(self, chunk: SpikeChunk) -> bool:
+        """Count a chunk that was `admitted`; raises what a statistic of the user's own does.
+
+        Returns:
+            Whether it was collected in `block`, as steps that go on from it can be.
+        """
         kind = self._general(chunk.kind)
         if kind is not self.info.kind:
             self.info = replace(self.info, kind=kind)
@@ -253,12 +259,13 @@ class LayerRecorder:
         self._position += chunk.steps
         binary = chunk.kind is SignalKind.BINARY and chunk.labels is None
         if binary and chunk.steps and chunk.valid is None and self.block.take(chunk):
-            return
+            return True
         self.block.flush()
         if self.block.is_limited:
             told = self.block.pass_by(chunk.steps).to(chunk.values.device)
             chunk = replace(chunk, valid=told if chunk.valid is None else chunk.valid & told)
         self._tell(lambda statistic: statistic.update(chunk))
+        return False
 
     def _starts(self, chunk: SpikeChunk, *, has_state: bool) -> bool:
         """Whether a chunk starts a sequence, marks by hand considered."""

@@ -146,23 +146,23 @@ class CallReader:
         with layer.lock:
             self.interrupt()
             self.traced_calls.hand_over()
-            before, counted = layer.trace.marks, False
+            before, counted, collected = layer.trace.marks, False, False
             try:
                 chunk = self._chunk(args, kwargs, output, given)
                 with Uninterrupted():
                     chunk = layer.admitted(chunk, has_state=layer.trace.has_state)
                     counted = True
-                    layer.count(chunk)
+                    collected = layer.count(chunk)
             finally:
                 if not counted:
                     layer.trace.marks = before
-            self._leave_to_steps(output, chunk)
+            if collected:
+                self._leave_to_steps(output)
 
     def _chunk(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
     ) -> SpikeChunk:
         pattern, trace = self._pattern, self._layer.trace
-        self._layer.check_transforms()
         try:
             if pattern is None:
                 call = LayerCall(args, kwargs, output, given, trace)
@@ -174,11 +174,17 @@ class CallReader:
             if not isinstance(chunk, SpikeChunk):
                 raise TypeError(f"expected a SpikeChunk from read, came {type(chunk).__name__}")
         except Exception as cause:
+            if isinstance(cause, RuntimeError):  # torch's: an adapter that knows better says so
+                self._layer.check_transforms()
             raise self._unreadable(cause) from cause
+        self._layer.check_transforms()
         return chunk
 
-    def _leave_to_steps(self, output: Any, chunk: SpikeChunk) -> None:
-        """Have the calls that go on from this one read at little cost, where they can be."""
+    def _leave_to_steps(self, output: Any) -> None:
+        """Have the calls that go on from this one, a step that was collected, read at little cost.
+
+        They go where it went, so that all that is asked of its values was asked.
+        """
         pattern, target = self._pattern, self._layer.block.filler
         if pattern is None or pattern.sequence or target is None or self._layer.needs_eager:
             return

@@ -29,16 +29,16 @@ NAME = "AverageActivityMetric"
 
 
 class Chunks:
-    """A statistic of one's own: how many chunks came, and how many began a sequence."""
+    """A statistic of one's own: how many steps came, and how many began a sequence."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        self.chunks = self.begun = 0
+        self.steps = self.begun = 0
 
     def update(self, chunk: SpikeChunk) -> None:
-        self.chunks += 1
+        self.steps += chunk.steps
         self.begun += chunk.starts_sequence
 
     def merge(self, other: Any) -> None:
@@ -51,7 +51,7 @@ class Chunks:
         raise NotImplementedError
 
     def result(self) -> dict[str, int]:
-        return {"chunks": self.chunks, "begun": self.begun}
+        return {"steps": self.steps, "begun": self.begun}
 
 
 def explicit() -> dict[str, Any]:
@@ -180,7 +180,7 @@ def test_configured_metrics_stand_side_by_side() -> None:
     assert report(results, name="First")["lif1"].dt == 1e-3
     assert "histogram" not in results["Small"]["lif1"]
     assert results["Small"]["lif1"]["mean"] == results["First"]["lif1"]["mean"]
-    assert results["Own"]["lif2"]["Chunks"] == {"chunks": 18, "begun": 2}
+    assert results["Own"]["lif2"]["Chunks"] == {"steps": 18, "begun": 2}
     assert len(results["Own"]["lif2"]["Raster"]["lengths"]) == 3
     with pytest.raises(ValueError, match="First, Small, Own"):
         report(results)

@@ -20,6 +20,7 @@ from torch import nn
 import neuroact
 from neuroact import SignalKind, StatefulAdapter
 from neuroact.adapter import InputAdapter
+from neuroact.statistics.step_block import StepBlock
 from neuroact_adapters.snntorch import NEURONS, SnnTorchAdapter
 
 every_step_case = pytest.mark.parametrize("case", STEP_CASES.values(), ids=STEP_CASES.keys())
@@ -122,6 +123,9 @@ def chunks_of(layer: nn.Module, *inputs: Any) -> list[neuroact.SpikeChunk]:
         def update(self, chunk: neuroact.SpikeChunk) -> None:
             super().update(chunk)
             chunks.append(chunk)
+
+        def count(self, block: StepBlock) -> None:
+            self.update(block.chunk())
 
     with neuroact.record(nn.Sequential(layer), statistics=[Keeper]):
         for each in inputs:

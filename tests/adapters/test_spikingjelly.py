@@ -23,6 +23,7 @@ import neuroact
 from neuroact import SignalKind, StatefulAdapter
 from neuroact.adapter import InputAdapter
 from neuroact.errors import NoSpikingLayersError
+from neuroact.statistics.step_block import StepBlock
 from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 
 OLDER = not hasattr(neuron, "PSN")
@@ -391,6 +392,9 @@ def chunks_of(module: nn.Module, run: Callable[[], object]) -> list[neuroact.Spi
         def update(self, chunk: neuroact.SpikeChunk) -> None:
             super().update(chunk)
             chunks.append(chunk)
+
+        def count(self, block: StepBlock) -> None:
+            self.update(block.chunk())
 
     with neuroact.record(nn.Sequential(module), layers="0", statistics=[Keeper]):
         run()

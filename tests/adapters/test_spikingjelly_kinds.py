@@ -25,6 +25,7 @@ from neuroact.errors import (
     NothingRecordedError,
     UnreliableLayerWarning,
 )
+from neuroact.statistics.step_block import StepBlock
 
 OLDER = not hasattr(neuron, "PSN")
 if not OLDER:
@@ -263,6 +264,9 @@ def test_what_is_read_is_a_view_and_has_no_graph() -> None:
         def update(self, chunk: neuroact.SpikeChunk) -> None:
             chunks.append(chunk)
             super().update(chunk)
+
+        def count(self, block: StepBlock) -> None:
+            self.update(block.chunk())
 
     node = neuron.LIFNode(step_mode="m")
     with neuroact.record(nn.Sequential(node), statistics=[Keeper]):
