@@ -20,7 +20,6 @@ from torch import nn
 import neuroact
 from neuroact import SignalKind, StatefulAdapter
 from neuroact.adapter import InputAdapter
-from neuroact.statistics.step_block import StepBlock
 from neuroact_adapters.snntorch import NEURONS, SnnTorchAdapter
 
 every_step_case = pytest.mark.parametrize("case", STEP_CASES.values(), ids=STEP_CASES.keys())
@@ -116,18 +115,15 @@ def test_time_comes_first_in_the_chunks_of_a_sequence_class(case: SequenceCase) 
 
 
 def chunks_of(layer: nn.Module, *inputs: Any) -> list[neuroact.SpikeChunk]:
-    """The chunks that reach the statistics."""
+    """The chunks that the adapter reads."""
     chunks: list[neuroact.SpikeChunk] = []
 
-    class Keeper(neuroact.Firing):
-        def update(self, chunk: neuroact.SpikeChunk) -> None:
-            super().update(chunk)
-            chunks.append(chunk)
+    class Reading(SnnTorchAdapter):
+        def read(self, module: nn.Module, call: neuroact.LayerCall) -> neuroact.SpikeChunk:
+            chunks.append(super().read(module, call))
+            return chunks[-1]
 
-        def count(self, block: StepBlock) -> None:
-            self.update(block.chunk())
-
-    with neuroact.record(nn.Sequential(layer), statistics=[Keeper]):
+    with neuroact.record(nn.Sequential(layer), adapters=[Reading()]):
         for each in inputs:
             layer(each)
     return chunks

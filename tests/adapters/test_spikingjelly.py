@@ -23,7 +23,6 @@ import neuroact
 from neuroact import SignalKind, StatefulAdapter
 from neuroact.adapter import InputAdapter
 from neuroact.errors import NoSpikingLayersError
-from neuroact.statistics.step_block import StepBlock
 from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 
 OLDER = not hasattr(neuron, "PSN")
@@ -385,18 +384,15 @@ def test_axes_of_the_input_are_those_of_the_step_mode(case: Case) -> None:
 
 
 def chunks_of(module: nn.Module, run: Callable[[], object]) -> list[neuroact.SpikeChunk]:
-    """The chunks that reach the statistics."""
+    """The chunks that the adapter reads."""
     chunks: list[neuroact.SpikeChunk] = []
 
-    class Keeper(neuroact.Firing):
-        def update(self, chunk: neuroact.SpikeChunk) -> None:
-            super().update(chunk)
-            chunks.append(chunk)
+    class Reading(SpikingJellyAdapter):
+        def read(self, module: nn.Module, call: neuroact.LayerCall) -> neuroact.SpikeChunk:
+            chunks.append(super().read(module, call))
+            return chunks[-1]
 
-        def count(self, block: StepBlock) -> None:
-            self.update(block.chunk())
-
-    with neuroact.record(nn.Sequential(module), layers="0", statistics=[Keeper]):
+    with neuroact.record(nn.Sequential(module), layers="0", adapters=[Reading()]):
         run()
     return chunks
 

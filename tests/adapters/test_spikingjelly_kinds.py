@@ -25,7 +25,7 @@ from neuroact.errors import (
     NothingRecordedError,
     UnreliableLayerWarning,
 )
-from neuroact.statistics.step_block import StepBlock
+from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 
 OLDER = not hasattr(neuron, "PSN")
 if not OLDER:
@@ -260,16 +260,13 @@ def test_the_model_is_left_as_it_was(mode: str) -> None:
 def test_what_is_read_is_a_view_and_has_no_graph() -> None:
     chunks: list[neuroact.SpikeChunk] = []
 
-    class Keeper(neuroact.Firing):
-        def update(self, chunk: neuroact.SpikeChunk) -> None:
-            chunks.append(chunk)
-            super().update(chunk)
-
-        def count(self, block: StepBlock) -> None:
-            self.update(block.chunk())
+    class Reading(SpikingJellyAdapter):
+        def read(self, module: nn.Module, call: neuroact.LayerCall) -> neuroact.SpikeChunk:
+            chunks.append(super().read(module, call))
+            return chunks[-1]
 
     node = neuron.LIFNode(step_mode="m")
-    with neuroact.record(nn.Sequential(node), statistics=[Keeper]):
+    with neuroact.record(nn.Sequential(node), adapters=[Reading()]):
         output = node(torch.rand(STEPS, BATCH, NEURONS, requires_grad=True))
     assert output.requires_grad
     assert not chunks[0].values.requires_grad
