@@ -42,6 +42,7 @@ class Traced:
         layer: whose statistics count.
 
     Attributes:
+        layer: whose statistics count.
         kept: the state that the last call left, where it was a compiled one; of others the layer's
             trace knows. A program cannot hold a weak reference, so the state itself is held, until
             the next call.
@@ -54,13 +55,13 @@ class Traced:
         "_counts",
         "_firing",
         "_key",
-        "_layer",
         "_window",
         "kept",
+        "layer",
     )
 
     def __init__(self, layer: LayerRecorder) -> None:
-        self._layer = layer
+        self.layer = layer
         only = layer.statistics[0] if len(layer.statistics) == 1 else None
         self._firing = only if type(only) is Firing else None  # a subclass counts in its own way
         self._counts: EventCounts | None = None  # what a program adds to; None where it may not
@@ -90,10 +91,11 @@ class Traced:
             values: what it emitted.
             left: the state that it left.
         """
-        stream = as_stream(values.detach(), sequence=pattern.sequence)
+        stream, kept = as_stream(values.detach(), sequence=pattern.sequence), self.kept
         starts = self._starts(given, left)
-        layer, counts = self._layer, self._counts
-        if not layer.plain or (layer.marked and not self.kept):
+        layer, counts = self.layer, self._counts
+        # In this order, since a step that goes on is one of a layer that has a state.
+        if not layer.plain or (not self.kept and layer.marked):
             counts = None
         if counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
             self._add_step(counts, stream[0], starts)
@@ -103,10 +105,14 @@ class Traced:
             known = None if isinstance(starts, bool) else starts
             kind, has_state = pattern.kind.value, bool(self.kept)
             observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
+        if starts is False and is_compiling():
+            from neuroact.guards import look_before_each_call
+
+            look_before_each_call(tuple(given), kept)
 
     def why_not(self, pattern: CallPattern | None) -> str | None:
         """Why a CUDA graph cannot hold the counting; None where it can."""
-        layer = self._layer
+        layer = self.layer
         others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
         if others or pattern is None or not layer.plain:
             what = ", ".join(others) or "recording.valid, recording.label or this adapter"
@@ -140,9 +146,9 @@ class Traced:
     def hand_over(self) -> None:
         """The next call is none of a program's: tell who counts it all there is to know."""
         if self._counts is not None:
-            self._layer.flush()
+            self.layer.flush()
         if self.kept:
-            self._layer.trace.marks = marks_of(self.kept)
+            self.layer.trace.marks = marks_of(self.kept)
         self.forget()
 
     def forget(self) -> None:
@@ -152,7 +158,7 @@ class Traced:
 
     def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
         """Count what a program may not count by itself; it may the next, if it can."""
-        layer = self._layer
+        layer = self.layer
         self._see_thread()
         if self._counts is not None:
             layer.flush()
@@ -168,13 +174,13 @@ class Traced:
         """Whether the last call left this state, known by its memory; `kept` by programs."""
         if not kept:
             self._see_thread()
-        marks = marks_of(kept) or self._layer.trace.marks
+        marks = marks_of(kept) or self.layer.trace.marks
         return len(marks) == len(given) and all(map(StateMark.is_on, marks, given))
 
     def _see_thread(self) -> None:
         """A program runs: eager steps go on no more, and the layer's trace knows what they left."""
-        self._layer.thread.check(self._layer.info)
-        self._layer.interrupt()
+        self.layer.thread.check(self.layer.info)
+        self.layer.interrupt()
 
     def _see_counts(self) -> None:
         """Have programs add to the layer's counts, if they can count all that is to come.
@@ -199,11 +205,9 @@ class Traced:
         shape = self._window.counts.shape
         if values.shape[2:] != shape[1:]:
             return False
-        from torch.fx.experimental.symbolic_shapes import statically_known_true
+        from neuroact.guards import are_known_to_be
 
-        return statically_known_true(values.shape[0] == 1) and statically_known_true(
-            values.shape[1] == shape[0]
-        )
+        return are_known_to_be(values.shape[:2], (1, shape[0]))
 
     def _add_step(self, counts: EventCounts, step: Tensor, starts: bool | Tensor) -> None:
         assert self._window is not None
@@ -237,10 +241,6 @@ class Traced:
         kept = self.kept
         # Asked in this order, a call without a state is the same program whatever was kept.
         if given and _are_same(given, kept) and _fit(left, kept):
-            if is_compiling():
-                from neuroact.guards import same_at_each_call
-
-                same_at_each_call(tuple(given), kept)
             self.kept = tuple(left)
             return False
         return self._may_start(tensors_in(given), tensors_in(left))

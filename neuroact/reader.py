@@ -102,8 +102,9 @@ class CallReader:
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Run a call that `torch.compile` traces, with its counting as a part of the program."""
-        pattern = self._pattern
-        if pattern is None or not pattern.holds() or self._layer.needs_eager:
+        # Little is looked at, and by one way only: the compiler looks again before each call.
+        pattern, layer = self._pattern, self.traced_calls.layer
+        if pattern is None or not pattern.holds() or (not layer.plain and layer.needs_eager):
             from neuroact.uncompiled import untraced
 
             return untraced(self, forward, args, kwargs)

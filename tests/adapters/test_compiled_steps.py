@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 import snntorch
 import torch
-from neuroact.statistics.traced_window import PackedWindow
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 import neuroact
-from neuroact import Recording
+from neuroact import Recording, compiled_window
 from neuroact.activity import LayerActivity
+from neuroact.compiled_window import PackedWindow
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.statistics import Firing, traced_window
+from neuroact.statistics import Firing
+from neuroact.statistics.step_block import StepBlock
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact_adapters.snntorch import SnnTorchAdapter
 
@@ -60,9 +61,9 @@ def compiled(net: nn.Module, backend: Any = "aot_eager", *, fullgraph: bool = Tr
 
 def in_window(recording: Recording) -> tuple[list[Any], int]:
     """Events per sample and neuron that the window holds, and steps."""
-    (statistic,) = recording._layers["lif"].statistics
-    assert isinstance(statistic, Firing)
-    window = statistic.traced_counts.window
+    reader = recording._layers["lif"]._reader
+    assert reader is not None
+    window = reader.traced_calls._window
     assert window is not None
     if isinstance(window, PackedWindow):
         return (window.counts & 2**32 - 1).tolist(), int(window.counts[0, 0] >> 32)
@@ -82,7 +83,7 @@ def assert_counted(layer: LayerActivity, spikes: list[Tensor]) -> None:
 def test_the_window_counts_what_the_network_returned(
     backend: str, grad: bool, largest_packed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traced_window, "LARGEST_PACKED", largest_packed)
+    monkeypatch.setattr(compiled_window, "LARGEST_PACKED", largest_packed)
     net = Net()
     call = compiled(net, backend=backend)
     with torch.set_grad_enabled(grad), neuroact.record(net) as recording:
@@ -98,7 +99,7 @@ def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
     largest_packed: int, addition: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They would be loops of their own in the program, where an addition joins the neuron's."""
-    monkeypatch.setattr(traced_window, "LARGEST_PACKED", largest_packed)
+    monkeypatch.setattr(compiled_window, "LARGEST_PACKED", largest_packed)
     graphs = []
 
     def look(graph: torch.fx.GraphModule, _: object) -> Any:
@@ -111,7 +112,7 @@ def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
     first, *_, last = graphs
     assert "observe" in str(first)
     assert addition in last
-    assert not last & {"sum", "any", "logical_or_", "observe", "same_memory"}
+    assert not last & {"sum", "any", "logical_or_", "observe", "goes_on"}
 
 
 @pytest.mark.parametrize("marked", [False, True], ids=["automatic", "mark_dynamic"])
@@ -177,30 +178,26 @@ def test_a_program_that_goes_on_after_a_report_or_a_merge_counts_on() -> None:
 
 
 class Twice(Firing):
-    """Counts each step twice, and says so to the compiler too."""
+    """Counts each step twice."""
 
     def update(self, chunk: SpikeChunk) -> None:
         super().update(chunk)
         super().update(chunk)
 
-    def advance(self, values: Tensor) -> None:
-        super().advance(values)
-        super().advance(values)
-
-    def traced(self, values: Tensor, kind: SignalKind, starts: bool | Tensor) -> None:
-        super().traced(values, kind, starts)
-        super().traced(values, kind, starts)
+    def count(self, block: StepBlock) -> None:
+        super().count(block)
+        super().count(block)
 
 
-def test_a_subclass_that_counts_in_its_own_way_is_asked() -> None:
+def test_a_subclass_that_counts_in_its_own_way_is_told_each_step() -> None:
     info = LayerInfo("lif", (), "snntorch", "Leaky", SignalKind.BINARY)
     net, own = Net(), Twice()
     layer = LayerRecorder(info, [own])
-    assert layer.traceable == (own,)
-    layer.read_from(net.lif, SnnTorchAdapter())
+    layer.read_from(net.lif, SnnTorchAdapter(), passed_by=False)
     layer.watch()
     with torch.no_grad():
         spikes = play(compiled(net), batches(4)[0])
+        layer.flush()
     layer.unwatch()
     result = own.result()
     assert result is not None
@@ -213,7 +210,7 @@ def test_values_that_are_not_binary_are_a_fault_of_the_layer(
     largest_packed: int, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of three mixtures, whose sums look like counts."""
-    monkeypatch.setattr(traced_window, "LARGEST_PACKED", largest_packed)
+    monkeypatch.setattr(compiled_window, "LARGEST_PACKED", largest_packed)
     for bad in ([0.5, 0.5, 1, 0], [-1, 2, 0, 0], [2, -1, float("inf"), float("-inf")]):
         net = Scaled()
         call = compiled(net, backend)
