@@ -120,8 +120,7 @@ class Traced:
                 f"{what} needs Python in each call. Record the default statistic in it, or run "
                 "without a graph."
             )
-        with layer.settled():
-            self._see_counts()
+        self._see_counts()  # nothing is flushed: it would be a part of the graph
         if self._counts is None:
             return (
                 "its counters are made in its first call; run the model once while recording, as a "
@@ -131,16 +130,12 @@ class Traced:
 
     def fold(self) -> None:
         """Have the layer's statistic hold all that programs counted."""
-        firing, counts, window = self._firing, self._counts, self._window
-        if firing is None or counts is None:
+        if self._firing is None or self._counts is None:
             return
-        if window is not None:
-            folded = window.fold()
-            counts.add_events(folded.events)
-            counts.observed[0].add_(folded.steps * window.counts.shape[0])
-            counts.faults[1].logical_or_(folded.odd)
+        if self._window is not None:
+            _fold(self._window, self._counts)
         if self._batch is not None:
-            firing.open.resume(self._batch)
+            self._firing.open.resume(self._batch)
             self._batch = None
 
     def hand_over(self) -> None:
@@ -160,14 +155,17 @@ class Traced:
         """Count what a program may not count by itself; it may the next, if it can."""
         layer = self.layer
         self._see_thread()
-        if self._counts is not None:
-            layer.flush()
-            self._counts = self._window = None
+        before = self._counts
+        if before is not None:
+            layer.flush()  # what it holds is for these counts, and the chunk may bring others
+            self._counts = None
         layer.take(chunk, has_state=has_state)
         if self._firing is not None and layer.plain:
             with layer.settled():
                 self._see_counts()
-                if has_state:
+                if self._counts is not before:
+                    self._window = None
+                if self._window is None and has_state:
                     self._open_window(chunk)
 
     def left_last(self, given: Sequence[Tensor], kept: Sequence[Tensor]) -> bool:
@@ -212,7 +210,7 @@ class Traced:
     def _add_step(self, counts: EventCounts, step: Tensor, starts: bool | Tensor) -> None:
         assert self._window is not None
         if starts is not False:  # right at any step, and cheap where it is not at each
-            self.fold()
+            _fold(self._window, counts)
             self._begin(counts, starts, step.shape[0])
         self._window.add(step)
 
@@ -258,6 +256,13 @@ class Traced:
         last = [t.detach() for t in kept]
         goes_on_from: Tensor = goes_on([t.detach() for t in given], last, self._key)
         return goes_on_from.logical_not()
+
+
+def _fold(window: Window, counts: EventCounts) -> None:
+    folded = window.fold()
+    counts.add_events(folded.events)
+    counts.observed[0].add_(folded.steps * window.counts.shape[0])
+    counts.faults[1].logical_or_(folded.odd)
 
 
 def _is_captured() -> bool:

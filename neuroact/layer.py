@@ -252,13 +252,15 @@ class LayerRecorder:
         kind = self._general(chunk.kind)
         if kind is not self.info.kind:
             self.info = replace(self.info, kind=kind)
-        self.neurons = chunk.neurons
+        first, self.neurons = self.neurons is None, chunk.neurons
         if self._begin:
             self._begin = False
             self._see_whether_plain()
         self._position += chunk.steps
         binary = chunk.kind is SignalKind.BINARY and chunk.labels is None
         if binary and chunk.steps and chunk.valid is None and self.block.take(chunk):
+            if first and chunk.values.is_cuda:
+                self.block.flush()  # a CUDA graph that is captured next needs counters
             return True
         self.block.flush()
         if self.block.is_limited:

@@ -13,7 +13,7 @@ from neuroact import InterspikeIntervals, Recording, SpikeCounts, Synchrony, Tim
 from neuroact.errors import UnsupportedModelError
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.reader import CallReader
-from neuroact.statistics import Firing
+from neuroact.statistics import Firing, Statistic
 from neuroact.stream import SignalKind, SpikeChunk
 from toy import Neuron, ToyAdapter
 
@@ -57,21 +57,27 @@ def test_a_model_may_change_its_type_in_the_middle(statistics: Any) -> None:
     assert single.report() == recording.report()
 
 
+def to_be_captured(*statistics: Statistic) -> tuple[LayerRecorder, CallReader]:
+    info = LayerInfo("lif", (), "toy", "Neuron", SignalKind.BINARY)
+    layer = LayerRecorder(info, statistics)
+    layer.read_from(Neuron(hidden=True), ToyAdapter(), passed_by=False)
+    assert layer._reader is not None
+    layer._reader.prepare()
+    return layer, layer._reader
+
+
 def test_a_layer_that_is_to_be_captured_needs_counters_and_statistics_that_the_device_keeps() -> (
     None
 ):
-    info = LayerInfo("lif", (), "toy", "Neuron", SignalKind.BINARY)
-    layer = LayerRecorder(info, [Firing()])
-    reader = CallReader(Neuron(hidden=True), ToyAdapter(), layer)
-    reader.prepare()
+    layer, reader = to_be_captured(Firing())
     with pytest.raises(UnsupportedModelError, match=r'layer "lif".*as a warm-up') as caught:
         reader.check_capture()
     assert caught.value.layer == "lif"
     chunk = SpikeChunk(torch.ones(1, 2, 3), SignalKind.BINARY, starts_sequence=True)
-    layer.traceable[0].prepare_traced(chunk)
+    layer.take(chunk)
+    layer.flush()
     reader.check_capture()
-    more = CallReader(Neuron(), ToyAdapter(), LayerRecorder(info, [Firing(), TimeCourse()]))
-    more.prepare()
+    _, more = to_be_captured(Firing(), TimeCourse())
     with pytest.raises(UnsupportedModelError, match="and TimeCourse needs Python in each call"):
         more.check_capture()
 
@@ -81,12 +87,14 @@ def test_what_a_graphs_replay_repeats_is_counted_with_what_python_counted() -> N
     net, x = Hidden(), torch.ones(2, 5)
     with record(net) as recording, torch.no_grad():
         sequence(net, x[None])
-        layer = recording._layers["1"]
-        chunk = SpikeChunk(torch.ones(1, 2, 7), SignalKind.BINARY, starts_sequence=False)
-        layer.traceable[0].prepare_traced(chunk)
+        reader = recording._layers["1"]._reader
+        assert reader is not None
         before = recording.report()["1"]
+        reader.check_capture()
+        counts = reader.traced_calls._counts
+        assert counts is not None
         for _ in range(3):
-            layer.traceable[0].traced(chunk.values, chunk.kind, False)
+            reader.traced_calls._add(counts, torch.ones(1, 2, 7), SignalKind.BINARY, False)
         after = recording.report()["1"]
     assert after.observations == before.observations + 6
     assert (after.events - before.events).tolist() == [6] * 7
@@ -136,10 +144,10 @@ def test_a_cuda_graph_counts_at_each_replay() -> None:
     net, x = Hidden().cuda(), torch.randn(3, 4, 5, device="cuda")
     with record(net) as recording, torch.no_grad():
         warm_up = torch.cuda.Stream()
-        with torch.cuda.stream(warm_up):
+        with torch.cuda.stream(warm_up), record(net) as alone:
             sequence(net, x)
         torch.cuda.current_stream().wait_stream(warm_up)
-        once = recording.report()
+        once = alone.report()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             sequence(net, x)

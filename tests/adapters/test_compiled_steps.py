@@ -142,7 +142,7 @@ def test_a_reset_forgets_the_window_and_the_recording_goes_on() -> None:
     assert_counted(recording.report()["lif"], spikes)
 
 
-def test_marks_labels_and_padding_hold_after_steps_that_had_none() -> None:
+def test_marks_and_padding_hold_after_steps_that_had_none() -> None:
     net = Net()
     call = compiled(net, fullgraph=False)
     x = batches(4)[0]
@@ -153,15 +153,12 @@ def test_marks_labels_and_padding_hold_after_steps_that_had_none() -> None:
                 spikes = [play(run, x)]
                 with recording.valid(lengths=[6, 4, 0, 1]):
                     play(run, x)
-                recording.label([0, 1, 0, 1])
-                play(run, x)
-                recording.label(None)
                 play(run, x)
                 recording.new_sequence()
                 play(run, x)
             reports.append(recording.report())
     assert reports[0] == reports[1]
-    assert reports[1]["lif"].observations == 4 * spikes[0].shape[0] * 4 + 11
+    assert reports[1]["lif"].observations == 3 * spikes[0].shape[0] * 4 + 11
 
 
 def test_a_program_that_goes_on_after_a_report_or_a_merge_counts_on() -> None:
