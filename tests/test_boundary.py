@@ -47,7 +47,7 @@ def test_the_public_names_are_these() -> None:
     assert sorted(neuroact.__all__) == [
         "ActivityReport",
         "Adapter",
-    "ClassActivity",
+        "ClassActivity",
         "Comparison",
         "Firing",
         "InterspikeIntervals",
