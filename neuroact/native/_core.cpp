@@ -124,6 +124,10 @@ PyMethodDef functions[] = {
     NEUROACT_LOOP(
         add_first, "(words, fired, first, clock, /)", "Count who fires first, and at which step."),
     NEUROACT_LOOP(
+        add_steps, "(sums, clock, lengths, events, squares, observations, /)",
+        "Count each step's events, and their squares."),
+    NEUROACT_LOOP(add_to_histogram, "(sums, lengths, histogram, /)", "Count each sum."),
+    NEUROACT_LOOP(
         add_intervals,
         "(words, lengths, age, last, histogram, intervals, sums, squares, pairs, cv2, lv, /)",
         "Count the intervals that end in a block."),

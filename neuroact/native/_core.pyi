@@ -171,6 +171,38 @@ def add_first(
         ValueError: a spike lies at no step of `first`.
     """
 
+def add_steps(
+    sums: NDArray[np.int32],
+    clock: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    events: NDArray[np.int64],
+    squares: NDArray[np.int64],
+    observations: NDArray[np.int64],
+    /,
+) -> None:
+    """Add each sample's steps to those of its sequence.
+
+    Args:
+        sums: `[steps, batch]`.
+        clock: `[batch]`, the step of its sequence that each sample's first one is.
+        lengths: `[batch]`, how many of its steps count.
+        events: `[n]`, added to at each step.
+        squares: likewise, the squares.
+        observations: likewise, 1.
+
+    Raises:
+        ValueError: a step lies at none of theirs.
+    """
+
+def add_to_histogram(
+    sums: NDArray[np.int32], lengths: NDArray[np.int64], histogram: NDArray[np.int64], /
+) -> None:
+    """Count each of `[steps, batch]` in its bin; of a sample, so many steps as its length.
+
+    Raises:
+        ValueError: one is no bin of the histogram.
+    """
+
 def add_intervals(
     words: NDArray[np.uint64],
     lengths: NDArray[np.int64],

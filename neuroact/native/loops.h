@@ -1,11 +1,11 @@
-// Counting blocks of steps: words of spikes `[batch, neurons]`, bit k for step k. What could not be
-// counted is found before anything is added.
+// Counting blocks of steps: words of spikes `[batch, neurons]`, bit k for step k, and sums
+// `[steps, batch]`. What could not be counted is found before anything is added.
 //
 // Sums wrap round rather than overflow, as NumPy's do.
 
 #pragma once
 
-#include <cmath>
+#include <array>
 
 #include "buffers.h"
 #include "words.h"
@@ -72,17 +72,96 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_NONE;
 }
 
+// What is wrong with the lengths of a block's samples, or null.
+inline const char* wrong_lengths(const Array<int64_t>& lengths, int64_t steps) {
+  for (int64_t sample = 0; sample < lengths.shape[0]; ++sample) {
+    if (lengths.data[sample] < 0 || lengths.data[sample] > steps) {
+      return "lengths: expected 0 to the steps of the block";
+    }
+  }
+  return nullptr;
+}
+
+inline PyObject* add_steps(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  Buffers given(args, count, {"sums", "clock", "lengths", "events", "squares", "observations"});
+  Array<int32_t> sums;
+  Array<int64_t> clock, lengths, events, squares, observations;
+  if (!given.read(sums, {ANY, ANY})) return nullptr;
+  const int64_t steps = sums.shape[0], batch = sums.shape[1];
+  if (!given.read(clock, {batch}) || !given.read(lengths, {batch}) || !given.write(events, {ANY}) ||
+      !given.write(squares, {ANY}) || !given.write(observations, {ANY})) {
+    return nullptr;
+  }
+  const int64_t room = std::min({events.shape[0], squares.shape[0], observations.shape[0]});
+  if (const char* wrong = wrong_lengths(lengths, steps)) return refuse(wrong);
+  for (int64_t sample = 0; sample < batch; ++sample) {
+    const int64_t start = clock.data[sample];
+    if (start < 0 || start > room - lengths.data[sample]) {
+      return refuse("clock: a step lies at no step of events, squares or observations");
+    }
+  }
+  for (int64_t step = 0; step < steps; ++step) {
+    // Of samples in a row that are at the same step of their sequences, which most are.
+    uint64_t number = 0, total = 0, square = 0;
+    int64_t place = 0;
+    const auto add = [&] {
+      if (number == 0) return;
+      add_to(events.data[place], total);
+      add_to(squares.data[place], square);
+      add_to(observations.data[place], number);
+      number = total = square = 0;
+    };
+    for (int64_t sample = 0; sample < batch; ++sample) {
+      if (step >= lengths.data[sample]) continue;
+      if (clock.data[sample] + step != place) add(), place = clock.data[sample] + step;
+      const auto found = uint64_t(int64_t(sums.data[step * batch + sample]));
+      ++number;
+      total += found;
+      square += found * found;
+    }
+    add();
+  }
+  Py_RETURN_NONE;
+}
+
+inline PyObject* add_to_histogram(PyObject*, PyObject* const* args, Py_ssize_t count) {
+  Buffers given(args, count, {"sums", "lengths", "histogram"});
+  Array<int32_t> sums;
+  Array<int64_t> lengths, histogram;
+  if (!given.read(sums, {ANY, ANY}) || !given.read(lengths, {sums.shape[1]}) ||
+      !given.write(histogram, {ANY})) {
+    return nullptr;
+  }
+  const int64_t steps = sums.shape[0], batch = sums.shape[1];
+  if (const char* wrong = wrong_lengths(lengths, steps)) return refuse(wrong);
+  const auto each = [&](auto&& use) {
+    for (int64_t step = 0; step < steps; ++step) {
+      for (int64_t sample = 0; sample < batch; ++sample) {
+        if (step < lengths.data[sample]) use(int64_t(sums.data[step * batch + sample]));
+      }
+    }
+  };
+  bool fits = true;
+  each([&](int64_t found) { fits = fits && found >= 0 && found < histogram.shape[0]; });
+  if (!fits) return refuse("sums: one is no bin of the histogram");
+  each([&](int64_t found) { add_to(histogram.data[found], 1); });
+  Py_RETURN_NONE;
+}
+
 // What two adjacent intervals add to CV2 and to LV, in units of 2^-44.
 struct Terms {
   int64_t cv2, lv;
 };
 
-constexpr double UNITS = 17592186044416.0;  // 2^44
+constexpr double UNITS = 17592186044416.0;    // 2^44
+constexpr double WHOLE = 4503599627370496.0;  // 2^52
+
+// To whole ones, of 0 to 2^51: from 2^52 on there are no others.
+inline int64_t rounded(double number) { return int64_t((number + WHOLE) - WHOLE); }
 
 inline Terms terms(int64_t one, int64_t next) {
   const double ratio = double(one < next ? next - one : one - next) / (double(one) + double(next));
-  return {int64_t(std::nearbyint(ratio * 2.0 * UNITS)),
-          int64_t(std::nearbyint(ratio * ratio * 3.0 * UNITS))};
+  return {rounded(ratio * 2.0 * UNITS), rounded(ratio * ratio * 3.0 * UNITS)};
 }
 
 // Of most pairs, since to divide takes longer.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from neuroact import native
+
 
 class CountsBlocks:
     """Base of what counts the same steps as a chunk, by `update`, and as a block, by `count`."""
@@ -26,8 +28,6 @@ def loops() -> Any:
     Raises:
         RuntimeError: it is not there, so a block is to be counted as `block.chunk()`.
     """
-    from neuroact import native
-
     core = native.core()
     if core is None:
         raise RuntimeError(f"a block cannot be counted without the core: {native.why_missing()}")

@@ -38,7 +38,8 @@ _PER_NEURON = (
 )
 # What a loop of the core adds to, in its order.
 _COUNTED = ("intervals", "sums", "squares", "pairs", "cv2_fraction", "lv_fraction")
-# Up to here a neuron's terms of a block, below 63 · 3 · 2^44, fit when summed over samples.
+# Up to here a neuron's terms of a block, below 63 · 3 · 2^44, fit when summed over samples; those
+# of a part of a chunk are below 2^46, of 2^16 pairs.
 _MOST_SAMPLES = 2**11
 # A step that is before every other: where a neuron has not fired yet.
 _NEVER = -(2.0**52)
@@ -205,6 +206,7 @@ class InterspikeIntervals(StepwiseStatistic):
     """
 
     _growing: ClassVar = frozenset({"histogram"})
+    _added = 0  # samples whose terms were added since whole ones were last carried
 
     def result(self) -> InterspikeIntervalsResult | None:
         """The figures so far, open sequences as they stand; None before the first chunk."""
@@ -258,9 +260,9 @@ class InterspikeIntervals(StepwiseStatistic):
             cv2.to(torch.int64).sum((0, 1)),
             lv.to(torch.int64).sum((0, 1)),
         )
+        self._expect(_MOST_SAMPLES)
         for name, numbers in zip(_COUNTED, found, strict=True):
             self._totals[name].view(-1).add_(numbers.to(torch.int64))
-        self._carry()
 
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
         totals = [flat(self._totals[name]) for name in _COUNTED]
@@ -268,19 +270,30 @@ class InterspikeIntervals(StepwiseStatistic):
         for start in range(0, block.batch, _MOST_SAMPLES):
             rows = slice(start, start + _MOST_SAMPLES)
             age, last = self._age[rows].numpy(), self._last[rows].numpy()
+            self._expect(len(age))
             core.add_intervals(block.words[rows], at.lengths[rows], age, last, histogram, *totals)
+
+    def _expect(self, samples: int) -> None:
+        """Make room in the sums' fractions for the terms of so many samples."""
+        if self._added + samples > _MOST_SAMPLES:
             self._carry()
+        self._added += samples
 
     def _carry(self) -> None:
         """Bring whole ones from the sums' fractions to their whole parts."""
+        self._added = 0
         for name in ("cv2", "lv"):
             fraction = self._totals[f"{name}_fraction"]
             self._totals[f"{name}_whole"].add_(fraction >> FRACTION_BITS)
             fraction.bitwise_and_((1 << FRACTION_BITS) - 1)
 
-    def _add_total(self, name: str, tensor: Tensor) -> None:
-        super()._add_total(name, tensor)
+    def _totals_so_far(self) -> dict[str, Tensor]:
         self._carry()
+        return super()._totals_so_far()
+
+    def _add_total(self, name: str, tensor: Tensor) -> None:
+        self._expect(_MOST_SAMPLES)
+        super()._add_total(name, tensor)
 
     def _open_state(self) -> dict[str, Tensor]:
         return {"age": self._age, "last": self._last}

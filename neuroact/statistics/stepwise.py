@@ -46,14 +46,15 @@ class BlockPlaces(NamedTuple):
     Attributes:
         clock: how many valid steps each sample had before, int64 `[batch]`.
         lengths: how many it has in the block, int64 `[batch]`.
-        places: as in `Steps`, of all samples.
-        valid: likewise.
     """
 
     clock: NDArray[np.int64]
     lengths: NDArray[np.int64]
-    places: Tensor
-    valid: Tensor
+
+    def each(self, steps: int) -> tuple[Tensor, Tensor]:
+        """`places` and `valid` of all samples' steps, as in `Steps`."""
+        places = torch.from_numpy(self.clock + np.arange(steps)[:, None])
+        return places, valid_steps(self.lengths, steps).to(torch.int64)
 
 
 class StepwiseStatistic(CountsBlocks, ABC):
@@ -116,15 +117,12 @@ class StepwiseStatistic(CountsBlocks, ABC):
         core = loops()
         self._admit(block.neurons, torch.device("cpu"), SignalKind.BINARY)
         self._see_starts(block.starts_sequence, block.batch)
-        valid, cpu = None, torch.device("cpu")
-        if block.lengths is not None:
-            valid = valid_steps(block.lengths, block.steps)
-        clock = self._sequences.clocks(cpu)
-        places = self._sequences.places(block.steps, valid, cpu)
-        there = torch.ones_like(places) if valid is None else valid.to(torch.int64)
-        lengths = there.sum(0)
-        self._sequences.step(block.steps, None if valid is None else lengths)
-        self._add_block(core, block, BlockPlaces(clock.numpy(), lengths.numpy(), places, there))
+        clock = self._sequences.clocks(torch.device("cpu")).numpy()
+        lengths = block.lengths
+        self._sequences.step(block.steps, None if lengths is None else torch.from_numpy(lengths))
+        if lengths is None:
+            lengths = np.full(block.batch, block.steps)
+        self._add_block(core, block, BlockPlaces(clock, lengths))
 
     def merge(self, other: Self) -> None:
         """Add another's counts, exact in any order; the other's open sequences count as ended.
@@ -194,7 +192,7 @@ class StepwiseStatistic(CountsBlocks, ABC):
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
         """Count a block as `_add` would, by the loops of the core where they know how."""
         events = block.chunk().values.to(torch.float32)
-        self._add(Steps(events, None, slice(None), at.places, at.valid))
+        self._add(Steps(events, None, slice(None), *at.each(block.steps)))
 
     def _close(self) -> None:
         """Add to the totals what the end of the open sequences adds."""

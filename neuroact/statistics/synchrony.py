@@ -120,13 +120,11 @@ class Synchrony(StepwiseStatistic):
         """Nothing is open: a step's count does not depend on the steps before."""
 
     def _add(self, steps: Steps) -> None:
-        self._add_sums(sums_of_samples(steps.events), steps.valid)
+        add_at(self._totals["histogram"], sums_of_samples(steps.events), steps.valid)
+        self._totals["observations"].add_(steps.valid.sum())
         self._totals["events"].add_(steps.events.sum((0, 1)).to(torch.int64))
 
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
-        self._add_sums(torch.from_numpy(block.sums).to(torch.int64), at.valid)
+        core.add_to_histogram(block.sums, at.lengths, flat(self._totals["histogram"]))
+        self._totals["observations"].add_(int(at.lengths.sum()))
         core.add_events(block.words, flat(self._totals["events"]))
-
-    def _add_sums(self, sums: Tensor, valid: Tensor) -> None:
-        add_at(self._totals["histogram"], sums, valid)
-        self._totals["observations"].add_(valid.sum())

@@ -169,6 +169,10 @@ class TimeCourseResult(LayerResult):
         return self.first_spikes if self.fault is None else self.first_spikes[:0]
 
 
+# Totals of each step that a loop of the core adds to, in its order.
+_EACH_STEP = ("events", "squares", "observations")
+
+
 class TimeCourse(StepwiseStatistic):
     """Events and observations at each time step of a sequence, and first-spike latencies.
 
@@ -205,8 +209,9 @@ class TimeCourse(StepwiseStatistic):
         return TimeCourseResult(**courses, never=never, neurons=self._neurons)
 
     def _make_totals(self) -> dict[str, Tensor]:
-        steps = ("events", "squares", "observations", "first_spikes")
-        return {name: self._zeros(0) for name in steps} | {"never": self._zeros()}
+        return {name: self._zeros(0) for name in (*_EACH_STEP, "first_spikes")} | {
+            "never": self._zeros()
+        }
 
     def _begin(self, batch: int) -> None:
         self._fired = self._zeros(batch, self._neurons, dtype=torch.uint8)
@@ -228,17 +233,18 @@ class TimeCourse(StepwiseStatistic):
         fired.logical_or_(most)
 
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
-        sums = torch.from_numpy(block.sums).to(torch.int64)
-        self._add_sums(sums, at.places, at.valid)
         length = self._sequences.steps
+        steps = [self._room(name, length).numpy() for name in _EACH_STEP]
+        core.add_steps(block.sums, at.clock, at.lengths, *steps)
         if "total" in self._totals:
-            add_at(self._room("total", length), at.places, sums.to(torch.float64))
+            sums = torch.from_numpy(block.sums).to(torch.float64)
+            add_at(self._room("total", length), at.each(block.steps)[0], sums)
         first = self._room("first_spikes", length).numpy()
         core.add_first(block.words, self._fired.numpy(), first, at.clock)
 
     def _add_sums(self, sums: Tensor, places: Tensor, valid: Tensor) -> None:
         length = self._sequences.steps
-        for name, found in {"events": sums, "squares": sums * sums, "observations": valid}.items():
+        for name, found in zip(_EACH_STEP, (sums, sums * sums, valid), strict=True):
             add_at(self._room(name, length), places, found)
 
     def _close(self) -> None:

@@ -83,6 +83,82 @@ def test_a_first_spike_at_no_step_is_refused_before_anything_is_counted() -> Non
     assert first.tolist() == [0, 0, 0, 0, 2]
 
 
+@st.composite
+def sums_of_samples(draw: st.DrawFn) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Sums `[steps, batch]`, and how many steps of each sample count."""
+    steps, batch = draw(st.integers(0, 5)), draw(st.integers(0, 4))
+    each_sum = st.integers(0, 9) | st.integers(0, 2**31 - 1)
+    sums = draw(st.lists(each_sum, min_size=steps * batch, max_size=steps * batch))
+    some = st.lists(st.integers(0, steps), min_size=batch, max_size=batch)
+    lengths = draw(st.just([steps] * batch) | some)
+    return np.array(sums, np.int32).reshape(steps, batch), np.array(lengths, np.int64)
+
+
+@given(sums_of_samples(), st.integers(0, 3), st.data())
+def test_steps_are_added_where_they_are_in_their_samples_sequences(
+    given_sums: tuple[NDArray[np.int32], NDArray[np.int64]], start: int, data: st.DataObject
+) -> None:
+    sums, lengths = given_sums
+    batch = sums.shape[1]
+    apart = st.lists(st.integers(0, 6), min_size=batch, max_size=batch)
+    clock = np.array(data.draw(st.just([start] * batch) | apart), np.int64)
+    expected = np.zeros((3, 11), object)
+    for step, sample in np.ndindex(sums.shape):
+        if step < lengths[sample]:
+            value = int(sums[step, sample])
+            expected[:, clock[sample] + step] += np.array([value, value * value, 1], object)
+    events, squares, observations = np.full((3, 11), 5, np.int64)
+    core.add_steps(sums, clock, lengths, events, squares, observations)
+    assert (events - 5).tolist() == expected[0].tolist()
+    assert squares.tolist() == [(s + 5 + 2**63) % 2**64 - 2**63 for s in expected[1]]
+    assert (observations - 5).tolist() == expected[2].tolist()
+
+
+@pytest.mark.parametrize(
+    ("clock", "lengths", "says"),
+    [
+        ([0, 2], [2, 2], "clock"),
+        ([0, -1], [2, 2], "clock"),
+        ([0, 2**63 - 1], [2, 2], "clock"),
+        ([0, 0], [2, 3], "lengths"),
+        ([0, 0], [2, -1], "lengths"),
+    ],
+)
+def test_a_step_of_no_sequence_is_refused_before_anything_is_counted(
+    clock: list[int], lengths: list[int], says: str
+) -> None:
+    sums, totals = np.ones((2, 2), np.int32), [np.zeros(size, np.int64) for size in (5, 3, 4)]
+    with pytest.raises(ValueError, match=says):
+        core.add_steps(sums, np.array(clock), np.array(lengths), *totals)
+    assert not any(total.any() for total in totals)
+    core.add_steps(sums, np.array([0, 1]), np.array([2, 2]), *totals)
+    assert [total.tolist() for total in totals] == [[1, 2, 1, 0, 0], [1, 2, 1], [1, 2, 1, 0]]
+
+
+@given(sums_of_samples())
+def test_a_histogram_counts_the_steps_of_each_samples_length(
+    given_sums: tuple[NDArray[np.int32], NDArray[np.int64]],
+) -> None:
+    sums, lengths = given_sums[0] % 50, given_sums[1]
+    found = [int(sums[k, b]) for b, end in enumerate(lengths) for k in range(end)]
+    histogram = np.full(50, 2, np.int64)
+    core.add_to_histogram(sums, lengths, histogram)
+    np.testing.assert_array_equal(histogram - 2, np.bincount(found, minlength=50))
+
+
+@pytest.mark.parametrize("wrong", [-1, 4, 2**31 - 1, -(2**31)])
+def test_a_sum_that_is_no_bin_is_refused_before_anything_is_counted(wrong: int) -> None:
+    sums, histogram = np.array([[1, wrong]], np.int32), np.zeros(4, np.int64)
+    with pytest.raises(ValueError, match="one is no bin of the histogram"):
+        core.add_to_histogram(sums, np.array([1, 1]), histogram)
+    for lengths in ([1, 2], [1, -1]):
+        with pytest.raises(ValueError, match="lengths"):
+            core.add_to_histogram(sums, np.array(lengths), histogram)
+    assert not histogram.any()
+    core.add_to_histogram(sums, np.array([1, 0]), histogram)
+    assert histogram.tolist() == [0, 1, 0, 0]
+
+
 PER_NEURON = ("intervals", "sums", "squares", "pairs", "cv2", "lv")
 
 
