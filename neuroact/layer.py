@@ -82,6 +82,7 @@ class LayerRecorder:
         self._labels: Tensor | None = None
         self._begin = self.marked = False
         self.plain = True
+        self._raised: Exception | None = None
         self._module: nn.Module | None = None
         self._passed_by = False
         self._reader: CallReader | None = None
@@ -167,8 +168,9 @@ class LayerRecorder:
         A layer without state, read step by step, cannot tell by itself where a sequence starts:
         from the first mark on, its sequences reach from one mark to the next.
         """
-        self._begin = self.marked = True
-        self.interrupt()
+        with self.lock:
+            self._begin = self.marked = True
+            self.interrupt()
 
     def reset(self) -> None:
         """Forget everything counted, and the neurons' shape."""
@@ -190,6 +192,7 @@ class LayerRecorder:
             if self._reader is not None:
                 self._reader.traced_calls.fold()
             yield self.statistics
+            self._raise()
 
     def flush(self) -> None:
         """Have the statistics count the steps that came."""
@@ -211,9 +214,17 @@ class LayerRecorder:
         """
         self.thread.check(self.info)
         with self.lock, Uninterrupted():
-            if self._reader is not None:
-                self._reader.interrupt()  # where steps are collected may change
             self.count(self.admitted(chunk, has_state=has_state))
+
+    def observe(self, chunk: SpikeChunk) -> None:
+        """Count what is fed by hand, between whatever calls of the module; raises as `take`."""
+        self.thread.check(self.info)
+        with self.lock:
+            if self._reader is not None:
+                # Steps are collected elsewhere from now on, perhaps.
+                self._reader.interrupt()
+                self._reader.traced_calls.hand_over()
+            self.take(chunk)
 
     def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
         """A chunk as it is to be counted; raises what `take` does, and moves nothing."""
@@ -232,7 +243,7 @@ class LayerRecorder:
         check_kind(self.statistics, self._general(chunk.kind), layer=self.info.name)
         labels = chunk.labels
         if self._labels is not None:
-            labels = self._labels_of(chunk.batch).to(values.device)
+            labels = self._labels_of(chunk.batch)
         valid = chunk.valid
         if self.validity is not None:
             if self._position == 0 and values.device.type == "cpu":
@@ -258,16 +269,18 @@ class LayerRecorder:
             self._see_whether_plain()
         self._position += chunk.steps
         binary = chunk.kind is SignalKind.BINARY and chunk.labels is None
-        if binary and chunk.steps and chunk.valid is None and self.block.take(chunk):
-            if first and chunk.values.is_cuda:
-                self.block.flush()  # a CUDA graph that is captured next needs counters
-            return True
-        self.block.flush()
-        if self.block.is_limited:
-            told = self.block.pass_by(chunk.steps).to(chunk.values.device)
-            chunk = replace(chunk, valid=told if chunk.valid is None else chunk.valid & told)
-        self._tell(lambda statistic: statistic.update(chunk))
-        return False
+        collects = binary and chunk.steps > 0 and chunk.valid is None
+        collected = collects and self.block.take(chunk)
+        if not collected:
+            self.block.flush()
+            if self.block.is_limited:
+                told = self.block.pass_by(chunk.steps).to(chunk.values.device)
+                chunk = replace(chunk, valid=told if chunk.valid is None else chunk.valid & told)
+            self._tell(lambda statistic: statistic.update(chunk))
+        elif first and chunk.values.is_cuda:
+            self.block.flush()  # a CUDA graph that is captured next needs counters
+        self._raise()
+        return collected
 
     def _starts(self, chunk: SpikeChunk, *, has_state: bool) -> bool:
         """Whether a chunk starts a sequence, marks by hand considered."""
@@ -300,7 +313,9 @@ class LayerRecorder:
         """Add another's counts; `other` stays unchanged."""
         self.check_fits(other)
         self._see_aliases(other.info.aliases)
-        with other.settled() as theirs, self.settled() as ours:
+        # In one order, whoever is added to whom: two threads may do both.
+        one, two = sorted((self, other), key=id)
+        with one.lock, two.lock, other.settled() as theirs, self.settled() as ours:
             self.interrupt()
             kind = other.info.kind if self.neurons is None else self._general(other.info.kind)
             if other.neurons is None:
@@ -337,16 +352,22 @@ class LayerRecorder:
             )
 
     def _tell(self, count: Callable[[Any], None]) -> None:
-        """Have each statistic count, also where one of the user's own raises."""
-        raised: Exception | None = None
+        """Have each statistic count; what one of the user's own raises waits for `_raise`."""
         for statistic in self.statistics:
             try:
                 count(statistic)
             except Exception as cause:
                 cause.add_note(f"{type(statistic).__name__} raised this while counting {self.info}")
-                raised = raised or cause
+                self._raised = self._raised or cause
+
+    def _raise(self) -> None:
+        """Raise what a statistic raised, now that all else is done."""
+        raised, self._raised = self._raised, None
         if raised is not None:
-            raise raised
+            try:
+                raise raised
+            finally:
+                del raised  # else it would hold this frame, which holds it
 
     def _labels_of(self, batch: int) -> Tensor:
         assert self._labels is not None

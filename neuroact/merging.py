@@ -23,7 +23,7 @@ def check_fits(ours: Recording, theirs: Recording) -> None:
     for option, expected, came in _options(ours, theirs):
         if expected != came:
             _refuse(theirs, f"{option}={came}", f"{option}={expected}")
-    for name, layer in theirs._layers.items():
+    for name, layer in list(theirs._layers.items()):
         if name in ours._layers:
             ours._layers[name].check_fits(layer)
 

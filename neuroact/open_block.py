@@ -143,7 +143,9 @@ class OpenBlock:
             self._count_bits(filler)
 
     def discard(self) -> None:
-        """Forget what was collected."""
+        """Forget what was collected; it came nevertheless, where samples end in padding."""
+        if self._remaining is not None and self.filler is not None:
+            self._remaining -= np.minimum(self._remaining, self.filler.steps)
         self.filler, self._starts, self._sequences = None, False, 0
 
     @property

@@ -147,18 +147,17 @@ class CallReader:
         with layer.lock:
             self.interrupt()
             self.traced_calls.hand_over()
-            before, counted, collected = layer.trace.marks, False, False
+            before, counted = layer.trace.marks, False
             try:
                 chunk = self._chunk(args, kwargs, output, given)
                 with Uninterrupted():
                     chunk = layer.admitted(chunk, has_state=layer.trace.has_state)
                     counted = True
-                    collected = layer.count(chunk)
+                    if layer.count(chunk):
+                        self._leave_to_steps(output)
             finally:
                 if not counted:
                     layer.trace.marks = before
-            if collected:
-                self._leave_to_steps(output)
 
     def _chunk(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object

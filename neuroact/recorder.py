@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from numbers import Real
@@ -154,13 +154,11 @@ class Recording:
 
     def reset(self) -> None:
         """Forget everything counted. The next call of each layer starts a sequence."""
-        for layer in self._layers.values():
-            layer.reset()
+        self._each(lambda layer: layer.reset())
 
     def pause(self) -> None:
         """Watch the layers no more; counts stay. The model then runs at no cost at all."""
-        for layer in self._layers.values():
-            layer.unwatch()
+        self._each(lambda layer: layer.unwatch())
 
     def resume(self) -> None:
         """Watch the layers again after `pause`.
@@ -181,8 +179,7 @@ class Recording:
         step takes each call for a sequence of its own, until it is marked so: from then on its
         sequences reach from one mark to the next.
         """
-        for layer in self._layers.values():
-            layer.begin_sequence()
+        self._each(lambda layer: layer.begin_sequence())
 
     @contextmanager
     def valid(self, mask: Any = None, *, lengths: Any = None) -> Iterator[None]:
@@ -233,8 +230,7 @@ class Recording:
         """
         kept = (build() for build in self._factories)
         self._labels = None if labels is None else labels_of(labels, kept)
-        for layer in self._layers.values():
-            layer.label(self._labels)
+        self._each(lambda layer: layer.label(self._labels))
 
     def observe(
         self,
@@ -278,9 +274,10 @@ class Recording:
         if not isinstance(name, str):
             raise TypeError(f"expected the name of a layer, came {name!r}")
         chunk = observed(name, values, axes, kind, starts_sequence, valid)
-        if name not in self._layers:
-            self._add(LayerInfo(name, (), OBSERVED, "by hand", chunk.kind))
-        self._layers[name].take(chunk)
+        with callers.one_at_a_time():  # two threads may feed one new name
+            if name not in self._layers:
+                self._add(LayerInfo(name, (), OBSERVED, "by hand", chunk.kind))
+        self._layers[name].observe(chunk)
 
     def merge(self, other: Recording) -> None:
         """Add another recording's counts, exactly; `other` stays unchanged.
@@ -297,7 +294,7 @@ class Recording:
         check_fits(self, other)
         if self._origin is None and not self._layers:
             self._origin = other._origin
-        for name, theirs in other._layers.items():
+        for name, theirs in list(other._layers.items()):
             ours = self._layers.get(name) or self._add(theirs.info)
             ours.merge(theirs)
 
@@ -344,8 +341,7 @@ class Recording:
         Closing again does nothing.
         """
         self._closed = True
-        for layer in self._layers.values():
-            layer.forget_module()
+        self._each(lambda layer: layer.forget_module())
 
     def __enter__(self) -> Self:
         return self
@@ -389,8 +385,18 @@ class Recording:
             layer.refuse()
 
     def _tell_validity(self) -> None:
-        for layer in self._layers.values():
-            layer.see_validity(self._validity)
+        self._each(lambda layer: layer.see_validity(self._validity))
+
+    def _each(self, do: Callable[[LayerRecorder], None]) -> None:
+        """Do it with every layer, and raise then what the first one raised, if any did."""
+        raised: Exception | None = None
+        for layer in list(self._layers.values()):
+            try:
+                do(layer)
+            except Exception as cause:
+                raised = raised or cause
+        if raised is not None:
+            raise raised
 
     def _check_open(self, what: str) -> None:
         if self._forked:

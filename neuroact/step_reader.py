@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from torch import Tensor
+from torch._subclasses import FakeTensor
 
 from neuroact.open_block import Filler
 from neuroact.sequences import Left, StateMark, marks_of
@@ -121,13 +122,11 @@ class StepReader:
     def _counted(self, given: Sequence[Any], output: Any) -> bool:
         try:
             values, left = self._values(output).detach(), self._left(output)
-            if not self._goes_on(given, left):
+            if isinstance(values, FakeTensor) or not self._goes_on(given, left):
                 return False
             marks = marks_of(left)
         except Exception:
-            return (
-                False  # read in full it is counted after all, or is an error that names the layer
-            )
+            return False  # read in full it is counted after all, or an error names the layer
         # Whole, or not at all, and not while another thread looks.
         with self._lock, Uninterrupted():
             target = self._target

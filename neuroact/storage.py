@@ -108,7 +108,7 @@ def _pieces(recording: Recording) -> Iterator[bytes | memoryview]:
     layers: list[dict[str, Any]] = []
     tensors: dict[str, Tensor] = {}
     needed = 0
-    for number, layer in enumerate(recording._layers.values()):
+    for number, layer in enumerate(list(recording._layers.values())):
         with layer.settled() as statistics:
             layers.append(_layer_document(layer))
             for place, statistic in enumerate(statistics):

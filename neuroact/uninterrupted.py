@@ -32,10 +32,11 @@ class Uninterrupted:
     ...     pass    # whatever happens here happens whole
     """
 
-    __slots__ = ("_came", "_handlers")
+    __slots__ = ("_came", "_handlers", "_restored")
 
     def __enter__(self) -> None:
         self._handlers: list[tuple[int, Any]] = []
+        self._restored = 0
         self._came: list[tuple[int, FrameType | None]] = []
         if threading.get_ident() != threading.main_thread().ident:
             return
@@ -61,9 +62,13 @@ class Uninterrupted:
         self._came.append((number, frame))
 
     def _restore(self) -> None:
-        handlers = dict(self._handlers)
-        for number, handler in handlers.items():
-            _plain.signal(number, handler)
-        came, self._came = self._came, []
-        for number, frame in came:
-            handlers[number](number, frame)
+        try:
+            while len(self._handlers) > self._restored:
+                _plain.signal(*self._handlers[self._restored])
+                self._restored += 1
+            while self._came:
+                number, frame = self._came.pop(0)
+                dict(self._handlers)[number](number, frame)
+        finally:  # each of them may raise, also one that is back in its place
+            if len(self._handlers) > self._restored or self._came:
+                self._restore()

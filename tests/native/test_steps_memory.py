@@ -148,7 +148,7 @@ def test_what_a_finalizer_does_in_the_midst_of_a_step_is_no_harm(what: str) -> N
         elif what == "take":
             taken(watched.target)
         elif what == "pattern":
-            watched.steps.pattern(watched.given, watched.values, watched.left, None)
+            watched.steps.pattern(watched.values, watched.left)
         else:
             getattr(watched.steps, what)()
 
