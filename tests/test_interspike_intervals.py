@@ -21,7 +21,7 @@ from neuroact.errors import NoTimeStepError
 from neuroact.native import core
 from neuroact.quantiles import METHODS
 from neuroact.statistics import InterspikeIntervalsResult
-from neuroact.statistics.interspike_intervals import FRACTION_BITS, terms
+from neuroact.statistics.interval_words import FRACTION_BITS, terms
 from neuroact.testing.packing import block_of
 from neuroact.testing.same import assert_same_state
 from neuroact.testing.strategies import Stream, streams

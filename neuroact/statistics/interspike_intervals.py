@@ -18,13 +18,16 @@ from neuroact.statistics.counted import (
     ratio,
     seconds_per_step,
 )
+from neuroact.statistics.interval_words import (
+    FRACTION_BITS,
+    WIDTH,
+    add_words,
+    histogram_inside,
+    words_of,
+)
 from neuroact.statistics.parts import per_sample
 from neuroact.statistics.step_block import StepBlock
-from neuroact.statistics.stepwise import BlockPlaces, Steps, StepwiseStatistic, add_at, flat
-
-FRACTION_BITS = 44
-"""Real-valued terms are counted in units of 2^-44, as whole numbers: their sum has the same bits in
-any order. A term is rounded by less than one unit."""
+from neuroact.statistics.stepwise import BlockPlaces, Steps, StepwiseStatistic, flat
 
 _PER_NEURON = (
     "intervals",
@@ -38,11 +41,9 @@ _PER_NEURON = (
 )
 # What a loop of the core adds to, in its order.
 _COUNTED = ("intervals", "sums", "squares", "pairs", "cv2_fraction", "lv_fraction")
-# Up to here a neuron's terms of a block, below 63 · 3 · 2^44, fit when summed over samples; those
-# of a part of a chunk are below 2^46, of 2^16 pairs.
+# Up to here a neuron's terms of a block, below 63 · 3 · 2^44, fit when summed over samples, and so
+# do those of a word.
 _MOST_SAMPLES = 2**11
-# A step that is before every other: where a neuron has not fired yet.
-_NEVER = -(2.0**52)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,6 +207,7 @@ class InterspikeIntervals(StepwiseStatistic):
     """
 
     _growing: ClassVar = frozenset({"histogram"})
+    _together: ClassVar = WIDTH
     _added = 0  # samples whose terms were added since whole ones were last carried
 
     def result(self) -> InterspikeIntervalsResult | None:
@@ -215,6 +217,7 @@ class InterspikeIntervals(StepwiseStatistic):
 
     def _make_totals(self) -> dict[str, Tensor]:
         per_neuron = {name: self._zeros(*(self._shape or ())) for name in _PER_NEURON}
+        self._seen = self._zeros(2**WIDTH)  # what is inside these words is not in the totals yet
         return {"histogram": self._zeros(0), **per_neuron}
 
     def _begin(self, batch: int) -> None:
@@ -224,45 +227,27 @@ class InterspikeIntervals(StepwiseStatistic):
         self._last = self._zeros(batch, self._neurons)
 
     def _add(self, steps: Steps) -> None:
-        # Of the last two spikes before a step all that is wanted is when: the later one is the
-        # largest so far of all steps that have a spike, the earlier one that of what preceded them.
-        events = per_sample(steps.events).to(torch.float64)
-        times = (steps.places - steps.places[0]).to(torch.float64).unsqueeze(2)
-        age, last = self._age[steps.samples], self._last[steps.samples]
-        later = torch.where(age > 0, -age.to(torch.float64), _NEVER)
-        earlier = torch.where(last > 0, later - last, _NEVER)
-        spikes = _largest_so_far(_at_events(times, events), later)
-        before = _largest_so_far(_at_events(spikes[:-1], events), earlier)
-        ended = events * _is_some(spikes[:-1])
-        intervals = (times - spikes[:-1]).mul_(ended)
-        pairs = ended * _is_some(before[:-1])
-        previous = (spikes[:-1] - before[:-1]).mul_(pairs)
-        self._add_intervals(intervals, ended, previous, pairs)
-        some, more = _is_some(spikes[-1]), _is_some(before[-1])
-        age.copy_((steps.valid.sum(0).unsqueeze(1) - spikes[-1]) * some)
-        last.copy_((spikes[-1] - before[-1]) * more)
+        events = per_sample(steps.events)
+        self._room("histogram", self._sequences.steps + 1)
+        samples = steps.samples.start or 0
+        for start in range(0, events.shape[1], _MOST_SAMPLES):
+            rows = slice(start, start + _MOST_SAMPLES)
+            kept = slice(samples + start, samples + start + events[:, rows].shape[1])
+            age, last = self._age[kept], self._last[kept]
+            self._add_events(events[:, rows], steps.valid[:, rows], age, last)
 
-    def _add_intervals(
-        self, intervals: Tensor, ended: Tensor, previous: Tensor, pairs: Tensor
-    ) -> None:
-        """Count intervals and pairs of them, `[steps, samples, neurons]`, 0 where there is none."""
-        whole = intervals.to(torch.int64)
-        histogram = self._room("histogram", self._sequences.steps + 1)
-        add_at(histogram, whole, torch.ones_like(whole[:1, :1, :1]).expand_as(whole))
-        histogram[:1].zero_()
-        sums = intervals.sum((0, 1))
-        cv2, lv = terms(previous, intervals.mul_(pairs))
-        found = (
-            ended.sum((0, 1)),
-            sums,
-            (whole * whole).sum((0, 1)),
-            pairs.sum((0, 1)),
-            cv2.to(torch.int64).sum((0, 1)),
-            lv.to(torch.int64).sum((0, 1)),
-        )
-        self._expect(_MOST_SAMPLES)
-        for name, numbers in zip(_COUNTED, found, strict=True):
-            self._totals[name].view(-1).add_(numbers.to(torch.int64))
+    def _add_events(self, events: Tensor, valid: Tensor, age: Tensor, last: Tensor) -> None:
+        ages, lasts = age.to(torch.float64), last.to(torch.float64)
+        for step in range(0, len(events), WIDTH):
+            some = slice(step, step + WIDTH)
+            # Steps that are padding are not there: bits are of the others, in order.
+            places = valid[some].cumsum(0) - 1
+            lengths = valid[some].sum(0).to(torch.float64)
+            self._expect(len(age))
+            words = words_of(events[some], places)
+            add_words(words, lengths, ages, lasts, self._totals, self._seen)
+        age.copy_(ages)
+        last.copy_(lasts)
 
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
         totals = [flat(self._totals[name]) for name in _COUNTED]
@@ -289,6 +274,9 @@ class InterspikeIntervals(StepwiseStatistic):
 
     def _totals_so_far(self) -> dict[str, Tensor]:
         self._carry()
+        inside = histogram_inside(self._seen)
+        self._room("histogram", len(inside))[: len(inside)].add_(inside)
+        self._seen.zero_()
         return super()._totals_so_far()
 
     def _add_total(self, name: str, tensor: Tensor) -> None:
@@ -302,43 +290,3 @@ class InterspikeIntervals(StepwiseStatistic):
         # No more than the steps so far, whoever wrote it: it becomes a place in the histogram.
         for name, kept in (("age", self._age), ("last", self._last)):
             kept.copy_(state[name].reshape(kept.shape).clamp(0, self._sequences.steps))
-
-
-def terms(one: Tensor, next_one: Tensor) -> tuple[Tensor, Tensor]:
-    """What two adjacent intervals add to CV2 and to LV, in units of 2^-44, whole numbers.
-
-    `2 |a - b| / (a + b)` and `3 ((a - b) / (a + b))²`, both 0 where a and b are. Float64 in and
-    out.
-    """
-    ratio = (one - next_one).abs_().div_((one + next_one).clamp_(min=1))
-    squared = _rounded((ratio * ratio).mul_(3.0).mul_(2.0**FRACTION_BITS))
-    return _rounded(ratio.mul_(2.0).mul_(2.0**FRACTION_BITS)), squared
-
-
-def _rounded(numbers: Tensor) -> Tensor:
-    """To whole ones, of 0 to 2^51, in place; from that on float64 has no others."""
-    return numbers.add_(2.0**52).sub_(2.0**52)
-
-
-def _at_events(times: Tensor, events: Tensor) -> Tensor:
-    """The times where there is an event, else `_NEVER`; by arithmetic, faster than a condition."""
-    return (times - _NEVER).mul(events).add_(_NEVER)
-
-
-def _is_some(times: Tensor) -> Tensor:
-    """1 where a time is not `_NEVER`, else 0."""
-    return torch.gt(times, _NEVER / 2, out=torch.empty_like(times))
-
-
-def _largest_so_far(numbers: Tensor, first: Tensor) -> Tensor:
-    """The largest of those before each of `[steps, ...]`, and of all, `[steps + 1, ...]`.
-
-    Args:
-        numbers: `[steps, ...]`.
-        first: what is before them, `[...]`.
-    """
-    rows = torch.empty(len(numbers) + 1, *first.shape, dtype=first.dtype, device=first.device)
-    rows[0] = first
-    for before, number, row in zip(rows, numbers, rows[1:], strict=False):
-        torch.maximum(before, number, out=row)
-    return rows

@@ -13,10 +13,9 @@ from neuroact.stream import SpikeChunk
 
 # Values of a part, unless one sample's step has more: what is made of them on the way stays in a
 # CPU's cache; elsewhere it is each operation that costs.
-_MOST_ON_CPU, _MOST_ELSEWHERE = 2**18, 2**20
+_MOST_ON_CPU, _MOST_ELSEWHERE = 2**19, 2**20
 # Its (step, sample) pairs, of which float32 holds the number, and int64 sums of terms below 2^46.
 _MOST_PAIRS = 2**16
-_STEPS = 64
 
 _WITHOUT_ARITHMETIC = (torch.uint16, torch.uint32, torch.uint64)
 
@@ -37,12 +36,17 @@ class Part(NamedTuple):
     valid: Tensor | None
 
 
-def parts_of(chunk: SpikeChunk) -> Iterator[Part]:
-    """The chunk in parts, in the order of time; none where it has no step or no sample."""
+def parts_of(chunk: SpikeChunk, together: int = 64) -> Iterator[Part]:
+    """The chunk in parts, in the order of time; none where it has no step or no sample.
+
+    Args:
+        chunk: what came.
+        together: steps that are best worked on at once; of more, fewer samples are a part.
+    """
     most = _MOST_ON_CPU if chunk.values.device.type == "cpu" else _MOST_ELSEWHERE
     pairs = max(1, min(most // max(1, math.prod(chunk.neurons)), _MOST_PAIRS))
     # Some steps of few samples rather than few of all: much is worked out once for all steps.
-    samples = max(1, min(chunk.batch, pairs // max(1, min(chunk.steps, _STEPS))))
+    samples = max(1, min(chunk.batch, pairs // max(1, min(chunk.steps, together))))
     steps = pairs // samples
     for step in range(0, chunk.steps, steps):
         for sample in range(0, chunk.batch, samples):

@@ -77,6 +77,9 @@ class StepwiseStatistic(CountsBlocks, ABC):
     _growing: ClassVar[frozenset[str]] = frozenset()
     """Totals whose length grows with the data: they are added from the front, end in no zero."""
 
+    _together: ClassVar[int] = 64
+    """Steps of a chunk that are best counted at once."""
+
     def __init__(self) -> None:
         self.reset()
 
@@ -101,7 +104,7 @@ class StepwiseStatistic(CountsBlocks, ABC):
         self._sequences.step(steps, None if valid is None else valid.sum(0))
         if chunk.kind is not SignalKind.BINARY:
             self._see_amounts()
-        for part in parts_of(chunk):
+        for part in parts_of(chunk, self._together):
             at = places[part.steps, part.samples]
             there = torch.ones_like(at) if part.valid is None else part.valid.to(torch.int64)
             amounts = None if chunk.kind is SignalKind.BINARY else part.values
