@@ -206,19 +206,22 @@ def test_inference_mode_and_normal_mode_take_turns() -> None:
     assert recording.report() == eager
 
 
-def test_marks_padding_and_labels_by_hand_hold_in_compiled_models() -> None:
+@pytest.mark.parametrize("statistics", [[], [ClassActivity]], ids=["default", "classes"])
+def test_marks_padding_and_labels_by_hand_hold_in_compiled_models(statistics: list[Any]) -> None:
     net = nn.Sequential(nn.Linear(5, 7), nn.ReLU())
     compiled = torch.compile(net, backend="aot_eager")
     x = torch.rand(4, 3, 5)
     reports = []
     for call in (net, compiled):
-        with torch.no_grad(), neuroact.record(net, layers="1") as recording:
+        options: Any = {"layers": "1", "statistics": statistics}
+        with torch.no_grad(), neuroact.record(net, **options) as recording:
             call(x[0])
             for _ in range(2):
                 recording.new_sequence()
                 for step in x:
                     call(step)
-            recording.label([0, 1, 0])
+            if statistics:
+                recording.label([0, 1, 0])
             with recording.valid(lengths=[4, 2, 0]):
                 for step in x:
                     call(step)

@@ -9,6 +9,7 @@ import pytest
 import snntorch
 import torch
 from torch import Tensor, nn
+from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 from torch._dynamo.utils import counters
 
 import neuroact
@@ -306,3 +307,26 @@ def test_where_the_compiler_cannot_be_asked_a_graph_break_keeps_the_figures_righ
         spikes = [play(call, x) for x in batches(4, 4, 4, 4)]
     assert_counted(recording.report()["lif"], spikes)
     assert any("whether a sequence goes on" in reason for reason in counters["graph_break"])
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_a_step_looks_at_no_name_of_neuroacts_where_the_compiler_lets_go_of_them(
+    dropped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cost time alone, so another release of PyTorch may look at them."""
+    import neuroact.guards as guards
+
+    def unknown() -> None:
+        raise AttributeError("another release of PyTorch")
+
+    if not dropped:
+        monkeypatch.setattr(guards, "_drop_idle", unknown)
+    net = Net()
+    call = compiled(net)
+    with torch.no_grad(), neuroact.record(net) as recording:
+        spikes = [play(call, x) for x in batches(4, 4)]
+        entries = _debug_get_cache_entry_list(Net.forward.__code__)
+    looks = [str(entry.guard_manager) for entry in entries]
+    (goes_on,) = [text for text in looks if "kept[0]" in text and "_window" in text][:1]
+    assert ("__import_neuroact_" not in goes_on) == dropped
+    assert_counted(recording.report()["lif"], spikes)
