@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 from neuroact.compiled_window import LARGEST_WINDOW, Window, window_for
+from neuroact.errors import UnsupportedModelError
 from neuroact.operators import define
 from neuroact.patterns import CallPattern
 from neuroact.sequences import tensors_in
@@ -30,9 +31,15 @@ if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
 _every: WeakValueDictionary[int, Traced] = WeakValueDictionary()
+# What CUDA graphs add to. A graph keeps none of it alive, and nobody can tell how long it is
+# replayed: were the memory given to others, each replay would write into theirs.
+_in_graphs: list[EventCounts] = []
 _numbers = itertools.count()
 # Since then a program may ask whether sizes are equal without becoming one for these sizes alone.
 _SIZES_CAN_BE_ASKED = torch.__version__ >= "2.7"  # by numbers, not letters
+
+# The state that was given and the one that was left: whether they are one, only a run can tell.
+Unsure = tuple[list[Tensor], list[Tensor]]
 
 
 class Traced:
@@ -47,12 +54,16 @@ class Traced:
             cannot hold a weak reference, so it is held itself, until the next call.
     """
 
-    __slots__ = ("__weakref__", "_anchor", "_counts", "_key", "_layer", "_window", "kept", "seen")
+    __slots__ = (
+        *("__weakref__", "_anchor", "_counts", "_in_graph", "_key", "_layer", "_window"),
+        *("kept", "seen"),
+    )
 
     def __init__(self, layer: LayerRecorder) -> None:
         self._layer = layer
         self._counts: EventCounts | None = None  # what a program adds to; None where it may not
         self._window: Window | None = None
+        self._in_graph: EventCounts | None = None  # what a CUDA graph adds to
         self.kept: tuple[Tensor, ...] = ()
         self.seen = False
         self._key = next(_numbers)
@@ -67,7 +78,7 @@ class Traced:
         values: Tensor,
         left: Sequence[Any],
     ) -> None:
-        """Count one call; traced, not run.
+        """Count one call; traced, or captured in a CUDA graph, not run.
 
         Whatever is looked at here the compiler looks at again before each call, so a step that goes
         into the window comes first and looks at little.
@@ -77,6 +88,9 @@ class Traced:
             given: the state it started from.
             values: what it emitted.
             left: the state that it left.
+
+        Raises:
+            UnsupportedModelError: in a CUDA graph, it cannot be added to the counts as they are.
         """
         self.seen = True
         stream = as_stream(values.detach(), sequence=pattern.sequence)
@@ -84,12 +98,16 @@ class Traced:
         layer, counts = self._layer, self._counts
         if not layer.plain or (layer.marked and not self.kept):
             counts = None
-        if counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
-            self._add_step(counts, stream[0], starts)
-        elif counts is not None and _are_for(counts, stream, pattern.kind):
-            _add(counts, stream, pattern.kind, starts)
+        if not is_compiling():
+            self._keep_for_graph(counts, stream, pattern.kind)
+        elif counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
+            self._add_step(counts, stream[0], _on_device(starts))
+            return
+        if counts is not None and _are_for(counts, stream, pattern.kind):
+            _add(counts, stream, pattern.kind, _on_device(starts))
         else:
-            known = None if isinstance(starts, bool) else starts
+            # On the host, where it is asked: a device would be waited for.
+            known = None if isinstance(starts, bool) else same_memory(*starts, True).logical_not()
             kind, has_state = pattern.kind.value, bool(self.kept)
             observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
 
@@ -131,10 +149,22 @@ class Traced:
         counts.observed[0].add_(folded.steps * window.counts.shape[0])
         counts.faults[1].logical_or_(folded.odd)
 
-    def forget(self) -> None:
-        """Count nothing more into what there was, and have the next call start a sequence."""
+    def forget(self) -> torch.Size | None:
+        """After a reset of the statistics: the next call starts a sequence, from nothing counted.
+
+        Returns:
+            The neurons' shape where a CUDA graph may go on to count; None where none does.
+        """
         self._counts = self._window = None
         self.kept = ()
+        counts = self._in_graph
+        if counts is None:
+            return None
+        counts.zero()
+        firing = self._layer.statistics[0]
+        assert isinstance(firing, Firing)
+        firing.counts = counts
+        return counts.events.shape
 
     def open_window(self, chunk: SpikeChunk) -> None:
         """Make the window for steps like this one, if it can be had."""
@@ -142,6 +172,20 @@ class Traced:
         binary = chunk.kind is SignalKind.BINARY
         if self._window is None and self._counts is not None and fits and binary:
             self._window = window_for(chunk.values[0]) if _SIZES_CAN_BE_ASKED else None
+
+    def _keep_for_graph(self, counts: EventCounts | None, stream: Tensor, kind: SignalKind) -> None:
+        """Let a CUDA graph add to the counts for good, if it can."""
+        info = self._layer.info
+        if counts is None or not _are_for(counts, stream, kind):
+            raise UnsupportedModelError(
+                f"{info}: a CUDA graph repeats only what the device does, and there are no "
+                "counters for this call that it could add to. Run the model once as it is captured "
+                "(the same device, batch and marks of sequences), then capture.",
+                layer=info.name,
+            )
+        if self._in_graph is not counts:
+            self._in_graph = counts
+            _in_graphs.append(counts)
 
     def _fits(self, values: Tensor) -> bool:
         """Whether steps `[time, batch, *neurons]` go into the window; asked while tracing."""
@@ -163,7 +207,7 @@ class Traced:
             counts.observed[1].add_(starts * step.shape[0])
         self._window.add(step)
 
-    def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Tensor:
+    def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Unsure:
         kept = self.kept
         # Asked in this order, a call without a state is the same program whatever was kept.
         if given and _are_same(given, kept) and _fit(left, kept):
@@ -175,15 +219,19 @@ class Traced:
             return False
         return self._may_start(tensors_in(given), tensors_in(left))
 
-    def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
+    def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Unsure:
         kept, self.kept = self.kept, left
         if not given or not len(given) == len(left) == len(kept):
             return True
         if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
             return True
         # Other tensors: a reset, or the same state detached. Only its memory tells, at run time.
-        goes_on: Tensor = same_memory([t.detach() for t in given], [t.detach() for t in kept])
-        return goes_on.logical_not()
+        return [t.detach() for t in given], [t.detach() for t in kept]
+
+
+def _on_device(starts: bool | Unsure) -> bool | Tensor:
+    """Whether a sequence starts, as something to multiply by."""
+    return starts if isinstance(starts, bool) else same_memory(*starts, False).logical_not()
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
@@ -244,12 +292,13 @@ def _observe(
             traced.open_window(chunk)
 
 
-def _same_memory(given: list[Tensor], left: list[Tensor]) -> Tensor:
+def _same_memory(given: list[Tensor], left: list[Tensor], on_host: bool) -> Tensor:
     same = all(
         a.untyped_storage() is b.untyped_storage() and a.storage_offset() == b.storage_offset()
         for a, b in zip(given, left, strict=True)
     )
-    return torch.full((), same, dtype=torch.bool, device=given[0].device)
+    device = "cpu" if on_host else given[0].device
+    return torch.full((), same, dtype=torch.bool, device=device)
 
 
 observe = define(
@@ -261,7 +310,9 @@ observe = define(
 )
 same_memory = define(
     "same_memory",
-    "(Tensor[] given, Tensor[] left) -> Tensor",
+    "(Tensor[] given, Tensor[] left, bool on_host) -> Tensor",
     _same_memory,
-    lambda given, left: given[0].new_empty((), dtype=torch.bool),
+    lambda given, left, on_host: torch.empty(
+        (), dtype=torch.bool, device="cpu" if on_host else given[0].device
+    ),
 )

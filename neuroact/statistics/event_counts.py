@@ -69,6 +69,12 @@ class EventCounts:
             state["total"] = self.total.clone()
         return state
 
+    def zero(self) -> None:
+        """Forget what was counted, in place."""
+        for tensor in (self.events, self.observed, self.faults, self.total):
+            if tensor is not None:
+                tensor.zero_()
+
     def merge(self, other: EventCounts) -> None:
         """Add another's counts, which stay as they are."""
         device = self.events.device
