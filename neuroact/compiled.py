@@ -107,7 +107,7 @@ class Traced:
             _add(counts, stream, pattern.kind, _on_device(starts))
         else:
             # On the host, where it is asked: a device would be waited for.
-            known = None if isinstance(starts, bool) else same_memory(*starts, True).logical_not()
+            known = None if isinstance(starts, bool) else other_memory(*starts, True)
             kind, has_state = pattern.kind.value, bool(self.kept)
             observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
 
@@ -231,7 +231,7 @@ class Traced:
 
 def _on_device(starts: bool | Unsure) -> bool | Tensor:
     """Whether a sequence starts, as something to multiply by."""
-    return starts if isinstance(starts, bool) else same_memory(*starts, False).logical_not()
+    return starts if isinstance(starts, bool) else other_memory(*starts, False)
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
@@ -292,13 +292,13 @@ def _observe(
             traced.open_window(chunk)
 
 
-def _same_memory(given: list[Tensor], left: list[Tensor], on_host: bool) -> Tensor:
-    same = all(
-        a.untyped_storage() is b.untyped_storage() and a.storage_offset() == b.storage_offset()
+def _other_memory(given: list[Tensor], left: list[Tensor], on_host: bool) -> Tensor:
+    other = any(
+        a.untyped_storage() is not b.untyped_storage() or a.storage_offset() != b.storage_offset()
         for a, b in zip(given, left, strict=True)
     )
     device = "cpu" if on_host else given[0].device
-    return torch.full((), same, dtype=torch.bool, device=device)
+    return torch.full((), other, dtype=torch.bool, device=device)
 
 
 observe = define(
@@ -308,10 +308,10 @@ observe = define(
     _observe,
     lambda *args: None,
 )
-same_memory = define(
-    "same_memory",
+other_memory = define(
+    "other_memory",
     "(Tensor[] given, Tensor[] left, bool on_host) -> Tensor",
-    _same_memory,
+    _other_memory,
     lambda given, left, on_host: torch.empty(
         (), dtype=torch.bool, device="cpu" if on_host else given[0].device
     ),
