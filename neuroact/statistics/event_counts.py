@@ -123,4 +123,5 @@ def _faults(values: Tensor, active: Tensor) -> Tensor:
     """
     odd = differs(values, active)
     endless = differs(values - values, 0)  # what is not finite less itself is NaN
-    return torch.stack([endless.amax(), (odd - endless).amax()]).ne(0)
+    # Of bools, since autocast would have a say in numbers that are stacked.
+    return torch.stack([endless.amax().ne(0), (odd - endless).amax().ne(0)])

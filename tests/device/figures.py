@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from machine import ADAPTERS, CPU, CUDA, Machine, Tape, check, check_same
+from machine import ADAPTERS, CPU, CUDA, PRETENDED, Machine, Tape, check, check_same
 from networks import Case, norse, snntorch_case, spikingjelly_case
 from torch import Tensor, nn
 
@@ -24,6 +24,7 @@ from neuroact import (
     Synchrony,
     TimeCourse,
 )
+from neuroact.errors import UnsupportedModelError
 from toy import Neuron
 
 EVERY: list[Any] = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
@@ -262,6 +263,24 @@ def saved(machine: Machine) -> str:
     return both.check()
 
 
+@check("one call is warm-up enough for a CUDA graph", on=(CUDA, PRETENDED))
+def warm(machine: Machine) -> str:
+    case = plain_case()
+    net, x = case.net.to(machine.device), case.x.to(machine.device)
+    with neuroact.record(net, adapters=ADAPTERS) as recording, torch.no_grad():
+        readers = [layer._reader for layer in recording._layers.values()]
+        for reader in readers:
+            try:
+                reader.check_capture()  # type: ignore[union-attr]
+                raise AssertionError("no call came, and nothing is refused")
+            except UnsupportedModelError:
+                pass
+        case.run(net, x[:1])
+        for reader in readers:
+            reader.check_capture()  # type: ignore[union-attr]
+    return f"{len(readers)} layers"
+
+
 @check("outputs and gradients are those without a recording")
 def gradients(machine: Machine) -> str:
     found = []
@@ -282,11 +301,11 @@ def _waits(name: str) -> Callable[[Machine], str]:
     def run(machine: Machine) -> str:
         case = FRAMEWORKS[name]()
         net, x = case.net.to(machine.device), case.x.to(machine.device)
-        lengths, labels = [5] * x.shape[1], [1] * x.shape[1]
+        lengths, labels = [3] * x.shape[1], [1] * x.shape[1]
         with torch.no_grad():
-            case.run(net, x)
+            case.run(net, machine.of(x))
             with machine.no_waits():
-                case.run(net, x)  # else it is the framework that waits
+                case.run(net, machine.of(x))  # else it is the framework that waits
             for statistics in ([], ALL):
                 x = case.x.to(machine.device)
                 with neuroact.record(net, adapters=ADAPTERS, statistics=statistics) as recording:
@@ -309,4 +328,4 @@ def _waits(name: str) -> Callable[[Machine], str]:
 
 
 for _name in FRAMEWORKS:
-    check(f"{_name}: recording never waits for the device", on=(CUDA, "pretended"))(_waits(_name))
+    check(f"{_name}: recording never waits for the device", on=(CUDA, PRETENDED))(_waits(_name))

@@ -30,7 +30,7 @@ class Machine:
 
     def of(self, x: Tensor) -> Tensor:
         """As much of a batch as is to be run step by step, each step read in full."""
-        return x if self.kind == CUDA else x[:12]
+        return x if self.kind == CUDA else x[:6]
 
     @property
     def kind(self) -> str:

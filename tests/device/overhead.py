@@ -117,6 +117,8 @@ def _eager(name: str) -> Callable[[Machine], str]:
 def _compiled(name: str) -> Callable[[Machine], str]:
     def run(machine: Machine) -> str:
         torch.compiler.reset()
+        # Four networks of one class have the programs of its one `forward` made, some each.
+        torch._dynamo.config.recompile_limit = 64
         how: dict[str, Any] = {} if machine.kind == CUDA else {"backend": "aot_eager"}
         timed: dict[str, Callable[[], float]] = {}
         with torch.no_grad(), ExitStack() as closing:
@@ -138,4 +140,7 @@ def _compiled(name: str) -> Callable[[Machine], str]:
 for _name in CASES:
     check(f"overhead, {_name}, eager", on=(CUDA, CPU))(_eager(_name))
 for _name in COMPILED:
-    check(f"overhead, {_name}, compiled", on=(CUDA, CPU))(_compiled(_name))
+    # One is enough to know that it runs: compiling takes its time.
+    check(f"overhead, {_name}, compiled", on=(CUDA, CPU) if "tiny" in _name else (CUDA,))(
+        _compiled(_name)
+    )
