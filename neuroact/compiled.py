@@ -20,6 +20,7 @@ from torch.compiler import is_compiling
 
 from neuroact.compiled_window import LARGEST_WINDOW, Window, window_for
 from neuroact.errors import UnsupportedModelError
+from neuroact.hooks import is_capturing
 from neuroact.operators import define
 from neuroact.patterns import CallPattern
 from neuroact.sequences import tensors_in
@@ -98,7 +99,7 @@ class Traced:
         layer, counts = self._layer, self._counts
         if not layer.plain or (layer.marked and not self.kept):
             counts = None
-        if not is_compiling():
+        if not is_compiling() and is_capturing():
             self._keep_for_graph(counts, stream, pattern.kind)
         elif counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
             self._add_step(counts, stream[0], _on_device(starts))

@@ -150,7 +150,7 @@ class _WatchedForward:
             return self._traced(args, kwargs)
         if _backward_pass() != -1 and _is_recomputed():
             return self.original(*args, **kwargs)
-        if _tracing_state() is not None or (_cuda is not None and _is_capturing()):
+        if _tracing_state() is not None or (_cuda is not None and is_capturing()):
             return self._run_apart(args, kwargs)
         return self.call(self.original, args, kwargs)
 
@@ -242,9 +242,11 @@ class _UnwatchedState:
         return getattr, (self.forward.module, "__getstate__")
 
 
-def _is_capturing() -> bool:
+def is_capturing() -> bool:
+    """Whether what is called becomes a part of a CUDA graph."""
     # Before CUDA was used there is no stream, and without a driver there is nothing to ask.
-    return bool(_cuda.is_initialized() and _cuda.is_current_stream_capturing())
+    used = _cuda is not None and _cuda.is_initialized()
+    return bool(used and _cuda.is_current_stream_capturing())
 
 
 def _not_passed_by(*_: object) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import neuroact
 from neuroact import ClassActivity, Recording, TimeCourse
-from neuroact.compiled import Traced, _add
+from neuroact.compiled import _add
 from neuroact.errors import UnsupportedModelError
 from neuroact.patterns import CallPattern
 from neuroact.statistics import Firing
@@ -107,16 +107,18 @@ def test_a_stream_waits_for_the_one_that_counted_last(monkeypatch: pytest.Monkey
 # A capture, played by hand: what a call adds to the counts in it, each replay adds again.
 
 
-def captured(recording: Recording) -> tuple[Traced, EventCounts]:
+def captured(recording: Recording, values: Tensor = ONES) -> EventCounts:
     """Have the layer's next call counted as one that a CUDA graph captures."""
     layer = recording._layers["0"]
     assert layer._reader is not None
     layer._reader.check_capture()
     traced, firing = layer._reader.traced_calls, layer.statistics[0]
-    traced.count(pattern(), (), ONES, (ONES,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("neuroact.compiled.is_capturing", lambda: True)
+        traced.count(pattern(), (), values, (ONES,))
     assert isinstance(firing, Firing)
     assert firing.counts is not None
-    return traced, firing.counts
+    return firing.counts
 
 
 def pattern() -> CallPattern:
@@ -162,9 +164,8 @@ def test_a_call_whose_counts_a_graph_cannot_add_to_is_refused() -> None:
     model = net()
     with record(model) as recording:
         started(model, recording)
-        traced, _ = captured(recording)
         with pytest.raises(UnsupportedModelError, match=r'layer "0".*then capture') as caught:
-            traced.count(pattern(), (), torch.ones(2, 5), (ONES,))
+            captured(recording, torch.ones(2, 5))
     assert caught.value.layer == "0"
 
 
@@ -172,7 +173,7 @@ def test_what_a_graph_repeats_is_counted_with_what_python_counts() -> None:
     model = net()
     with record(model) as recording, torch.no_grad():
         started(model, recording)
-        _, counts = captured(recording)
+        counts = captured(recording)
         replay(counts)
         model(2 * ONES)
         replay(counts)
@@ -185,7 +186,7 @@ def test_after_a_reset_a_graph_counts_from_nothing_on() -> None:
     model = net()
     with record(model) as recording, torch.no_grad():
         started(model, recording)
-        _, counts = captured(recording)
+        counts = captured(recording)
         recording.reset()
         assert recording.report()["0"].observations == 0
         replay(counts)
@@ -201,7 +202,7 @@ def test_what_a_graph_adds_to_outlives_the_recording() -> None:
         recording = record(model)
         started(model, recording)
         if in_graph:
-            _, counts = captured(recording)
+            counts = captured(recording)
             kept.append(weakref.ref(counts.events))
             del counts
         else:
