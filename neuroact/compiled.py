@@ -10,6 +10,7 @@ which; the compiler makes a program for each case.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -19,6 +20,8 @@ from torch import Tensor
 from torch.compiler import is_compiling
 
 from neuroact.compiled_window import LARGEST_WINDOW, Window, window_for
+from neuroact.errors import OtherThreadError, UnsupportedModelError
+from neuroact.hooks import is_capturing
 from neuroact.operators import define
 from neuroact.patterns import CallPattern
 from neuroact.sequences import StateMark, marks_of, tensors_in
@@ -31,6 +34,18 @@ if TYPE_CHECKING:
 
 _every: WeakValueDictionary[int, Traced] = WeakValueDictionary()
 _numbers = itertools.count()
+# What CUDA graphs add to. A graph keeps none of it alive, and nobody can tell how long it is
+# replayed: were the memory given to others, each replay would write into theirs.
+_in_graphs: list[EventCounts] = []
+
+# The state that was given and the one that was left: whether they are one, only a run can tell.
+Unsure = tuple[list[Tensor], list[Tensor]]
+
+# Of other types a program cannot work out what is counted.
+_WITH_ARITHMETIC = (
+    *(torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+)
 # Since then a program may ask whether sizes are equal without becoming one for these sizes alone.
 _SIZES_CAN_BE_ASKED = torch.__version__ >= "2.7"  # by numbers, not letters
 
@@ -54,7 +69,9 @@ class Traced:
         "_batch",
         "_counts",
         "_firing",
+        "_in_graph",
         "_key",
+        "_thread",
         "_window",
         "kept",
         "layer",
@@ -66,6 +83,8 @@ class Traced:
         self._firing = only if type(only) is Firing else None  # a subclass counts in its own way
         self._counts: EventCounts | None = None  # what a program adds to; None where it may not
         self._window: Window | None = None
+        self._in_graph: EventCounts | None = None  # what a CUDA graph adds to
+        self._thread: threading.Thread | None = None  # runs the programs
         self._batch: int | None = None  # samples of the sequences that a program began last
         self.kept: tuple[Tensor, ...] = ()
         self._key = next(_numbers)
@@ -97,12 +116,18 @@ class Traced:
         # In this order, since a step that goes on is one of a layer that has a state.
         if not layer.plain or (not self.kept and layer.marked):
             counts = None
-        if counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
-            self._add_step(counts, stream[0], starts)
+        if stream.dtype not in _WITH_ARITHMETIC:
+            counts = None
+        if not is_compiling() and is_capturing():
+            kept_counts = self._keep_for_graph(counts, stream, pattern.kind)
+            self._add(kept_counts, stream, pattern.kind, self._on_device(starts))
+        elif counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
+            self._add_step(counts, stream[0], self._on_device(starts))
         elif counts is not None and _are_for(counts, stream, pattern.kind):
-            self._add(counts, stream, pattern.kind, starts)
+            self._add(counts, stream, pattern.kind, self._on_device(starts))
         else:
-            known = None if isinstance(starts, bool) else starts
+            # On the host, where it is asked: a device would be waited for.
+            known = None if isinstance(starts, bool) else self._other_state(starts, on_host=True)
             kind, has_state = pattern.kind.value, bool(self.kept)
             observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
         if starts is False and is_compiling():
@@ -129,9 +154,21 @@ class Traced:
         return None
 
     def fold(self) -> None:
-        """Have the layer's statistic hold all that programs counted."""
+        """Have the layer's statistic hold all that programs counted.
+
+        Raises:
+            OtherThreadError: another thread may be running them, and no lock holds one up.
+        """
         if self._firing is None or self._counts is None:
             return
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+            raise OtherThreadError(
+                f"{self.layer.info} is counted by a compiled program of the thread "
+                f"{thread.name!r}, which may be running: ask for figures in that thread, or when "
+                "it has ended.",
+                layer=self.layer.info.name,
+            )
         if self._window is not None:
             _fold(self._window, self._counts)
         if self._batch is not None:
@@ -150,6 +187,20 @@ class Traced:
         """Count nothing more into what there was, and know of no state."""
         self._counts = self._window = self._batch = None
         self.kept = ()
+
+    def restart(self) -> torch.Size | None:
+        """After a reset of the statistics: the next call starts a sequence, from nothing counted.
+
+        Returns:
+            The neurons' shape where a CUDA graph may go on to count; None where none does.
+        """
+        self.forget()
+        counts, firing = self._in_graph, self._firing
+        if counts is None or firing is None:
+            return None
+        counts.zero()
+        firing.counts = counts
+        return counts.events.shape
 
     def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
         """Count what a program may not count by itself; it may the next, if it can."""
@@ -179,6 +230,7 @@ class Traced:
         """A program runs: eager steps go on no more, and the layer's trace knows what they left."""
         self.layer.thread.check(self.layer.info)
         self.layer.interrupt()
+        self._thread = threading.current_thread()
 
     def _see_counts(self) -> None:
         """Have programs add to the layer's counts, if they can count all that is to come.
@@ -193,8 +245,26 @@ class Traced:
         """Make the window for steps like this one, if it can be had."""
         fits = chunk.steps == 1 and chunk.values.numel() <= LARGEST_WINDOW
         binary = chunk.kind is SignalKind.BINARY
-        if self._counts is not None and fits and binary and _SIZES_CAN_BE_ASKED:
+        countable = chunk.values.dtype in _WITH_ARITHMETIC and _SIZES_CAN_BE_ASKED
+        if self._counts is not None and fits and binary and countable:
             self._window = window_for(chunk.values[0])
+
+    def _keep_for_graph(
+        self, counts: EventCounts | None, stream: Tensor, kind: SignalKind
+    ) -> EventCounts:
+        """The counts that a CUDA graph adds to from now on, for good."""
+        info = self.layer.info
+        if counts is None or not _are_for(counts, stream, kind):
+            raise UnsupportedModelError(
+                f"{info}: a CUDA graph repeats only what the device does, and there are no "
+                "counters for this call that it could add to. Run the model once as it is captured "
+                "(the same device, batch and marks of sequences), then capture.",
+                layer=info.name,
+            )
+        if self._in_graph is not counts:
+            self._in_graph = counts
+            _in_graphs.append(counts)
+        return counts
 
     def _fits(self, values: Tensor) -> bool:
         """Whether steps `[time, batch, *neurons]` go into the window; asked while tracing."""
@@ -228,14 +298,14 @@ class Traced:
             counts.faults[1].logical_or_((fired & stream.ne(1) & finite).any())
         steps, batch = stream.shape[0], stream.shape[1]
         counts.observed[0].add_(steps * batch)
-        if starts is not False:
+        if starts is not False and steps:  # without a step, none has begun
             self._begin(counts, starts, batch)
 
     def _begin(self, counts: EventCounts, starts: bool | Tensor, batch: int) -> None:
         counts.observed[1].add_(starts * batch)
         self._batch = batch
 
-    def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Tensor:
+    def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Unsure:
         kept = self.kept
         # Asked in this order, a call without a state is the same program whatever was kept.
         if given and _are_same(given, kept) and _fit(left, kept):
@@ -243,19 +313,25 @@ class Traced:
             return False
         return self._may_start(tensors_in(given), tensors_in(left))
 
-    def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Tensor:
+    def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Unsure:
         kept, self.kept = self.kept, left
         if not given or len(given) != len(left) or (kept and len(kept) != len(left)):
             return True
-        if not kept and not is_compiling() and _is_captured():
+        if not kept and not is_compiling() and is_capturing():
             return True  # each replay starts from the very state that its capture was given
         if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
             return True
         # Other tensors: a reset, the same state detached, or what an eager call left. Only their
         # memory tells, at run time.
-        last = [t.detach() for t in kept]
-        goes_on_from: Tensor = goes_on([t.detach() for t in given], last, self._key)
-        return goes_on_from.logical_not()
+        return [t.detach() for t in given], [t.detach() for t in kept]
+
+    def _on_device(self, starts: bool | Unsure) -> bool | Tensor:
+        """Whether a sequence starts, as something to multiply by."""
+        return starts if isinstance(starts, bool) else self._other_state(starts, on_host=False)
+
+    def _other_state(self, unsure: Unsure, *, on_host: bool) -> Tensor:
+        found: Tensor = other_state(*unsure, self._key, on_host)
+        return found
 
 
 def _fold(window: Window, counts: EventCounts) -> None:
@@ -263,11 +339,6 @@ def _fold(window: Window, counts: EventCounts) -> None:
     counts.add_events(folded.events)
     counts.observed[0].add_(folded.steps * window.counts.shape[0])
     counts.faults[1].logical_or_(folded.odd)
-
-
-def _is_captured() -> bool:
-    """Whether the call becomes a part of a CUDA graph."""
-    return torch.cuda.is_available() and torch.cuda.is_current_stream_capturing()
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
@@ -306,10 +377,11 @@ def _observe(
     traced.take(SpikeChunk(values, SignalKind(kind), begins), has_state=has_state)
 
 
-def _goes_on(given: list[Tensor], left: list[Tensor], key: int) -> Tensor:
+def _other_state(given: list[Tensor], left: list[Tensor], key: int, on_host: bool) -> Tensor:
     traced = _every.get(key)
-    same = traced is not None and traced.left_last(given, left)
-    return torch.full((), same, dtype=torch.bool, device=given[0].device)
+    other = traced is None or not traced.left_last(given, left)
+    device = "cpu" if on_host else given[0].device
+    return torch.full((), other, dtype=torch.bool, device=device)
 
 
 observe = define(
@@ -319,9 +391,11 @@ observe = define(
     _observe,
     lambda *args: None,
 )
-goes_on = define(
-    "goes_on",
-    "(Tensor[] given, Tensor[] left, int key) -> Tensor",
-    _goes_on,
-    lambda given, left, key: given[0].new_empty((), dtype=torch.bool),
+other_state = define(
+    "other_state",
+    "(Tensor[] given, Tensor[] left, int key, bool on_host) -> Tensor",
+    _other_state,
+    lambda given, left, key, on_host: torch.empty(
+        (), dtype=torch.bool, device="cpu" if on_host else given[0].device
+    ),
 )

@@ -27,10 +27,9 @@ _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lamb
 # Looked up once: they are asked at each call of each layer.
 _tracing_state = torch._C._get_tracing_state
 _backward_pass = torch._C._current_graph_task_id  # -1 outside of one
-# A build without CUDA has no such thing, and need not be asked at each call.
-_is_capturing: Callable[[], bool] | None = (
-    torch.cuda.is_current_stream_capturing if torch.cuda.is_available() else None
-)
+# A build without CUDA has no such thing, and need not be asked at each call. Whether there is a GPU
+# is not asked here: processes forked after that question cannot use one any more.
+_cuda: Any = torch.cuda if torch.backends.cuda.is_built() else None  # type: ignore[no-untyped-call]
 
 
 Arguments = tuple[Any, ...]
@@ -154,7 +153,7 @@ class _WatchedForward:
             return self._traced(args, kwargs)
         if _backward_pass() != -1 and _is_recomputed():
             return self.original(*args, **kwargs)
-        if _tracing_state() is not None or (_is_capturing is not None and _is_capturing()):
+        if _tracing_state() is not None or (_cuda is not None and is_capturing()):
             return self._run_apart(args, kwargs)
         before, after = self.told
         given = before(args, kwargs)
@@ -258,6 +257,13 @@ class _UnwatchedState:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (self.forward.module, "__getstate__")
+
+
+def is_capturing() -> bool:
+    """Whether what is called becomes a part of a CUDA graph."""
+    # Before CUDA was used there is no stream, and without a driver there is nothing to ask.
+    used = _cuda is not None and _cuda.is_initialized()
+    return bool(used and _cuda.is_current_stream_capturing())
 
 
 def _not_passed_by(*_: object) -> None:

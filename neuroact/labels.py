@@ -39,7 +39,7 @@ def labels_of(labels: Any, statistics: Iterable[object]) -> Tensor:
             "expected labels to be whole numbers [batch], came "
             f"{told.dtype} of shape {list(told.shape)}; take argmax of one-hot ones"
         )
-    samples = told.to("cpu", torch.int64)
+    samples = told.to("cpu", torch.int64, copy=True)  # the caller's may be filled anew meanwhile
     if len(samples) and int(samples.min()) < 0:
         raise ValueError(f"expected labels from 0, came {int(samples.min())}")
     return samples

@@ -21,6 +21,7 @@ from neuroact.sequences import StateTrace
 from neuroact.statistics import Firing, Statistic, check_kind
 from neuroact.statistics.stepwise import StepwiseStatistic
 from neuroact.stream import SignalKind, SpikeChunk, dense
+from neuroact.streams import StreamOrder
 from neuroact.uninterrupted import Uninterrupted
 from neuroact.validity import Validity
 
@@ -74,7 +75,8 @@ class LayerRecorder:
         self.statistics = tuple(statistics)
         self.neurons: torch.Size | None = None
         self.trace = StateTrace()
-        self.block = OpenBlock(self.statistics, self._tell)
+        self.streams = StreamOrder()
+        self.block = OpenBlock(self.statistics, self._tell, self.streams)
         self.lock = threading.RLock()
         self.thread = OneThread()
         self.validity: Validity | None = None
@@ -174,25 +176,34 @@ class LayerRecorder:
 
     def reset(self) -> None:
         """Forget everything counted, and the neurons' shape."""
+        self.streams.wait()  # what is let go of is given to others
         with self.lock, Uninterrupted():
             self.interrupt()
             self.block.discard()
             self.neurons = None
             self.trace.forget()
-            if self._reader is not None:
-                self._reader.traced_calls.forget()
             for statistic in self.statistics:
                 statistic.reset()
+            if self._reader is not None:
+                self.neurons = self._reader.traced_calls.restart()
 
     @contextmanager
     def settled(self) -> Iterator[tuple[Statistic, ...]]:
         """The statistics, with every call counted, while nothing else is."""
         with self.lock, Uninterrupted():
+            self.streams.follow_all()
             self.block.flush()
             if self._reader is not None:
                 self._reader.traced_calls.fold()
             yield self.statistics
             self._raise()
+
+    @contextmanager
+    def at_rest(self) -> Iterator[tuple[Statistic, ...]]:
+        """The same for whoever reads the counts: a GPU has done all that it was given."""
+        self.streams.wait()
+        with self.settled() as statistics:
+            yield statistics
 
     def flush(self) -> None:
         """Have the statistics count the steps that came."""
@@ -263,13 +274,16 @@ class LayerRecorder:
         kind = self._general(chunk.kind)
         if kind is not self.info.kind:
             self.info = replace(self.info, kind=kind)
-        first, self.neurons = self.neurons is None, chunk.neurons
+        # A CUDA graph can be captured after one call: there are counters then that it adds to.
+        first_on_device = self.neurons is None and chunk.values.device.type != "cpu"
+        self.neurons = chunk.neurons
+        self.streams.follow(chunk.values.device)
         if self._begin:
             self._begin = False
             self._see_whether_plain()
         self._position += chunk.steps
-        binary = chunk.kind is SignalKind.BINARY and chunk.labels is None
-        collects = binary and chunk.steps > 0 and chunk.valid is None
+        plain = chunk.kind is SignalKind.BINARY and chunk.labels is None and chunk.valid is None
+        collects = plain and chunk.steps > 0 and not first_on_device
         collected = collects and self.block.take(chunk)
         if not collected:
             self.block.flush()
@@ -277,8 +291,6 @@ class LayerRecorder:
                 told = self.block.pass_by(chunk.steps).to(chunk.values.device)
                 chunk = replace(chunk, valid=told if chunk.valid is None else chunk.valid & told)
             self._tell(lambda statistic: statistic.update(chunk))
-        elif first and chunk.values.is_cuda:
-            self.block.flush()  # a CUDA graph that is captured next needs counters
         self._raise()
         return collected
 
@@ -315,7 +327,7 @@ class LayerRecorder:
         self._see_aliases(other.info.aliases)
         # In one order, whoever is added to whom: two threads may do both.
         one, two = sorted((self, other), key=id)
-        with one.lock, two.lock, other.settled() as theirs, self.settled() as ours:
+        with one.lock, two.lock, other.at_rest() as theirs, self.at_rest() as ours:
             self.interrupt()
             kind = other.info.kind if self.neurons is None else self._general(other.info.kind)
             if other.neurons is None:

@@ -21,6 +21,7 @@ from neuroact.native import core
 from neuroact.statistics import Firing, Statistic
 from neuroact.statistics.step_block import WIDTH, StepBlock, StepSums, valid_steps
 from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.streams import StreamOrder
 
 MOST_KEPT = 2**22
 """Values kept as they came, at most: of larger steps fewer are kept, or none."""
@@ -48,15 +49,17 @@ class Rows:
 
     Args:
         like: a step `[batch, *neurons]`, like those that will come.
+        order: which stream copies after which.
     """
 
-    __slots__ = ("_kept", "_like", "_rows", "shape", "steps", "width")
+    __slots__ = ("_follow", "_kept", "_like", "_rows", "shape", "steps", "width")
 
-    def __init__(self, like: Tensor) -> None:
+    def __init__(self, like: Tensor, order: StreamOrder) -> None:
         self.shape = tuple(like.shape)
         self.steps = 0
         self.width = min(WIDTH, MOST_KEPT // max(1, like.numel()))
         self._like = (like.dtype, like.device, like.layout)
+        self._follow = order.follow if like.is_cuda else None
         self._kept: Tensor | None = None
         self._rows: tuple[Tensor, ...] = ()
 
@@ -66,6 +69,8 @@ class Rows:
             return False
         if (values.dtype, values.device, values.layout) != self._like:
             return False
+        if self._follow is not None:
+            self._follow(values.device)
         if self._kept is None:
             with torch.inference_mode(False):  # else it could not be written to outside of it
                 self.give_back(values.new_empty(self.width, *self.shape))
@@ -95,10 +100,11 @@ class OpenBlock:
     Args:
         statistics: the layer's.
         tell: calls what it is given with each statistic.
+        order: which stream of a GPU works after which.
     """
 
-    def __init__(self, statistics: Sequence[Statistic], tell: Tell) -> None:
-        self._tell = tell
+    def __init__(self, statistics: Sequence[Statistic], tell: Tell, order: StreamOrder) -> None:
+        self._tell, self._order = tell, order
         # Of which neuron fired when nothing is asked there. A subclass may ask.
         self._sums_do = len(statistics) == 1 and type(statistics[0]) is Firing
         self.filler: Filler | None = None
@@ -184,7 +190,7 @@ class OpenBlock:
         """Collect the first of so many steps, by whatever can."""
         self.filler = self._compiled_for(step)
         if self.filler is None and steps == 1 and self._remaining is None:
-            rows = Rows(step)
+            rows = Rows(step, self._order)
             if rows.width > 1 and step.layout is torch.strided and rows.add(step):
                 self.filler = rows
         return self.filler is not None

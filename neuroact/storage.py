@@ -109,7 +109,7 @@ def _pieces(recording: Recording) -> Iterator[bytes | memoryview]:
     tensors: dict[str, Tensor] = {}
     needed = 0
     for number, layer in enumerate(list(recording._layers.values())):
-        with layer.settled() as statistics:
+        with layer.at_rest() as statistics:
             layers.append(_layer_document(layer))
             for place, statistic in enumerate(statistics):
                 state = statistic.state_dict()

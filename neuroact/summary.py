@@ -54,7 +54,7 @@ def report_of(
 
 
 def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:
-    with layer.settled() as statistics:
+    with layer.at_rest() as statistics:
         firing, *others = [statistic.result() for statistic in statistics]
     assert isinstance(firing, FiringResult)
     names = (type(statistic).__name__ for statistic in layer.statistics[1:])

@@ -57,7 +57,11 @@ class Validity:
         if self._told.shape[-1] != batch:
             raise ValueError(f"it is of {self._told.shape[-1]} samples, and {batch} came")
         if self._told.device != torch.device(device):
-            self._told = self._told.to(device)  # kept: all chunks of a layer want it there
+            # Kept: all chunks of a layer want it there. To a device goes a copy in pageable memory,
+            # of which CUDA has one of its own before it returns, so that nothing need wait.
+            to_device = self._told.device.type == "cpu"
+            told = self._told.clone() if to_device else self._told
+            self._told = told.to(device, non_blocking=to_device)
         told = self._told
         if self._by_length:
             return torch.arange(first, first + steps, device=device).unsqueeze(1) < told

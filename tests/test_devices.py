@@ -1,7 +1,17 @@
-"""Layers of any type on any device. What needs CUDA is skipped where there is none."""
+"""Recording on a GPU, as far as it shows without one.
+
+`tests/device/run.py` runs the rest where there is one; here it is run on a CPU, without the core,
+since a GPU takes that way, and on a device that is pretended.
+"""
 
 from __future__ import annotations
 
+import gc
+import os
+import subprocess
+import sys
+import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,150 +19,203 @@ import torch
 from torch import Tensor, nn
 
 import neuroact
-from neuroact import InterspikeIntervals, Recording, SpikeCounts, Synchrony, TimeCourse
+from neuroact import ClassActivity, Recording, TimeCourse
 from neuroact.errors import UnsupportedModelError
-from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.reader import CallReader
-from neuroact.statistics import Firing, Statistic
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.patterns import CallPattern
+from neuroact.statistics import Firing
+from neuroact.statistics.event_counts import EventCounts
+from neuroact.streams import StreamOrder
 from toy import Neuron, ToyAdapter
 
-STATISTICS = [InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse]
-cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+SCRIPT = Path(__file__).parent / "device/run.py"
+ONES = torch.ones(2, 3)
 
 
-class Hidden(nn.Sequential):
-    """Two layers whose state lies on them."""
+def checks(device: str, out: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), "--device", device, "--seconds", "1e9"],
+        env={**os.environ, "NEUROACT_NATIVE": "0", "OUT": str(out), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("device", ["cpu", "pretended"])
+def test_what_is_checked_on_a_gpu_holds_wherever_it_can_be_checked(
+    device: str, tmp_path: Path
+) -> None:
+    if device == "pretended":
+        setup = "_setup_privateuseone_for_python_backend"
+        found = pytest.importorskip("torch.utils.backend_registration")
+        if not hasattr(found, setup):
+            pytest.skip("this PyTorch can be told of no such device")
+    done = checks(device, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    _, _, *rows = (tmp_path / "device.md").read_text(encoding="utf-8").splitlines()
+    results = [row.split("|")[2].strip() for row in rows]
+    assert results == ["", *["ok"] * (len(rows) - 2), ""]
+    assert len(rows) > 20
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_the_script_fails_and_says_so(tmp_path: Path) -> None:
+    done = checks("cuda", tmp_path)
+    assert done.returncode == 1
+    assert "torch.cuda.is_available() is False" in done.stdout
+
+
+def test_importing_neuroact_does_not_ask_for_a_gpu() -> None:
+    """Once it was asked for, processes that are forked cannot use it."""
+    program = (
+        "import torch\n"
+        "def asked(*_): raise AssertionError('asked')\n"
+        "torch.cuda.is_available = torch.cuda.device_count = torch.cuda.init = asked\n"
+        "import neuroact\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+class Stream:
+    """In place of CUDA's."""
 
     def __init__(self) -> None:
-        super().__init__(nn.Linear(5, 7), Neuron(hidden=True), nn.Linear(7, 3), Neuron(hidden=True))
+        self.waited_for: list[Stream] = []
 
-    def reset(self) -> None:
-        self[1].mem = self[3].mem = None
-
-
-def sequence(net: Hidden, x: Tensor) -> None:
-    net.reset()
-    for step in x:
-        net(step)
+    def wait_stream(self, other: Stream) -> None:
+        self.waited_for.append(other)
 
 
-def record(net: nn.Module, **options: Any) -> Recording:
-    return neuroact.record(net, adapters=[ToyAdapter()], **options)
+def test_a_stream_waits_for_the_one_that_counted_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, current, synchronised = Stream(), Stream(), {}, []  # type: ignore[var-annotated]
+    monkeypatch.setattr("torch.cuda.current_stream", lambda device: current[device])
+    monkeypatch.setattr("torch.cuda.synchronize", synchronised.append)
+    order, gpu = StreamOrder(), torch.device("cuda", 0)
+    order.follow(torch.device("cpu"))
+    order.follow_all()
+    for stream in (one, one, two, two, one):
+        current[gpu] = stream
+        order.follow(gpu)
+    current[gpu] = two
+    order.follow_all()
+    order.wait()
+    assert (one.waited_for, two.waited_for) == ([two], [one, one])
+    assert synchronised == [gpu]
 
 
-@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
-def test_a_model_may_change_its_type_in_the_middle(statistics: Any) -> None:
-    torch.manual_seed(0)
-    net, x = Hidden(), torch.randn(9, 4, 5)
-    with record(net, statistics=statistics) as recording, torch.no_grad():
-        with record(net, statistics=statistics) as single:
-            sequence(net, x)
-        with record(net, statistics=statistics) as double:
-            sequence(net.double(), x.double())
-        with record(net, statistics=statistics) as half:
-            sequence(net.bfloat16(), x.bfloat16())
-    for part in (double, half):
-        single.merge(part)
-    assert single.report() == recording.report()
+# A capture, played by hand: what a call adds to the counts in it, each replay adds again.
 
 
-def to_be_captured(*statistics: Statistic) -> tuple[LayerRecorder, CallReader]:
-    info = LayerInfo("lif", (), "toy", "Neuron", SignalKind.BINARY)
-    layer = LayerRecorder(info, statistics)
-    layer.read_from(Neuron(hidden=True), ToyAdapter(), passed_by=False)
+def captured(recording: Recording, values: Tensor = ONES) -> EventCounts:
+    """Have the layer's next call counted as one that a CUDA graph captures."""
+    layer = recording._layers["0"]
     assert layer._reader is not None
-    layer._reader.prepare()
-    return layer, layer._reader
+    layer._reader.check_capture()
+    traced, firing = layer._reader.traced_calls, layer.statistics[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("neuroact.compiled.is_capturing", lambda: True)
+        traced.count(pattern(), (), values, (ONES,))
+    assert isinstance(firing, Firing)
+    assert firing.counts is not None
+    return firing.counts
 
 
-def test_a_layer_that_is_to_be_captured_needs_counters_and_statistics_that_the_device_keeps() -> (
-    None
-):
-    layer, reader = to_be_captured(Firing())
-    with pytest.raises(UnsupportedModelError, match=r'layer "lif".*as a warm-up') as caught:
-        reader.check_capture()
-    assert caught.value.layer == "lif"
-    chunk = SpikeChunk(torch.ones(1, 2, 3), SignalKind.BINARY, starts_sequence=True)
-    layer.take(chunk)
-    layer.flush()
-    reader.check_capture()
-    _, more = to_be_captured(Firing(), TimeCourse())
-    with pytest.raises(UnsupportedModelError, match="and TimeCourse needs Python in each call"):
-        more.check_capture()
+def pattern() -> CallPattern:
+    found = ToyAdapter().pattern(Neuron(hidden=True))
+    assert found is not None
+    return found
 
 
-def test_what_a_graphs_replay_repeats_is_counted_with_what_python_counted() -> None:
-    """The device's part of a capture, played by hand: writing to the counters again."""
-    net, x = Hidden(), torch.ones(2, 5)
-    with record(net) as recording, torch.no_grad():
-        sequence(net, x[None])
-        reader = recording._layers["1"]._reader
-        assert reader is not None
-        before = recording.report()["1"]
-        reader.check_capture()
-        counts = reader.traced_calls._counts
-        assert counts is not None
-        for _ in range(3):
-            reader.traced_calls._add(counts, torch.ones(1, 2, 7), SignalKind.BINARY, False)
-        after = recording.report()["1"]
-    assert after.observations == before.observations + 6
-    assert (after.events - before.events).tolist() == [6] * 7
+def replay(counts: EventCounts) -> None:
+    counts.events.add_(2)  # two samples, of which each neuron fires
+    counts.observed.add_(2)
 
 
-@cuda
-@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
-def test_figures_on_cuda_are_those_on_the_cpu_and_a_model_may_move(statistics: Any) -> None:
-    torch.manual_seed(0)
-    net, x = Hidden(), torch.randn(9, 4, 5, dtype=torch.float64)
-    net.double()
-    with record(net, statistics=statistics) as recording, torch.no_grad():
-        sequence(net, x)
-        sequence(net.cuda(), x.cuda())
-        sequence(net.cpu(), x)
-    with record(net, statistics=statistics) as alone, torch.no_grad():
-        for _ in range(3):
-            sequence(net, x)
-    assert recording.report() == alone.report()
+def net() -> nn.Sequential:
+    return nn.Sequential(Neuron(hidden=True))
 
 
-@cuda
-@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
-def test_nothing_waits_for_the_device_until_a_report(statistics: Any) -> None:
-    net, x = Hidden().cuda(), torch.randn(9, 4, 5, device="cuda")
-    with record(net, statistics=statistics) as recording, torch.no_grad():
-        sequence(net, x)
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            sequence(net, x)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-    assert recording.report()["1"].observations == 72
+def record(model: nn.Module, **options: Any) -> Recording:
+    return neuroact.record(model, adapters=[ToyAdapter()], **options)
 
 
-@cuda
-def test_layers_of_one_model_lie_on_several_devices() -> None:
-    net = Hidden()
-    net[:2].cuda()
-    with record(net) as recording, torch.no_grad():
-        net[2:](net[:2](torch.randn(4, 5, device="cuda")).cpu())
-    assert [layer.observations for layer in recording.report().values()] == [4, 4]
+def started(model: nn.Module, recording: Recording) -> None:
+    """Call it once, and have that counted."""
+    model(2 * ONES)
+    recording.report()
 
 
-@cuda
-def test_a_cuda_graph_counts_at_each_replay() -> None:
-    net, x = Hidden().cuda(), torch.randn(3, 4, 5, device="cuda")
-    with record(net) as recording, torch.no_grad():
-        warm_up = torch.cuda.Stream()
-        with torch.cuda.stream(warm_up), record(net) as alone:
-            sequence(net, x)
-        torch.cuda.current_stream().wait_stream(warm_up)
-        once = alone.report()
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            sequence(net, x)
-        for _ in range(5):
-            graph.replay()
-    for name, layer in recording.report().items():
-        assert layer.events.tolist() == (6 * once[name].events).tolist()
-        assert (layer.observations, layer.sequences) == (6 * 12, 6 * 4)
+def test_a_graph_that_would_leave_counts_out_is_refused() -> None:
+    for statistics, warm, why in (
+        ((), False, r'layer "0".*as a warm-up'),
+        ([TimeCourse], True, 'layer "0".*TimeCourse needs Python in each call'),
+    ):
+        model = net()
+        with record(model, statistics=statistics) as recording:
+            if warm:
+                started(model, recording)
+            with pytest.raises(UnsupportedModelError, match=why) as caught:
+                captured(recording)
+        assert caught.value.layer == "0"
+
+
+def test_a_call_whose_counts_a_graph_cannot_add_to_is_refused() -> None:
+    """Told to Python it would be counted once, and not at each replay."""
+    model = net()
+    with record(model) as recording:
+        started(model, recording)
+        with pytest.raises(UnsupportedModelError, match=r'layer "0".*then capture') as caught:
+            captured(recording, torch.ones(2, 5))
+    assert caught.value.layer == "0"
+
+
+def test_what_a_graph_repeats_is_counted_with_what_python_counts() -> None:
+    model = net()
+    with record(model) as recording, torch.no_grad():
+        started(model, recording)
+        counts = captured(recording)
+        replay(counts)
+        model(2 * ONES)
+        replay(counts)
+        layer = recording.report()["0"]
+    assert layer.events.tolist() == [2 * 5] * 3
+    assert layer.observations == 2 * 5
+
+
+def test_after_a_reset_a_graph_counts_from_nothing_on() -> None:
+    model = net()
+    with record(model) as recording, torch.no_grad():
+        started(model, recording)
+        counts = captured(recording)
+        recording.reset()
+        assert recording.report()["0"].observations == 0
+        replay(counts)
+        layer = recording.report()["0"]
+    assert (layer.events.tolist(), layer.observations, layer.sequences) == ([2] * 3, 2, 2)
+
+
+def test_what_a_graph_adds_to_outlives_the_recording() -> None:
+    """Given to others, its memory would be written to by each replay."""
+    kept = []
+    for in_graph in (True, False):
+        model = net()
+        recording = record(model)
+        started(model, recording)
+        if in_graph:
+            counts = captured(recording)
+            kept.append(weakref.ref(counts.events))
+            del counts
+        else:
+            kept.append(weakref.ref(recording._layers["0"].statistics[0].counts.events))  # type: ignore[attr-defined]
+        recording.close()
+        del recording, model
+    gc.collect()
+    assert [found() is not None for found in kept] == [True, False]
+
+
+def test_labels_are_those_that_were_told_whatever_becomes_of_the_tensor() -> None:
+    recording, labels = Recording(statistics=ClassActivity), torch.tensor([1, 0])
+    recording.label(labels)
+    labels.zero_()
+    recording.observe("lif", torch.ones(4, 2, 3))
+    assert recording.report()["lif"].results["ClassActivity"].class_observations.tolist() == [4, 4]

@@ -69,6 +69,12 @@ class EventCounts:
             state["total"] = self.total.clone()
         return state
 
+    def zero(self) -> None:
+        """Forget what was counted, in place."""
+        for tensor in (self.events, self.observed, self.faults, self.total):
+            if tensor is not None:
+                tensor.zero_()
+
     def merge(self, other: EventCounts) -> None:
         """Add another's counts, which stay as they are."""
         device = self.events.device
@@ -117,4 +123,5 @@ def _faults(values: Tensor, active: Tensor) -> Tensor:
     """
     odd = differs(values, active)
     endless = differs(values - values, 0)  # what is not finite less itself is NaN
-    return torch.stack([endless.amax(), (odd - endless).amax()]).ne(0)
+    # Of bools, since autocast would have a say in numbers that are stacked.
+    return torch.stack([endless.amax().ne(0), (odd - endless).amax().ne(0)])

@@ -58,7 +58,7 @@ def snntorch_case(*sizes: int, steps: int, batch: int) -> Case:
     net = Explicit(*sizes)
 
     def run(call: Callable[..., Any], x: Tensor) -> None:
-        memory = [torch.zeros(x.shape[1], size) for size in sizes[1:]]
+        memory = [torch.zeros(x.shape[1], size, device=x.device) for size in sizes[1:]]
         for step in x:
             _, memory = call(step, memory)
 
