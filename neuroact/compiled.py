@@ -116,8 +116,6 @@ class Traced:
         # In this order, since a step that goes on is one of a layer that has a state.
         if not layer.plain or (not self.kept and layer.marked):
             counts = None
-        if stream.dtype not in _WITH_ARITHMETIC:
-            counts = None
         if not is_compiling() and is_capturing():
             kept_counts = self._keep_for_graph(counts, stream, pattern.kind)
             self._add(kept_counts, stream, pattern.kind, self._on_device(starts))
@@ -344,6 +342,7 @@ def _fold(window: Window, counts: EventCounts) -> None:
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
     """Whether the counts are of such neurons, there, and of such a kind."""
     same = counts.events.shape == stream.shape[2:] and counts.events.device == stream.device
+    same = same and stream.dtype in _WITH_ARITHMETIC
     return same and (kind is SignalKind.BINARY or counts.total is not None)
 
 
