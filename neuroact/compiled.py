@@ -200,6 +200,21 @@ class Traced:
         firing.counts = counts
         return counts.events.shape
 
+    def check_device(self, device: torch.device) -> None:
+        """Refuse what would take the counts from under a CUDA graph.
+
+        Raises:
+            UnsupportedModelError: names the layer.
+        """
+        counts, info = self._in_graph, self.layer.info
+        if counts is not None and counts.events.device != device:
+            raise UnsupportedModelError(
+                f"{info}: a CUDA graph adds to its counters on {counts.events.device}, and a call "
+                f"came on {device}, where they cannot go. Record the model anew for it, and merge "
+                "the two recordings.",
+                layer=info.name,
+            )
+
     def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
         """Count what a program may not count by itself; it may the next, if it can."""
         layer = self.layer

@@ -252,6 +252,8 @@ class LayerRecorder:
                 layer=self.info.name,
             )
         check_kind(self.statistics, self._general(chunk.kind), layer=self.info.name)
+        if self._reader is not None:
+            self._reader.traced_calls.check_device(values.device)
         labels = chunk.labels
         if self._labels is not None:
             labels = self._labels_of(chunk.batch)

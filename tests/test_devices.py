@@ -182,6 +182,25 @@ def test_what_a_graph_repeats_is_counted_with_what_python_counts() -> None:
     assert layer.observations == 2 * 5
 
 
+def test_what_a_graph_adds_to_is_not_moved_to_another_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There it would be counted on, and what the graph adds be left behind."""
+    model = net()
+    with record(model) as recording, torch.no_grad():
+        started(model, recording)
+        counts = captured(recording)
+        there = EventCounts.zeros(counts.events.shape, "meta")  # in place of one on a GPU
+        layer = recording._layers["0"]
+        assert layer._reader is not None
+        monkeypatch.setattr(layer._reader.traced_calls, "_in_graph", there)
+        model[0].mem = None  # moved, a model has none of the state that was left
+        with pytest.raises(UnsupportedModelError, match=r'layer "0".*on meta.*on cpu') as caught:
+            model(2 * ONES)
+        assert recording.report()["0"].observations == 4
+    assert caught.value.layer == "0"
+
+
 def test_after_a_reset_a_graph_counts_from_nothing_on() -> None:
     model = net()
     with record(model) as recording, torch.no_grad():

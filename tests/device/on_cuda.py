@@ -97,6 +97,24 @@ def check_same_counts(recording: Recording, reference: Recording) -> int:
     return int(sum(layer.events.sum() for layer in theirs.values()))
 
 
+@check("a network that a CUDA graph counts in is refused on another device", on=(CUDA,))
+def graph_stays(machine: Machine) -> str:
+    net, x = Hidden().to(machine.device), torch.randn(3, 4, 5, device=machine.device)
+    with neuroact.record(net, adapters=ADAPTERS) as recording, torch.no_grad():
+        _warm_up(net, x)
+        with torch.cuda.graph(torch.cuda.CUDAGraph()):
+            _run(net, x)
+        before = recording.report()
+        refused = []
+        try:
+            _run(net.cpu(), x.cpu())
+        except UnsupportedModelError as error:
+            refused.append(error.layer)
+        assert refused == ["1"], refused
+        assert dict(recording.report()) == dict(before)
+    return "layer 1"
+
+
 @check("a CUDA graph that is replayed after the recording harms nobody's memory", on=(CUDA,))
 def graph_outlives(machine: Machine) -> str:
     net, x = Hidden().to(machine.device), 3 * torch.randn(9, 4, 5, device=machine.device)
