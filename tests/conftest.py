@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from hypothesis import HealthCheck, settings
 
-collect_ignore = ["benchmarks"]  # programs, which find each other by being run: `make bench`
+# Programs, which find each other by being run.
+collect_ignore = ["benchmarks", "device"]
 
 # Times do not repeat on shared machines, so no example fails for being slow.
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
