@@ -69,7 +69,6 @@ PUBLIC = (
     "neuroact.plots",
     "neuroact.quantiles",
     "neuroact.statistics",
-    "neuroact.statistics.shortcuts",
     "neuroact.testing",
     "neuroact.training",
     "neuroact_adapters.neurobench",
