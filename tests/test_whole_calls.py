@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from neuroact.errors import (
     NothingRecordedError,
     UnsupportedModelError,
 )
+from neuroact.native import without_core
 from toy import Net, Neuron, ToyAdapter
 
 ALL = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony, Raster]
@@ -88,9 +90,15 @@ def statistics(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.parametrize("before", [0, 3], ids=["first call", "fourth call"])
+@pytest.mark.parametrize("way", [nullcontext, without_core], ids=["core", "no core"])
 def test_an_interrupt_at_any_line_leaves_a_call_counted_whole_or_not_at_all(
-    before: int, statistics: list[Any]
+    way: Callable[[], AbstractContextManager[None]], before: int, statistics: list[Any]
 ) -> None:
+    with way():
+        _interrupt_at_any_line(before, statistics)
+
+
+def _interrupt_at_any_line(before: int, statistics: list[Any]) -> None:
     net, allowed = Watched(), []
     for steps in (before, before + 1):
         with neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics) as recording:
