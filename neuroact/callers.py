@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakSet
 
@@ -36,9 +36,21 @@ class OneAtATime:
         self._waiting: deque[Callable[[], None]] = deque()
         self.acquire, self.release = self._lock.acquire, self._lock.release
 
-    def __call__(self) -> _Held:
-        """Hold the lock, as a context manager."""
-        return _Held(self)
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Hold the lock; signals wait meanwhile, so that it is always given back.
+
+        One that raised right after the lock was taken would leave nobody to let go of it.
+        """
+        try:
+            with Uninterrupted(), self._lock:
+                self.busy += 1
+                try:
+                    yield
+                finally:
+                    self.busy -= 1
+        finally:
+            self.work_off()
 
     def when_free(self, work: Callable[[], None]) -> None:
         """Do it now or, where the lock is held, when it is not; the work may take it itself."""
@@ -53,36 +65,6 @@ class OneAtATime:
             except IndexError:
                 return
             work()
-
-
-class _Held:
-    """A `with` block that holds the lock; signals wait meanwhile, so that it is always given back.
-
-    One that raised right after the lock was taken would leave nobody to let go of it.
-    """
-
-    __slots__ = ("_of", "_signals")
-
-    def __init__(self, of: OneAtATime) -> None:
-        self._of, self._signals = of, Uninterrupted()
-
-    def __enter__(self) -> None:
-        self._signals.__enter__()
-        self._of.acquire()
-        self._of.busy += 1
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._of.busy -= 1
-        self._of.release()
-        try:
-            self._signals.__exit__(kind, error, trace)
-        finally:
-            self._of.work_off()
 
 
 # Held while a layer's watchers or its thread change: threads may record one model, each for itself.
