@@ -73,25 +73,17 @@ class Rows:
             self._follow(values.device)
         if self._kept is None:
             with torch.inference_mode(False):  # else it could not be written to outside of it
-                self.give_back(values.new_empty(self.width, *self.shape))
+                self._kept = values.new_empty(self.width, *self.shape)
+                self._rows = self._kept.unbind()
         self._rows[self.steps].copy_(values)
         self.steps += 1
         return True
 
-    def take(self) -> tuple[Tensor, int]:
-        """What holds the steps, `[width, batch, *neurons]`, and how many; none is kept here.
-
-        Another thread may add a step while these are counted.
-        """
+    def take(self) -> Tensor:
+        """The steps, `[steps, batch, *neurons]`, to be counted before the next one comes."""
         assert self._kept is not None
-        kept, steps = self._kept, self.steps
-        self._kept, self.steps = None, 0
-        return kept, steps
-
-    def give_back(self, kept: Tensor) -> None:
-        """Use what `take` gave once more; its steps were counted."""
-        if self._kept is None:
-            self._kept, self._rows = kept, kept.unbind()
+        steps, self.steps = self.steps, 0
+        return self._kept[:steps]
 
 
 class OpenBlock:
@@ -105,7 +97,7 @@ class OpenBlock:
 
     def __init__(self, statistics: Sequence[Statistic], tell: Tell, order: StreamOrder) -> None:
         self._tell, self._order = tell, order
-        # Of which neuron fired when nothing is asked there. A subclass may ask.
+        # `Firing` alone never asks when a neuron fired; a subclass of it may.
         self._sums_do = len(statistics) == 1 and type(statistics[0]) is Firing
         self.filler: Filler | None = None
         self._starts = False  # the first step collected begins sequences
@@ -130,10 +122,8 @@ class OpenBlock:
             self._sequences += len(first)
         if starts and self.filler.steps == 1:
             self._starts = True
-        for number, step in enumerate(values[1:], start=1):
-            if not self._put(step.contiguous()):
-                self._update(SpikeChunk(values[number:], SignalKind.BINARY, starts_sequence=False))
-                break
+        collected = [self._put(step.contiguous()) for step in values[1:]]
+        assert all(collected), "steps of one chunk are alike: who reads the first reads all"
         return True
 
     def flush(self) -> None:
@@ -209,11 +199,7 @@ class OpenBlock:
 
     def _count_rows(self, rows: Rows) -> None:
         starts, self._starts = self._starts, False
-        kept, steps = rows.take()
-        self._update(SpikeChunk(kept[:steps], SignalKind.BINARY, starts))
-        rows.give_back(kept)
-
-    def _update(self, chunk: SpikeChunk) -> None:
+        chunk = SpikeChunk(rows.take(), SignalKind.BINARY, starts)
         self._tell(lambda statistic: statistic.update(chunk))
 
     def _count_sums(self, filler: Any) -> None:
