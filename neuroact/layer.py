@@ -20,7 +20,7 @@ from neuroact.reader import CallReader
 from neuroact.sequences import StateTrace
 from neuroact.statistics import Firing, Statistic, check_kind
 from neuroact.statistics.stepwise import StepwiseStatistic
-from neuroact.stream import SignalKind, SpikeChunk, dense
+from neuroact.stream import SignalKind, SpikeChunk
 from neuroact.streams import StreamOrder
 from neuroact.uninterrupted import Uninterrupted
 from neuroact.validity import Validity
@@ -238,8 +238,8 @@ class LayerRecorder:
             self.take(chunk)
 
     def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
-        """A chunk as it is to be counted; raises what `take` does, and moves nothing."""
-        values = dense(chunk.values)
+        """A chunk as it is to be counted; raises what `take` does, and counts nothing of it."""
+        device = chunk.values.device
         if self.neurons is not None and chunk.neurons != self.neurons:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
@@ -253,19 +253,19 @@ class LayerRecorder:
             )
         check_kind(self.statistics, self._general(chunk.kind), layer=self.info.name)
         if self._reader is not None:
-            self._reader.traced_calls.check_device(values.device)
+            self._reader.traced_calls.check_device(device)
         labels = chunk.labels
         if self._labels is not None:
             labels = self._labels_of(chunk.batch)
         valid = chunk.valid
         if self.validity is not None:
-            if self._position == 0 and values.device.type == "cpu":
+            if self._position == 0 and device.type == "cpu":
                 self.block.limit(self.validity.lengths)
             told = self._valid_steps(self.validity, chunk)
             if not self.block.is_limited:
                 valid = told if valid is None else valid & told
         starts = self._starts(chunk, has_state=has_state)
-        return replace(chunk, values=values, starts_sequence=starts, valid=valid, labels=labels)
+        return replace(chunk, starts_sequence=starts, valid=valid, labels=labels)
 
     def count(self, chunk: SpikeChunk) -> bool:
         """Count a chunk that was `admitted`; raises what a statistic of the user's own does.

@@ -181,7 +181,7 @@ class OpenBlock:
         self.filler = self._compiled_for(step)
         if self.filler is None and steps == 1 and self._remaining is None:
             rows = Rows(step, self._order)
-            if rows.width > 1 and step.layout is torch.strided and rows.add(step):
+            if rows.width > 1 and rows.add(step):
                 self.filler = rows
         return self.filler is not None
 

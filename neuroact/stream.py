@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
 from neuroact.errors import ChunkError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class SignalKind(enum.Enum):
@@ -42,8 +41,8 @@ class SpikeChunk:
 
     Attributes:
         values: what the layer emitted, shape `[time, batch, *neurons]`, in this order always; any
-            real dtype (bool included) on any device. Kept detached from the autograd graph, and a
-            view of what came wherever a view can do.
+            real dtype (bool included) on any device. Kept dense, detached from the autograd graph,
+            and a view of what came wherever a view can do.
         kind: what the values mean.
         starts_sequence: whether step 0 begins a new sequence for every sample, rather than going
             on from the last chunk of the same layer.
@@ -52,8 +51,9 @@ class SpikeChunk:
             the values are on, so that nothing need wait for a device; None where not known.
 
     Raises:
-        ChunkError: fewer than two dimensions, complex values, a tensor without values (a fake one,
-            or one on the device meta), or a mask or labels of the wrong shape or dtype.
+        ChunkError: fewer than two dimensions, complex values, a nested tensor or one without
+            values (a fake one, or one on the device meta), or a mask or labels of the wrong shape
+            or dtype.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk
@@ -70,9 +70,6 @@ class SpikeChunk:
 
     def __post_init__(self) -> None:
         values = self.values
-        if values.requires_grad:
-            # A statistic that kept the graph would keep every activation of the training step.
-            object.__setattr__(self, "values", values.detach())
         if values.is_meta or isinstance(values, FakeTensor):
             raise ChunkError(
                 f"came a tensor without values ({type(values).__name__} on the device "
@@ -84,6 +81,9 @@ class SpikeChunk:
                 f"{values.dtype} of shape {tuple(values.shape)}; use SpikeChunk.of_step or "
                 "SpikeChunk.of_sequence to add a missing axis"
             )
+        # A statistic that kept the graph would keep every activation of the training step.
+        values = dense(values.detach() if values.requires_grad else values)
+        object.__setattr__(self, "values", values)
         if self.valid is not None:
             _check_mask(self.valid, values)
         if self.labels is not None:
@@ -152,12 +152,10 @@ def as_tensor(values: Any) -> Tensor:
     """
     if isinstance(values, Tensor):
         return dense(values)
-    import numpy as np  # torch alone reads a list's ints and bools alike, but no foreign arrays
-
     if isinstance(values, np.ma.MaskedArray):
         raise ChunkError("came a masked array: pass its `.data`, and what is padding as valid=")
     try:
-        array = np.asarray(values)
+        array = np.asarray(values)  # torch reads lists as well, but no foreign arrays
         return torch.from_numpy(_of_torch(array))
     except Exception as cause:  # a foreign array may raise anything
         raise ChunkError(
@@ -185,8 +183,6 @@ def dense(values: Tensor) -> Tensor:
 
 def _of_torch(array: NDArray[Any]) -> NDArray[Any]:
     """An array that torch takes without a copy or a word; a copy where it would not."""
-    import numpy as np
-
     if array.dtype.kind == "V" and array.dtype.names is None:
         array = array.astype(np.float32)  # bfloat16 and its like, which NumPy does not know itself
     elif array.dtype.kind not in "biufc":

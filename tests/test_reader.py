@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import neuroact
 from neuroact import LayerCall, SignalKind, SpikeChunk
+from neuroact.errors import AdapterReadError
 from neuroact.patterns import CallPattern
 
 
@@ -64,3 +65,23 @@ def test_a_call_in_mid_sequence_that_returns_no_state_is_read_as_read_does(kept_
         found.append((report.events.tolist(), report.observations, report.sequences))
     assert found[0] == found[1]
     assert found[0][:2] == ([40, 40, 40], 40)
+
+
+class Nesting(ByRead):
+    """Hands on a nested tensor as it is."""
+
+    def read(self, module: Any, call: LayerCall) -> SpikeChunk:
+        nested = torch.nested.nested_tensor([torch.ones(2, 3)], layout=torch.jagged)
+        return SpikeChunk(nested, SignalKind.BINARY, starts_sequence=True)
+
+
+def test_a_nested_tensor_of_an_adapter_of_ones_own_is_refused_by_the_layers_name() -> None:
+    net = nn.Sequential(Layer())
+    with (
+        neuroact.record(net, adapters=[Nesting()]),
+        pytest.raises(
+            AdapterReadError, match=r'layer "0".*Nesting: came a nested tensor'
+        ) as caught,
+    ):
+        net[0](torch.ones(2, 3), None)
+    assert caught.value.layer == "0"

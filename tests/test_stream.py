@@ -1,4 +1,4 @@
-"""`SpikeChunk` checks shapes where chunks are made, and copies nothing."""
+"""`SpikeChunk` checks tensors where chunks are made, and copies no dense one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from neuroact import SignalKind, SpikeChunk
 from neuroact.errors import ChunkError, NeuroactError
 
 BINARY = SignalKind.BINARY
+NESTED = torch.nested.nested_tensor([torch.ones(2, 3)], layout=torch.jagged)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,13 @@ def test_a_sequence_gets_its_axes_in_order(shape: Any, batch_first: bool, axes: 
     assert (chunk.steps, chunk.batch, chunk.neurons) == (axes[0], axes[1], axes[2:])
 
 
+def test_values_are_dense() -> None:
+    values = torch.eye(3)
+    chunk = SpikeChunk(values.to_sparse(), BINARY, starts_sequence=True)
+    assert chunk.values.layout is torch.strided
+    assert torch.equal(chunk.values, values)
+
+
 def test_values_are_a_detached_view() -> None:
     values = torch.ones(2, 3, requires_grad=True) * 1
     for chunk in (
@@ -59,6 +67,7 @@ def test_values_are_a_detached_view() -> None:
         (torch.zeros(2, 3, dtype=torch.complex64), None, "expected real values"),
         (torch.zeros(2, 3), torch.ones(3, 2, dtype=torch.bool), r"\(2, 3\) \[time, batch\]"),
         (torch.zeros(2, 3), torch.ones(2, 3), "came torch.float32"),
+        (NESTED, None, "came a nested tensor"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused(values: Any, valid: Any, message: str) -> None:
