@@ -26,7 +26,7 @@ from neuroact.uninterrupted import Uninterrupted
 from neuroact.validity import Validity
 
 # Of neurons of one shape, that is.
-_NEVER_REFUSE = (Firing, StepwiseStatistic)
+_NEVER_REFUSE = (Firing.merge, StepwiseStatistic.merge)
 # What torch.func's transforms are under way; None where none is.
 _transform = torch._C._functorch.peek_interpreter_stack
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
@@ -312,7 +312,9 @@ class LayerRecorder:
         """Refuse a layer whose counts cannot be added to this one's.
 
         Raises:
-            MergeError: it is of another class, or has other neurons or statistics.
+            MergeError: it is of another class, or has other neurons or statistics; or a statistic
+                refuses for reasons of its own.
+            StatisticKindError: a statistic does not apply to the kind of the sum.
         """
         for what, mine in self._means().items():
             theirs = other._means()[what]
@@ -322,33 +324,49 @@ class LayerRecorder:
                     f"{mine}",
                     layer=self.info.name,
                 )
+        if other.neurons is None:
+            return
+        with self._beside(other) as pairs:
+            check_kind(self.statistics, self._general(other.info.kind), layer=self.info.name)
+            for ours, their in pairs:
+                if type(ours).merge not in _NEVER_REFUSE:
+                    before = ours.state_dict()
+                    try:
+                        self._add(ours, their)
+                    finally:
+                        ours.load_state_dict(before)
 
     def merge(self, other: LayerRecorder) -> None:
-        """Add another's counts; `other` stays unchanged."""
-        self.check_fits(other)
+        """Add another's counts, which `check_fits` let pass; `other` stays unchanged."""
         self._see_aliases(other.info.aliases)
-        # In one order, whoever is added to whom: two threads may do both.
-        one, two = sorted((self, other), key=id)
-        with one.lock, two.lock, other.at_rest() as theirs, self.at_rest() as ours:
-            self.interrupt()
-            kind = other.info.kind if self.neurons is None else self._general(other.info.kind)
+        with self._beside(other) as pairs:
+            kind = self._general(other.info.kind)
             if other.neurons is None:
                 if self.neurons is None:
                     self.info = replace(self.info, kind=kind)
                 return
-            check_kind(ours, kind, layer=self.info.name)
-            pairs = list(zip(ours, theirs, strict=True))
-            # Those first that may refuse for reasons of their own, so that nothing is added then.
-            for mine, their in sorted(pairs, key=lambda pair: isinstance(pair[0], _NEVER_REFUSE)):
-                try:
-                    mine.merge(their)
-                except MergeError as cause:
-                    raise MergeError(f"{self.info}: {cause}", layer=self.info.name) from cause
+            for ours, their in pairs:
+                self._add(ours, their)
                 if self.neurons is None:
                     # Merged, the other's open sequences would have ended.
-                    mine.load_state_dict(their.state_dict())
+                    ours.load_state_dict(their.state_dict())
             self.info = replace(self.info, kind=kind)
             self.neurons = other.neurons
+
+    @contextmanager
+    def _beside(self, other: LayerRecorder) -> Iterator[list[tuple[Statistic, Statistic]]]:
+        """The statistics and another layer's, in pairs, while neither of the two counts."""
+        # In one order, whoever is added to whom: two threads may do both.
+        one, two = sorted((self, other), key=id)
+        with one.lock, two.lock, other.at_rest() as theirs, self.at_rest() as ours:
+            self.interrupt()
+            yield list(zip(ours, theirs, strict=True))
+
+    def _add(self, ours: Statistic, theirs: Statistic) -> None:
+        try:
+            ours.merge(theirs)
+        except MergeError as cause:
+            raise MergeError(f"{self.info}: {cause}", layer=self.info.name) from cause
 
     def check_transforms(self) -> None:
         """Refuse a call inside of torch.func's transforms, whose values are not to be had.

@@ -1,4 +1,4 @@
-"""Whether the figures of two recordings can be added: they have to mean the same."""
+"""Whether two recordings were made alike, so that their figures mean the same."""
 
 from __future__ import annotations
 
@@ -11,21 +11,17 @@ if TYPE_CHECKING:
     from neuroact.recorder import Recording
 
 
-def check_fits(ours: Recording, theirs: Recording) -> None:
-    """Refuse a recording whose counts cannot be added to another's.
+def check_options(ours: Recording, theirs: Recording) -> None:
+    """Refuse a recording that was made with other options than the one it is to be added to.
 
     Raises:
-        MergeError: names the first layer at fault, what it was recorded with, and what was
-            expected.
+        MergeError: names its first layer, what it was recorded with, and what was expected.
     """
     if ours is theirs:
         raise MergeError("a recording merged into itself would count everything twice")
     for option, expected, came in _options(ours, theirs):
         if expected != came:
             _refuse(theirs, f"{option}={came}", f"{option}={expected}")
-    for name, layer in list(theirs._layers.items()):
-        if name in ours._layers:
-            ours._layers[name].check_fits(layer)
 
 
 def _options(ours: Recording, theirs: Recording) -> Iterator[tuple[str, Any, Any]]:

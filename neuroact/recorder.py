@@ -22,7 +22,7 @@ from neuroact.callers import one_at_a_time
 from neuroact.errors import OtherProcessError, RecordingClosedError
 from neuroact.labels import labels_of
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.merging import check_fits
+from neuroact.merging import check_options
 from neuroact.naming import LayerSelection
 from neuroact.observed import OBSERVED, observed
 from neuroact.provenance import provenance, selection_text
@@ -288,15 +288,21 @@ class Recording:
         comes next can go on from them.
 
         Raises:
-            MergeError: another dt, other statistics, another `of=`, or a layer with other neurons
-                or of another class; the layer is named, and nothing is added then.
+            MergeError: another dt, other statistics, another `of=`, a layer with other neurons or
+                of another class, or a statistic that refuses; the layer is named, and nothing is
+                added then.
         """
-        check_fits(self, other)
+        check_options(self, other)
+        pairs = [
+            (self._layers.get(name) or self._new_layer(theirs.info), theirs)
+            for name, theirs in list(other._layers.items())
+        ]
+        for ours, theirs in pairs:
+            ours.check_fits(theirs)
         if self._origin is None and not self._layers:
             self._origin = other._origin
-        for name, theirs in list(other._layers.items()):
-            ours = self._layers.get(name) or self._add(theirs.info)
-            ours.merge(theirs)
+        for ours, theirs in pairs:
+            self._layers.setdefault(ours.info.name, ours).merge(theirs)  # two threads may add one
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything counted to a file, whole or not at all; recording goes on.
@@ -368,8 +374,11 @@ class Recording:
         return f"<neuroact.Recording of {len(self._layers)} layers, {state}>"
 
     def _add(self, info: LayerInfo) -> LayerRecorder:
+        layer = self._layers[info.name] = self._new_layer(info)
+        return layer
+
+    def _new_layer(self, info: LayerInfo) -> LayerRecorder:
         layer = LayerRecorder(info, [build() for build in self._factories])
-        self._layers[info.name] = layer
         layer.validity = self._validity
         layer.label(self._labels)
         return layer

@@ -199,12 +199,37 @@ def test_a_recording_is_not_merged_into_itself() -> None:
 
 def test_a_statistic_that_refuses_names_the_layer_and_nothing_is_added() -> None:
     ours = lif(statistics=[SpikeCounts, Raster(5)])
-    before = bits_of(ours)
-    for total in (ours, Recording(statistics=[SpikeCounts, Raster(5)])):
+    before, empty = bits_of(ours), Recording(statistics=[SpikeCounts, Raster(5)])
+    for total in (ours, empty):
         with pytest.raises(MergeError, match=r'layer "lif".*rasters of .*unlike numbers') as caught:
             total.merge(lif(statistics=[SpikeCounts, Raster]))
         assert caught.value.layer == "lif"
     assert bits_of(ours) == before
+    assert not empty.layers
+
+
+class Choosy(Largest):
+    """Takes the steps of no more than two recordings."""
+
+    def merge(self, other: Largest, /) -> None:
+        super().merge(other)
+        if self.steps > 10:
+            raise MergeError("two are enough")
+
+
+def test_where_the_last_layers_last_statistic_refuses_nothing_is_added_to_any() -> None:
+    options = {"statistics": [Largest, Raster, Choosy]}
+    ours = lif(name="a", **options)
+    for _ in range(2):
+        ours.merge(lif(name="b", **options))
+    theirs, before = lif(name="new", **options), bits_of(ours)
+    theirs.merge(lif(name="a", **options))
+    theirs.merge(lif(name="b", **options))
+    with pytest.raises(MergeError, match=r'layer "b" .*: two are enough') as caught:
+        ours.merge(theirs)
+    assert caught.value.layer == "b"
+    assert bits_of(ours) == before
+    assert list(ours.layers) == ["a", "b"]
 
 
 def test_functions_and_configured_statistics_that_build_one_class_fit() -> None:
