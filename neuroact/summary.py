@@ -25,8 +25,10 @@ def report_of(
 ) -> ActivityReport:
     """Figures of the layers called so far; warns of those not called and of bad values."""
     recorders = list(layers)
-    not_called = tuple(layer.info.name for layer in recorders if not layer.called)
-    if len(not_called) == len(recorders):
+    found = {layer.info.name: _activity(layer, dt) for layer in recorders}
+    activities = [activity for activity in found.values() if activity is not None]
+    not_called = tuple(name for name, activity in found.items() if activity is None)
+    if not activities:
         raise NothingRecordedError(
             f"nothing was recorded: none of the {len(recorders)} layers was called "
             f"({', '.join(not_called) or 'there are none'}). {_CAUSES}"
@@ -37,7 +39,6 @@ def report_of(
             LayerNotCalledWarning,
             stacklevel=3,
         )
-    activities = [_activity(layer, dt) for layer in recorders if layer.called]
     for activity in activities:
         if activity.fault is not None:
             warnings.warn(
@@ -53,8 +54,11 @@ def report_of(
     )
 
 
-def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity:
+def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity | None:
+    """A layer's figures; None where it was not called."""
     with layer.at_rest() as statistics:
+        if not layer.called:
+            return None
         firing, *others = [statistic.result() for statistic in statistics]
     assert isinstance(firing, FiringResult)
     names = (type(statistic).__name__ for statistic in layer.statistics[1:])

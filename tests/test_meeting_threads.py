@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -21,7 +22,7 @@ from neuroact import (
     Synchrony,
     TimeCourse,
 )
-from neuroact.errors import OtherThreadError
+from neuroact.errors import NothingRecordedError, OtherThreadError
 from neuroact.storage import from_bytes, to_bytes
 from toy import Neuron, ToyAdapter
 
@@ -132,3 +133,20 @@ def test_a_reset_by_another_thread_comes_before_a_call_or_after_it(statistics: A
     ]
     for _, in_the_end in meetings(statistics, Recording.reset):
         assert in_the_end in whole
+
+
+def test_a_report_that_a_reset_meets_is_whole_or_says_that_nothing_was_recorded() -> None:
+    whole = after(None, STEPS)
+    at, lines, found = 0, 1, list[ActivityReport | None]()
+    with ThreadPoolExecutor(1) as pool:
+        while at < lines:
+            net, recording = recorded(None)
+            for step in STEPS:
+                net(step)
+            traced, given = Traced(pool, recording.reset, at), list[ActivityReport]()
+            with contextlib.suppress(NothingRecordedError):
+                traced.run(lambda given=given, of=recording: given.append(of.report()))
+            lines, at = traced.lines, at + 1
+            found.append(given[0] if given else None)
+    assert None in found
+    assert all(report in (None, whole) for report in found)
