@@ -11,6 +11,9 @@ from torch import Tensor
 from neuroact.statistics.class_activity import ClassActivity
 from neuroact.stream import as_tensor
 
+MOST_CLASSES = 2**20
+"""Each class has a row of counts in every layer; what needs more of them is no class."""
+
 
 def labels_of(labels: Any, statistics: Iterable[object]) -> Tensor:
     """The classes of a batch's samples as a chunk has them, int64 `[batch]` on the CPU.
@@ -20,8 +23,8 @@ def labels_of(labels: Any, statistics: Iterable[object]) -> Tensor:
         statistics: those of the recording, of which one has to count by class.
 
     Raises:
-        ValueError: they are no whole numbers `[batch]`, some are below 0, or nothing counts by
-            class.
+        ValueError: they are no whole numbers `[batch]`, some are below 0 or not below
+            `MOST_CLASSES`, or nothing counts by class.
 
     >>> from neuroact import ClassActivity
     >>> from neuroact.labels import labels_of
@@ -40,6 +43,13 @@ def labels_of(labels: Any, statistics: Iterable[object]) -> Tensor:
             f"{told.dtype} of shape {list(told.shape)}; take argmax of one-hot ones"
         )
     samples = told.to("cpu", torch.int64, copy=True)  # the caller's may be filled anew meanwhile
-    if len(samples) and int(samples.min()) < 0:
-        raise ValueError(f"expected labels from 0, came {int(samples.min())}")
+    if len(samples):
+        least, most = (int(end) for end in samples.aminmax())
+        if least < 0:
+            raise ValueError(f"expected labels from 0, came {least}")
+        if most >= MOST_CLASSES:
+            raise ValueError(
+                f"expected labels below {MOST_CLASSES:,}, came {most}: there are as many classes "
+                "as the largest label and one, so number them from 0 on"
+            )
     return samples

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from neuroact.layer import LayerRecorder
 
 MOST_STEPS = 255
-"""Steps that are counted without the adapter, at most; then one is read in full again.
+"""Steps that are counted at little cost, at most; then one is read in full again.
 
-An option of the layer that was changed, and of which its pattern does not know, shows by then.
+Which thread calls is asked in full alone: one that goes on from the very state that another one
+left, which is still running, is refused by then.
 """
 
 

@@ -225,7 +225,8 @@ class Recording:
                 samples whose class is not counted.
 
         Raises:
-            ValueError: labels that are no whole numbers `[batch]`, or nothing counts by class.
+            ValueError: labels that are no whole numbers `[batch]`, are negative or 2^20 or more, or
+                nothing counts by class.
             ChunkError: from the next call, a layer came with another number of samples.
         """
         kept = (build() for build in self._factories)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import warnings
 from typing import Any
 
@@ -29,7 +30,7 @@ from emitting import (
     states_of,
 )
 from neuroact import ClassActivity, Recording
-from neuroact.errors import AdapterReadError, NothingRecordedError
+from neuroact.errors import AdapterReadError, NothingRecordedError, OtherThreadError
 from neuroact.native import core
 from neuroact.open_block import Rows
 from neuroact.reader import MOST_STEPS
@@ -53,6 +54,35 @@ def test_all_steps_are_counted_and_hardly_one_is_read_in_full(
     figures = counted(recording)
     assert figures.events.tolist() == torch.stack(came).sum((0, 1)).tolist()
     assert (figures.observations, figures.sequences) == (steps * 4, 4)
+
+
+@each_way
+def test_a_thread_that_goes_on_from_anothers_very_state_is_refused_in_the_end(way: Way) -> None:
+    layer, errors = Emitting(), list[OtherThreadError]()
+    state: Tensor | None = None
+    counted_in_all = 0
+
+    def run(steps: int) -> None:
+        nonlocal state, counted_in_all
+        for _ in range(steps):
+            _, left = layer(spikes(), state)
+            state, counted_in_all = left, counted_in_all + 1
+
+    def other() -> None:
+        try:
+            run(MOST_STEPS + 1)
+        except OtherThreadError as error:
+            errors.append(error)
+
+    with way(), recorded(layer) as recording:
+        run(5)
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    (error,) = errors
+    assert error.layer == "model"
+    assert counted_in_all <= 5 + MOST_STEPS
+    assert counted(recording).observations == 4 * counted_in_all
 
 
 # What may come between steps, and how a step may come. A tale of them is played twice.

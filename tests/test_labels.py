@@ -246,6 +246,10 @@ def test_labels_for_other_samples_name_the_layer() -> None:
         ([0.5], r"whole numbers \[batch\], came torch.float64"),
         ([[0]], r"of shape \[1, 1\]; take argmax"),
         ([-1], "expected labels from 0, came -1"),
+        (
+            [10**13, 0],
+            "expected labels below 1,048,576, came 10000000000000: .* number them from 0",
+        ),
     ],
 )
 def test_labels_that_are_none_are_refused(labels: Any, message: str) -> None:
