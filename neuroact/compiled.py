@@ -58,9 +58,9 @@ class Traced:
 
     Attributes:
         layer: whose statistics count.
-        kept: the state that the last call left, where it was a compiled one; of others the layer's
-            trace knows. A program cannot hold a weak reference, so the state itself is held, until
-            the next call.
+        kept: the state that the last call left, where a program ran it; the layer's trace knows
+            that of other calls. A program cannot hold a weak reference, so the state itself is
+            held, until the next call.
     """
 
     __slots__ = (
@@ -174,7 +174,7 @@ class Traced:
             self._batch = None
 
     def hand_over(self) -> None:
-        """The next call is none of a program's: tell who counts it all there is to know."""
+        """Give the layer what programs counted, and the state they left: others count from here."""
         if self._counts is not None:
             self.layer.flush()
         if self.kept:
@@ -182,7 +182,7 @@ class Traced:
         self.forget()
 
     def forget(self) -> None:
-        """Count nothing more into what there was, and know of no state."""
+        """Know of no counts that a program may add to, and of no state that it left."""
         self._counts = self._window = self._batch = None
         self.kept = ()
 
@@ -216,7 +216,7 @@ class Traced:
             )
 
     def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
-        """Count what a program may not count by itself; it may the next, if it can."""
+        """Count a chunk for a program, which counts the next by itself where it can."""
         layer = self.layer
         self._see_thread()
         before = self._counts
@@ -240,7 +240,7 @@ class Traced:
         return len(marks) == len(given) and all(map(StateMark.is_on, marks, given))
 
     def _see_thread(self) -> None:
-        """A program runs: eager steps go on no more, and the layer's trace knows what they left."""
+        """A program runs here: eager steps stop, and the layer's trace knows what they left."""
         self.layer.thread.check(self.layer.info)
         self.layer.interrupt()
         self._thread = threading.current_thread()
@@ -355,7 +355,7 @@ def _fold(window: Window, counts: EventCounts) -> None:
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
-    """Whether the counts are of such neurons, there, and of such a kind."""
+    """Whether the counts are of such neurons, lie on that device, and can take that kind."""
     same = counts.events.shape == stream.shape[2:] and counts.events.device == stream.device
     same = same and stream.dtype in _WITH_ARITHMETIC
     return same and (kind is SignalKind.BINARY or counts.total is not None)

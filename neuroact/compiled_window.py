@@ -1,9 +1,9 @@
 """Where a compiled program adds the steps of a sequence: element by element, in the neuron's loop.
 
 A sum over the batch would be a loop of its own, and a test of all values another one. Here each
-value is tested too: one that is neither 0 nor 1 turns its place in the window negative. As many
-steps of one sequence as an int32 cannot count are a fault as well. Of torch no name is used in what
-is traced: the compiler would check before each call that it means the same still.
+value is tested too: one that is neither 0 nor 1 turns its place in the window negative. More steps
+of one sequence than an int32 can count are a fault as well. What is traced uses no name of torch's:
+the compiler would check before each call that it still means the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Folded(NamedTuple):
 class Window:
     """The steps of one sequence after another, `[batch, *neurons]`, for a program to add to.
 
-    An int32 window costs a large layer little, and its steps a tensor of their own.
+    In int32 it costs a large layer little; the steps are counted in a tensor of their own.
 
     Args:
         step: one like those that will come.

@@ -27,7 +27,7 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 def look_before_each_call(given: tuple[Tensor, ...], kept: tuple[Tensor, ...]) -> None:
     """Have it looked at whether the tensors of `given` are those of `kept`; traced, not run.
 
-    It comes last in what is traced of neuroact: what is looked at in vain by then is no more.
+    It comes last in what is traced of neuroact: it takes away what would be looked at in vain.
     """
     comptime(_look_again)
 

@@ -136,7 +136,7 @@ class _WatchedForward:
 
     @property
     def __globals__(self) -> dict[str, Any]:
-        # What of PyTorch asks for them reads the forward's source, to make another program of it.
+        # The parts of PyTorch that ask for them make another program of the forward's source.
         if sys._getframe(1).f_globals.get("__name__", "").startswith("torch."):
             raise UnsupportedModelError(_NO_EXPORT.format("torch.export or torch.jit.script"))
         return self.original.__globals__
@@ -181,10 +181,7 @@ class _WatchedForward:
     def _run_apart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self.watchers and _tracing_state() is not None:
             raise UnsupportedModelError(_NO_EXPORT.format("torch.jit.trace"))
-        return self._captured(args, kwargs)
-
-    def _captured(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """A call that becomes a part of a CUDA graph, which repeats only what the device does."""
+        # It becomes a part of a CUDA graph, which repeats only what the device does.
         for watcher in self.watchers:
             watcher.check_capture()
         return self._traced(args, kwargs)
@@ -215,7 +212,7 @@ class _WatchedForward:
             else:
                 held["forward"] = self.replaced
 
-    # Those two, and the next class's, are for modules whose class makes copies of their `__dict__`.
+    # These two, and the next class's, are for modules whose class makes copies of their `__dict__`.
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., Any]:
         # A copied module is in the memo before its attributes are: a method is bound to the copy.

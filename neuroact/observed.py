@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from neuroact.activity import OBSERVED
 from neuroact.axes import Axes
 from neuroact.errors import ChunkError
 from neuroact.stream import SignalKind, SpikeChunk, as_tensor
-
-__all__ = ["OBSERVED", "observed"]
 
 
 def observed(

@@ -15,6 +15,7 @@ from weakref import finalize, ref
 from torch import Tensor, nn
 
 from neuroact import callers
+from neuroact.activity import OBSERVED
 from neuroact.adapter import Adapter
 from neuroact.axes import Side
 from neuroact.builders import StatisticSelection, builders, check_pickled
@@ -24,7 +25,7 @@ from neuroact.labels import labels_of
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.merging import check_options
 from neuroact.naming import LayerSelection
-from neuroact.observed import OBSERVED, observed
+from neuroact.observed import observed
 from neuroact.provenance import provenance, selection_text
 from neuroact.report import ActivityReport
 from neuroact.selection import choose_layers
