@@ -15,16 +15,15 @@ from torch import Tensor
 
 from neuroact import Firing, SignalKind, SpikeChunk
 from neuroact.errors import MergeError
-from neuroact.native import core
 from neuroact.statistics import FiringResult, parts
 from neuroact.statistics.step_block import StepSums
 from neuroact.testing.packing import block_of
 from neuroact.testing.same import assert_same_state
 from neuroact.testing.strategies import Stream, cuts, ends, streams
+from with_core import with_core
 
 BINARY, GRADED = SignalKind.BINARY, SignalKind.GRADED
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-with_core = pytest.mark.skipif(core() is None, reason="counting blocks needs the compiled core")
 NAN, INF = math.nan, math.inf
 
 
