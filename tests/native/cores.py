@@ -72,10 +72,8 @@ def compiled(library: Path, *flags: str) -> None:
     subprocess.run([*compiler, *plain, *flags, include, source, "-o", into], check=True)
 
 
-needs_compiler = pytest.mark.skipif(
-    sys.platform != "linux" or sysconfig.get_config_var("CXX") is None,
-    reason="compiles with g++'s flags",
-)
+# On Linux a compiler that is missing fails them.
+needs_compiler = pytest.mark.skipif(sys.platform != "linux", reason="compiles with g++'s flags")
 
 
 def each(core: ModuleType) -> Iterator[str]:
