@@ -39,8 +39,7 @@ def chunk(values: Tensor, starts: bool = True, kind: SignalKind = BINARY) -> Spi
 
 def sums_of(values: NDArray[Any], sequences: int, starts: bool) -> StepSums:
     """By NumPy: what steps `[steps, batch, *neurons]` come to."""
-    block = block_of(values[:0], starts=starts)
-    finite = np.isfinite(values)
+    block = block_of(values, starts=starts)
     return StepSums(
         block.neurons,
         np.count_nonzero(values, axis=(0, 1)).astype(np.int64).reshape(-1),
@@ -48,8 +47,8 @@ def sums_of(values: NDArray[Any], sequences: int, starts: bool) -> StepSums:
         values.shape[1],
         sequences,
         starts,
-        nonfinite=not finite.all(),
-        not_binary=bool((finite & (values != 0) & (values != 1)).any()),
+        block.nonfinite,
+        block.not_binary,
     )
 
 
