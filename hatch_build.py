@@ -32,8 +32,6 @@ class Hook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile it; else write down why not."""
-        if self.target_name != "wheel":
-            return
         # Removed in `finalize`, once what is in it was packed.
         self.place = Path(tempfile.mkdtemp(prefix="neuroact-"))
         file = self.compiled()

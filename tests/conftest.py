@@ -1,4 +1,4 @@
-"""Hypothesis profiles, NEUROACT_HYPOTHESIS picks one; an import that must not fail."""
+"""Hypothesis profiles, NEUROACT_HYPOTHESIS picks one; what must be there, and be imported."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from neuroact.native import why_missing
 
 # Programs, which find each other by being run.
 collect_ignore = ["benchmarks", "device"]
@@ -21,6 +24,16 @@ settings.register_profile("nightly", max_examples=2000, **_COMMON)
 settings.load_profile(
     os.environ.get("NEUROACT_HYPOTHESIS", "ci" if os.environ.get("CI") else "dev")
 )
+
+
+def pytest_configure() -> None:
+    """In CI a core that is missing is an error, where elsewhere the tests of it are skipped."""
+    missing = why_missing()
+    if missing and os.environ.get("CI") and os.environ.get("NEUROACT_NATIVE") != "0":
+        raise pytest.UsageError(
+            f"the compiled core is to be tested, and is missing: {missing}; NEUROACT_NATIVE=0 "
+            "leaves its tests out"
+        )
 
 
 def _missing_operators() -> torch.library.Library | None:

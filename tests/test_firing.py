@@ -15,16 +15,15 @@ from torch import Tensor
 
 from neuroact import Firing, SignalKind, SpikeChunk
 from neuroact.errors import MergeError
-from neuroact.native import core
 from neuroact.statistics import FiringResult, parts
 from neuroact.statistics.step_block import StepSums
 from neuroact.testing.packing import block_of
 from neuroact.testing.same import assert_same_state
 from neuroact.testing.strategies import Stream, cuts, ends, streams
+from with_core import with_core
 
 BINARY, GRADED = SignalKind.BINARY, SignalKind.GRADED
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-with_core = pytest.mark.skipif(core() is None, reason="counting blocks needs the compiled core")
 NAN, INF = math.nan, math.inf
 
 
@@ -40,8 +39,7 @@ def chunk(values: Tensor, starts: bool = True, kind: SignalKind = BINARY) -> Spi
 
 def sums_of(values: NDArray[Any], sequences: int, starts: bool) -> StepSums:
     """By NumPy: what steps `[steps, batch, *neurons]` come to."""
-    block = block_of(values[:0], starts=starts)
-    finite = np.isfinite(values)
+    block = block_of(values, starts=starts)
     return StepSums(
         block.neurons,
         np.count_nonzero(values, axis=(0, 1)).astype(np.int64).reshape(-1),
@@ -49,8 +47,8 @@ def sums_of(values: NDArray[Any], sequences: int, starts: bool) -> StepSums:
         values.shape[1],
         sequences,
         starts,
-        nonfinite=not finite.all(),
-        not_binary=bool((finite & (values != 0) & (values != 1)).any()),
+        block.nonfinite,
+        block.not_binary,
     )
 
 

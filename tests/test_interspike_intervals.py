@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from neuroact import InterspikeIntervals, SignalKind, SpikeChunk
 from neuroact.errors import NoTimeStepError
-from neuroact.native import core
 from neuroact.quantiles import METHODS
 from neuroact.statistics import InterspikeIntervalsResult
 from neuroact.statistics.interval_words import FRACTION_BITS, terms
 from neuroact.testing.packing import block_of
 from neuroact.testing.same import assert_same_state
 from neuroact.testing.strategies import Stream, streams
+from with_core import with_core
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}
 # Long enough for several blocks of steps, and an end in the midst of one.
@@ -97,10 +97,8 @@ def test_a_terms_error_is_less_than_its_unit(one: int, other: int) -> None:
         assert abs(Fraction(int(term), 2**FRACTION_BITS) - exact) < Fraction(1, 2**FRACTION_BITS)
 
 
-@pytest.mark.parametrize("in_blocks", [False, True])
+@pytest.mark.parametrize("in_blocks", [False, pytest.param(True, marks=with_core)])
 def test_more_samples_than_sums_of_terms_hold_at_once(in_blocks: bool) -> None:
-    if in_blocks and core() is None:
-        pytest.skip("counting blocks needs the compiled core")
     train = np.array([1, 0, 1, 0, 0, 0, 1] * 9, dtype=float)
     many = np.tile(train[:, None, None], (1, 200_000, 1))
     one, statistic = one_train(train.tolist()), InterspikeIntervals()

@@ -22,15 +22,14 @@ from neuroact import (
     TimeCourse,
 )
 from neuroact.errors import StatisticKindError
-from neuroact.native import core
 from neuroact.statistics.step_block import StepBlock
 from neuroact.testing.packing import block_of
 from neuroact.testing.strategies import Stream, cuts, streams
+from with_core import with_core
 
 SPIKES_ONLY = (InterspikeIntervals, Raster, SpikeCounts, Synchrony, TimeCourse)
 ALL = (ClassActivity, Firing, *SPIKES_ONLY)
 BINARY = SignalKind.BINARY
-with_core = pytest.mark.skipif(core() is None, reason="counting blocks needs the compiled core")
 
 
 def begun_by(raw: list[tuple[Any, bool, Any]]) -> int:

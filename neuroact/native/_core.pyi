@@ -156,7 +156,7 @@ def add_first(
     words: NDArray[np.uint64],
     fired: NDArray[np.bool_ | np.uint8],
     first: NDArray[np.int64],
-    clock: NDArray[np.int64] | None,
+    clock: NDArray[np.int64],
     /,
 ) -> None:
     """Count at each step, `[steps]`, who fires for the first time.
@@ -165,7 +165,7 @@ def add_first(
         words: `[batch, neurons]`.
         fired: of the same shape, who did before; kept up.
         first: added to at the clock and the number of the bit.
-        clock: `[batch]`, the step of bit 0 of each sample's words; None: 0.
+        clock: `[batch]`, the step of bit 0 of each sample's words.
 
     Raises:
         ValueError: a spike lies at no step of `first`.

@@ -43,7 +43,7 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Array<uint8_t> fired;
   Array<int64_t> first, clock;
   if (!given.read(words, {ANY, ANY}) || !given.write(fired, {words.shape[0], words.shape[1]}) ||
-      !given.write(first, {ANY}) || !given.read_some(clock, {words.shape[0]})) {
+      !given.write(first, {ANY}) || !given.read(clock, {words.shape[0]})) {
     return nullptr;
   }
   const int64_t batch = words.shape[0], neurons = words.shape[1], steps = first.shape[0];
@@ -51,13 +51,13 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
   const auto not_fired = [&](int64_t at) {
     return words.data[at] & (uint64_t(fired.data[at] != 0) - 1);
   };
-  const auto start = [&](int64_t sample) { return clock.data ? clock.data[sample] : 0; };
   for (int64_t sample = 0; sample < batch; ++sample) {
     uint64_t found = 0;
     for (int64_t at = sample * neurons; at < (sample + 1) * neurons; ++at) {
       found |= not_fired(at) & -not_fired(at);
     }
-    if (start(sample) < 0 || (found != 0 && start(sample) >= steps - highest_bit(found))) {
+    const int64_t start = clock.data[sample];
+    if (start < 0 || (found != 0 && start >= steps - highest_bit(found))) {
       return refuse("clock: a spike lies at no step of first");
     }
   }
@@ -66,7 +66,7 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
       const uint64_t word = not_fired(at);
       if (word == 0) continue;
       fired.data[at] = 1;
-      add_to(first.data[start(sample) + lowest_bit(word)], 1);
+      add_to(first.data[clock.data[sample] + lowest_bit(word)], 1);
     }
   }
   Py_RETURN_NONE;

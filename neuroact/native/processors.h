@@ -33,6 +33,16 @@ constexpr int64_t BASELINE_BYTES = 16, AVX2_BYTES = 32, AVX512_BYTES = 64;
 
 enum Instructions { BASELINE, AVX2, AVX512 };
 
+// `Make(Name, BYTES, TARGET)` for every set of instructions that is compiled, in this order.
+#if defined(NEUROACT_CHOICE)
+#define NEUROACT_EACH(Make)              \
+  Make(Baseline, BASELINE_BYTES, )       \
+  Make(Avx2, AVX2_BYTES, NEUROACT_AVX2) \
+  Make(Avx512, AVX512_BYTES, NEUROACT_AVX512)
+#else
+#define NEUROACT_EACH(Make) Make(Baseline, BASELINE_BYTES, )
+#endif
+
 constexpr const char* INSTRUCTIONS[] = {"baseline", "avx2", "avx512"};
 
 // The most that this processor has, and its system saves.

@@ -181,9 +181,9 @@ struct Reader {
 
 enum Dtype { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BOOL, DTYPES };
 
-#define NEUROACT_READER(Name, BYTES, TARGET)                                                 \
+#define NEUROACT_READERS(Name, BYTES, TARGET)                                                \
   template <typename Of>                                                                     \
-  struct Name {                                                                              \
+  struct Name##Reader {                                                                      \
     TARGET static bool add(const void* from, int32_t* sums, int64_t batch, int64_t neurons) { \
       return add_values<Of>(from, sums, batch, neurons);                                     \
     }                                                                                        \
@@ -205,20 +205,13 @@ constexpr std::array<Reader, DTYPES> readers() {
           On<Integer32>::reader(), On<Integer64>::reader(), On<Boolean>::reader()};
 }
 
-NEUROACT_READER(Baseline, BASELINE_BYTES, )
-#if defined(NEUROACT_CHOICE)
-NEUROACT_READER(OnAvx2, AVX2_BYTES, NEUROACT_AVX2)
-NEUROACT_READER(OnAvx512, AVX512_BYTES, NEUROACT_AVX512)
-#endif
-#undef NEUROACT_READER
+NEUROACT_EACH(NEUROACT_READERS)
+#undef NEUROACT_READERS
 
 inline const Reader& reader_of(Dtype dtype) {
-#if defined(NEUROACT_CHOICE)
-  static constexpr std::array<Reader, DTYPES> READERS[] = {
-      readers<Baseline>(), readers<OnAvx2>(), readers<OnAvx512>()};
-#else
-  static constexpr std::array<Reader, DTYPES> READERS[] = {readers<Baseline>()};
-#endif
+#define NEUROACT_ROW(Name, BYTES, TARGET) readers<Name##Reader>(),
+  static constexpr std::array<Reader, DTYPES> READERS[] = {NEUROACT_EACH(NEUROACT_ROW)};
+#undef NEUROACT_ROW
   return READERS[chosen][dtype];
 }
 

@@ -160,15 +160,15 @@ struct WordLoops {
   void (*add_counts)(const uint64_t*, int64_t, int64_t*);
 };
 
-#define NEUROACT_WORD_LOOPS(Name, BYTES, TARGET)                                                     \
-  struct Name {                                                                               \
+#define NEUROACT_WORD_LOOPS(Name, BYTES, TARGET)                                              \
+  struct Name##Words {                                                                        \
     TARGET static void cut_up(                                                                \
         const uint32_t* rows, int64_t row_words, int64_t steps, uint64_t* words, int64_t n) { \
-      cut_up_rows<BYTES>(rows, row_words, steps, words, n);                                          \
+      cut_up_rows<BYTES>(rows, row_words, steps, words, n);                                   \
     }                                                                                         \
     TARGET static void sum(                                                                   \
         const uint64_t* words, int64_t batch, int64_t neurons, int64_t steps, int32_t* sums) { \
-      sum_words<BYTES>(words, batch, neurons, steps, sums);                                          \
+      sum_words<BYTES>(words, batch, neurons, steps, sums);                                   \
     }                                                                                         \
     TARGET static void add_events(                                                            \
         const uint64_t* words, int64_t batch, int64_t neurons, int64_t* events) {             \
@@ -180,20 +180,13 @@ struct WordLoops {
     static constexpr WordLoops loops() { return {cut_up, sum, add_events, add_counts}; }      \
   };
 
-NEUROACT_WORD_LOOPS(BaselineWords, BASELINE_BYTES, )
-#if defined(NEUROACT_CHOICE)
-NEUROACT_WORD_LOOPS(Avx2Words, AVX2_BYTES, NEUROACT_AVX2)
-NEUROACT_WORD_LOOPS(Avx512Words, AVX512_BYTES, NEUROACT_AVX512)
-#endif
+NEUROACT_EACH(NEUROACT_WORD_LOOPS)
 #undef NEUROACT_WORD_LOOPS
 
 inline const WordLoops& word_loops() {
-#if defined(NEUROACT_CHOICE)
-  static constexpr WordLoops LOOPS[] = {
-      BaselineWords::loops(), Avx2Words::loops(), Avx512Words::loops()};
-#else
-  static constexpr WordLoops LOOPS[] = {BaselineWords::loops()};
-#endif
+#define NEUROACT_ROW(Name, BYTES, TARGET) Name##Words::loops(),
+  static constexpr WordLoops LOOPS[] = {NEUROACT_EACH(NEUROACT_ROW)};
+#undef NEUROACT_ROW
   return LOOPS[chosen];
 }
 

@@ -192,7 +192,7 @@ class InterspikeIntervals(StepwiseStatistic):
     analog layer are hardly ever exactly zero, so all intervals would be one step.
 
     Memory: two int64 numbers `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes times the
-    steps of the longest sequence.
+    steps of the longest sequence; 32 KiB besides.
 
     With zero spikes there is no interval, and every figure is NaN; before any chunk there is no
     result.

@@ -30,7 +30,6 @@ any order. A term is rounded by less than one unit."""
 # fields hold the sums over 2^13 samples.
 _FIELD = 20
 _IN_FIELD = (1 << _FIELD) - 1
-MOST_SAMPLES = 2**13
 
 
 def terms(one: Tensor, next_one: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +69,7 @@ def add_words(
     """Count the intervals that end in some words.
 
     Args:
-        words: int64 `[samples, neurons]`, of at most `MOST_SAMPLES`.
+        words: int64 `[samples, neurons]`, of at most 2^13 samples.
         lengths: number of their steps, float64 `[samples]`.
         age: steps since each neuron's last spike, to the words' first step; 0 where there was no
             spike yet. Float64 `[samples, neurons]`, brought to the words' end in place.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from neuroact.statistics.parts import per_sample
 from neuroact.stream import SpikeChunk
 
 
@@ -106,7 +106,7 @@ class Open:
         values = values[:, : len(self)]
         if values.dtype.itemsize == 1 and values.dtype.is_floating_point:
             values = values.to(torch.float32)  # float8 has no arithmetic
-        return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))[..., ::every].ne(0)
+        return per_sample(values)[..., ::every].ne(0)
 
     def _grow(self, rows: int) -> None:
         have = len(self._fired) - 1

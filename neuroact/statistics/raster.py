@@ -85,9 +85,9 @@ class Raster(CountsBlocks):
 
     Places are kept for the first `sequences` samples' sequences in the order in which they come,
     samples of one batch by their place in it; one that is padding alone leaves its place empty. Of
-    each the first `steps` valid steps; and of a layer with more
-    than `neurons` neurons one in so many. An event is a value that is not zero. What starts a
-    sequence, and that padded steps do not exist, is as in the other statistics.
+    each the first `steps` valid steps are kept; of a layer with more than `neurons` neurons, one in
+    so many is. An event is a value that is not zero. What starts a sequence, and that padded steps
+    do not exist, is as in the other statistics.
 
     Memory is bounded by `sequences · steps · neurons` bytes, and does not grow with data. Once the
     sequences are complete, an update costs next to nothing.

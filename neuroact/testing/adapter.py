@@ -9,7 +9,7 @@ from neuroact.adapter import Adapter
 from neuroact.testing import (
     adapter_checks,
     adapter_checks_modes,
-    adapter_checks_shortcuts,
+    adapter_checks_pattern,
     adapter_checks_untouched,
 )
 from neuroact.testing.example import AdapterExample
@@ -21,7 +21,7 @@ ADAPTER_CHECKS: Mapping[str, Check[AdapterCase]] = {
     check.name: check
     for module in (
         adapter_checks,
-        adapter_checks_shortcuts,
+        adapter_checks_pattern,
         adapter_checks_untouched,
         adapter_checks_modes,
     )

@@ -35,7 +35,7 @@ def block_of(
     words = np.zeros(rows.shape[1:], dtype=np.uint64)
     for step, fired in enumerate(events):
         words |= fired.astype(np.uint64) << np.uint64(step)
-    seen = rows[valid].astype(np.float64)
+    seen = rows[valid]
     finite = np.isfinite(seen)
     return StepBlock(
         starts,

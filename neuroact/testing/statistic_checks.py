@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neuroact.native import core, why_missing
+from neuroact.open_block import count
 from neuroact.statistics import Statistic
 from neuroact.statistics.step_block import StepBlock, valid_steps
 from neuroact.stream import SignalKind, SpikeChunk
@@ -336,11 +337,8 @@ def blocks(case: StatisticCase) -> None:
 
 
 def _count(statistic: Any, block: StepBlock) -> None:
-    if not hasattr(statistic, "count"):
-        statistic.update(block.chunk())
-        return
     try:
-        statistic.count(block)
+        count(statistic, block)
     except Exception as cause:
         if core() is not None:
             raise

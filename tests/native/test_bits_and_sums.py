@@ -15,16 +15,16 @@ from cores import (
     array_of,
     compiled,
     each,
-    faults,
     find_core,
     load,
     needs_compiler,
-    packed,
     taken,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+
+from neuroact.testing.packing import block_of
 
 core = find_core()
 
@@ -66,20 +66,20 @@ def filled(shape: tuple[int, ...], steps: list[Tensor]) -> Any:
 def assert_counted(shape: tuple[int, ...], steps: list[Tensor], tested: Any = core) -> None:
     """Bits and sums are as NumPy has them."""
     came = np.stack([array_of(step) for step in steps])
-    words, sums = packed(came)
+    expected = block_of(came, starts=True)
     bits, events = tested.Bits(shape), tested.Sums(shape)
     for number, step in enumerate(steps):
         assert (bits.steps, events.steps) == (number, number)
         assert bits.add(step) is True
         assert events.add(step) is True
-    told = (len(steps), *faults(came))
+    told = (len(steps), expected.nonfinite, expected.not_binary)
     *found, found_words, found_sums = taken(bits)
     assert tuple(found) == told
-    np.testing.assert_array_equal(found_words, words)
-    np.testing.assert_array_equal(found_sums, sums)
-    neurons = np.full(words.shape[1], 5, np.int64)
+    np.testing.assert_array_equal(found_words, expected.words)
+    np.testing.assert_array_equal(found_sums, expected.sums)
+    neurons = np.full(expected.neurons.numel(), 5, np.int64)
     assert events.take(neurons) == told
-    np.testing.assert_array_equal(neurons - 5, (came != 0).reshape(-1, words.shape[1]).sum(0))
+    np.testing.assert_array_equal(neurons - 5, (came != 0).reshape(-1, len(neurons)).sum(0))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -231,9 +231,9 @@ def test_a_sample_is_padding_once_its_steps_have_come() -> None:
                 assert all(bits.add(torch.from_numpy(values)) for values in came[some])
                 *told, words, sums = taken(bits)
                 assert told == [len(came[some]), False, False]
-                expected_words, expected_sums = packed(np.stack(wanted[some]))
-                np.testing.assert_array_equal(words, expected_words)
-                np.testing.assert_array_equal(sums, expected_sums)
+                expected = block_of(np.stack(wanted[some]), starts=True)
+                np.testing.assert_array_equal(words, expected.words)
+                np.testing.assert_array_equal(sums, expected.sums)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -79,3 +82,31 @@ def test_a_library_that_cannot_be_loaded_is_no_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(native, "import_module", imported(cause))
     assert native.core() is None
     assert native.why_missing() == "/lib/libc.so.6: version `GLIBC_2.99' not found"
+
+
+# The tests of a process whose PyTorch is too old for the core.
+WITHOUT = """
+import sys
+import pytest
+import torch
+if hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
+    del torch.Tensor.__dlpack_c_exchange_api__
+sys.exit(pytest.main(["--collect-only", "--quiet", "-p", "no:cacheprovider", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "refused"),
+    [({"CI": "true"}, True), ({"CI": "true", "NEUROACT_NATIVE": "0"}, False), ({}, False)],
+    ids=["in CI", "hidden in CI", "at a desk"],
+)
+def test_tests_without_a_core_are_refused_in_ci_and_say_why(
+    environment: dict[str, str], refused: bool
+) -> None:
+    kept = {name: os.environ[name] for name in os.environ.keys() - {"CI", "NEUROACT_NATIVE"}}
+    command = [sys.executable, "-c", WITHOUT, str(Path(__file__).parents[1] / "test_synchrony.py")]
+    run = subprocess.run(
+        command, env=kept | environment, capture_output=True, text=True, check=False
+    )
+    said = "is to be tested, and is missing: it needs PyTorch 2.10 or newer"
+    assert (run.returncode, said in run.stderr) == (4 * refused, refused), run.stderr

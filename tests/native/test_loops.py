@@ -55,14 +55,14 @@ def test_first_spikes_are_those_of_who_had_not_fired(
 ) -> None:
     batch, neurons = words.shape
     clocks = st.lists(st.integers(0, 5), min_size=batch, max_size=batch)
-    clock = data.draw(st.none() | clocks.map(lambda given: np.array(given, np.int64)))
+    clock = np.array(data.draw(clocks), np.int64)
     flags = st.lists(st.booleans(), min_size=words.size, max_size=words.size)
     fired = np.array(data.draw(flags), np.bool_).reshape(words.shape)
     expected, first, after = np.zeros(69, np.int64), np.zeros(69, np.int64), fired.copy()
     for sample, neuron in np.ndindex(batch, neurons):
         spikes = bits_of(words[sample, neuron]).nonzero()[0]
         if len(spikes) and not fired[sample, neuron]:
-            expected[spikes[0] + (0 if clock is None else clock[sample])] += 1
+            expected[spikes[0] + clock[sample]] += 1
             after[sample, neuron] = True
     core.add_first(words, fired, first, clock)
     np.testing.assert_array_equal(first, expected)
@@ -71,11 +71,10 @@ def test_first_spikes_are_those_of_who_had_not_fired(
 
 def test_a_first_spike_at_no_step_is_refused_before_anything_is_counted() -> None:
     words = np.array([[1 << 3], [1 << 4]], np.uint64)
-    for clock, steps in [(None, 4), ([0, 1], 5), ([0, -1], 9), ([0, 2**63 - 1], 9)]:
+    for clock, steps in [([0, 0], 4), ([0, 1], 5), ([0, -1], 9), ([0, 2**63 - 1], 9)]:
         fired, first = np.zeros((2, 1), np.uint8), np.zeros(steps, np.int64)
-        given_clock = None if clock is None else np.array(clock, np.int64)
         with pytest.raises(ValueError, match="a spike lies at no step of first"):
-            core.add_first(words, fired, first, given_clock)
+            core.add_first(words, fired, first, np.array(clock, np.int64))
         assert not fired.any()
         assert not first.any()
     first = np.zeros(5, np.int64)
