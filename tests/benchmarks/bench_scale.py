@@ -2,8 +2,8 @@
 
 A synthetic model of layers without weights, so that what is held is the recording's. Each figure is
 the most a process held, over a process that does the same with no recording. The bound is what the
-design implies: int64 events and the compiled core's int32 sums while recording, and the report's own
-int64 events.
+design implies: int64 events and the compiled core's int32 sums while recording, and the report's
+own int64 events.
 
 Run: OMP_NUM_THREADS=1 python tests/benchmarks/bench_scale.py [layers neurons batch ...]
 """
