@@ -31,9 +31,9 @@ SCRIPT = Path(__file__).parent / "device/run.py"
 ONES = torch.ones(2, 3)
 
 
-def checks(device: str, out: Path) -> subprocess.CompletedProcess[str]:
+def checks(device: str, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(SCRIPT), "--device", device, "--seconds", "1e9"],
+        [sys.executable, str(SCRIPT), "--device", device, "--seconds", "1e9", *options],
         env={**os.environ, "NEUROACT_NATIVE": "0", "OUT": str(out), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -45,17 +45,40 @@ def checks(device: str, out: Path) -> subprocess.CompletedProcess[str]:
 def test_what_is_checked_on_a_gpu_holds_wherever_it_can_be_checked(
     device: str, tmp_path: Path
 ) -> None:
-    if device == "pretended":
-        setup = "_setup_privateuseone_for_python_backend"
-        found = pytest.importorskip("torch.utils.backend_registration")
-        if not hasattr(found, setup):
-            pytest.skip("this PyTorch can be told of no such device")
     done = checks(device, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     _, _, *rows = (tmp_path / "device.md").read_text(encoding="utf-8").splitlines()
     results = [row.split("|")[2].strip() for row in rows]
     assert results == ["", *["ok"] * (len(rows) - 2), ""]
     assert len(rows) > 20
+
+
+@pytest.mark.parametrize("error", ["AssertionError", "torch.OutOfMemoryError"])
+def test_a_check_that_raises_makes_the_script_fail(error: str) -> None:
+    program = f"""if True:
+        import sys, torch, run
+        sys.path.append({str(SCRIPT.parents[1])!r})
+        from machine import check
+
+        @check("raises", on=("cpu",))
+        def raises(machine): raise {error}
+
+        @check("raises nothing", on=("cpu",))
+        def raises_nothing(machine): return "all is well"
+
+        sys.argv += ["--device", "cpu", "--only", "raises"]
+        sys.exit(run.main())"""
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parent)}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"FAILED    {error.rpartition('.')[2]}" in done.stdout
+    assert "ok        all is well" in done.stdout
+
+
+def test_a_run_in_which_nothing_was_checked_is_no_success(tmp_path: Path) -> None:
+    done = checks("cpu", tmp_path, "--only", "no such check")
+    assert done.returncode == 1, done.stdout + done.stderr[-3000:]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

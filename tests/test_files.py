@@ -126,8 +126,9 @@ def test_a_device_of_characters_stays_one(tmp_path: Path) -> None:
     try:
         os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         device.write_bytes(b"")
-    except OSError:
-        pytest.skip("only root can make a device, and not everywhere")
+    except OSError:  # only root can make one, and not everywhere; who cannot, cannot harm this one
+        device.unlink(missing_ok=True)
+        device.symlink_to(os.devnull)
     number = device.stat().st_rdev
     recording = Recording()
     recording.observe("lif", torch.ones(2, 1, 3))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 import scipy.sparse
@@ -85,7 +86,6 @@ class Foreign:
 
 
 def test_bfloat16_arrays_of_others_are_read() -> None:
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     assert fed(SPIKES.astype(ml_dtypes.bfloat16)).events.tolist() == [2, 2, 4]
 
 

@@ -2,8 +2,8 @@
 
 Needs PyTorch and what `prepare.py` put into `wheels/`; no network, and nothing installed. With
 `--device cpu` or `--device pretended` it runs what means something there, small, so that the checks
-are known to work before a GPU is at hand. Exits with 1 where a check fails. The table is also
-written to `$OUT/device.md`, if that is set.
+are known to work before a GPU is at hand. Exits with 1 where a check fails, or none was made. The
+table is also written to `$OUT/device.md`, if that is set.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def main() -> int:
     print(_text(rows))
     if os.environ.get("OUT"):
         Path(os.environ["OUT"], "device.md").write_text(_markdown(rows), encoding="utf-8")
-    return int(any(row[1] == "FAILED" for row in rows))
+    results = {result for _, result, _ in rows}
+    return int("FAILED" in results or "ok" not in results)
 
 
 Row = tuple[str, str, str]
@@ -86,7 +87,7 @@ def _rows(kind: str, only: str, seconds: float) -> list[Row]:
             start = time.perf_counter()
             try:
                 row = (check.name, "ok", check.run(machine))
-            except Exception as cause:
+            except Exception as cause:  # any error is this check's alone; `main` then gives 1
                 traceback.print_exc()
                 row = (check.name, "FAILED", f"{type(cause).__name__}: {cause}".splitlines()[0])
             print(f"{time.perf_counter() - start:6.1f} s  {row[1]:8}  {row[0]}", flush=True)
