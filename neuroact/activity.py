@@ -11,11 +11,11 @@ from typing import Any, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact import statistics
 from neuroact.binning import binned
 from neuroact.errors import RECORD_WITH, MissingStatisticError
 from neuroact.naming import nearest
 from neuroact.quantiles import quantile, tally
+from neuroact.statistics import OURS
 from neuroact.statistics.counted import LayerResult, ratio, seconds_per_step
 from neuroact.statistics.firing import Firing, FiringResult, SumOfValues
 from neuroact.stream import SignalKind
@@ -26,11 +26,6 @@ OBSERVED = "observed"
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 _Result = TypeVar("_Result", covariant=True)
-_OURS = {
-    name: cls
-    for name, cls in vars(statistics).items()
-    if name in statistics.__all__ and hasattr(cls, "update") and cls is not statistics.Statistic
-}
 
 
 class _Gives(Protocol[_Result]):
@@ -381,8 +376,8 @@ class LayerActivity:
 def _advice(statistic: type | str) -> str | None:
     """What to do for the results of a statistic that is not there; None where it is neuroact's."""
     if isinstance(statistic, type) and hasattr(statistic, "update"):
-        return None if statistic in _OURS.values() else RECORD_WITH.format(statistic.__name__)
+        return None if statistic in OURS.values() else RECORD_WITH.format(statistic.__name__)
     name = statistic.__name__ if isinstance(statistic, type) else statistic
-    if name in _OURS:
+    if name in OURS:
         return None
-    return f"No statistic of neuroact is called so.{nearest(name, _OURS)}"
+    return f"No statistic of neuroact is called so.{nearest(name, OURS)}"

@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from neuroact import statistics as ours
-from neuroact.statistics import Firing, Statistic
+from neuroact.statistics import OURS, Firing, Statistic
 
 StatisticFactory = Callable[[], Statistic]
 # A class, a configured instance that is cloned per layer, or a function without arguments.
@@ -85,7 +84,7 @@ def _builder(choice: Any) -> StatisticFactory:
     if callable(choice) and isinstance(choice(), Statistic):
         build: StatisticFactory = choice
         return build
-    like = choice if choice in ours.__all__ else "TimeCourse"
+    like = choice if isinstance(choice, str) and choice in OURS else "TimeCourse"
     raise TypeError(
         f"statistics= takes classes such as neuroact.{like}, configured statistics such as "
         f"neuroact.Raster(3), or functions that build one without arguments; came {choice!r}"

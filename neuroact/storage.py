@@ -24,13 +24,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Size, Tensor
 
-from neuroact import statistics as ours
 from neuroact.builders import StatisticFactory
 from neuroact.consistency import check_consistent
 from neuroact.errors import RecordingFileError
 from neuroact.files import write_bytes
 from neuroact.layer import LayerInfo, LayerRecorder
-from neuroact.statistics import ClassActivity, Firing, Statistic
+from neuroact.statistics import OURS, ClassActivity, Firing, Statistic
 from neuroact.statistics.counted import LayerResult
 from neuroact.statistics.states import check_state, working_memory
 from neuroact.stream import SignalKind
@@ -290,7 +289,9 @@ def _damage(layer: LayerRecorder, statistic: Statistic) -> Iterator[None]:
 
 def _is_trusted(layer: LayerRecorder) -> bool:
     """Whether no value of the layer was what its kind has none of."""
-    return not layer.statistics[0].state_dict()["faults"].any()
+    firing = layer.statistics[0]
+    assert isinstance(firing, Firing)
+    return firing.counts is None or not firing.counts.faults.any()
 
 
 def _form(state: Mapping[str, Tensor]) -> dict[str, tuple[str, list[int]]]:
@@ -299,12 +300,8 @@ def _form(state: Mapping[str, Tensor]) -> dict[str, tuple[str, list[int]]]:
 
 def _known(given: Sequence[StatisticFactory]) -> dict[str, StatisticFactory]:
     """What builds a statistic, by the name that files give it."""
-    found: list[StatisticFactory] = []
-    for name in ours.__all__:
-        cls = getattr(ours, name)
-        if isinstance(cls, type) and cls is not Statistic and issubclass(cls, Statistic):
-            found.append(cls)
-    return {_name_of(build()): build for build in (*found, *given)}
+    known: list[StatisticFactory] = [*OURS.values(), *given]
+    return {_name_of(build()): build for build in known}
 
 
 def _builders(
@@ -321,7 +318,7 @@ def _builders(
 
 def _name_of(statistic: Statistic) -> str:
     name = type(statistic).__name__
-    return _OURS + name if getattr(ours, name, None) is type(statistic) else name
+    return _OURS + name if OURS.get(name) is type(statistic) else name
 
 
 def _keys(file: TensorFile) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from neuroact import LayerActivity, SignalKind, diagnosis
 from neuroact import statistics as stats
+from neuroact.statistics import OURS
 from neuroact.statistics.counted import CountedResult, LayerResult
 
 PAGE = Path(__file__).parents[1] / "docs/reference/definitions.md"
@@ -32,16 +33,6 @@ besides. Where a layer has a `fault` (NaN among its values, or a binary layer th
 figure is NaN.
 """
 
-# Statistics in the order in which they are told, each beside its result.
-TOLD = (
-    "Firing",
-    "ClassActivity",
-    "SpikeCounts",
-    "TimeCourse",
-    "InterspikeIntervals",
-    "Synchrony",
-    "Raster",
-)
 # Results whose figures are told once, above.
 SHARED = (LayerResult, CountedResult)
 
@@ -56,8 +47,8 @@ def page() -> str:
         "have these figures of it.\n",
         *figures(CountedResult),
     ]
-    for name in TOLD:
-        parts += class_section(f"`{name}`", getattr(stats, name), told=False)
+    for name, cls in OURS.items():
+        parts += class_section(f"`{name}`", cls, told=False)
         parts += [
             f"### What `{name}` finds\n",
             *described(getattr(stats, f"{name}Result"), heading="####"),
@@ -71,8 +62,8 @@ def kinds_table() -> Iterator[str]:
     yield "## Which statistic applies to which kind of layer\n"
     yield "| statistic | " + " | ".join(f"`{kind.value}`" for kind in SignalKind) + " |"
     yield "|---|" + "---|" * len(SignalKind)
-    for name in TOLD:
-        kinds = getattr(getattr(stats, name), "kinds", frozenset(SignalKind))
+    for name, cls in OURS.items():
+        kinds = getattr(cls, "kinds", frozenset(SignalKind))
         marks = ("yes" if kind in kinds else "no" for kind in SignalKind)
         yield f"| `{name}` | " + " | ".join(marks) + " |"
     yield (

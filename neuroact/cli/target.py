@@ -69,20 +69,17 @@ def statistic(name: str) -> Callable[[], Any]:
     Raises:
         BadParameter: there is none.
     """
-    from neuroact import statistics
+    from neuroact.statistics import OURS
 
     if ":" in name:
         return named(name, hint="--statistics")  # type: ignore[no-any-return]  # record checks it
-    known = [n for n in statistics.__all__ if hasattr(getattr(statistics, n), "update")]
-    known.remove("Statistic")  # the protocol
-    if name not in known:
+    if name not in OURS:
         raise typer.BadParameter(
-            f"there is no statistic {name!r}.{nearest(name, known)} There are: {', '.join(known)}; "
+            f"there is no statistic {name!r}.{nearest(name, OURS)} There are: {', '.join(OURS)}; "
             "name one of your own as package.module:Class.",
             param_hint="--statistics",
         )
-    found: Callable[[], Any] = getattr(statistics, name)
-    return found
+    return OURS[name]
 
 
 def named(target: str, *, hint: str) -> Any:

@@ -77,6 +77,21 @@ class Statistic(Protocol):
         """The figures so far, on the host, free of torch; may be asked in mid-sequence."""
 
 
+OURS: Mapping[str, type[Statistic]] = {
+    cls.__name__: cls
+    for cls in (
+        Firing,
+        ClassActivity,
+        SpikeCounts,
+        TimeCourse,
+        InterspikeIntervals,
+        Synchrony,
+        Raster,
+    )
+}
+"""neuroact's own, by name, in the order in which they are told."""
+
+
 def check_kind(
     statistics: Iterable[Statistic], kind: SignalKind, *, layer: str | None = None
 ) -> None:

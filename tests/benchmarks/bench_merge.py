@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from neuroact import Recording, statistics
-from neuroact.statistics import Firing, Raster, Statistic
+from neuroact import Recording
+from neuroact.statistics import OURS, Firing, Raster, Statistic
 from neuroact.storage import from_bytes, to_bytes
 
 STEPS, BATCH = 20, 4
@@ -25,14 +25,7 @@ STEPS, BATCH = 20, 4
 
 def all_statistics() -> list[type[Statistic]]:
     """Those beside `Firing`; a raster keeps the first sequences only, so merging it is nothing."""
-    found = [getattr(statistics, name) for name in statistics.__all__]
-    return [
-        cls
-        for cls in found
-        if isinstance(cls, type)
-        and issubclass(cls, Statistic)
-        and cls not in (Statistic, Firing, Raster)
-    ]
+    return [cls for cls in OURS.values() if cls not in (Firing, Raster)]
 
 
 @contextmanager

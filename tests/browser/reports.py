@@ -8,6 +8,7 @@ import numpy as np
 
 import neuroact
 from neuroact import ActivityReport, LayerActivity, SignalKind
+from neuroact.statistics import OURS
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = (
@@ -49,15 +50,7 @@ def of_layers(count: int, prefix: str = "backbone.stage") -> ActivityReport:
 
 def with_results() -> ActivityReport:
     """Layers recorded with every statistic, one of them mostly dead."""
-    names = (
-        "ClassActivity",
-        "SpikeCounts",
-        "TimeCourse",
-        "InterspikeIntervals",
-        "Synchrony",
-        "Raster",
-    )
-    recording = neuroact.Recording(statistics=[getattr(neuroact, n) for n in names], dt=0.001)
+    recording = neuroact.Recording(statistics=OURS.values(), dt=0.001)
     rng = np.random.default_rng(0)
     recording.label([0, 1, 1, 2])
     recording.observe("conv", rng.random((20, 4, 2, 5, 5)) < 0.2)
