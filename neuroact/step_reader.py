@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
 from neuroact.open_block import Filler
 from neuroact.sequences import Left, StateMark, marks_of
 from neuroact.uninterrupted import Uninterrupted
+
+_is_functional = torch._is_functional_tensor
 
 
 class Steps(Protocol):
@@ -122,7 +125,9 @@ class StepReader:
     def _counted(self, given: Sequence[Any], output: Any) -> bool:
         try:
             values, left = self._values(output).detach(), self._left(output)
-            if isinstance(values, FakeTensor) or not self._goes_on(given, left):
+            if isinstance(values, FakeTensor) or _is_functional(values):
+                return False  # it has no values that could be copied
+            if not self._goes_on(given, left):
                 return False
             marks = marks_of(left)
         except Exception:

@@ -1,8 +1,9 @@
-"""Hypothesis profiles, NEUROACT_HYPOTHESIS picks one; what must be there, and be imported."""
+"""Hypothesis profiles (NEUROACT_HYPOTHESIS picks one), a fixture, what must be there."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def pytest_configure() -> None:
             f"the compiled core is to be tested, and is missing: {missing}; NEUROACT_NATIVE=0 "
             "leaves its tests out"
         )
+
+
+@pytest.fixture
+def fresh_compiler() -> Iterator[None]:
+    """Nothing is compiled before the test, and nothing counted."""
+    from torch._dynamo.utils import counters
+
+    torch._dynamo.reset()
+    counters.clear()
+    yield
+    torch._dynamo.reset()
 
 
 def _missing_operators() -> torch.library.Library | None:

@@ -39,6 +39,31 @@ def test_an_input_is_read_as_it_was_before_the_layer_changed_it(
     assert torch.equal(recorded, net(X.clone()))
 
 
+@pytest.mark.usefixtures("fresh_compiler")
+# The compiler's warnings are about itself.
+@pytest.mark.filterwarnings("ignore", "error::neuroact.errors.NeuroactWarning")
+@pytest.mark.parametrize(
+    "layer", [nn.ReLU(inplace=True), nn.Hardtanh(0, 1, inplace=True), InPlace()], ids=repr
+)
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_an_input_is_read_as_it_was_in_a_compiled_model_too(
+    layer: nn.Module, grad: bool, after: bool
+) -> None:
+    """Whether recording begins before the first compiled call or after it."""
+    net = nn.Sequential(nn.Identity(), layer, nn.Identity())
+    compiled = torch.compile(net, backend="aot_eager")
+    if after:
+        compiled(X.clone().requires_grad_(grad) * 1)
+    with neuroact.record(net, layers="1", of="input") as recording:
+        recorded = compiled(X.clone().requires_grad_(grad) * 1)
+        compiled(X.clone().requires_grad_(grad) * 1)
+    found = recording.report()["1"]
+    np.testing.assert_array_equal(found.total, 2 * X.sum(0))
+    np.testing.assert_array_equal(found.events, 2 * (X != 0).sum(0))
+    assert torch.equal(recorded, net(X.clone()))
+
+
 class Gate(nn.Module):
     """Two arguments of which the first is meant."""
 

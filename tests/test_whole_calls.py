@@ -272,6 +272,49 @@ def test_torch_funcs_transforms_are_refused_by_name_and_nothing_is_counted() -> 
     assert recording.report()["1"].observations == 8
 
 
+TRANSFORMED: dict[str, Callable[[Any, Tensor, Tensor], object]] = {
+    "vmap": lambda lif, x, mem: torch.vmap(lif)(x, mem),
+    "vmap of x": lambda lif, x, mem: torch.vmap(lambda x: lif(x, mem))(x),
+    "grad": lambda lif, x, mem: torch.func.grad(lambda x: lif(x, mem)[0].sum())(x),
+    "vmap of grad": lambda lif, x, mem: torch.vmap(
+        torch.func.grad(lambda x, mem: lif(x, mem)[1].sum())
+    )(x, mem),
+    "hessian": lambda lif, x, mem: torch.func.hessian(lambda x: lif(x, mem)[1].sum())(x),
+    "hessian of the state": lambda lif, x, mem: torch.func.hessian(
+        lambda mem: lif(x, mem)[1].sum()
+    )(mem),
+    "jvp": lambda lif, x, mem: torch.func.jvp(lambda x: lif(x, mem)[0], (x,), (x,)),
+    "functionalize": lambda lif, x, mem: torch.func.functionalize(lambda x: lif(x, mem)[0])(x),
+    "given nothing of it": lambda lif, x, mem: torch.func.grad(lambda y: lif(x, mem)[0].sum() * y)(
+        torch.ones(())
+    ),
+}
+
+
+@pytest.mark.parametrize("way", [nullcontext, without_core], ids=["core", "no core"])
+@pytest.mark.parametrize("kind", TRANSFORMED)
+@pytest.mark.parametrize("steps", [1, 6])
+def test_a_transform_that_is_refused_in_mid_sequence_moves_no_mark_of_the_state(
+    way: Callable[[], AbstractContextManager[None]], kind: str, steps: int, statistics: list[Any]
+) -> None:
+    net, expected = Watched(), []
+    for transform in (None, TRANSFORMED[kind]):
+        with (
+            way(),
+            neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics) as recording,
+        ):
+            mem = None
+            for number in range(2 * steps):
+                if transform is not None and number == steps:
+                    with pytest.raises(UnsupportedModelError, match=r'layer "lif".*torch.func'):
+                        transform(net.lif, step(number), mem)
+                _, mem = net.lif(step(number), mem)
+        expected.append(states(recording))
+        layer = recording.report()["lif"]
+        assert (layer.observations, layer.sequences) == (4 * steps, 2)
+    assert expected[0] == expected[1]
+
+
 def test_a_tensor_without_values_is_refused_by_name_and_no_silence() -> None:
     from torch._subclasses import FakeTensorMode
 

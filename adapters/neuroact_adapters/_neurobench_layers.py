@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from neuroact import Adapter, Recording, SignalKind, SpikeChunk, Statistic
 from neuroact.adapter import AdapterRegistry
 from neuroact.axes import TensorAdapter
-from neuroact.builders import builders
-from neuroact.errors import NeuroactError, NoSpikingLayersError
+from neuroact.builders import StatisticFactory, builders
+from neuroact.errors import LayerShapeError, NeuroactError, NoSpikingLayersError
 from neuroact.layer import LayerInfo, LayerRecorder
 from neuroact.naming import (
     LayerSelection,
@@ -30,7 +30,7 @@ class Options:
     """What `AverageActivityMetric.configured` takes, and means."""
 
     layers: LayerSelection = None
-    statistics: Sequence[Callable[[], Statistic]] = ()
+    statistics: Sequence[StatisticFactory] = builders(None)
     per_neuron: bool = True
     dt: float | None = None
     axes: str | None = None
@@ -49,7 +49,7 @@ class Options:
 
     def new_statistics(self) -> list[Statistic]:
         """One statistic of each kind, `Firing` first."""
-        return [build() for build in builders(self.statistics)]
+        return [build() for build in self.statistics]
 
 
 @dataclass(slots=True)
@@ -142,6 +142,8 @@ class Run:
                 continue
             try:
                 source.read(hook, samples)
+            except LayerShapeError:
+                counted.problem = _USED_TWICE
             except Exception as cause:
                 # One layer that cannot be read must not hurt the others.
                 counted.problem = _said(cause)
@@ -213,3 +215,13 @@ def _why_unhooked(model: Any) -> str:
         "neuroact_adapters.neurobench.add_spiking_layers(model) before the Benchmark is built, or "
         "leave the layer out with configured(layers=...)"
     )
+
+
+_USED_TWICE = (
+    "its neurons came in more than one shape, and a neuron's figures need one. Where the module is "
+    "used in two places of the network, as one activation function after two layers is, give each "
+    "place a module of its own, before the Benchmark is built; or leave it out with "
+    "configured(layers=...) and count what goes into the layers behind it with "
+    'neuroact.record(net, layers=..., of="input"). Where inputs differ in shape, run those of each '
+    "shape in a Benchmark of their own"
+)

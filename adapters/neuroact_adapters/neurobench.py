@@ -22,12 +22,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
 
-from neuroact import Adapter, Statistic
+from neuroact import Adapter
+from neuroact.builders import StatisticSelection, builders
 from neuroact.errors import MissingExtraError, NeuroactWarning
 from neuroact.naming import ROOT_NAME, LayerSelection
 from neuroact.selection import choose_layers
@@ -94,7 +95,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         *,
         name: str,
         layers: LayerSelection = None,
-        statistics: Sequence[Callable[[], Statistic]] | None = None,
+        statistics: StatisticSelection = None,
         per_neuron: bool = True,
         dt: float | None = None,
         axes: str | None = None,
@@ -120,9 +121,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         """
         if not name or not isinstance(name, str):
             raise ValueError(f"expected name= to be a name for the results, came {name!r}")
-        options = Options(
-            layers, tuple(statistics or ()), per_neuron, dt, axes, tuple(adapters or ())
-        )
+        options = Options(layers, builders(statistics), per_neuron, dt, axes, tuple(adapters or ()))
         options.check()
         members = {"options": options, "__module__": cls.__module__, "__doc__": cls.__doc__}
         return type(name, (cls,), members)

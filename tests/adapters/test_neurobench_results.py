@@ -17,10 +17,10 @@ import torch
 from matplotlib.figure import Figure
 from neurobench.models import SNNTorchModel, TorchModel
 from neurobench_cases import Batches, Explicit, WholeSequence, batches, bench, run
-from torch import nn
+from torch import Tensor, nn
 
 import neuroact
-from neuroact import Raster, SpikeChunk
+from neuroact import Raster, SpikeChunk, TimeCourse
 from neuroact.errors import NothingRecordedError, ReportFileError
 from neuroact_adapters._neurobench_results import layer_entry
 from neuroact_adapters.neurobench import AverageActivityMetric, report
@@ -200,6 +200,59 @@ def test_what_cannot_be_configured_is_refused_at_once() -> None:
         configured(name="X", statistics=[dict])
     with pytest.raises(TypeError, match="adapters="):
         configured(name="X", adapters=[object()])
+
+
+@pytest.mark.parametrize(
+    "statistics",
+    [TimeCourse, TimeCourse(), lambda: TimeCourse(), (s for s in [TimeCourse])],
+    ids=["class", "configured", "function", "generator"],
+)
+def test_statistics_are_given_in_every_way_that_record_takes(statistics: Any) -> None:
+    metric = AverageActivityMetric.configured(name="Own", statistics=statistics)
+    results = run(SNNTorchModel(Explicit()), batches(4, 3), metric)
+    assert [sum(layer["TimeCourse"]["observations"]) for layer in results["Own"].values()] == [
+        layer["timesteps"] for layer in results["Own"].values()
+    ]
+
+
+@pytest.mark.parametrize("statistics", ["TimeCourse", 3, ["TimeCourse"], [3]])
+def test_what_is_no_statistic_is_refused_by_what_statistics_takes(statistics: Any) -> None:
+    with pytest.raises(TypeError, match=r"statistics= takes classes such as neuroact\.TimeCourse"):
+        AverageActivityMetric.configured(name="X", statistics=statistics)
+
+
+class Twice(nn.Module):
+    """One activation function after two layers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(5, 7), nn.Linear(7, width)
+        self.activation, self.last = nn.ReLU(), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.last(self.activation(self.fc2(self.activation(self.fc1(x)))))
+
+
+def test_a_module_that_is_used_in_two_places_says_so_and_what_to_record_instead() -> None:
+    loader = Batches(torch.rand(4, 5), torch.rand(3, 5))
+    with pytest.warns(neuroact.errors.NeuroactWarning, match="used in two places of the network"):
+        results = run(TorchModel(Twice(3)), loader, AverageActivityMetric)
+    told = results[NAME]["activation"]["error"]
+    for part in ("used in two places", "a module of its own", "configured(layers=", 'of="input"'):
+        assert part in told
+    assert results[NAME]["last"]["timesteps"] == 7  # the others are counted all the same
+    # What it advises works.
+    net = Twice(3)
+    left_out = AverageActivityMetric.configured(name="LeftOut", layers="last")
+    with neuroact.record(net, layers=["fc2", "last"], of="input") as recording:
+        results = run(TorchModel(net), loader, left_out)
+    assert results["LeftOut"]["last"]["timesteps"] == 7
+    assert [recording.report()[name].shape for name in ("fc2", "last")] == [(7,), (3,)]
+
+
+def test_a_module_that_is_used_in_two_places_of_one_width_is_counted_in_both() -> None:
+    results = run(TorchModel(Twice(7)), Batches(torch.rand(4, 5)), AverageActivityMetric)
+    assert results[NAME]["activation"]["timesteps"] == 8
 
 
 def test_a_name_in_layers_that_matches_nothing_is_told() -> None:
