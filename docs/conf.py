@@ -65,7 +65,7 @@ PAGES = {
 PUBLIC = (
     "neuroact",
     "neuroact.distributed",
-    "neuroact.lightning",
+    "neuroact.training.lightning",
     "neuroact.plots",
     "neuroact.quantiles",
     "neuroact.statistics",

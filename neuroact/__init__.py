@@ -4,27 +4,31 @@
 
     layer's forward call                     any framework
        │  args, kwargs, output, module state
-    an Adapter's read()                      neuroact.adapter, neuroact_adapters
-       │  SpikeChunk: values[time, batch, *neurons], kind, starts_sequence, valid
-    each layer's forward, stood in for       neuroact.recorder, .layer, .reader, .hooks
+    an Adapter's read()                      neuroact.layers, neuroact_adapters
+       │  SpikeChunk: values[time, batch, *neurons], kind, starts_sequence, valid, labels
+    each layer's forward, stood in for       neuroact.recording, neuroact.native
        │
     update · merge · reset · state · result  neuroact.statistics
        │  integer counts per neuron
-    ActivityReport: frozen, numpy only       neuroact.report, .activity
+    figures by layer: frozen, NumPy only     neuroact.results
        │
-    table · plots · page · files · frame     neuroact.table, .plots, .html, .report_file, .frame
+    files · table · plots · page             neuroact.files, .table, .plots, .html
+       │
+    ActivityReport, Comparison, History      neuroact.report
 
 Left of `SpikeChunk` only frameworks are known; right of it nobody knows a framework.
 """
 
 from neuroact import distributed, quantiles
-from neuroact.adapter import Adapter, LayerCall, StatefulAdapter
-from neuroact.compare import compare
-from neuroact.comparison import Comparison
-from neuroact.measure import measure
-from neuroact.provenance import installed_version
-from neuroact.recorder import Recording, record
-from neuroact.report import ActivityReport, LayerActivity
+from neuroact.layers.adapter import Adapter, LayerCall, StatefulAdapter
+from neuroact.layers.call_pattern import CallPattern, PatternAdapter
+from neuroact.layers.layer_info import LayerInfo
+from neuroact.recording.measure import measure
+from neuroact.recording.recording import Recording, record
+from neuroact.report.activity_report import ActivityReport
+from neuroact.report.comparison import Comparison, compare
+from neuroact.report.history import History
+from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics import (
     ClassActivity,
     Firing,
@@ -35,17 +39,22 @@ from neuroact.statistics import (
     Synchrony,
     TimeCourse,
 )
-from neuroact.stream import SignalKind, SpikeChunk, SpikeSink
+from neuroact.stream.chunk import SignalKind, SpikeChunk, SpikeSink
+from neuroact.versions import installed_version
 
 __all__ = [
     "ActivityReport",
     "Adapter",
+    "CallPattern",
     "ClassActivity",
     "Comparison",
     "Firing",
+    "History",
     "InterspikeIntervals",
     "LayerActivity",
     "LayerCall",
+    "LayerInfo",
+    "PatternAdapter",
     "Raster",
     "Recording",
     "SignalKind",

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neuroact.adapter import LayerCall
-from neuroact.patterns import CallPattern, always
+from neuroact.layers.adapter import LayerCall
+from neuroact.layers.call_pattern import CallPattern, always
 from neuroact.stream import SignalKind, SpikeChunk
 
 ONE_STEP = "BN"

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from neuroact.adapter import LayerCall
+from neuroact.layers.adapter import LayerCall
 from neuroact.stream import SignalKind, SpikeChunk
 
 

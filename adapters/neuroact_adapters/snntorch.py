@@ -16,9 +16,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from neuroact.adapter import LayerCall, argument
 from neuroact.errors import NeuroactWarning
-from neuroact.patterns import CallPattern
+from neuroact.layers.adapter import LayerCall, argument
+from neuroact.layers.call_pattern import CallPattern
 from neuroact.stream import SignalKind, SpikeChunk
 
 # More distinct levels than this, not all whole numbers, and a spike function is continuous.

@@ -11,7 +11,7 @@ import typer
 from neuroact.cli.reports import print_json
 
 if TYPE_CHECKING:
-    from neuroact.adapter_status import AdapterStatus
+    from neuroact.layers.adapter_status import AdapterStatus
 
 EXAMPLES = """
 neuroact adapters
@@ -44,7 +44,7 @@ def adapters(
     if check is not None:
         _check(check)
         return
-    from neuroact.adapter_status import adapter_statuses
+    from neuroact.layers.adapter_status import adapter_statuses
 
     statuses = adapter_statuses()
     if as_json:

@@ -10,7 +10,7 @@ import typer
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_history, read_report
 from neuroact.cli.reports import print_json
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact compare before.json after.json
@@ -64,7 +64,7 @@ def compare(
     Layers are matched by name; a layer that is matched with none is named. Neither the models nor
     their frameworks have to be there.
     """
-    from neuroact.compare import compare as compared
+    from neuroact.report.comparison import compare as compared
     from neuroact.table.comparison import print_comparison
 
     if plot is not None:

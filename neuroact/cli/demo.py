@@ -12,7 +12,7 @@ from typing import Annotated, Protocol, cast
 import typer
 
 from neuroact.errors import MissingExtraError, NeuroactError
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact demo
@@ -110,7 +110,7 @@ def _alone(report: ActivityReport, out: Path) -> list[Path]:
 
 def _compared(reports: Mapping[str, ActivityReport], out: Path) -> list[Path]:
     """Print how the frameworks differ, and write each one's report; gives the files."""
-    from neuroact.compare import compare
+    from neuroact.report.comparison import compare
     from neuroact.table.comparison import print_comparison
 
     comparison = compare(*reports.values(), labels=list(reports))

@@ -33,7 +33,7 @@ def merge(
     them have is kept. No file may come twice, and the sum is none of the parts, so that nothing
     is counted twice. Neither the model nor its framework has to be there.
     """
-    from neuroact.recorder import Recording
+    from neuroact.recording.recording import Recording
 
     _check_each_once([*files, out])
     merged = Recording.load(files[0])

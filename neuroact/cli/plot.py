@@ -10,8 +10,8 @@ import typer
 
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_history, read_report
-from neuroact.history import History
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import History
 
 EXAMPLES = """
 neuroact plot activity.json

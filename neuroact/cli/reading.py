@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 
 from neuroact.errors import NeuroactWarning, ReportFileError
-from neuroact.history import SCHEMA, History
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import SCHEMA, History
 
 
 def read_report(path: Path) -> ActivityReport:
@@ -20,8 +20,8 @@ def read_report(path: Path) -> ActivityReport:
         NothingRecordedError: it is a recording whose layers were never called.
         OSError: it cannot be read.
     """
-    from neuroact.recorder import Recording
-    from neuroact.tensor_file import PREFIX, may_begin
+    from neuroact.files.tensor_file import PREFIX, may_begin
+    from neuroact.recording.recording import Recording
 
     with path.open("rb") as file:
         prefix = file.read(PREFIX)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
 
 
 def print_report(

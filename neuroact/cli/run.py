@@ -14,7 +14,7 @@ from neuroact.cli.interrupt import Progress, run_each
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact run evaluation:test_set
@@ -69,8 +69,8 @@ def run(
     """
     import torch
 
-    from neuroact.measure import shown
-    from neuroact.recorder import record
+    from neuroact.recording.measure import shown
+    from neuroact.recording.recording import record
 
     _check_can_be_written(out)
     if dt is not None and not 0 < dt < math.inf:

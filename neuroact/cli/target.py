@@ -16,8 +16,8 @@ from torch import nn
 
 from neuroact.cli.application import UNEXPECTED
 from neuroact.errors import NeuroactError
-from neuroact.measure import call_with_first
-from neuroact.naming import nearest
+from neuroact.layers.names import nearest
+from neuroact.recording.measure import call_with_first
 
 _CONTRACT = (
     "Expected a function without arguments that returns (model, batches) or (model, batches, run): "
@@ -69,17 +69,17 @@ def statistic(name: str) -> Callable[[], Any]:
     Raises:
         BadParameter: there is none.
     """
-    from neuroact.statistics import OURS
+    from neuroact.statistics import BUILT_IN
 
     if ":" in name:
         return named(name, hint="--statistics")  # type: ignore[no-any-return]  # record checks it
-    if name not in OURS:
+    if name not in BUILT_IN:
         raise typer.BadParameter(
-            f"there is no statistic {name!r}.{nearest(name, OURS)} There are: {', '.join(OURS)}; "
-            "name one of your own as package.module:Class.",
+            f"there is no statistic {name!r}.{nearest(name, BUILT_IN)} There are: "
+            f"{', '.join(BUILT_IN)}; name one of your own as package.module:Class.",
             param_hint="--statistics",
         )
-    return OURS[name]
+    return BUILT_IN[name]
 
 
 def named(target: str, *, hint: str) -> Any:

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from neuroact.cli.application import FOUND
-from neuroact.diagnosis import THRESHOLDS, Verdict, check_threshold, judge
 from neuroact.printable import printable
-from neuroact.report import ActivityReport
-from neuroact.stream import SignalKind
+from neuroact.report.activity_report import ActivityReport
+from neuroact.results.diagnosis import THRESHOLDS, Verdict, check_threshold, judge
+from neuroact.stream.chunk import SignalKind
 
 _ANY = "any"
 
@@ -87,10 +87,8 @@ def end_by_verdicts(report: ActivityReport, asked: Mapping[str, float | None]) -
 
 
 def _unjudged(report: ActivityReport) -> list[str]:
-    from neuroact.table import why_no_figures
-
     spiking = [layer for layer in report.values() if layer.kind is not SignalKind.ANALOG]
-    reasons = {layer.name: reason for layer in spiking if (reason := why_no_figures(layer))}
+    reasons = {layer.name: reason for layer in spiking if (reason := layer.problem)}
     reasons |= dict.fromkeys(report.not_called, "it was recorded but never called")
     return [f'layer "{name}" cannot be judged: {reason}.' for name, reason in reasons.items()]
 

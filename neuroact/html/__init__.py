@@ -2,7 +2,7 @@
 
 ::
 
-    ActivityReport, Comparison
+    Layers, ComparedLayers
        │  a row a layer                     .rows, .results
        │  small drawings in the rows        .drawings
        │  plots, where matplotlib is        .pictures

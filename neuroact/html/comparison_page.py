@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from neuroact.activity import LayerActivity
-from neuroact.definitions import definition
 from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import Shares, Strip, counted, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, inlined
 from neuroact.html.rows import Cell, Column, shape_text
 from neuroact.printable import printable
-from neuroact.table import figure_text, why_no_figures
+from neuroact.results.definitions import definition
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.table import figure_text
 from neuroact.table.comparison import ComparisonTable, signed_text
 
 if TYPE_CHECKING:
-    from neuroact.comparison import Comparison, Difference
+    from neuroact.results.compared_layers import ComparedLayers, Difference
 
 _FIRST = ("distance", "mean", "dead", "saturated", "sparsity", "std", "q1", "median", "q3")
 _COUNTS = ("dead", "saturated")
@@ -60,7 +60,7 @@ class Row:
     cells: Mapping[str, Cell]
 
 
-def comparison_page(comparison: Comparison) -> str:
+def comparison_page(comparison: ComparedLayers) -> str:
     """The comparison as a self-contained page of HTML; as `report_page` in all else.
 
     First comes what differs most; then the table, a row for each layer and each report after the
@@ -109,7 +109,7 @@ def _headline(rows: Sequence[Row], apart: Sequence[Row]) -> str:
 
 
 def _columns() -> list[Column]:
-    from neuroact.comparison import Difference
+    from neuroact.results.compared_layers import Difference
 
     def column(key: str, side: str, *, sorts: bool = True) -> Column:
         title = {"name": "layer", "before": "first", "after": "compared"}.get(key, key)
@@ -127,7 +127,7 @@ def _columns() -> list[Column]:
     ]
 
 
-def _rows(comparison: Comparison) -> Iterator[Row]:
+def _rows(comparison: ComparedLayers) -> Iterator[Row]:
     ends = scales([layer for entry in comparison.values() for layer in entry.layers.values()])
     number = count()
     for entry in comparison.values():
@@ -151,7 +151,7 @@ def _rows(comparison: Comparison) -> Iterator[Row]:
 
 
 def _strip(layer: LayerActivity, ends: Mapping[Any, tuple[float, float]]) -> Strip | None:
-    return None if why_no_figures(layer) else Strip.of(layer, ends[layer.kind])
+    return None if layer.problem else Strip.of(layer, ends[layer.kind])
 
 
 def _changes(first: LayerActivity, other: LayerActivity) -> Iterator[Change]:
@@ -174,8 +174,10 @@ def _cell(name: str, value: float | None) -> Cell:
     return Cell(repr(value), figure_text(value) if name == "distance" else signed_text(value))
 
 
-def _picture(comparison: Comparison) -> tuple[tuple[Picture, ...], str]:
+def _picture(comparison: ComparedLayers) -> tuple[tuple[Picture, ...], str]:
+    from neuroact.plots import comparison_plot
+
     try:
-        return (Picture(_PLOT, inlined(comparison.plot(), _PLOT, "plot")),), ""
+        return (Picture(_PLOT, inlined(comparison_plot(comparison), _PLOT, "plot")),), ""
     except MissingExtraError as missing:
         return (), f"No plots: {missing}"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from neuroact.activity import Floats, LayerActivity
-from neuroact.stream import SignalKind
-from neuroact.table import figure_text, why_no_figures
+from neuroact.results.layer_activity import Floats, LayerActivity
+from neuroact.stream.chunk import SignalKind
+from neuroact.table import figure_text
 
 _STRIP, _MARGIN = 120, 2  # width of a strip; room in it for the ends' strokes
 _BINS = 30
@@ -34,7 +34,7 @@ class Shares:
     @classmethod
     def of(cls, layer: LayerActivity) -> Shares | None:
         """The shares; None where the layer has no figures, or is of values without silence."""
-        if why_no_figures(layer) is not None or layer.kind is SignalKind.ANALOG:
+        if layer.problem is not None or layer.kind is SignalKind.ANALOG:
             return None
         firing = layer.neurons - layer.dead - layer.saturated
         counts = {"dead": layer.dead, "firing": firing, "saturated": layer.saturated}
@@ -75,7 +75,7 @@ def scales(layers: Iterable[LayerActivity]) -> Mapping[SignalKind, tuple[float, 
     """Ends of the strips' scale for each kind of layer: 0, or the smallest, to the largest."""
     ends: dict[SignalKind, tuple[float, float]] = {}
     for layer in layers:
-        if why_no_figures(layer) is None:
+        if layer.problem is None:
             low, high = ends.get(layer.kind, (0.0, 0.0))
             ends[layer.kind] = (min(low, layer.min), max(high, layer.max))
     return ends

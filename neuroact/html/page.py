@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neuroact.printable import printable
-from neuroact.provenance import installed_version
+from neuroact.versions import installed_version
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from neuroact.activity import LayerActivity
-from neuroact.table import why_no_figures
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 _OF_REPORTS = {  # kind: title, and the statistic it needs
     "box": ("Average activity of each layer's neurons", None),
@@ -36,15 +35,17 @@ class Picture:
     svg: Markup
 
 
-def report_pictures(report: ActivityReport) -> tuple[Picture, ...]:
+def report_pictures(report: Layers) -> tuple[Picture, ...]:
     """The plots of all layers for which the report has results.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    from neuroact.plots import draw
+
     kept = {name for layer in report.values() for name in layer.results}
     return tuple(
-        Picture(title, inlined(report.plot(kind=kind), title, f"plot-{kind}"))
+        Picture(title, inlined(draw(report, kind), title, f"plot-{kind}"))
         for kind, (title, needs) in _OF_REPORTS.items()
         if needs is None or needs in kept
     )
@@ -62,7 +63,7 @@ def layer_pictures(layers: Mapping[int, LayerActivity]) -> dict[int, tuple[Pictu
 def _of_layer(at: int, layer: LayerActivity) -> Iterator[Picture]:
     from neuroact.plots import neuron_map, raster_plot
 
-    if why_no_figures(layer) is not None:
+    if layer.problem is not None:
         return
     if "Raster" in layer.results and layer.results["Raster"].kept:
         title = "Spikes of the first sequence"

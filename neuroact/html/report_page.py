@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neuroact.diagnosis import Verdict, diagnose
 from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import counted, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, layer_pictures, report_pictures
 from neuroact.html.rows import Row, columns, row_of, value_text
 from neuroact.printable import printable
-from neuroact.table import Totals, figure_text, notes, why_no_figures
+from neuroact.results.diagnosis import Verdict, diagnose
+from neuroact.table import Totals, figure_text, notes
 
 if TYPE_CHECKING:
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 _CHECKED = "Every layer has figures, and none of them gave a verdict."
 _MOST_DRAWN = 12  # a tenth of a second each
@@ -42,7 +42,7 @@ class Sick:
     lines: tuple[Line, ...]
 
 
-def report_page(report: ActivityReport) -> str:
+def report_page(report: Layers) -> str:
     """The report as a self-contained page of HTML.
 
     Verdicts come first; then the table, which sorts and filters; the plots; each layer's details;
@@ -80,12 +80,12 @@ def report_page(report: ActivityReport) -> str:
     )
 
 
-def _title(report: ActivityReport) -> str:
+def _title(report: Layers) -> str:
     model = report.origin.get("model")
     return model if isinstance(model, str) and model else "Activity report"
 
 
-def _line(report: ActivityReport) -> list[str]:
+def _line(report: Layers) -> list[str]:
     layers = list(report.values())
     created = report.origin.get("created")
     return [
@@ -106,12 +106,12 @@ def _headline(sick: Sequence[Sick], layers: int) -> str:
 
 
 def _sick(
-    report: ActivityReport, rows: Sequence[Row], verdicts: Mapping[str, Sequence[Verdict]]
+    report: Layers, rows: Sequence[Row], verdicts: Mapping[str, Sequence[Verdict]]
 ) -> list[Sick]:
     found = []
     for row, layer in zip(rows, report.values(), strict=True):
         lines = [_line_of(verdict) for verdict in verdicts.get(layer.name, ())]
-        if not lines and (reason := why_no_figures(layer)):
+        if not lines and (reason := layer.problem):
             lines = [Line("no figures", reason)]
         if lines:
             found.append(Sick(row.name, row.target, row.mark, tuple(lines)))
@@ -127,7 +127,7 @@ def _line_of(verdict: Verdict) -> Line:
     return Line(verdict.name, f"{figure}{value}", f"threshold {threshold}")
 
 
-def _totals(report: ActivityReport) -> dict[str, str]:
+def _totals(report: Layers) -> dict[str, str]:
     totals = Totals.of(list(report.values()))
     counts = {name: f"{getattr(totals, name):,}" for name in ("neurons", "dead", "saturated")}
     return counts | {"sparsity": figure_text(totals.sparsity)}
@@ -142,7 +142,7 @@ def _scale_note(ends: Mapping[Any, tuple[float, float]]) -> str:
 
 
 def _pictures(
-    report: ActivityReport, verdicts: Mapping[str, Sequence[Verdict]]
+    report: Layers, verdicts: Mapping[str, Sequence[Verdict]]
 ) -> tuple[tuple[Picture, ...], dict[int, tuple[Picture, ...]], str]:
     """The plots of all layers, those of single ones by number, and what there is to say of them."""
     numbers = sorted(range(len(report)), key=lambda at: list(report)[at] not in verdicts)

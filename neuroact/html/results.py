@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from neuroact.definitions import definition, headline
 from neuroact.printable import printable
-from neuroact.statistics.counted import LayerResult
+from neuroact.results.definitions import definition, headline
+from neuroact.statistics.results import LayerResult
 from neuroact.table import figure_text
 
 _COUNTED = ("mean", "std", "min", "q1", "median", "q3", "max")

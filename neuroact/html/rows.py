@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from neuroact.activity import LayerActivity
-from neuroact.definitions import definition
-from neuroact.diagnosis import Verdict
+from neuroact.files.report_document import FIGURES
 from neuroact.html.drawings import Histogram, Shares, Strip
 from neuroact.html.pictures import Picture
 from neuroact.html.results import Fact, ResultBlock, result_blocks
 from neuroact.printable import printable
-from neuroact.report_file import FIGURES
-from neuroact.stream import SignalKind
-from neuroact.table import figure_text, why_no_figures
+from neuroact.results.definitions import definition
+from neuroact.results.diagnosis import Verdict
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
+from neuroact.table import figure_text
 
 _MOST_PLACES = 12  # of dead or saturated neurons that are listed
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
@@ -105,7 +105,7 @@ def row_of(
     pictures: Iterable[Picture] = (),
 ) -> Row:
     """The row of the report's layer number `at`."""
-    measured = why_no_figures(layer) is None
+    measured = layer.problem is None
     kind = f"{layer.framework} {layer.layer_type}"
     shape = shape_text(layer.shape)
     about = f"{printable(kind)}, {layer.kind.value}, {shape}"
@@ -128,9 +128,7 @@ def row_of(
 def marks_of(layer: LayerActivity, verdicts: Iterable[Verdict]) -> tuple[Mark, ...]:
     """The layer's verdicts, and one that it has no figures where it has none."""
     found = [Mark(verdict.name, f"{verdict.name} {value_text(verdict)}") for verdict in verdicts]
-    return (
-        tuple(found) if found or why_no_figures(layer) is None else (Mark("fault", "no figures"),)
-    )
+    return tuple(found) if found or layer.problem is None else (Mark("fault", "no figures"),)
 
 
 def value_text(verdict: Verdict, value: float | None = None) -> str:
@@ -145,7 +143,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 
 def _cells(layer: LayerActivity) -> dict[str, Cell]:
-    missing = why_no_figures(layer) is not None
+    missing = layer.problem is not None
     cells = {"kind": Cell(layer.kind.value, layer.kind.value)}
     for key in _COUNTS:
         unknown = missing and key in ("dead", "saturated")
@@ -166,7 +164,7 @@ def _facts(layer: LayerActivity) -> tuple[Fact, ...]:
         facts["time step"] = f"{layer.dt:g} s"
     cells = {_TITLES.get(key, key): (key, cell.text) for key, cell in _cells(layer).items()}
     facts |= {title: text for title, (_, text) in cells.items()}
-    if reason := why_no_figures(layer):
+    if reason := layer.problem:
         facts["no figures"] = reason
     for key in ("dead", "saturated"):
         if places := _places(getattr(layer, f"{key}_neurons"), layer.neurons):

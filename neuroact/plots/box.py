@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.activity import LayerActivity
 from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
 from neuroact.plots.rows import (
     limits,
@@ -17,11 +16,12 @@ from neuroact.plots.rows import (
     rows_of,
     say_what_is_missing,
 )
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 MOST_OUTLIERS = 100
 """Most outliers drawn for one layer."""
@@ -96,12 +96,12 @@ def box_stats(layer: LayerActivity) -> BoxStats:
     return BoxStats(q1, layer.median, q3, layer.mean, low, high, outliers, left_out)
 
 
-def box_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     r"""A box per layer of its neurons' average activity, in the report's order from the top.
 
     `box_stats` says what a box shows. A layer without figures, and one never called, keeps an
-    empty place that says why. What `neuroact.diagnosis.diagnose` finds stands at the right of a
-    layer. The axis spans the data; where nothing was measured, 0 to 1. It
+    empty place that says why. What `ActivityReport.diagnose` finds stands at the right of a layer.
+    The axis spans the data; where nothing was measured, 0 to 1. It
     shows firing rates in Hz where every layer emits spikes and has a `dt`.
 
     Args:
@@ -115,7 +115,7 @@ def box_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: matplotlib is not installed.
 
     >>> import numpy as np
-    >>> from neuroact import ActivityReport, LayerActivity, SignalKind
+    >>> from neuroact import Layers, LayerActivity, SignalKind
     >>> from neuroact.plots import box_plot
     >>> layer = LayerActivity(
     ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,

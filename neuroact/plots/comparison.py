@@ -21,13 +21,13 @@ from neuroact.plots.rows import missing_figures, name_width, row_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.comparison import Comparison
+    from neuroact.results.compared_layers import ComparedLayers
 
 _BOX_HEIGHT = 0.13  # inches
 _COLUMNS = 2
 
 
-def comparison_plot(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
+def comparison_plot(comparison: ComparedLayers, *, ax: Axes | None = None) -> Axes:
     """A row per layer, in it a box per report; the reports in order from the top, by colour.
 
     Layers that were matched with none are not in it. What a box shows, and which unit, is as in

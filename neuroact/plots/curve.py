@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.activity import LayerActivity
 from neuroact.plots.figure import activity_label, in_hertz, per_unit, plain_look
 from neuroact.plots.lines import line_axes, line_colours, line_width, measured, name_lines
 from neuroact.plots.rows import limits
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 MOST_STEPS = 2000
 """Most steps of one curve: more could not be told apart."""
@@ -49,7 +49,7 @@ def sorted_activity(layer: LayerActivity) -> tuple[NDArray[np.float64], NDArray[
     return activities[::-1][steps], np.concatenate([[0.0], ends[steps]])
 
 
-def curve_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+def curve_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """A curve per layer: its neurons' average activity, the most active neuron first.
 
     At x the curve is as high as the activity that a share x of the neurons has or exceeds. A long

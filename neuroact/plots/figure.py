@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuroact.activity import LayerActivity
+from neuroact.atomic_file import write_bytes
 from neuroact.errors import MissingExtraError
-from neuroact.files import write_bytes
 from neuroact.printable import printable
-from neuroact.stream import SignalKind
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
 from neuroact.table import folded
 
 if TYPE_CHECKING:

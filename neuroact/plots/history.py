@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from neuroact.activity import LayerActivity
 from neuroact.plots.figure import FONT, PLAIN, activity_label, in_hertz, per_unit
 from neuroact.plots.grid import grid_plot
 from neuroact.printable import printable
-from neuroact.table import why_no_figures
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
-Labelled: TypeAlias = "Iterable[tuple[object, ActivityReport]] | Mapping[object, ActivityReport]"
+Labelled: TypeAlias = "Iterable[tuple[object, Layers]] | Mapping[object, Layers]"
 
 _WRAP = 10  # characters of a label on one line
 _ROOM = 1.8  # inches that labels have beside each other, in a narrow figure
@@ -41,8 +40,8 @@ def history_plot(history: Labelled, figure: str = "mean", *, ax: Axes | None = N
     they first appear.
 
     Args:
-        history: pairs of a label and a report, such as a `neuroact.history.History`; or reports
-            by their label. Whole numbers as labels are epochs.
+        history: pairs of a label and a report, such as a `History`; or reports by their
+            label. Whole numbers as labels are epochs.
         figure: one of `HISTORY_FIGURES`; dead and saturated neurons as shares.
         ax: axes to draw into; None makes a figure of its own.
 
@@ -94,7 +93,7 @@ def _label_columns(axes: Axes, labels: Sequence[object]) -> None:
 
 
 def _figure(layer: LayerActivity, figure: str, *, hertz: bool) -> float:
-    if why_no_figures(layer) is not None:
+    if layer.problem is not None:
         return math.nan
     value = float(getattr(layer, figure))
     if figure in ("dead", "saturated"):

@@ -15,7 +15,7 @@ from neuroact.plots.violin import draw_silhouette
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 _LONG = 50  # steps: beyond, an axis of equal steps has no room for the short intervals
 _BINS = 40
@@ -49,7 +49,7 @@ def interval_density(
     return np.diff(upto[edges]) / np.diff(edges), edges - np.float64(0.5)
 
 
-def interval_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of its neurons' interspike intervals, in the report's order.
 
     A silhouette is a histogram, and its mirror image, of all intervals of all neurons, as high as

@@ -17,7 +17,7 @@ from neuroact.printable import printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 OF_REPORTS: dict[str, Callable[..., Axes]] = {
     "box": box_plot,
@@ -36,7 +36,7 @@ KINDS = (*OF_REPORTS, *OF_LAYERS)
 
 
 def draw(
-    report: ActivityReport, kind: str = "box", *, layer: str | None = None, ax: Axes | None = None
+    report: Layers, kind: str = "box", *, layer: str | None = None, ax: Axes | None = None
 ) -> Axes:
     """A picture of a report; see `ActivityReport.plot`.
 
@@ -54,5 +54,5 @@ def draw(
     return OF_LAYERS[kind](report[next(iter(report)) if layer is None else layer], ax=ax)
 
 
-def _alone(report: ActivityReport, layer: str) -> ActivityReport:
+def _alone(report: Layers, layer: str) -> Layers:
     return type(report)([report[layer]], origin=report.origin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from neuroact.activity import LayerActivity
 from neuroact.plots.figure import (
     COLOUR_MAP,
     COLUMN,
@@ -17,6 +16,7 @@ from neuroact.plots.figure import (
     shown_name,
 )
 from neuroact.plots.rows import missing_figures
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

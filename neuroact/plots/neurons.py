@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.activity import LayerActivity
 from neuroact.plots.figure import (
     COLOUR_MAP,
     COLUMN,
@@ -23,6 +22,7 @@ from neuroact.plots.figure import (
     shown_name,
 )
 from neuroact.plots.rows import missing_figures
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

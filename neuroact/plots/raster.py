@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from neuroact.activity import LayerActivity
 from neuroact.plots.figure import (
     COLUMN,
     FONT,
@@ -17,6 +16,7 @@ from neuroact.plots.figure import (
 )
 from neuroact.plots.results import TimeAxis, result_of
 from neuroact.plots.rows import limits
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

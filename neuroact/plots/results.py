@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neuroact.activity import LayerActivity
 from neuroact.errors import MissingStatisticError
 from neuroact.plots.figure import in_hertz
+from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 
-def results_of(report: ActivityReport, statistic: str) -> dict[str, Any]:
+def results_of(report: Layers, statistic: str) -> dict[str, Any]:
     """Results of a statistic by the layer's name; layers without are left out.
 
     Raises:

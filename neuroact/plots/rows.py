@@ -6,16 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neuroact.activity import LayerActivity
-from neuroact.diagnosis import diagnose
 from neuroact.plots.figure import ALARM, COLUMN, FONT, PLAIN, SMALL, new_axes, shown_name
-from neuroact.stream import SignalKind
-from neuroact.table import why_no_figures
+from neuroact.results.diagnosis import diagnose
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 _NARROW, _WIDE = 24, 34  # characters of a layer's name on one line
 _CHARACTER = 0.055  # inches
@@ -37,7 +36,7 @@ class Row:
     missing: str = ""
 
 
-def rows_of(report: ActivityReport) -> list[Row]:
+def rows_of(report: Layers) -> list[Row]:
     """Every layer recorded, those without figures and those never called too."""
     width = name_width([*map(_name, report.values()), *report.not_called])
     called = [_row(layer, width) for layer in report.values()]
@@ -125,6 +124,6 @@ def missing_figures(layer: LayerActivity) -> str:
         return "no figures: NaN or infinity emitted"
     if layer.not_binary:
         return "no figures: not only 0 and 1 emitted"
-    if why_no_figures(layer) is None:
+    if layer.problem is None:
         return ""
     return "no figures: nothing observed" if layer.neurons else "no figures: no neurons"

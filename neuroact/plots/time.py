@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuroact.activity import LayerActivity
 from neuroact.plots.figure import SMALL, activity_label, per_unit, plain_look, whole_ticks
 from neuroact.plots.grid import grid_plot
 from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
 from neuroact.plots.results import TimeAxis, results_of
 from neuroact.plots.rows import limits, missing_figures
-from neuroact.stream import SignalKind
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 _BAND = "band: one standard deviation over samples to either side"
 
 
-def time_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """Each layer's activity at each time step of its sequences, with its spread over samples.
 
     A line is the mean over samples and neurons. Its band reaches one standard deviation over

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.activity import LayerActivity
-from neuroact.binning import binned
 from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
 from neuroact.plots.rows import (
     limits,
@@ -19,12 +17,14 @@ from neuroact.plots.rows import (
     rows_of,
     say_what_is_missing,
 )
-from neuroact.stream import SignalKind
+from neuroact.results.binning import binned
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 MOST_BINS = 40
 """Most bins of one layer."""
@@ -80,7 +80,7 @@ def silhouette(layer: LayerActivity) -> Silhouette:
     return Silhouette(counts.astype(np.int64), edges)
 
 
-def violin_plot(report: ActivityReport, *, ax: Axes | None = None) -> Axes:
+def violin_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of its neurons' average activity, in the report's order from the top.
 
     A silhouette is a histogram, and its mirror image: nothing is smoothed, so nothing is shown

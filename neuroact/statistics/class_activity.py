@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuroact.errors import MergeError
-from neuroact.statistics.blocks import CountsBlocks
-from neuroact.statistics.counted import LayerResult, ratio
-from neuroact.statistics.parts import events_of, parts_of
-from neuroact.statistics.step_block import StepBlock
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.statistics.counting.core_loops import CountsBlocks
+from neuroact.statistics.counting.parts import events_of, parts_of
+from neuroact.statistics.counting.step_block import StepBlock
+from neuroact.statistics.results import LayerResult, ratio
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neuroact.errors import MergeError
-from neuroact.statistics.blocks import CountsBlocks, loops
-from neuroact.statistics.event_counts import EventCounts
-from neuroact.statistics.open_sequences import OpenSequences
-from neuroact.statistics.parts import parts_of
-from neuroact.statistics.step_block import StepBlock, StepSums
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.statistics.counting.core_loops import CountsBlocks, loops
+from neuroact.statistics.counting.event_counts import EventCounts
+from neuroact.statistics.counting.open_sequences import OpenSequences
+from neuroact.statistics.counting.parts import parts_of
+from neuroact.statistics.counting.step_block import StepBlock, StepSums
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 
 class SumOfValues:

@@ -10,7 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroact.statistics.counted import (
+from neuroact.statistics.counting.interval_words import (
+    FRACTION_BITS,
+    WIDTH,
+    add_words,
+    histogram_inside,
+    words_of,
+)
+from neuroact.statistics.counting.parts import per_sample
+from neuroact.statistics.counting.step_block import StepBlock
+from neuroact.statistics.counting.stepwise import BlockPlaces, Steps, StepwiseStatistic, flat
+from neuroact.statistics.results import (
     CountedResult,
     Floats,
     Integers,
@@ -18,16 +28,6 @@ from neuroact.statistics.counted import (
     ratio,
     seconds_per_step,
 )
-from neuroact.statistics.interval_words import (
-    FRACTION_BITS,
-    WIDTH,
-    add_words,
-    histogram_inside,
-    words_of,
-)
-from neuroact.statistics.parts import per_sample
-from neuroact.statistics.step_block import StepBlock
-from neuroact.statistics.stepwise import BlockPlaces, Steps, StepwiseStatistic, flat
 
 _PER_NEURON = (
     "intervals",

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from neuroact.errors import MergeError, StatisticKindError
-from neuroact.statistics.blocks import CountsBlocks
-from neuroact.statistics.counted import Integers, LayerResult
-from neuroact.statistics.kept_sequences import Ended, Open, check_events
-from neuroact.statistics.open_sequences import OpenSequences
-from neuroact.statistics.step_block import StepBlock
-from neuroact.statistics.stepwise import SPIKING
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.statistics.counting.core_loops import CountsBlocks
+from neuroact.statistics.counting.kept_sequences import Ended, Open, check_events
+from neuroact.statistics.counting.open_sequences import OpenSequences
+from neuroact.statistics.counting.step_block import StepBlock
+from neuroact.statistics.counting.stepwise import SPIKING
+from neuroact.statistics.results import Integers, LayerResult
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 
 @dataclass(frozen=True, eq=False)

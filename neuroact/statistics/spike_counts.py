@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroact.statistics.counted import CountedResult, Floats, Integers, exact_spread, ratio
-from neuroact.statistics.step_block import StepBlock
-from neuroact.statistics.stepwise import BlockPlaces, Steps, StepwiseStatistic, add_at
+from neuroact.statistics.counting.step_block import StepBlock
+from neuroact.statistics.counting.stepwise import BlockPlaces, Steps, StepwiseStatistic, add_at
+from neuroact.statistics.results import CountedResult, Floats, Integers, exact_spread, ratio
 
 
 @dataclass(frozen=True, eq=False)

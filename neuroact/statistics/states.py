@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.class_activity import ClassActivity
+from neuroact.statistics.counting.stepwise import StepwiseStatistic
 from neuroact.statistics.firing import Firing
 from neuroact.statistics.raster import Raster
-from neuroact.statistics.stepwise import StepwiseStatistic
 
 MOST_COUNT = 2**62
 """Counts below it can be added to others without leaving int64."""

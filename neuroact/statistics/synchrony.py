@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from neuroact.quantiles import tally
-from neuroact.statistics.counted import CountedResult, Integers
-from neuroact.statistics.step_block import StepBlock
-from neuroact.statistics.stepwise import (
+from neuroact.statistics.counting.step_block import StepBlock
+from neuroact.statistics.counting.stepwise import (
     BlockPlaces,
     Steps,
     StepwiseStatistic,
@@ -20,6 +19,7 @@ from neuroact.statistics.stepwise import (
     flat,
     sums_of_samples,
 )
+from neuroact.statistics.results import CountedResult, Integers
 
 
 @dataclass(frozen=True, eq=False)

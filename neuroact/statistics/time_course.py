@@ -11,7 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroact.statistics.counted import (
+from neuroact.statistics.counting.parts import per_sample
+from neuroact.statistics.counting.step_block import StepBlock
+from neuroact.statistics.counting.stepwise import (
+    BlockPlaces,
+    Steps,
+    StepwiseStatistic,
+    add_at,
+    padded,
+    sums_of_samples,
+)
+from neuroact.statistics.results import (
     Floats,
     Integers,
     LayerResult,
@@ -20,16 +30,6 @@ from neuroact.statistics.counted import (
     moments,
     ratio,
     seconds_per_step,
-)
-from neuroact.statistics.parts import per_sample
-from neuroact.statistics.step_block import StepBlock
-from neuroact.statistics.stepwise import (
-    BlockPlaces,
-    Steps,
-    StepwiseStatistic,
-    add_at,
-    padded,
-    sums_of_samples,
 )
 
 

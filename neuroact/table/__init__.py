@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from neuroact.diagnosis import diagnose
+from neuroact.results.diagnosis import diagnose
 from neuroact.table.columns import Column, columns_of
 from neuroact.table.layout import (
     NARROWEST,
@@ -20,12 +20,12 @@ from neuroact.table.notebook import html_table
 from neuroact.table.notes import notes
 from neuroact.table.rows import MOST_ROWS, rows_of
 from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, figure_text, folded
-from neuroact.table.totals import Totals, why_no_figures
+from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 __all__ = [
     "MOST_ROWS",
@@ -39,13 +39,10 @@ __all__ = [
     "print_table",
     "table_html",
     "table_text",
-    "why_no_figures",
 ]
 
 
-def table_text(
-    report: ActivityReport, width: int | None = None, *, fold: bool | None = None
-) -> str:
+def table_text(report: Layers, width: int | None = None, *, fold: bool | None = None) -> str:
     r"""A report's table and what its figures mean, as plain text without colour.
 
     A width that does not suffice for one table gives two, counts above activity, or more; a name
@@ -64,7 +61,7 @@ def table_text(
         fold: True or False to fold by module or not, whatever the number of layers.
 
     >>> import numpy as np
-    >>> from neuroact import ActivityReport, LayerActivity, SignalKind
+    >>> from neuroact import Layers, LayerActivity, SignalKind
     >>> layer = LayerActivity(
     ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
     ...     observations=10, sequences=2, events=np.array([5, 5, 9, 5]),
@@ -81,7 +78,7 @@ def table_text(
     return plain_text(ReportTable(report, fold=fold, blocks=terminal_blocks()), width)
 
 
-def print_table(report: ActivityReport, *, fold: bool | None = None) -> None:
+def print_table(report: Layers, *, fold: bool | None = None) -> None:
     """Print the table to standard output, in colour where that is a terminal."""
     if is_terminal():
         print_to_terminal(ReportTable(report, fold=fold, blocks=terminal_blocks()))
@@ -89,7 +86,7 @@ def print_table(report: ActivityReport, *, fold: bool | None = None) -> None:
         print(table_text(report, fold=fold))
 
 
-def table_html(report: ActivityReport, *, fold: bool | None = None) -> str:
+def table_html(report: Layers, *, fold: bool | None = None) -> str:
     """The table for a notebook: the same figures as `table_text`, every text escaped."""
     table = ReportTable(report, fold=fold, blocks=BLOCKS)
     return html_table(
@@ -107,7 +104,7 @@ class ReportTable:
     """
 
     def __init__(
-        self, report: ActivityReport, *, fold: bool | None = None, blocks: str = PLAIN_BLOCKS
+        self, report: Layers, *, fold: bool | None = None, blocks: str = PLAIN_BLOCKS
     ) -> None:
         layers = list(report.values())
         rows = rows_of(layers, fold=fold)

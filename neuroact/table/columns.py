@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from neuroact.activity import LayerActivity
-from neuroact.diagnosis import Verdict
 from neuroact.printable import printable
-from neuroact.stream import SignalKind
+from neuroact.results.diagnosis import Verdict
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
 from neuroact.table.notes import COUNTS, same_in_all
 from neuroact.table.rows import Row
 from neuroact.table.text import PLAIN_BLOCKS, figure_text, histogram_text

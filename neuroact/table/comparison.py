@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from neuroact.activity import LayerActivity
 from neuroact.printable import printable
+from neuroact.results.layer_activity import LayerActivity
 from neuroact.table.columns import Column
 from neuroact.table.layout import (
     drawn,
@@ -19,12 +19,11 @@ from neuroact.table.layout import (
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import joined
 from neuroact.table.text import figure_text
-from neuroact.table.totals import why_no_figures
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
-    from neuroact.comparison import Comparison, Difference
+    from neuroact.results.compared_layers import ComparedLayers, Difference
 
 _FIGURES = ("mean", "std", "q1", "median", "q3", "sparsity")
 _COUNTS = ("dead", "saturated")
@@ -39,12 +38,12 @@ _MEANINGS = {
 }
 
 
-def comparison_text(comparison: Comparison, width: int | None = None) -> str:
+def comparison_text(comparison: ComparedLayers, width: int | None = None) -> str:
     """The table and what its figures mean, as plain text; widths as in `table_text`."""
     return plain_text(ComparisonTable(comparison), terminal_width() if width is None else width)
 
 
-def print_comparison(comparison: Comparison) -> None:
+def print_comparison(comparison: ComparedLayers) -> None:
     """Print the table to standard output, in colour where that is a terminal."""
     if is_terminal():
         print_to_terminal(ComparisonTable(comparison))
@@ -52,7 +51,7 @@ def print_comparison(comparison: Comparison) -> None:
         print(comparison_text(comparison))
 
 
-def comparison_html(comparison: Comparison) -> str:
+def comparison_html(comparison: ComparedLayers) -> str:
     """The table for a notebook: the same figures, every text escaped."""
     table = ComparisonTable(comparison)
     return html_table(table.columns, table.notes, " and ".join(comparison.labels))
@@ -61,7 +60,7 @@ def comparison_html(comparison: Comparison) -> str:
 class ComparisonTable:
     """The table as `rich.console.Console.print` takes it, laid out for the console's width."""
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: ComparedLayers) -> None:
         self.columns = _columns(comparison)
         self.notes = _notes(comparison)
 
@@ -71,7 +70,7 @@ class ComparisonTable:
         yield from drawn(self.columns, self.notes, options.max_width)
 
 
-def _columns(comparison: Comparison) -> list[Column]:
+def _columns(comparison: ComparedLayers) -> list[Column]:
     # Of each layer the first report's row, then one for each other report that has it.
     entries: list[tuple[str, str, LayerActivity, Difference | None]] = []
     for name, entry in comparison.items():
@@ -124,7 +123,7 @@ def signed_text(value: float) -> str:
 
 
 def _count(layer: LayerActivity, name: str) -> str:
-    return "-" if why_no_figures(layer) else f"{getattr(layer, name):,}"
+    return "-" if layer.problem else f"{getattr(layer, name):,}"
 
 
 def _change(less: Difference, name: str) -> str:
@@ -132,7 +131,7 @@ def _change(less: Difference, name: str) -> str:
     return "-" if change is None else f"{change:+,}" if change else "0"
 
 
-def _notes(comparison: Comparison) -> dict[str, str]:
+def _notes(comparison: ComparedLayers) -> dict[str, str]:
     found = _farthest(comparison) | _MEANINGS
     for label, names in comparison.unmatched.items():
         found[f"only in {printable(label)}"] = joined(names)
@@ -150,7 +149,7 @@ def _notes(comparison: Comparison) -> dict[str, str]:
     return found | _unlike(comparison)
 
 
-def _farthest(comparison: Comparison) -> dict[str, str]:
+def _farthest(comparison: ComparedLayers) -> dict[str, str]:
     apart = [
         (less.distance, name, label)
         for name, entry in comparison.items()
@@ -166,7 +165,7 @@ def _farthest(comparison: Comparison) -> dict[str, str]:
     return {"differs most": said}
 
 
-def _unlike(comparison: Comparison) -> dict[str, str]:
+def _unlike(comparison: ComparedLayers) -> dict[str, str]:
     """What makes figures of two reports hard to compare."""
     found = {}
     of_kinds = {

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from neuroact.activity import LayerActivity
-from neuroact.diagnosis import Verdict, diagnose
 from neuroact.printable import printable
-from neuroact.stream import SignalKind
+from neuroact.results.diagnosis import Verdict, diagnose
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
 from neuroact.table.text import figure_text
-from neuroact.table.totals import Totals, why_no_figures
+from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
-    from neuroact.report import ActivityReport
+    from neuroact.results.layers import Layers
 
 MEANINGS = {
     "activity": "of a neuron: mean of its values over all steps; where 0 and 1, spikes per step",
@@ -34,7 +34,7 @@ _VERDICTS = "thresholds, and what people do about it: report.diagnose()"
 _MOST_NAMES = 12
 
 
-def notes(report: ActivityReport, verdicts: Sequence[Verdict] | None = None) -> dict[str, str]:
+def notes(report: Layers, verdicts: Sequence[Verdict] | None = None) -> dict[str, str]:
     """What the figures mean and what they leave out, by term; a line each below the table.
 
     Args:
@@ -54,7 +54,7 @@ def notes(report: ActivityReport, verdicts: Sequence[Verdict] | None = None) -> 
     if steps := {layer.dt for layer in layers if layer.dt is not None}:
         found["Hz"] = _RATE
         found["time step"] = joined(f"{dt:g} s" for dt in sorted(steps))
-    reasons = {layer.name: why_no_figures(layer) for layer in layers}
+    reasons = {layer.name: layer.problem for layer in layers}
     if missing := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
         found["no figures"] = joined(missing, "; ")
     if report.not_called:

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.activity import LayerActivity
 from neuroact.quantiles import quantile
-from neuroact.table.totals import Totals, counted, why_no_figures
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.table.totals import Totals, counted
 
 MOST_ROWS = 24
 """Layers beyond which a table is folded by module."""
@@ -53,7 +53,7 @@ class Row:
     @property
     def has_figures(self) -> bool:
         """Whether any of the layers has."""
-        return any(why_no_figures(layer) is None for layer in self.layers)
+        return any(layer.problem is None for layer in self.layers)
 
     @cached_property
     def activity_counts(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -6,17 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neuroact.activity import LayerActivity
-from neuroact.stream import SignalKind
-
-
-def why_no_figures(layer: LayerActivity) -> str | None:
-    """Why a layer's figures are NaN; None where they are numbers."""
-    if layer.fault is not None:
-        return layer.fault
-    if layer.neurons == 0:
-        return "it has no neurons"
-    return "no step of it was looked at" if layer.observations == 0 else None
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
 
 
 def counted(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
@@ -25,7 +16,7 @@ def counted(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
     Layers of real values only where no others have figures: hardly a real value is ever 0, so
     they would hide what the spiking layers do.
     """
-    measured = [layer for layer in layers if why_no_figures(layer) is None]
+    measured = [layer for layer in layers if layer.problem is None]
     return [layer for layer in measured if layer.kind is not SignalKind.ANALOG] or measured
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from neuroact.adapter import Adapter
+from neuroact.layers.adapter import Adapter
 from neuroact.testing import (
     adapter_checks,
     adapter_checks_modes,

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 import neuroact
-from neuroact.adapter import Adapter, InputAdapter, LayerCall
 from neuroact.errors import NoSpikingLayersError
-from neuroact.naming import named_modules
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.layers.adapter import Adapter, InputAdapter, LayerCall
+from neuroact.layers.names import named_modules
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.testing.asserting import (
     assert_axes,
     assert_read_truly,

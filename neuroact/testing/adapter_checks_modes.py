@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import neuroact
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
 from neuroact.testing.adapter_checks import adapter_check
 from neuroact.testing.asserting import assert_read_truly, assert_runs_by_itself
 from neuroact.testing.example import AdapterExample, Limit

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neuroact.adapter import LayerCall
-from neuroact.patterns import CallPattern, PatternAdapter, has_pattern
-from neuroact.sequences import StateTrace
-from neuroact.stream import SpikeChunk, as_stream
+from neuroact.layers.adapter import LayerCall
+from neuroact.layers.call_pattern import CallPattern, PatternAdapter, has_pattern
+from neuroact.layers.state_trace import StateTrace
+from neuroact.stream.chunk import SpikeChunk, as_stream
 from neuroact.testing.adapter_checks import adapter_check
 from neuroact.testing.example import Limit
 from neuroact.testing.playing import AdapterCase, Player, Run, state_of, usual_runs

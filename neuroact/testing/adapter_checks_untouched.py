@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import neuroact
-from neuroact.recorder import Recording
+from neuroact.recording.recording import Recording
 from neuroact.testing.adapter_checks import adapter_check
 from neuroact.testing.example import Limit
 from neuroact.testing.playing import AdapterCase, Player, Run, usual_runs

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neuroact.stream import SignalKind
+from neuroact.stream.chunk import SignalKind
 
 Run = Callable[[nn.Module, Tensor, Any], tuple[Any, Any]]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neuroact.activity import LayerActivity
+from neuroact.results.layer_activity import LayerActivity
 from neuroact.testing.example import ExpectedLayer
 from neuroact.testing.raw import RawCall, true_values
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from neuroact.adapter import Adapter, installed_adapters
 from neuroact.errors import UnknownAdapterError
+from neuroact.layers.adapter import Adapter, installed_adapters
 from neuroact.testing.adapter import check_adapter
 from neuroact.testing.example import AdapterExample
 from neuroact.testing.outcomes import CheckReport

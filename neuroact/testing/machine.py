@@ -23,11 +23,11 @@ from hypothesis.stateful import (
 from torch import Tensor, nn
 
 import neuroact
-from neuroact.adapter import LayerCall
 from neuroact.errors import LayerNotCalledWarning, NothingRecordedError
-from neuroact.recorder import Recording
+from neuroact.layers.adapter import LayerCall
+from neuroact.recording.recording import Recording
 from neuroact.statistics import ClassActivity, InterspikeIntervals, SpikeCounts
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.testing.naive import NaiveLayer
 from neuroact.testing.raw import RawRecorder, in_order
 from neuroact.testing.strategies import ragged, spikes

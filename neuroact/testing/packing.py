@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuroact.statistics.step_block import StepBlock
+from neuroact.statistics.counting.step_block import StepBlock
 
 
 def block_of(

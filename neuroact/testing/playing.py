@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neuroact.adapter import Adapter, LayerCall
-from neuroact.sequences import StateTrace
-from neuroact.stream import SpikeChunk
+from neuroact.layers.adapter import Adapter, LayerCall
+from neuroact.layers.state_trace import StateTrace
+from neuroact.stream.chunk import SpikeChunk
 from neuroact.testing.example import AdapterExample, ExpectedLayer, Limit
 from neuroact.testing.raw import RawRecorder, module_of, true_values
 from neuroact.testing.syncs import HostSyncs

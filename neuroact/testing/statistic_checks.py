@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neuroact.native import core, why_missing
-from neuroact.open_block import count
+from neuroact.recording.open_block import count
 from neuroact.statistics import Statistic
-from neuroact.statistics.step_block import StepBlock, valid_steps
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.statistics.counting.step_block import StepBlock, valid_steps
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.testing import strategies
 from neuroact.testing.outcomes import Check, NotCheckedError
 from neuroact.testing.packing import block_of

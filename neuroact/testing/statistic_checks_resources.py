@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from neuroact.errors import MergeError, NeuroactError
-from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.testing.same import assert_same_state
 from neuroact.testing.statistic_checks import (
     LEVELS,

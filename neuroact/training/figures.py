@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from neuroact.activity import Floats, Integers, LayerActivity
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
+from neuroact.results.layer_activity import Floats, Integers, LayerActivity
 
 Log = Callable[[ActivityReport, int], object]
 """Called as `log(report of the recorded step, number of the step)`."""

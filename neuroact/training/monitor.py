@@ -9,8 +9,8 @@ from typing import Any, Self
 
 from torch import nn
 
-from neuroact.history import History, Label
-from neuroact.report import ActivityReport
+from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import History, Label
 from neuroact.training.figures import Log
 from neuroact.training.sampling import StepSampler
 

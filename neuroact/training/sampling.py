@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from neuroact import storage
+from neuroact import distributed
 from neuroact.errors import LayerNotCalledWarning, MergeError, NothingRecordedError
-from neuroact.history import History, Label
-from neuroact.recorder import Recording, record
-from neuroact.report import ActivityReport
+from neuroact.recording.recording import Recording, record
+from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import History, Label
 
 
 class StepSampler:
@@ -68,8 +68,6 @@ class StepSampler:
     def _whole_step(self) -> Recording:
         if not self._over_ranks:
             return self._step
-        from neuroact import distributed
-
         return distributed.merge(self._step)
 
     def cancel(self) -> None:
@@ -95,7 +93,7 @@ class StepSampler:
 
     def state_dict(self) -> dict[str, Any]:
         """The history and the epoch so far, for a checkpoint: a text and a tensor of bytes."""
-        counts = bytearray(storage.to_bytes(self._epoch))
+        counts = bytearray(self._epoch.to_bytes())
         return {
             "history": self.history.to_json(),
             "epoch": torch.frombuffer(counts, dtype=torch.uint8),
@@ -110,7 +108,7 @@ class StepSampler:
             MergeError: it is of other layers, or of other statistics.
         """
         history = History.from_json(state["history"])
-        counts: Recording = storage.from_bytes(
+        counts = Recording.from_bytes(
             state["epoch"].numpy().tobytes(), statistics=self._epoch._factories
         )
         if list(counts.layers) != list(self._epoch.layers):

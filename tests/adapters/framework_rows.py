@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 import neuroact
-from neuroact.adapter import Adapter, LayerCall, load_adapter
-from neuroact.adapter import installed_adapters as installed
 from neuroact.errors import NoSpikingLayersError
-from neuroact.sequences import StateTrace
+from neuroact.layers.adapter import Adapter, LayerCall, load_adapter
+from neuroact.layers.adapter import installed_adapters as installed
+from neuroact.layers.state_trace import StateTrace
 
 Row = dict[str, str]
 TIME, BATCH = 6, 4

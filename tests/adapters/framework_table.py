@@ -125,5 +125,5 @@ def is_installed(framework: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "shared")]
     write(name for name in FRAMEWORKS if is_installed(name))

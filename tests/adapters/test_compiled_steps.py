@@ -13,12 +13,14 @@ from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 from torch._dynamo.utils import counters
 
 import neuroact
-from neuroact import Recording, compiled_window
-from neuroact.activity import LayerActivity
-from neuroact.compiled_window import PackedWindow
-from neuroact.layer import LayerInfo, LayerRecorder
+from neuroact import Recording
+from neuroact.layers.layer_info import LayerInfo
+from neuroact.recording.compiled import window
+from neuroact.recording.compiled.window import PackedWindow
+from neuroact.recording.layer import LayerRecorder
+from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics import Firing
-from neuroact.statistics.step_block import StepBlock
+from neuroact.statistics.counting.step_block import StepBlock
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact_adapters.snntorch import SnnTorchAdapter
 
@@ -84,7 +86,7 @@ def assert_counted(layer: LayerActivity, spikes: list[Tensor]) -> None:
 def test_the_window_counts_what_the_network_returned(
     backend: str, grad: bool, largest_packed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled_window, "LARGEST_PACKED", largest_packed)
+    monkeypatch.setattr(window, "LARGEST_PACKED", largest_packed)
     net = Net()
     call = compiled(net, backend=backend)
     with torch.set_grad_enabled(grad), neuroact.record(net) as recording:
@@ -100,7 +102,7 @@ def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
     largest_packed: int, addition: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They would be loops of their own in the program, where an addition joins the neuron's."""
-    monkeypatch.setattr(compiled_window, "LARGEST_PACKED", largest_packed)
+    monkeypatch.setattr(window, "LARGEST_PACKED", largest_packed)
     graphs = []
 
     def look(graph: torch.fx.GraphModule, _: object) -> Any:
@@ -208,7 +210,7 @@ def test_values_that_are_not_binary_are_a_fault_of_the_layer(
     largest_packed: int, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of three mixtures, whose sums look like counts."""
-    monkeypatch.setattr(compiled_window, "LARGEST_PACKED", largest_packed)
+    monkeypatch.setattr(window, "LARGEST_PACKED", largest_packed)
     for bad in ([0.5, 0.5, 1, 0], [-1, 2, 0, 0], [2, -1, float("inf"), float("-inf")]):
         net = Scaled()
         call = compiled(net, backend)
@@ -296,7 +298,7 @@ def test_sequences_are_told_apart_where_the_state_is_global_and_the_model_is_pas
 def test_where_the_compiler_cannot_be_asked_a_graph_break_keeps_the_figures_right(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import neuroact.guards as guards
+    import neuroact.recording.compiled.guards as guards
 
     def unknown(context: Any) -> None:
         raise AttributeError("another release of PyTorch")
@@ -314,7 +316,7 @@ def test_a_step_looks_at_no_name_of_neuroacts_where_the_compiler_lets_go_of_them
     dropped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They cost time alone, so another release of PyTorch may look at them."""
-    import neuroact.guards as guards
+    import neuroact.recording.compiled.guards as guards
 
     def unknown() -> None:
         raise AttributeError("another release of PyTorch")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import snntorch
 import torch
+from alive import tensors_alive
 from hypothesis import given
 from hypothesis import strategies as st
 from neurobench.models import SNNTorchModel, TorchModel
@@ -19,10 +20,9 @@ from raw import RawCalls, assert_true_figures
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from alive import tensors_alive
 from neuroact.errors import NeuroactWarning
-from neuroact_adapters._neurobench_hooks import all_rows, running_model
 from neuroact_adapters.neurobench import AverageActivityMetric, add_spiking_layers, report
+from neuroact_adapters.neurobench.hooks import all_rows, running_model
 
 NAME = "AverageActivityMetric"
 STEPS, INPUTS = 6, 4

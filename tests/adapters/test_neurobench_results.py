@@ -22,8 +22,8 @@ from torch import Tensor, nn
 import neuroact
 from neuroact import Raster, SpikeChunk, TimeCourse
 from neuroact.errors import NothingRecordedError, ReportFileError
-from neuroact_adapters._neurobench_results import layer_entry
 from neuroact_adapters.neurobench import AverageActivityMetric, report
+from neuroact_adapters.neurobench.results import layer_entry
 
 NAME = "AverageActivityMetric"
 
@@ -116,7 +116,7 @@ def test_figures_are_worked_out_once_and_only_when_read(monkeypatch: pytest.Monk
         layers.append(layer.name)
         return layer_entry(layer, **options)
 
-    monkeypatch.setattr("neuroact_adapters._neurobench_results.layer_entry", counted)
+    monkeypatch.setattr("neuroact_adapters.neurobench.results.layer_entry", counted)
     results = run(SNNTorchModel(Explicit()), batches(4, 4, 3), AverageActivityMetric)
     assert not layers
     assert repr(results) == repr(results)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 import neuroact
 from neuroact import LayerCall, SignalKind, StatefulAdapter
-from neuroact.adapter import InputAdapter
 from neuroact.errors import NoSpikingLayersError, UnreliableLayerWarning
+from neuroact.layers.adapter import InputAdapter
 from neuroact_adapters.norse import NorseAdapter
 
 INPUTS, HIDDEN, STEPS, BATCH = 6, 4, 5, 3

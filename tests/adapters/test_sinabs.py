@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 import neuroact
 from neuroact import LayerCall, SignalKind, StatefulAdapter
-from neuroact.adapter import InputAdapter
 from neuroact.errors import NoSpikingLayersError
+from neuroact.layers.adapter import InputAdapter
 from neuroact_adapters.sinabs import SinabsAdapter
 
 STEPS, BATCH, NEURONS = 7, 3, 4

@@ -19,7 +19,7 @@ from torch import nn
 
 import neuroact
 from neuroact import SignalKind, StatefulAdapter
-from neuroact.adapter import InputAdapter
+from neuroact.layers.adapter import InputAdapter
 from neuroact_adapters.snntorch import NEURONS, SnnTorchAdapter
 
 every_step_case = pytest.mark.parametrize("case", STEP_CASES.values(), ids=STEP_CASES.keys())

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 import neuroact
 from neuroact import SignalKind, StatefulAdapter
-from neuroact.adapter import InputAdapter
 from neuroact.errors import NoSpikingLayersError
+from neuroact.layers.adapter import InputAdapter
 from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 
 OLDER = not hasattr(neuron, "PSN")

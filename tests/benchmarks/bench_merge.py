@@ -17,15 +17,14 @@ from typing import Any
 import torch
 
 from neuroact import Recording
-from neuroact.statistics import OURS, Firing, Raster, Statistic
-from neuroact.storage import from_bytes, to_bytes
+from neuroact.statistics import BUILT_IN, Firing, Raster, Statistic
 
 STEPS, BATCH = 20, 4
 
 
 def all_statistics() -> list[type[Statistic]]:
     """Those beside `Firing`; a raster keeps the first sequences only, so merging it is nothing."""
-    return [cls for cls in OURS.values() if cls not in (Firing, Raster)]
+    return [cls for cls in BUILT_IN.values() if cls not in (Firing, Raster)]
 
 
 @contextmanager
@@ -42,9 +41,9 @@ def run(recordings: int, neurons: int, kept: list[Any]) -> dict[str, float]:
     torch.manual_seed(0)
     one.observe("lif", (torch.rand(STEPS, BATCH, neurons) < 0.1).float())
     with timed(found, "save"):
-        files = [to_bytes(one) for _ in range(recordings)]
+        files = [one.to_bytes() for _ in range(recordings)]
     with timed(found, "load"):
-        loaded = [from_bytes(data) for data in files]
+        loaded = [Recording.from_bytes(data) for data in files]
     total = Recording(statistics=kept)
     with timed(found, "merge"):
         for recording in loaded:

@@ -22,7 +22,7 @@ import neuroact
 from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
 from neuroact.native import without_core
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "adapters")]
+sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in (".", "shared", "adapters")]
 # It lets torchvision be imported, which torchmetrics does; before anything else tries to.
 import_module("conftest")
 
@@ -172,7 +172,7 @@ def torchmetrics(case: Case) -> Iterator[AfterBatch]:
 
 
 EVERY = (SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony)
-OURS = {
+BUILT_IN = {
     "neuroact, default": recorded(),
     "neuroact, SpikeCounts and TimeCourse": recorded(SpikeCounts, TimeCourse),
     "neuroact, all of them": recorded(*EVERY),
@@ -180,9 +180,9 @@ OURS = {
 WAYS: dict[str, Way] = {
     "bare, once more (the noise)": bare,
     "no-op forward hook": no_op_hook,
-    **OURS,
+    **BUILT_IN,
     **{f"neuroact, {cls.__name__}": recorded(cls) for cls in EVERY},
-    **{f"{name}, without the core": partial(in_python, way=way) for name, way in OURS.items()},
+    **{f"{name}, without the core": partial(in_python, way=way) for name, way in BUILT_IN.items()},
     "workshop metric": workshop,
     "NeuroBench ActivationSparsity": activation_sparsity,
     "SpikingJelly OutputMonitor": partial(spikingjelly_monitor, mean=False),

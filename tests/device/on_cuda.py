@@ -16,13 +16,14 @@ import torch.distributed as dist
 from figures import EVERY, STEPS, Hidden, plain_case
 from machine import ADAPTERS, CPU, CUDA, Machine, Tape, check, check_same
 from torch import Tensor, nn
+from toy import Neuron
 
 import neuroact
 from neuroact import Recording
 from neuroact.errors import UnsupportedModelError
-from toy import Neuron
 
-PLACES = [str(Path(__file__).resolve().parents[up]) for up in (1, 2)]
+ROOT = Path(__file__).resolve().parents[2]
+PLACES = [str(ROOT / "tests/shared"), str(ROOT)]
 
 
 def _run(net: Hidden, x: Tensor) -> None:

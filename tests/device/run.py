@@ -48,8 +48,8 @@ Row = tuple[str, str, str]
 
 def _find_packages(folder: Path) -> None:
     """Have imports find the checkout first, and last what was brought along."""
-    places = (HERE, ROOT / "tests/benchmarks", ROOT / "tests", ROOT / "adapters", ROOT)
-    sys.path[:0] = [str(place) for place in places]
+    places = ("tests/device", "tests/benchmarks", "tests/shared", "tests", "adapters", ".")
+    sys.path[:0] = [str(ROOT / place) for place in places]
     for wheel in sorted(WHEELS.glob("*.whl")):
         zipfile.ZipFile(wheel).extractall(folder)
     sys.path.append(str(folder))

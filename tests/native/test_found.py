@@ -104,7 +104,8 @@ def test_tests_without_a_core_are_refused_in_ci_and_say_why(
     environment: dict[str, str], refused: bool
 ) -> None:
     kept = {name: os.environ[name] for name in os.environ.keys() - {"CI", "NEUROACT_NATIVE"}}
-    command = [sys.executable, "-c", WITHOUT, str(Path(__file__).parents[1] / "test_synchrony.py")]
+    tests = Path(__file__).parents[1] / "statistics/test_synchrony.py"
+    command = [sys.executable, "-c", WITHOUT, str(tests)]
     run = subprocess.run(
         command, env=kept | environment, capture_output=True, text=True, check=False
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from neuroact import LayerCall, SignalKind, SpikeChunk
-from neuroact.patterns import CallPattern
+from neuroact import CallPattern, LayerCall, SignalKind, SpikeChunk
 from tidepool import Tide, Wave
 
 

@@ -1,0 +1,167 @@
+"""NeuroBench's results, live or read from a file, as an `ActivityReport`."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuroact import ActivityReport, LayerActivity, SignalKind
+from neuroact.errors import NothingRecordedError, ReportFileError, UnreliableLayerWarning
+from neuroact.files.json_checks import expect_count, expect_number, value_of
+from neuroact.files.report_reader import layer_from
+
+Results = Mapping[str, Any] | str | os.PathLike[str]
+"""What `benchmark.run()` returned, or the JSON file that `save_benchmark_results` wrote of it."""
+
+
+def report(results: Results, *, name: str | None = None) -> ActivityReport:
+    """The figures that an `AverageActivityMetric` came to, as a report: table, plot, JSON, frame.
+
+    Args:
+        results: what `benchmark.run()` returned, the path of the JSON file that
+            `save_benchmark_results` wrote, what was read from it, or the one metric's part of any.
+        name: the metric's name; needed only where there are several.
+
+    Returns:
+        A report equal to the one `neuroact.record` makes of the same run. Layers without figures
+        are in its `not_called`. It holds no statistics beside `Firing`.
+
+    Raises:
+        NothingRecordedError: the results have no figures of this metric; says why.
+        ReportFileError: they have, without every neuron's own (`per_neuron=False`), or damaged;
+            or the file is not JSON.
+        ValueError: several metrics, and no `name`.
+        OSError: the file cannot be read.
+
+    Warns:
+        UnreliableLayerWarning: layers without figures, each with the reason.
+    """
+    entry = entry_of(results, name)
+    layers, missing = [], {}
+    for layer_name, figures in entry.items():
+        if "timesteps" in figures:
+            layers.append(_layer(layer_name, figures))
+        else:
+            missing[layer_name] = figures["error"]
+    if missing:
+        reasons = "; ".join(f'"{layer}": {reason}' for layer, reason in missing.items())
+        warnings.warn(f"no figures of {reasons}", UnreliableLayerWarning, stacklevel=2)
+    return ActivityReport(layers, not_called=missing)
+
+
+def entry_of(results: Results, name: str | None = None) -> Mapping[str, Any]:
+    """The one metric's part of the results; raises as `report` does."""
+    results = _loaded(results)
+    found = {key: part for key, part in results.items() if _is_entry(part)}
+    if name is None and _is_entry(results):
+        entry = results
+    elif name is not None and name in found:
+        entry = found[name]
+    elif name is None and len(found) == 1:
+        (entry,) = found.values()
+    elif name is None and found:
+        raise ValueError(f"figures of {', '.join(found)} are in the results: say which with name=")
+    else:
+        raise NothingRecordedError(_why_none(results, name))
+    if set(entry) == {"error"}:
+        raise NothingRecordedError(entry["error"])
+    return entry
+
+
+def own_entry(results: Results, name: str) -> Mapping[str, Any]:
+    """The part of the metric of that name, or else the only part there is."""
+    found = _loaded(results)
+    return entry_of(found, name if name in found else None)
+
+
+def _loaded(results: Results) -> Mapping[str, Any]:
+    if isinstance(results, Mapping):
+        return results
+    if isinstance(results, str | os.PathLike):
+        return _read(Path(results))
+    raise TypeError(
+        "expected the dict of benchmark.run(), or the path of its JSON file, came "
+        f"{type(results).__name__}"
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as cause:
+        raise ReportFileError(
+            f"{path}: not JSON, or cut short: {cause}. Of what save_benchmark_results writes, "
+            "the JSON file is read, not the csv or txt"
+        ) from cause
+    if not isinstance(found, dict):
+        raise ReportFileError(f"{path}: expected the results of a benchmark, a JSON object")
+    return found
+
+
+def _is_entry(part: Any) -> bool:
+    if not isinstance(part, Mapping) or not part:
+        return False
+    failed = set(part) == {"error"} and isinstance(part["error"], str)
+    return failed or all(map(_is_layer, part.values()))
+
+
+def _is_layer(part: Any) -> bool:
+    return (
+        isinstance(part, Mapping)
+        and "layer_type" in part
+        and bool({"timesteps", "error"} & set(part))
+    )
+
+
+def _why_none(results: Mapping[str, Any], name: str | None) -> str:
+    wanted = name or "an AverageActivityMetric"
+    listed = ", ".join(map(str, results)) or "nothing"
+    if name is not None and name in results:
+        return f"what the results hold of {name} are no figures of neurons: {results[name]!r}"
+    return (
+        f"the results hold no figures of {wanted}; they hold {listed}. A metric is left out of "
+        "the results where the data loader gave no batch, or where it was not in the Benchmark's "
+        "list of workload metrics"
+    )
+
+
+def _layer(name: str, figures: Mapping[str, Any]) -> LayerActivity:
+    if "histogram" not in figures:
+        raise ReportFileError(
+            f"layer \"{name}\": these results hold the layers' figures only, not each neuron's "
+            "(per_neuron=False), of which a report is made",
+            layer=name,
+        )
+    try:
+        return layer_from(_entry(name, figures))
+    except (ValueError, OverflowError) as cause:
+        message = f'layer "{name}": its figures are damaged: {cause}'
+        raise ReportFileError(message, layer=name) from cause
+
+
+def _entry(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures as the layer's entry in a report's JSON, whose reader checks the rest."""
+    steps = expect_count(figures["timesteps"])
+    if figures.get("kind") != SignalKind.BINARY.value:
+        events = figures.get("events")
+    elif "error" in figures:
+        events = [0] * len(value_of(figures, "histogram", list))
+    else:
+        activity = [expect_number(value) for value in value_of(figures, "histogram", list)]
+        events = [int(count) for count in np.rint(np.array(activity) * steps)]
+    taken = ("kind", "shape", "framework", "layer_type", "aliases", "total")
+    return {key: figures[key] for key in taken if key in figures} | {
+        "name": name,
+        "dt": figures.get("dt"),
+        "observations": steps,
+        "sequences": figures.get("samples"),
+        "nonfinite": figures.get("nonfinite", False),
+        "not_binary": figures.get("not_binary", False),
+        "events": events,
+    }

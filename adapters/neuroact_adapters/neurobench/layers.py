@@ -1,0 +1,228 @@
+"""One benchmark run: which of the model's layers are read, by which adapter, and their counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from neuroact import Adapter, Recording, SignalKind, SpikeChunk, Statistic
+from neuroact.errors import LayerShapeError, NeuroactError, NoSpikingLayersError
+from neuroact.layers.adapter import AdapterRegistry
+from neuroact.layers.axes import TensorAdapter
+from neuroact.layers.layer_info import LayerInfo
+from neuroact.layers.names import (
+    LayerSelection,
+    NamedModule,
+    check_distinct,
+    class_of,
+    named_modules,
+    select,
+)
+from neuroact.recording.layer import LayerRecorder
+from neuroact.statistics.choice import StatisticFactory, builders
+from neuroact_adapters.neurobench.hooks import calls, live_hooks
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `AverageActivityMetric.configured` takes, and means."""
+
+    layers: LayerSelection = None
+    statistics: Sequence[StatisticFactory] = builders(None)
+    per_neuron: bool = True
+    dt: float | None = None
+    axes: str | None = None
+    adapters: Sequence[Adapter] = ()
+
+    def check(self) -> None:
+        """Refuse what no run could use.
+
+        Raises:
+            TypeError: a statistic or an adapter that is none.
+            ValueError: `dt` or `axes` is none that there is.
+        """
+        Recording(statistics=self.statistics, dt=self.dt)
+        TensorAdapter(self.axes)
+        AdapterRegistry(self.adapters)
+
+    def new_statistics(self) -> list[Statistic]:
+        """One statistic of each kind, `Firing` first."""
+        return [build() for build in self.statistics]
+
+
+@dataclass(slots=True)
+class Counted:
+    """One layer's counts in a run, and why they cannot be used; holds nothing of the model."""
+
+    recorder: LayerRecorder
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one layer's counts come from."""
+
+    module: nn.Module
+    adapter: Adapter
+    counted: Counted
+
+    def read(self, hook: Any, samples: int | None) -> None:
+        """Count what the hook kept of a batch; each sample's sequence starts with its batch."""
+        goes_on = False
+        for call in calls(hook):
+            chunk = self.adapter.read(self.module, call)
+            if chunk.batch != samples:
+                self._check(chunk, samples)
+            if chunk.starts_sequence is goes_on:  # a layer without state starts one with each call
+                chunk = SpikeChunk(chunk.values, chunk.kind, not goes_on, chunk.valid)
+            self.counted.recorder.take(chunk)
+            goes_on = True
+
+    def _check(self, chunk: SpikeChunk, samples: int | None) -> None:
+        adapter = self.adapter
+        if isinstance(adapter, TensorAdapter) and samples is not None:
+            raise ValueError(
+                f"read with axes {adapter.stated!r} it has {chunk.batch} samples where the batch "
+                f'has {samples}: say the order of its dimensions, such as axes="TBN", in '
+                "AverageActivityMetric.configured(...)"
+            )
+
+
+class Run:
+    """The counts of one benchmark run.
+
+    Attributes:
+        layers: counts by the layers' full names, in the model's order.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.layers: dict[str, Counted] = {}
+        self._failure: str | None = None
+        self._sources: list[Source] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the run as a whole has no figures; None where it has."""
+        return "no batch was run" if self._sources is None and not self._failure else self._failure
+
+    def read(self, model: Any, batch: Any) -> None:
+        """Count what the model's hooks kept of a batch; never raises, but keeps the problem.
+
+        Args:
+            model: a NeuroBenchModel.
+            batch: what the data loader gave, input first; tells the number of samples.
+        """
+        if self._failure is not None:
+            return  # A run that missed a batch has no figures, however well it goes on.
+        try:
+            if self._sources is None:
+                self._sources = sources(model, self.options)
+                self.layers = {s.counted.recorder.info.name: s.counted for s in self._sources}
+            self._read(self._sources, model, _samples(batch))
+        except Exception as cause:
+            self._failure = _said(cause)
+
+    def problems(self) -> list[str]:
+        """What is wrong, in whole sentences that name the layer."""
+        if self.problem is not None:
+            return [self.problem]
+        return [f"{c.recorder.info}: {c.problem}" for c in self.layers.values() if c.problem]
+
+    def _read(self, layers: list[Source], model: Any, samples: int | None) -> None:
+        hooks = live_hooks(model)
+        for source in layers:
+            counted, hook = source.counted, hooks.get(id(source.module))
+            if counted.problem is not None:
+                continue
+            if hook is None:
+                counted.problem = _why_unhooked(model)
+                continue
+            try:
+                source.read(hook, samples)
+            except LayerShapeError:
+                counted.problem = _USED_TWICE
+            except Exception as cause:
+                # One layer that cannot be read must not hurt the others.
+                counted.problem = _said(cause)
+
+
+def sources(model: Any, options: Options) -> list[Source]:
+    """Every layer that NeuroBench hooks or that spikes, or those of them that are asked for.
+
+    Raises:
+        NoSpikingLayersError: there are none.
+        UnknownLayerError: `layers` matches nothing.
+        LayerNameError: two layers would have one name.
+    """
+    hooks = live_hooks(model)
+    modules = list(named_modules(model.__net__()))
+    known = {id(named.module) for named in modules}
+    modules += [NamedModule(h.name, h.layer) for key, h in hooks.items() if key not in known]
+    registry, plain = AdapterRegistry(options.adapters), TensorAdapter(options.axes)
+    owners = {id(m.module): owner for m in modules if (owner := registry.owner(m.module))}
+    spiking = {key for key, (_, kind) in owners.items() if kind is not SignalKind.ANALOG}
+    wanted = [m for m in modules if id(m.module) in spiking | set(hooks)]
+    if not wanted:
+        raise NoSpikingLayersError(
+            f"NeuroBench hooks no layer of the {type(model.__net__()).__name__}, and no installed "
+            f"adapter ({', '.join(registry.installed) or 'there is none'}) knows a spiking layer "
+            "in it. Say which classes are activation layers with "
+            "model.add_activation_module(cls), before the Benchmark is built"
+        )
+    if options.layers is not None:
+        names = {m.name for m in wanted}
+        wanted = list(select(modules, options.layers, known=names, spiking=names))
+    check_distinct(wanted)
+    unknown: tuple[Adapter, SignalKind] = plain, SignalKind.ANALOG
+    return [_source(m, owners.get(id(m.module), unknown), options) for m in wanted]
+
+
+def _source(named: NamedModule, owner: tuple[Adapter, SignalKind], options: Options) -> Source:
+    adapter, kind = owner
+    info = LayerInfo(
+        name=named.name,
+        aliases=named.aliases,
+        framework=adapter.framework,
+        layer_type=class_of(named.module).__name__,
+        kind=kind,
+    )
+    recorder = LayerRecorder(info, options.new_statistics())
+    return Source(named.module, adapter, Counted(recorder))
+
+
+def _samples(batch: Any) -> int | None:
+    first = batch[0] if isinstance(batch, tuple | list) and batch else None
+    return len(first) if isinstance(first, Tensor) and first.ndim else None
+
+
+def _said(cause: Exception) -> str:
+    told = isinstance(cause, NeuroactError | ValueError | TypeError)
+    return str(cause) if told else f"{type(cause).__name__}: {cause}"
+
+
+def _why_unhooked(model: Any) -> str:
+    if not live_hooks(model):
+        return (
+            "NeuroBench's hooks are gone: deleting a Benchmark takes away those of every other "
+            "Benchmark on the same model. Build the Benchmark again and run that one"
+        )
+    return (
+        "NeuroBench has no hook on it: it hooks the classes it knows, never the network itself, "
+        "and nothing inside a layer that it hooks. Call "
+        "neuroact_adapters.neurobench.add_spiking_layers(model) before the Benchmark is built, or "
+        "leave the layer out with configured(layers=...)"
+    )
+
+
+_USED_TWICE = (
+    "its neurons came in more than one shape, and a neuron's figures need one. Where the module is "
+    "used in two places of the network, as one activation function after two layers is, give each "
+    "place a module of its own, before the Benchmark is built; or leave it out with "
+    "configured(layers=...) and count what goes into the layers behind it with "
+    'neuroact.record(net, layers=..., of="input"). Where inputs differ in shape, run those of each '
+    "shape in a Benchmark of their own"
+)

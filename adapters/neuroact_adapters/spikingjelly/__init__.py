@@ -1,0 +1,5 @@
+"""SpikingJelly's neurons, of both generations, 0.0.0.0.14 and 2.0."""
+
+from neuroact_adapters.spikingjelly.adapter import SpikingJellyAdapter
+
+__all__ = ["SpikingJellyAdapter"]

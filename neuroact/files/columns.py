@@ -1,0 +1,114 @@
+"""A report as columns: for data frames, CSV and Parquet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from neuroact.errors import MissingExtraError
+from neuroact.files.report_document import FIGURES
+from neuroact.results.layer_activity import LayerActivity
+
+if TYPE_CHECKING:
+    from neuroact.results.layers import Layers
+
+Per = Literal["layer", "neuron"]
+Columns = dict[str, Any]
+
+PLAIN = ("framework", "layer_type", "neurons", "sequences", "observations", *FIGURES)
+PER_NEURON = {
+    "fano_factor": "SpikeCounts",
+    "mean_interval": "InterspikeIntervals",
+    "cv": "InterspikeIntervals",
+    "cv2": "InterspikeIntervals",
+    "lv": "InterspikeIntervals",
+}
+"""Figures of a neuron that a statistic beside `Firing` gives, by name."""
+
+
+def columns_of(report: Layers, per: Per = "layer") -> Columns:
+    """The report's figures as columns of equal length, a row for each layer or each neuron.
+
+    A layer's row has its name, kind, framework, type, shape (`2x3`), counts, figures, `dt`, and as
+    `fault` why its figures are NaN, else None.
+
+    A neuron's row has the layer's name; `neuron`, its number in the layer, counted in row-major
+    order; `position`, its indices (`1,0`); `events`, `total` and `activity`; and where a layer was
+    recorded with the statistics of `PER_NEURON`, those figures, NaN for the other layers.
+
+    Raises:
+        ValueError: another `per`.
+    """
+    if per == "layer":
+        return _per_layer(list(report.values()))
+    if per == "neuron":
+        return _per_neuron(list(report.values()))
+    raise ValueError(f'expected per= to be "layer" or "neuron", came {per!r}')
+
+
+def to_frame(report: Layers, per: Per = "layer") -> Any:
+    """The columns of `columns_of` as a data frame; numbers stay numbers."""
+    return data_frame(columns_of(report, per), purpose="ActivityReport.to_frame()")
+
+
+def data_frame(columns: Mapping[str, Sequence[Any]], *, purpose: str) -> Any:
+    """The columns as a pandas data frame, or as a polars one where pandas is missing.
+
+    Raises:
+        MissingExtraError: neither is installed.
+    """
+    for package in ("pandas", "polars"):
+        try:
+            library = import_module(package)
+        except ModuleNotFoundError:
+            continue
+        return library.DataFrame(columns)
+    raise MissingExtraError("pandas", extra="frames", purpose=purpose)
+
+
+def _per_layer(layers: Sequence[LayerActivity]) -> Columns:
+    columns: Columns = {
+        "layer": [layer.name for layer in layers],
+        "kind": [layer.kind.value for layer in layers],
+    }
+    columns |= {name: [getattr(layer, name) for layer in layers] for name in PLAIN}
+    columns["shape"] = ["x".join(map(str, layer.shape)) for layer in layers]
+    columns["dt"] = [np.nan if layer.dt is None else layer.dt for layer in layers]
+    columns["fault"] = [layer.fault for layer in layers]
+    return columns
+
+
+def _per_neuron(layers: Sequence[LayerActivity]) -> Columns:
+    def joined(values: Callable[[LayerActivity], Any], dtype: type) -> Any:
+        arrays = [np.ravel(values(layer)) for layer in layers]
+        return np.concatenate([np.empty(0, dtype), *arrays])
+
+    columns: Columns = {
+        "layer": [name for layer in layers for name in [layer.name] * layer.neurons],
+        "neuron": joined(lambda layer: np.arange(layer.neurons), np.int64),
+        "position": [place for layer in layers for place in _positions(layer.shape)],
+        "events": joined(lambda layer: layer.events, np.int64),
+        "total": joined(lambda layer: layer.total, np.float64),
+        "activity": joined(lambda layer: layer.activity, np.float64),
+    }
+    for figure, statistic in PER_NEURON.items():
+        if any(statistic in layer.results for layer in layers):
+            columns[figure] = joined(_figure(statistic, figure), np.float64)
+    return columns
+
+
+def _positions(shape: tuple[int, ...]) -> Iterable[str]:
+    indices = np.indices(shape).reshape(len(shape), math.prod(shape)).T
+    return (",".join(map(str, index)) for index in indices.tolist())
+
+
+def _figure(statistic: str, figure: str) -> Callable[[LayerActivity], Any]:
+    def of(layer: LayerActivity) -> Any:
+        result = layer.results.get(statistic)
+        return np.full(layer.shape, np.nan) if result is None else getattr(result, figure)
+
+    return of

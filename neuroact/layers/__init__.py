@@ -1,0 +1,1 @@
+"""Which modules of a model are layers, and how their calls are read."""

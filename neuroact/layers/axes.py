@@ -1,0 +1,205 @@
+"""Tensors in an order of axes that the user states, and modules that are read by one."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from neuroact.layers.adapter import LayerCall
+from neuroact.stream.chunk import SignalKind, SpikeChunk, dense
+
+Side = Literal["output", "input"]
+DEFAULT_AXES = "BN"
+
+# Time and batch lie in one dimension, the first named varying slowest; one has its size.
+_FLAT = re.compile(r"\(([TB])(?:=(\d+))? ?([TB])(?:=(\d+))?\)")
+
+
+class Axes:
+    """The order of a tensor's dimensions, as a user states it.
+
+    `T` time, `B` batch, `N` all the neurons' dimensions together, each at most once. Without `T` a
+    tensor is one step, without `B` a batch of one, as is a tensor of one dimension less than the
+    axes; without `N` it is of a single neuron, whose shape is `()`. Time and batch in one dimension
+    are written `(T=16 B)` or `(B T=16)`, the slower one first, with the size of either: a tensor
+    alone does not tell how to part them.
+
+    Raises:
+        ValueError: axes that are none.
+
+    >>> import torch
+    >>> Axes("(T=2 B)N").ordered(torch.zeros(6, 3)).shape
+    torch.Size([2, 3, 3])
+    """
+
+    def __init__(self, stated: str) -> None:
+        self.stated = stated
+        self._axes, self._flat = _parsed(stated)
+
+    def ordered(self, values: Tensor) -> Tensor:
+        """The tensor as `[time, batch, *neurons]`: a view, wherever a view can do.
+
+        Raises:
+            ValueError: its shape is not one of these axes.
+        """
+        if self._flat is not None:
+            values = self._unflattened(values, *self._flat)
+        # One dimension short: as for adapters, an unbatched tensor is a batch of one.
+        unbatched = values.ndim == len(self._axes) - 1
+        axes = self._axes.replace("B", "") if unbatched else self._axes
+        if values.ndim < len(axes) - 1 or ("N" not in axes and values.ndim != len(axes)):
+            raise self._misfit(values)
+        return _to_protocol(values, axes)
+
+    def _unflattened(self, values: Tensor, position: int, sizes: tuple[int, int]) -> Tensor:
+        # Counted from the end where the neurons' dimensions come first.
+        at = position if position <= self._axes.find("N") else position - len(self._axes) + 1
+        if not -values.ndim <= at < values.ndim or values.shape[at] % max(sizes):
+            raise self._misfit(values)
+        left = values.shape[at] // max(sizes)
+        return values.reshape(
+            *values.shape[:at],
+            *(size if size > 0 else left for size in sizes),
+            *(values.shape[at + 1 :] if at != -1 else ()),
+        )
+
+    def _misfit(self, values: Tensor) -> ValueError:
+        return ValueError(
+            f"expected the axes {self.stated!r}, came a tensor of shape {list(values.shape)}"
+        )
+
+
+class TensorAdapter:
+    """Reads what a module returns as a tensor of the stated axes.
+
+    Such a module has no state that would tell where a sequence starts, so each call is a sequence
+    of its own, unless `recording.new_sequence()` marks them.
+
+    Args:
+        axes: the order of the tensor's dimensions, see `Axes`; "BN" where None.
+
+    Raises:
+        ValueError: axes that are none.
+
+    >>> import torch
+    >>> from neuroact.layers.adapter import LayerCall
+    >>> call = LayerCall((), {}, torch.zeros(6, 3))
+    >>> TensorAdapter("(T=2 B)N").read(torch.nn.Identity(), call).values.shape
+    torch.Size([2, 3, 3])
+    """
+
+    framework = "torch"
+    advice = "say the order of its dimensions with axes="
+    _side: Side = "output"
+
+    def __init__(self, axes: str | None = None) -> None:
+        self.stated = DEFAULT_AXES if axes is None else axes
+        self._axes = Axes(self.stated)
+
+    def kind(self, module: nn.Module) -> SignalKind:
+        """ANALOG, whatever the module."""
+        return SignalKind.ANALOG
+
+    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
+        """The tensor with its axes in the protocol's order.
+
+        Raises:
+            TypeError: it is not one tensor.
+            ValueError: its shape is not one of these axes.
+        """
+        value = self._value(call)
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"expected the module's {self._side} to be one tensor, came "
+                f"{type(value).__name__}; write an adapter for it and pass it as adapters="
+            )
+        values = self._axes.ordered(dense(value.detach()))
+        return SpikeChunk(values, self.kind(module), starts_sequence=True)
+
+    def _value(self, call: LayerCall) -> Any:
+        return call.output
+
+
+class ArgumentReader(TensorAdapter):
+    """Reads what goes into a module: its first argument by the signature of its `forward`.
+
+    A copy is made before the call, since the module may change the argument in place.
+
+    >>> import torch
+    >>> from neuroact.layers.adapter import LayerCall
+    >>> relu, x = torch.nn.ReLU(inplace=True), torch.tensor([[-1.0, 2.0]])
+    >>> reader = ArgumentReader()
+    >>> before = reader.given(relu, (x,), {})
+    >>> reader.read(relu, LayerCall((x,), {}, relu(x), before)).values
+    tensor([[[-1.,  2.]]])
+    """
+
+    _side: Side = "input"
+
+    def kind(self, module: nn.Module) -> SignalKind:
+        """GRADED, whatever the module: zero is taken to mean silent."""
+        return SignalKind.GRADED
+
+    def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """The argument as it is before the call; what is no tensor is refused by `read`."""
+        value = args[0] if args else _first_by_name(module, kwargs)
+        return value.detach().clone() if isinstance(value, Tensor) else value
+
+    def _value(self, call: LayerCall) -> Any:
+        return call.state
+
+
+def _first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
+    """The first argument of a call by keywords alone; all of them where no name tells it."""
+    with contextlib.suppress(TypeError, ValueError):  # a forward that has no signature
+        for name, parameter in inspect.signature(module.forward).parameters.items():
+            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                return kwargs.get(name)
+    return next(iter(kwargs.values())) if len(kwargs) == 1 else kwargs
+
+
+def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
+    """The axes without parentheses, and which of them lie in one dimension, of what sizes.
+
+    The size that is not stated is -1.
+    """
+    if not isinstance(stated, str):
+        raise TypeError(f'expected axes= to be a text such as "TBN" or "BN", came {stated!r}')
+    flat, axes = None, stated
+    if found := _FLAT.search(stated):
+        slow, slow_size, fast, fast_size = found.groups()
+        if (slow_size is None) is (fast_size is None):
+            raise ValueError(
+                f"expected the size of either time or batch in axes={stated!r}, such as "
+                f"{stated.replace(found.group(), '(T=16 B)')!r}: the tensor alone does not tell "
+                "how to part them"
+            )
+        sizes = int(slow_size or -1), int(fast_size or -1)
+        flat, axes = (found.start(), sizes), stated.replace(found.group(), slow + fast)
+    once = len(set(axes)) == len(axes) > 0
+    if not once or not set(axes) <= set("TBN") or (flat and 0 in flat[1]):
+        raise ValueError(
+            "expected axes= to hold T (time), B (batch) and N (the neurons), each at most once, "
+            f'such as "TBN", "BTN", "BN" or "(T=16 B)N", came {stated!r}'
+        )
+    return axes, flat
+
+
+def _to_protocol(values: Tensor, axes: str) -> Tensor:
+    """Reorder `values` from `axes` to `[time, batch, *neurons]`, adding the axes that lack."""
+    neuron_dims = values.ndim - (len(axes) - 1)
+    where: dict[str, list[int]] = {"T": [], "B": [], "N": []}
+    position = 0
+    for axis in axes:
+        width = neuron_dims if axis == "N" else 1
+        where[axis] = list(range(position, position + width))
+        position += width
+    ordered = values.permute(*where["T"], *where["B"], *where["N"])
+    if not where["B"]:
+        ordered = ordered.unsqueeze(len(where["T"]))
+    return ordered if where["T"] else ordered.unsqueeze(0)

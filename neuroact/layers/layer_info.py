@@ -1,0 +1,29 @@
+"""What is known of a recorded layer before it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neuroact.stream.chunk import SignalKind
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """What is known of a recorded layer before it is called.
+
+    Attributes:
+        name: reported name, the model's own qualified one.
+        aliases: other names of the same module in the model.
+        framework: import name of the framework whose adapter reads it; "torch" where none does.
+        layer_type: the module's class name.
+        kind: what its values mean.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    framework: str
+    layer_type: str
+    kind: SignalKind
+
+    def __str__(self) -> str:
+        return f'layer "{self.name}" ({self.framework} {self.layer_type})'

@@ -1,0 +1,1 @@
+"""Recording a model: its layers' calls are seen, read and counted."""

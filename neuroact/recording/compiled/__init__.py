@@ -1,0 +1,1 @@
+"""Recording inside the programs that `torch.compile` makes."""

@@ -1,0 +1,413 @@
+"""Recording inside a program that `torch.compile` makes of the model.
+
+What is counted there must be tensors, since Python's own numbers are constants to the compiler. A
+layer of which only `Firing` is recorded adds to the very counts of the eager path, by plain tensor
+operations, which fuse with the model's. All else is told through an operator that the compiler
+calls and does not look into. Where a sequence starts is decided while tracing, by which tensor is
+which; the compiler makes a program for each case.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakValueDictionary
+
+import torch
+from torch import Tensor
+from torch.compiler import is_compiling
+
+from neuroact.errors import OtherThreadError, UnsupportedModelError
+from neuroact.layers.call_pattern import CallPattern
+from neuroact.layers.state_trace import StateMark, marks_of, tensors_in
+from neuroact.recording.compiled.operators import define
+from neuroact.recording.compiled.window import LARGEST_WINDOW, Window, window_for
+from neuroact.recording.forward import is_capturing
+from neuroact.recording.layer import LayerRecorder
+from neuroact.statistics import Firing
+from neuroact.statistics.counting.event_counts import EventCounts
+from neuroact.stream.chunk import SignalKind, SpikeChunk, as_stream
+
+_every: WeakValueDictionary[int, Traced] = WeakValueDictionary()
+_numbers = itertools.count()
+# What CUDA graphs add to. A graph keeps none of it alive, and nobody can tell how long it is
+# replayed: were the memory given to others, each replay would write into theirs.
+_in_graphs: list[EventCounts] = []
+
+# The state that was given and the one that was left: whether they are one, only a run can tell.
+Unsure = tuple[list[Tensor], list[Tensor]]
+
+# Of other types a program cannot work out what is counted.
+_WITH_ARITHMETIC = (
+    *(torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+)
+# Since then a program may ask whether sizes are equal without becoming one for these sizes alone.
+_SIZES_CAN_BE_ASKED = torch.__version__ >= "2.7"  # by numbers, not letters
+
+
+class Traced:
+    """What the compiled calls of one layer count with.
+
+    Args:
+        layer: whose statistics count.
+
+    Attributes:
+        layer: whose statistics count.
+        kept: the state that the last call left, where a program ran it; the layer's trace knows
+            that of other calls. A program cannot hold a weak reference, so the state itself is
+            held, until the next call.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_anchor",
+        "_batch",
+        "_counts",
+        "_firing",
+        "_in_graph",
+        "_key",
+        "_thread",
+        "_window",
+        "kept",
+        "layer",
+    )
+
+    def __init__(self, layer: LayerRecorder) -> None:
+        self.layer = layer
+        only = layer.statistics[0] if len(layer.statistics) == 1 else None
+        self._firing = only if type(only) is Firing else None  # a subclass counts in its own way
+        self._counts: EventCounts | None = None  # what a program adds to; None where it may not
+        self._window: Window | None = None
+        self._in_graph: EventCounts | None = None  # what a CUDA graph adds to
+        self._thread: threading.Thread | None = None  # runs the programs
+        self._batch: int | None = None  # samples of the sequences that a program began last
+        self.kept: tuple[Tensor, ...] = ()
+        self._key = next(_numbers)
+        # Written to by the operator, so that the compiler keeps its calls, and their order.
+        self._anchor = torch.zeros(1)
+        _every[self._key] = self
+
+    def count(
+        self,
+        pattern: CallPattern,
+        given: Sequence[Any],
+        values: Tensor,
+        left: Sequence[Any],
+    ) -> None:
+        """Count one call; traced, not run.
+
+        Whatever is looked at here the compiler looks at again before each call, so a step that goes
+        into the window comes first and looks at little.
+
+        Args:
+            pattern: how the call is read.
+            given: the state it started from.
+            values: what it emitted.
+            left: the state that it left.
+        """
+        stream, kept = as_stream(values.detach(), sequence=pattern.sequence), self.kept
+        starts = self._starts(given, left)
+        layer, counts = self.layer, self._counts
+        # In this order, since a step that goes on is one of a layer that has a state.
+        if not layer.plain or (not self.kept and layer.marked):
+            counts = None
+        if not is_compiling() and is_capturing():
+            kept_counts = self._keep_for_graph(counts, stream, pattern.kind)
+            self._add(kept_counts, stream, pattern.kind, self._on_device(starts))
+        elif counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
+            self._add_step(counts, stream[0], self._on_device(starts))
+        elif counts is not None and _are_for(counts, stream, pattern.kind):
+            self._add(counts, stream, pattern.kind, self._on_device(starts))
+        else:
+            # On the host, where it is asked: a device would be waited for.
+            known = None if isinstance(starts, bool) else self._other_state(starts, on_host=True)
+            kind, has_state = pattern.kind.value, bool(self.kept)
+            observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
+        if starts is False and is_compiling():
+            from neuroact.recording.compiled.guards import look_before_each_call
+
+            look_before_each_call(tuple(given), kept)
+
+    def why_not(self, pattern: CallPattern | None) -> str | None:
+        """Why a CUDA graph cannot hold the counting; None where it can."""
+        layer = self.layer
+        others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
+        if others or pattern is None or not layer.plain:
+            what = ", ".join(others) or "recording.valid, recording.label or this adapter"
+            return (
+                f"{what} needs Python in each call. Record the default statistic in it, or run "
+                "without a graph."
+            )
+        self._see_counts()  # nothing is flushed: it would be a part of the graph
+        if self._counts is None:
+            return (
+                "its counters are made in its first call; run the model once while recording, as a "
+                "warm-up, before the CUDA graph is captured."
+            )
+        return None
+
+    def fold(self) -> None:
+        """Have the layer's statistic hold all that programs counted.
+
+        Raises:
+            OtherThreadError: another thread may be running them, and no lock holds one up.
+        """
+        if self._firing is None or self._counts is None:
+            return
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+            raise OtherThreadError(
+                f"{self.layer.info} is counted by a compiled program of the thread "
+                f"{thread.name!r}, which may be running: ask for figures in that thread, or when "
+                "it has ended.",
+                layer=self.layer.info.name,
+            )
+        if self._window is not None:
+            _fold(self._window, self._counts)
+        if self._batch is not None:
+            self._firing.open.resume(self._batch)
+            self._batch = None
+
+    def hand_over(self) -> None:
+        """Give the layer what programs counted, and the state they left: others count from here."""
+        if self._counts is not None:
+            self.layer.flush()
+        if self.kept:
+            self.layer.trace.marks = marks_of(self.kept)
+        self.forget()
+
+    def forget(self) -> None:
+        """Know of no counts that a program may add to, and of no state that it left."""
+        self._counts = self._window = self._batch = None
+        self.kept = ()
+
+    def restart(self) -> torch.Size | None:
+        """After a reset of the statistics: the next call starts a sequence, from nothing counted.
+
+        Returns:
+            The neurons' shape where a CUDA graph may go on to count; None where none does.
+        """
+        self.forget()
+        counts, firing = self._in_graph, self._firing
+        if counts is None or firing is None:
+            return None
+        counts.zero()
+        firing.counts = counts
+        return counts.events.shape
+
+    def check_device(self, device: torch.device) -> None:
+        """Refuse what would take the counts from under a CUDA graph.
+
+        Raises:
+            UnsupportedModelError: names the layer.
+        """
+        counts, info = self._in_graph, self.layer.info
+        if counts is not None and counts.events.device != device:
+            raise UnsupportedModelError(
+                f"{info}: a CUDA graph adds to its counters on {counts.events.device}, and a call "
+                f"came on {device}, where they cannot go. Record the model anew for it, and merge "
+                "the two recordings.",
+                layer=info.name,
+            )
+
+    def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
+        """Count a chunk for a program, which counts the next by itself where it can."""
+        layer = self.layer
+        self._see_thread()
+        before = self._counts
+        if before is not None:
+            layer.flush()  # what it holds is for these counts, and the chunk may bring others
+            self._counts = None
+        layer.take(chunk, has_state=has_state)
+        if self._firing is not None and layer.plain:
+            with layer.settled():
+                self._see_counts()
+                if self._counts is not before:
+                    self._window = None
+                if self._window is None and has_state:
+                    self._open_window(chunk)
+
+    def left_last(self, given: Sequence[Tensor], kept: Sequence[Tensor]) -> bool:
+        """Whether the last call left this state, known by its memory; `kept` by programs."""
+        if not kept:
+            self._see_thread()
+        marks = marks_of(kept) or self.layer.trace.marks
+        return len(marks) == len(given) and all(map(StateMark.is_on, marks, given))
+
+    def _see_thread(self) -> None:
+        """A program runs here: eager steps stop, and the layer's trace knows what they left."""
+        self.layer.thread.check(self.layer.info)
+        self.layer.interrupt()
+        self._thread = threading.current_thread()
+
+    def _see_counts(self) -> None:
+        """Have programs add to the layer's counts, if they can count all that is to come.
+
+        They cannot tell which samples have begun, where some have and some have not.
+        """
+        firing = self._firing
+        if firing is not None and firing.open.steps and firing.open.clock is None:
+            self._counts = firing.counts
+
+    def _open_window(self, chunk: SpikeChunk) -> None:
+        """Make the window for steps like this one, if it can be had."""
+        fits = chunk.steps == 1 and chunk.values.numel() <= LARGEST_WINDOW
+        binary = chunk.kind is SignalKind.BINARY
+        countable = chunk.values.dtype in _WITH_ARITHMETIC and _SIZES_CAN_BE_ASKED
+        if self._counts is not None and fits and binary and countable:
+            self._window = window_for(chunk.values[0])
+
+    def _keep_for_graph(
+        self, counts: EventCounts | None, stream: Tensor, kind: SignalKind
+    ) -> EventCounts:
+        """The counts that a CUDA graph adds to from now on, for good."""
+        info = self.layer.info
+        if counts is None or not _are_for(counts, stream, kind):
+            raise UnsupportedModelError(
+                f"{info}: a CUDA graph repeats only what the device does, and there are no "
+                "counters for this call that it could add to. Run the model once as it is captured "
+                "(the same device, batch and marks of sequences), then capture.",
+                layer=info.name,
+            )
+        if self._in_graph is not counts:
+            self._in_graph = counts
+            _in_graphs.append(counts)
+        return counts
+
+    def _fits(self, values: Tensor) -> bool:
+        """Whether steps `[time, batch, *neurons]` go into the window; asked while tracing."""
+        if self._window is None:
+            return False
+        shape = self._window.counts.shape
+        if values.shape[2:] != shape[1:]:
+            return False
+        from neuroact.recording.compiled.guards import are_known_to_be
+
+        return are_known_to_be(values.shape[:2], (1, shape[0]))
+
+    def _add_step(self, counts: EventCounts, step: Tensor, starts: bool | Tensor) -> None:
+        assert self._window is not None
+        if starts is not False:  # right at any step, and cheap where it is not at each
+            _fold(self._window, counts)
+            self._begin(counts, starts, step.shape[0])
+        self._window.add(step)
+
+    def _add(
+        self, counts: EventCounts, stream: Tensor, kind: SignalKind, starts: bool | Tensor
+    ) -> None:
+        """Count `[time, batch, *neurons]` by tensor operations alone, as `Firing.update` does."""
+        fired = stream.ne(0)
+        counts.events.add_(fired.sum((0, 1)))
+        if counts.total is not None:
+            counts.total.add_(stream.sum((0, 1), dtype=torch.float64))
+        finite = stream.isfinite()
+        counts.faults[0].logical_or_(finite.logical_not().any())
+        if kind is SignalKind.BINARY:
+            counts.faults[1].logical_or_((fired & stream.ne(1) & finite).any())
+        steps, batch = stream.shape[0], stream.shape[1]
+        counts.observed[0].add_(steps * batch)
+        if starts is not False and steps:  # without a step, none has begun
+            self._begin(counts, starts, batch)
+
+    def _begin(self, counts: EventCounts, starts: bool | Tensor, batch: int) -> None:
+        counts.observed[1].add_(starts * batch)
+        self._batch = batch
+
+    def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Unsure:
+        kept = self.kept
+        # Asked in this order, a call without a state is the same program whatever was kept.
+        if given and _are_same(given, kept) and _fit(left, kept):
+            self.kept = tuple(left)
+            return False
+        return self._may_start(tensors_in(given), tensors_in(left))
+
+    def _may_start(self, given: tuple[Tensor, ...], left: tuple[Tensor, ...]) -> bool | Unsure:
+        kept, self.kept = self.kept, left
+        if not given or len(given) != len(left) or (kept and len(kept) != len(left)):
+            return True
+        if not kept and not is_compiling() and is_capturing():
+            return True  # each replay starts from the very state that its capture was given
+        if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
+            return True
+        # Other tensors: a reset, the same state detached, or what an eager call left. Only their
+        # memory tells, at run time.
+        return [t.detach() for t in given], [t.detach() for t in kept]
+
+    def _on_device(self, starts: bool | Unsure) -> bool | Tensor:
+        """Whether a sequence starts, as something to multiply by."""
+        return starts if isinstance(starts, bool) else self._other_state(starts, on_host=False)
+
+    def _other_state(self, unsure: Unsure, *, on_host: bool) -> Tensor:
+        found: Tensor = other_state(*unsure, self._key, on_host)
+        return found
+
+
+def _fold(window: Window, counts: EventCounts) -> None:
+    folded = window.fold()
+    counts.add_events(folded.events)
+    counts.observed[0].add_(folded.steps * window.counts.shape[0])
+    counts.faults[1].logical_or_(folded.odd)
+
+
+def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
+    """Whether the counts are of such neurons, lie on that device, and can take that kind."""
+    same = counts.events.shape == stream.shape[2:] and counts.events.device == stream.device
+    same = same and stream.dtype in _WITH_ARITHMETIC
+    return same and (kind is SignalKind.BINARY or counts.total is not None)
+
+
+def _are_same(given: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
+    return len(given) == len(kept) and all(a is b for a, b in zip(given, kept, strict=True))
+
+
+def _fit(left: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
+    """Whether a state is flat, and of the shapes of the last one.
+
+    Tensors are not told by their class: the compiler would check before each call which it is.
+    """
+    return len(left) == len(kept) and all(
+        getattr(a, "shape", None) == b.shape for a, b in zip(left, kept, strict=True)
+    )
+
+
+def _observe(
+    anchor: Tensor,
+    values: Tensor,
+    starts: bool,
+    unsure: Tensor | None,
+    kind: str,
+    has_state: bool,
+    key: int,
+) -> None:
+    traced = _every.get(key)
+    if traced is None:
+        return  # its recording is gone, the compiled program is not
+    begins = starts if unsure is None else bool(unsure)
+    traced.take(SpikeChunk(values, SignalKind(kind), begins), has_state=has_state)
+
+
+def _other_state(given: list[Tensor], left: list[Tensor], key: int, on_host: bool) -> Tensor:
+    traced = _every.get(key)
+    other = traced is None or not traced.left_last(given, left)
+    device = "cpu" if on_host else given[0].device
+    return torch.full((), other, dtype=torch.bool, device=device)
+
+
+observe = define(
+    "observe",
+    "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, "
+    "bool has_state, int key) -> ()",
+    _observe,
+    lambda *args: None,
+)
+other_state = define(
+    "other_state",
+    "(Tensor[] given, Tensor[] left, int key, bool on_host) -> Tensor",
+    _other_state,
+    lambda given, left, key, on_host: torch.empty(
+        (), dtype=torch.bool, device="cpu" if on_host else given[0].device
+    ),
+)

@@ -1,0 +1,411 @@
+"""One recorded layer: its chunks on to its statistics."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from neuroact.errors import ChunkError, LayerShapeError, MergeError, UnsupportedModelError
+from neuroact.layers.layer_info import LayerInfo
+from neuroact.layers.state_trace import StateTrace
+from neuroact.recording.cuda_streams import StreamOrder
+from neuroact.recording.open_block import OpenBlock
+from neuroact.recording.threads import OneThread
+from neuroact.recording.uninterrupted import Uninterrupted
+from neuroact.statistics import Firing, Statistic, check_kind
+from neuroact.statistics.counting.stepwise import StepwiseStatistic
+from neuroact.stream.chunk import SignalKind, SpikeChunk
+from neuroact.stream.padding import Validity
+
+# Of neurons of one shape, that is.
+_NEVER_REFUSE = (Firing.merge, StepwiseStatistic.merge)
+# What torch.func's transforms are under way; None where none is.
+_transform = torch._C._functorch.peek_interpreter_stack
+_GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
+
+
+class Programs(Protocol):
+    """What compiled programs count with, of one layer; see `neuroact.recording.compiled`."""
+
+    def fold(self) -> None:
+        """Have the layer's statistic hold all that programs counted."""
+
+    def hand_over(self) -> None:
+        """Give the layer what programs counted, and the state they left."""
+
+    def restart(self) -> torch.Size | None:
+        """Count from nothing, after a reset; the neurons' shape where a graph goes on."""
+
+    def check_device(self, device: torch.device, /) -> None:
+        """Refuse what would take the counts from under a CUDA graph."""
+
+
+class CallSource(Protocol):
+    """Whoever brings a layer the calls of its module."""
+
+    @property
+    def programs(self) -> Programs:
+        """What compiled programs count with."""
+
+    def interrupt(self) -> None:
+        """Have the next call read in full."""
+
+
+class LayerRecorder:
+    """Feeds the statistics of one layer.
+
+    A call is counted whole or not at all: `admitted` raises all there is to be raised before
+    `count` moves anything. Both, and whoever looks at the counts, hold `lock` meanwhile, so no
+    thread sees a call half counted.
+
+    Args:
+        info: what the layer is.
+        statistics: take the layer's chunks, in order.
+
+    Raises:
+        StatisticKindError: one of the statistics does not apply to the layer's kind.
+    """
+
+    def __init__(self, info: LayerInfo, statistics: Sequence[Statistic]) -> None:
+        check_kind(statistics, info.kind, layer=info.name)
+        self.info = info
+        self.statistics = tuple(statistics)
+        self.neurons: torch.Size | None = None
+        self.trace = StateTrace()
+        self.streams = StreamOrder()
+        self.block = OpenBlock(self.statistics, self._tell, self.streams)
+        self.lock = threading.RLock()
+        self.thread = OneThread()
+        self.validity: Validity | None = None
+        self._position = 0  # steps that came since the validity was told
+        self._labels: Tensor | None = None
+        self._begin = self.marked = False
+        self.plain = True
+        self._raised: Exception | None = None
+        self.source: CallSource | None = None
+
+    @property
+    def called(self) -> bool:
+        """Whether a chunk has come since the last reset."""
+        return self.neurons is not None
+
+    @property
+    def needs_eager(self) -> bool:
+        """Whether each call must be read in full, in Python."""
+        masked = self.validity is not None and not self.block.is_limited
+        return masked or self._labels is not None
+
+    def see_validity(self, validity: Validity | None) -> None:
+        """Say which of the steps that come are padding; None where none is."""
+        with self.settled():
+            self.interrupt()
+            self.block.limit(None)
+            self.validity, self._position = validity, 0
+            self._see_whether_plain()
+
+    def label(self, labels: Tensor | None) -> None:
+        """Say of which class the samples are that come; None where that is not known."""
+        with self.settled():
+            self.interrupt()
+            self._labels = labels
+            self._see_whether_plain()
+
+    def interrupt(self) -> None:
+        """Have the next call read in full, from whatever thread, after whatever calls."""
+        self.thread.let_go()
+        with self.lock:
+            self._see_whether_plain()
+            if self.source is not None:
+                self.source.interrupt()
+
+    def begin_sequence(self) -> None:
+        """Make the next chunk start a sequence, whatever its adapter says.
+
+        A layer without state, read step by step, cannot tell by itself where a sequence starts:
+        from the first mark on, its sequences reach from one mark to the next.
+        """
+        with self.lock:
+            self._begin = self.marked = True
+            self.interrupt()
+
+    def reset(self) -> None:
+        """Forget everything counted, and the neurons' shape."""
+        self.streams.wait()  # what is let go of is given to others
+        with self.lock, Uninterrupted():
+            self.interrupt()
+            self.block.discard()
+            self.neurons = None
+            self.trace.forget()
+            for statistic in self.statistics:
+                statistic.reset()
+            if self.source is not None:
+                self.neurons = self.source.programs.restart()
+
+    @contextmanager
+    def settled(self) -> Iterator[tuple[Statistic, ...]]:
+        """The statistics, with every call counted, while nothing else is."""
+        with self.lock, Uninterrupted():
+            self.streams.follow_all()
+            self.block.flush()
+            if self.source is not None:
+                self.source.programs.fold()
+            yield self.statistics
+            self._raise()
+
+    @contextmanager
+    def at_rest(self) -> Iterator[tuple[Statistic, ...]]:
+        """The same for whoever reads the counts: a GPU has done all that it was given."""
+        self.streams.wait()
+        with self.settled() as statistics:
+            yield statistics
+
+    def flush(self) -> None:
+        """Have the statistics count the steps that came."""
+        with self.settled():
+            pass
+
+    def take(self, chunk: SpikeChunk, *, has_state: bool = False) -> None:
+        """Count a chunk.
+
+        Args:
+            chunk: what came.
+            has_state: it is of a layer whose state tells where sequences start.
+
+        Raises:
+            ChunkError: samples or steps are not those that were labelled, or told valid.
+            LayerShapeError: its neurons are not those of the chunks before.
+            StatisticKindError: a statistic does not apply to its kind.
+            OtherThreadError: the chunks before came from another thread, which is still running.
+        """
+        self.thread.check(self.info)
+        with self.lock, Uninterrupted():
+            self.count(self.admitted(chunk, has_state=has_state))
+
+    def observe(self, chunk: SpikeChunk) -> None:
+        """Count what is fed by hand, between whatever calls of the module; raises as `take`."""
+        self.thread.check(self.info)
+        with self.lock:
+            if self.source is not None:
+                # Steps are collected elsewhere from now on, perhaps.
+                self.source.interrupt()
+                self.source.programs.hand_over()
+            self.take(chunk)
+
+    def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
+        """A chunk as it is to be counted; raises what `take` does, and counts nothing of it."""
+        device = chunk.values.device
+        if self.neurons is not None and chunk.neurons != self.neurons:
+            raise LayerShapeError(
+                f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
+                f"came with {tuple(chunk.neurons)}. A neuron's figures need one shape. Where one "
+                f"module is used in several places of the model{self._places()}, give each a "
+                "module of its own; or leave it out with layers=, and record the layers behind it "
+                'with of="input". Where inputs differ in shape, record those of each shape in a '
+                "recording of their own, or call recording.reset() in between. What was recorded "
+                "before stays.",
+                layer=self.info.name,
+            )
+        check_kind(self.statistics, self._general(chunk.kind), layer=self.info.name)
+        if self.source is not None:
+            self.source.programs.check_device(device)
+        labels = chunk.labels
+        if self._labels is not None:
+            labels = self._labels_of(chunk.batch)
+        valid = chunk.valid
+        if self.validity is not None:
+            if self._position == 0 and device.type == "cpu":
+                self.block.limit(self.validity.lengths)
+            told = self._valid_steps(self.validity, chunk)
+            if not self.block.is_limited:
+                valid = told if valid is None else valid & told
+        starts = self._starts(chunk, has_state=has_state)
+        return replace(chunk, starts_sequence=starts, valid=valid, labels=labels)
+
+    def count(self, chunk: SpikeChunk) -> bool:
+        """Count a chunk that was `admitted`; raises what a statistic of the user's own does.
+
+        Returns:
+            Whether it was collected in `block`, as steps that go on from it can be.
+        """
+        kind = self._general(chunk.kind)
+        if kind is not self.info.kind:
+            self.info = replace(self.info, kind=kind)
+        # A CUDA graph can be captured after one call: there are counters then that it adds to.
+        first_on_device = self.neurons is None and chunk.values.device.type != "cpu"
+        self.neurons = chunk.neurons
+        self.streams.follow(chunk.values.device)
+        if self._begin:
+            self._begin = False
+            self._see_whether_plain()
+        self._position += chunk.steps
+        plain = chunk.kind is SignalKind.BINARY and chunk.labels is None and chunk.valid is None
+        collects = plain and chunk.steps > 0 and not first_on_device
+        collected = collects and self.block.take(chunk)
+        if not collected:
+            self.block.flush()
+            if self.block.is_limited:
+                told = self.block.pass_by(chunk.steps).to(chunk.values.device)
+                chunk = replace(chunk, valid=told if chunk.valid is None else chunk.valid & told)
+            self._tell(lambda statistic: statistic.update(chunk))
+        self._raise()
+        return collected
+
+    def _starts(self, chunk: SpikeChunk, *, has_state: bool) -> bool:
+        """Whether a chunk starts a sequence, marks by hand considered."""
+        if not self.marked:
+            return chunk.starts_sequence
+        by_mark_alone = chunk.steps == 1 and not has_state and self.source is not None
+        return self._begin if self._begin or by_mark_alone else chunk.starts_sequence
+
+    def _see_whether_plain(self) -> None:
+        """Tell compiled programs in one, since they look at all they are told before each call."""
+        told = self.validity is None and self._labels is None
+        self.plain = told and not self._begin
+
+    def check_fits(self, other: LayerRecorder) -> None:
+        """Refuse a layer whose counts cannot be added to this one's.
+
+        Raises:
+            MergeError: it is of another class, or has other neurons or statistics; or a statistic
+                refuses for reasons of its own.
+            StatisticKindError: a statistic does not apply to the kind of the sum.
+        """
+        for what, mine in self._means().items():
+            theirs = other._means()[what]
+            if mine != theirs and None not in (mine, theirs):
+                raise MergeError(
+                    f"{self.info}: cannot add figures of {what} {theirs} to figures of {what} "
+                    f"{mine}",
+                    layer=self.info.name,
+                )
+        if other.neurons is None:
+            return
+        with self._beside(other) as pairs:
+            check_kind(self.statistics, self._general(other.info.kind), layer=self.info.name)
+            for ours, their in pairs:
+                if type(ours).merge not in _NEVER_REFUSE:
+                    before = ours.state_dict()
+                    try:
+                        self._add(ours, their)
+                    finally:
+                        ours.load_state_dict(before)
+
+    def merge(self, other: LayerRecorder) -> None:
+        """Add another's counts, which `check_fits` let pass; `other` stays unchanged."""
+        self._see_aliases(other.info.aliases)
+        with self._beside(other) as pairs:
+            kind = self._general(other.info.kind)
+            if other.neurons is None:
+                if self.neurons is None:
+                    self.info = replace(self.info, kind=kind)
+                return
+            for ours, their in pairs:
+                self._add(ours, their)
+                if self.neurons is None:
+                    # Merged, the other's open sequences would have ended.
+                    ours.load_state_dict(their.state_dict())
+            self.info = replace(self.info, kind=kind)
+            self.neurons = other.neurons
+
+    @contextmanager
+    def _beside(self, other: LayerRecorder) -> Iterator[list[tuple[Statistic, Statistic]]]:
+        """The statistics and another layer's, in pairs, while neither of the two counts."""
+        # In one order, whoever is added to whom: two threads may do both.
+        one, two = sorted((self, other), key=id)
+        with one.lock, two.lock, other.at_rest() as theirs, self.at_rest() as ours:
+            self.interrupt()
+            yield list(zip(ours, theirs, strict=True))
+
+    def _add(self, ours: Statistic, theirs: Statistic) -> None:
+        try:
+            ours.merge(theirs)
+        except MergeError as cause:
+            raise MergeError(f"{self.info}: {cause}", layer=self.info.name) from cause
+
+    def check_transforms(self) -> None:
+        """Refuse a call inside of torch.func's transforms, whose values are not to be had.
+
+        Raises:
+            UnsupportedModelError: names the layer.
+        """
+        if _transform() is not None:
+            raise UnsupportedModelError(
+                f"{self.info} was called inside of torch.func's vmap, grad, jvp or the like, where "
+                "values stand for many calls, or for none yet, and cannot be counted. Pause the "
+                "recording for it (recording.pause(), then recording.resume()), or run the model "
+                "itself while recording. The call is not counted.",
+                layer=self.info.name,
+            )
+
+    def _tell(self, count: Callable[[Any], None]) -> None:
+        """Have each statistic count; what one of the user's own raises waits for `_raise`."""
+        for statistic in self.statistics:
+            try:
+                count(statistic)
+            except Exception as cause:
+                cause.add_note(f"{type(statistic).__name__} raised this while counting {self.info}")
+                self._raised = self._raised or cause
+
+    def _raise(self) -> None:
+        """Raise what a statistic raised, now that all else is done."""
+        raised, self._raised = self._raised, None
+        if raised is not None:
+            try:
+                raise raised
+            finally:
+                del raised  # else it would hold this frame, which holds it
+
+    def _labels_of(self, batch: int) -> Tensor:
+        assert self._labels is not None
+        if len(self._labels) != batch:
+            raise ChunkError(
+                f"{self.info}: recording.label was told of {len(self._labels)} samples, "
+                f"and {batch} came. Label each batch before its forward call; "
+                "recording.label(None) ends it.",
+                layer=self.info.name,
+            )
+        return self._labels
+
+    def _valid_steps(self, validity: Validity, chunk: SpikeChunk) -> Tensor:
+        try:
+            return validity.of(
+                steps=chunk.steps,
+                batch=chunk.batch,
+                first=self._position,
+                device=chunk.values.device,
+            )
+        except ValueError as cause:
+            raise ChunkError(
+                f"{self.info}: what recording.valid was told does not fit what came: {cause}. One "
+                "`with recording.valid(...)` block holds the steps of one batch.",
+                layer=self.info.name,
+            ) from cause
+
+    def _places(self) -> str:
+        names = self.info.name, *self.info.aliases
+        return f" ({', '.join(names)})" if self.info.aliases else ""
+
+    def _means(self) -> dict[str, str | None]:
+        """What figures can only be added to figures of; None where it is not known yet."""
+        return {
+            "the class": f"{self.info.framework} {self.info.layer_type}",
+            "the statistics": ", ".join(type(s).__name__ for s in self.statistics),
+            "neurons of shape": None if self.neurons is None else str(list(self.neurons)),
+        }
+
+    def _see_aliases(self, aliases: tuple[str, ...]) -> None:
+        if aliases != self.info.aliases:
+            # No order of theirs or ours: the sum is the same, whichever is added to the other.
+            names = tuple(sorted({*aliases, *self.info.aliases}))
+            self.info = replace(self.info, aliases=names)
+
+    def _general(self, kind: SignalKind) -> SignalKind:
+        """What holds of all chunks, with one more of that kind: what the most general promises."""
+        kinds = (kind,) if self.neurons is None else (self.info.kind, kind)
+        return max(kinds, key=_GENERALITY.index)

@@ -1,0 +1,49 @@
+"""What is fed by hand, as a chunk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neuroact.errors import ChunkError
+from neuroact.layers.axes import Axes
+from neuroact.stream.chunk import SignalKind, SpikeChunk, as_tensor
+
+
+def observed(
+    name: str,
+    values: Any,
+    axes: str | None,
+    kind: SignalKind | str,
+    starts_sequence: bool,
+    valid: Any,
+) -> SpikeChunk:
+    """A chunk of the layer `name`; arguments as in `Recording.observe`.
+
+    Raises:
+        ChunkError: values or mask that cannot be read or do not fit; names the layer.
+        TypeError, ValueError: axes or kind that are none.
+    """
+    order = Axes("TBN" if axes is None else axes)
+    if kind not in {*SignalKind, *(known.value for known in SignalKind)}:
+        raise ValueError(f'expected kind= to be "binary", "graded" or "analog", came {kind!r}')
+    try:
+        tensor = as_tensor(values)
+        if axes is None and tensor.ndim < 3:
+            raise ChunkError(_which_axes(tuple(tensor.shape)))
+        mask = None if valid is None else as_tensor(valid)
+        return SpikeChunk(order.ordered(tensor), SignalKind(kind), starts_sequence, mask)
+    except ValueError as cause:
+        raise ChunkError(f'layer "{name}": {cause}', layer=name) from cause
+
+
+def _which_axes(shape: tuple[int, ...]) -> str:
+    came = f"came values of shape {list(shape)}, and no dimension says what it is"
+    if len(shape) == 2:
+        pairs = "; pairs such as (neuron, step) are not read, but an array of what they tell is"
+        return (
+            f'{came}: say axes="TN" for [time, neurons], "NT" for [neurons, time], "BN" for one '
+            f'step of a batch or "TB" for a single neuron{pairs if shape[1] == 2 else ""}'
+        )
+    if len(shape) == 1:
+        return f'{came}: say axes="N" for one step of many neurons, "T" for one neuron over time'
+    return f"{came}: expected [time, batch, *neurons]"

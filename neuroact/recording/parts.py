@@ -1,0 +1,42 @@
+"""What a recording is made of, its model left out: what a file holds, and what is merged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from neuroact.recording.layer import LayerRecorder
+from neuroact.statistics.choice import StatisticFactory
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingParts:
+    """What a recording is made of.
+
+    Attributes:
+        dt: seconds per time step; None where not known.
+        origin: where the figures come from; None where all was fed by hand.
+        factories: what builds each layer's statistics.
+        layers: by reported name, in the model's order.
+    """
+
+    dt: float | None
+    origin: dict[str, Any] | None
+    factories: tuple[StatisticFactory, ...]
+    layers: Mapping[str, LayerRecorder]
+
+
+def seconds_of(dt: object) -> float:
+    """A time step as it is kept.
+
+    Raises:
+        TypeError, ValueError: it is no number of seconds above 0.
+    """
+    if isinstance(dt, bool) or not isinstance(dt, Real):
+        raise TypeError(f"expected dt= to be a number of seconds, came {dt!r}")
+    seconds = float(dt)
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")
+    return seconds

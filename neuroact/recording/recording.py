@@ -1,0 +1,459 @@
+"""`record`: watches a model's layers; a `Recording` holds what they did."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Self, TypeVar
+from weakref import finalize, ref
+
+from torch import Tensor, nn
+
+from neuroact.errors import OtherProcessError, RecordingClosedError
+from neuroact.layers.adapter import Adapter
+from neuroact.layers.axes import Side
+from neuroact.layers.choose import choose_layers
+from neuroact.layers.layer_info import LayerInfo
+from neuroact.layers.names import LayerSelection
+from neuroact.recording import recording_file
+from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.merging import check_options
+from neuroact.recording.observed import observed
+from neuroact.recording.parts import RecordingParts, seconds_of
+from neuroact.recording.summary import report_of
+from neuroact.recording.threads import one_at_a_time, refuse_when_forked
+from neuroact.recording.watched_layer import WatchedLayer
+from neuroact.report.activity_report import ActivityReport
+from neuroact.report.provenance import provenance, selection_text
+from neuroact.results.layer_activity import OBSERVED
+from neuroact.statistics.choice import (
+    StatisticFactory,
+    StatisticSelection,
+    builders,
+    check_pickled,
+)
+from neuroact.statistics.class_activity import ClassActivity
+from neuroact.stream.chunk import SignalKind
+from neuroact.stream.labels import labels_of
+from neuroact.stream.padding import Validity
+
+_T = TypeVar("_T")
+
+
+def record(
+    model: nn.Module,
+    *,
+    layers: LayerSelection = None,
+    of: Side = "output",
+    axes: str | None = None,
+    statistics: StatisticSelection = None,
+    adapters: Sequence[Adapter] | None = None,
+    dt: float | None = None,
+) -> Recording:
+    """Record what a model's spiking layers emit, until the recording is closed or nobody holds it.
+
+    The model works as before: the same outputs, gradients and random numbers; nothing is stored
+    on it but, on each recorded layer, a stand-in for its `forward`, which is taken away then.
+    Copies of it made meanwhile are not recorded. Compiled models are, with no graph break, and in
+    training a checkpoint's second forward call counts once.
+
+    Args:
+        model: any `torch.nn.Module`.
+        layers: None for every spiking layer; for others a module's name, a glob, a class of
+            modules, a module itself, a list of these, or a predicate `(name, module) -> bool`.
+            Naming a layer that emits real values (a leaky integrator, a ReLU) records it.
+        of: "output" for what a layer's `forward` returns, before forward hooks may replace it;
+            "input" for the first argument of its `forward`, as it is when it goes in. What a hook
+            puts in place of an output is the input of the layer behind it.
+        axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
+            the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
+        statistics: what is kept of each layer beside `Firing`, which always is: classes, statistics
+            as they are configured (`Raster(3)`), or functions that build one; or one alone.
+        adapters: adapters asked before the installed ones, about every module.
+        dt: seconds per time step.
+
+    Returns:
+        The recording, which is also a context manager that closes itself.
+
+    Raises:
+        NoSpikingLayersError: no adapter knows a spiking layer of the model; says which there are.
+        UnknownLayerError: `layers` matches nothing; says which names there are.
+        LayerNameError: two layers would have one name.
+        StatisticKindError: a statistic does not apply to what a layer emits.
+        TypeError, ValueError: an argument is none that there is; says what it may be.
+
+    >>> import neuroact, torch
+    >>> net = torch.nn.Sequential(torch.nn.ReLU())
+    >>> with neuroact.record(net, layers="0") as recording:
+    ...     _ = net(torch.tensor([[1.0, 0.0], [3.0, 0.0]]))
+    >>> recording.report()["0"].activity.tolist()
+    [2.0, 0.0]
+    """
+    recording = Recording(statistics=statistics, dt=dt)
+    if isinstance(layers, Iterator):
+        layers = list(layers)
+    for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
+        layer = recording._add(chosen.info)
+        watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
+        recording._watched.append(watched)
+    recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
+    asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
+    recording._origin["options"] = asked
+    # Weak on both sides: a model may hold its recording, and what is watched holds its layer.
+    watched_weakly = [ref(watched) for watched in recording._watched]
+    finalize(recording, one_at_a_time.when_free, partial(_let_go, watched_weakly)).atexit = False
+    recording.resume()
+    return recording
+
+
+def _let_go(watched_weakly: list[ref[WatchedLayer]]) -> None:
+    for held in watched_weakly:
+        watched = held()
+        if watched is not None:
+            watched.let_go()
+
+
+class Recording:
+    """Running figures of a model's layers.
+
+    Made by `record`; made directly it has no model, and takes what `observe` is given. A copy, or
+    what another process is sent, is what was counted so far: closed, and without the model.
+
+    Args:
+        statistics: as in `record`.
+        dt: as in `record`.
+
+    >>> import torch
+    >>> from neuroact import Recording
+    >>> recording = Recording()
+    >>> recording.observe("chip", torch.eye(3).unsqueeze(1))   # [time, batch, neurons]
+    >>> recording.report()["chip"].mean
+    0.3333333333333333
+    """
+
+    def __init__(self, *, statistics: StatisticSelection = None, dt: float | None = None) -> None:
+        self.dt = None if dt is None else seconds_of(dt)
+        self._factories = builders(statistics)
+        self._layers: dict[str, LayerRecorder] = {}
+        self._watched: list[WatchedLayer] = []  # none once it is closed
+        self._origin: dict[str, Any] | None = None
+        self._closed = self._forked = False
+        self._validity: Validity | None = None
+        self._labels: Tensor | None = None
+        refuse_when_forked(self)
+
+    @property
+    def layers(self) -> Mapping[str, LayerInfo]:
+        """The recorded layers by reported name, in the model's order."""
+        return MappingProxyType({name: layer.info for name, layer in self._layers.items()})
+
+    def report(self) -> ActivityReport:
+        """The exact figures so far, free of torch; recording goes on.
+
+        Raises:
+            NothingRecordedError: no layer was called yet.
+
+        Warns:
+            LayerNotCalledWarning: some layers were not called; they are left out, and listed in
+                `report.not_called`.
+            UnreliableLayerWarning: a layer's values are not what its kind promises.
+        """
+        origin = provenance(None, ()) if self._origin is None else self._origin
+        return report_of(self._layers.values(), origin=origin, dt=self.dt)
+
+    def reset(self) -> None:
+        """Forget everything counted. The next call of each layer starts a sequence."""
+        _each(self._layers.values(), lambda layer: layer.reset())
+
+    def pause(self) -> None:
+        """Watch the layers no more; counts stay. The model then runs at no cost at all."""
+        _each(self._watched, WatchedLayer.unwatch)
+
+    def resume(self) -> None:
+        """Watch the layers again after `pause`.
+
+        A layer whose state moved on meanwhile starts a new sequence.
+
+        Raises:
+            RecordingClosedError: the recording is closed.
+        """
+        self._check_open("resumed")
+        for watched in self._watched:
+            watched.watch()
+
+    def new_sequence(self) -> None:
+        """Say that the next call of every layer starts a sequence; wins over what state says.
+
+        A module without state (a Linear, a ReLU, whatever no adapter knows) that is called step by
+        step takes each call for a sequence of its own, until it is marked so: from then on its
+        sequences reach from one mark to the next.
+        """
+        _each(self._layers.values(), lambda layer: layer.begin_sequence())
+
+    @contextmanager
+    def valid(self, mask: Any = None, *, lengths: Any = None) -> Iterator[None]:
+        """Say which steps of a batch are padding, for what is run inside the `with` block.
+
+        Step 0 is each layer's first one inside the block. A padded step is no observation and no
+        event, whatever stands there; a sample of padding alone is no sequence.
+
+        Args:
+            mask: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where
+                all of a sample is.
+            lengths: in place of a mask the number of valid steps of each sample, `[batch]`.
+
+        Raises:
+            ValueError: both or neither of them, or of another shape or type.
+            ChunkError: inside the block, a layer came with other samples or more steps; nothing of
+                that call is counted.
+
+        >>> import torch
+        >>> from neuroact import Recording
+        >>> recording = Recording()
+        >>> with recording.valid(lengths=[3, 1]):
+        ...     recording.observe("lif", torch.ones(3, 2, 5))
+        >>> recording.report()["lif"].observations
+        4
+        """
+        validity = Validity(mask, lengths=lengths)
+        outer, self._validity = self._validity, validity
+        self._tell_validity()
+        try:
+            yield
+        finally:
+            self._validity = outer
+            self._tell_validity()
+
+    def label(self, labels: Any) -> None:
+        """Say of which class the samples are that come next: until the next call, or None.
+
+        `ClassActivity` counts by it, and has to be among the recording's statistics.
+
+        Args:
+            labels: whole numbers from 0, `[batch]`, those on a device are waited for; None for
+                samples whose class is not counted.
+
+        Raises:
+            ValueError: labels that are no whole numbers `[batch]`, are negative or 2^20 or more, or
+                nothing counts by class.
+            ChunkError: from the next call, a layer came with another number of samples.
+        """
+        if labels is not None and not any(_counts_classes(build) for build in self._factories):
+            raise ValueError(
+                "none of the recording's statistics counts by class, so labels would be lost: "
+                "record with statistics=[neuroact.ClassActivity]"
+            )
+        self._labels = None if labels is None else labels_of(labels)
+        _each(self._layers.values(), lambda layer: layer.label(self._labels))
+
+    def observe(
+        self,
+        name: str,
+        values: Any,
+        *,
+        axes: str | None = None,
+        kind: SignalKind | str = SignalKind.BINARY,
+        starts_sequence: bool = True,
+        valid: Any = None,
+    ) -> None:
+        """Feed spikes by hand, where they cannot be seen.
+
+        Args:
+            name: layer to feed; made where there is none of that name.
+            values: a tensor, or anything that NumPy can read as numbers of one shape.
+            axes: the order of its dimensions, as in `record`: `[time, neurons]` is "TN". "TBN",
+                `[time, batch, *neurons]`, where None and there are three or more.
+            kind: what the values mean; they are not looked at to find out.
+            starts_sequence: whether step 0 begins a new sequence for every sample.
+            valid: bool `[time, batch]`, False where a step is padding.
+
+        Raises:
+            ChunkError: values or mask that cannot be read, or of the wrong shape; fewer than three
+                dimensions without `axes`.
+            LayerShapeError: other neurons than before.
+            StatisticKindError: a statistic does not apply to the kind.
+            RecordingClosedError: the recording is closed.
+            OtherThreadError: another thread feeds the layer, and is still running.
+            OtherProcessError: the recording was made before this process was forked.
+            TypeError, ValueError: `name`, `axes` or `kind` is none that there is.
+
+        >>> import numpy as np
+        >>> from neuroact import Recording
+        >>> recording = Recording()
+        >>> recording.observe("chip", np.eye(3), axes="NT")
+        >>> recording.report()["chip"].observations
+        3
+        """
+        self._check_open("fed")
+        if not isinstance(name, str):
+            raise TypeError(f"expected the name of a layer, came {name!r}")
+        chunk = observed(name, values, axes, kind, starts_sequence, valid)
+        with one_at_a_time():  # two threads may feed one new name
+            if name not in self._layers:
+                self._add(LayerInfo(name, (), OBSERVED, "by hand", chunk.kind))
+        self._layers[name].observe(chunk)
+
+    def merge(self, other: Recording) -> None:
+        """Add another recording's counts, exactly; `other` stays unchanged.
+
+        In any order and grouping the sum is the same to the bit. A layer that only one of the two
+        has is kept, behind those that were there. Sequences that are open in `other` count as
+        ended there; a recording that has counted nothing yet takes them over open, so that what
+        comes next can go on from them.
+
+        Raises:
+            MergeError: another dt, other statistics, another `of=`, a layer with other neurons or
+                of another class, or a statistic that refuses; the layer is named, and nothing is
+                added then.
+        """
+        check_options(self._parts(), other._parts())
+        pairs = [
+            (self._layers.get(name) or self._new_layer(theirs.info), theirs)
+            for name, theirs in list(other._layers.items())
+        ]
+        for ours, theirs in pairs:
+            ours.check_fits(theirs)
+        if self._origin is None and not self._layers:
+            self._origin = other._origin
+        for ours, theirs in pairs:
+            self._layers.setdefault(ours.info.name, ours).merge(theirs)  # two threads may add one
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything counted to a file, whole or not at all; recording goes on.
+
+        The file is in the safetensors format, without pickle. A killed process leaves the old
+        file as it was.
+
+        Raises:
+            RecordingFileError: a layer's name, or what a statistic of your own keeps, has no
+                place in the format.
+            OSError: the folder does not exist or cannot be written; the old file is intact.
+        """
+        recording_file.save(self._parts(), path)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, statistics: StatisticSelection = None
+    ) -> Recording:
+        """The recording that `save` wrote: closed, on the CPU, without a model.
+
+        It can be reported, merged and saved. To go on where it ended, record the model anew, with
+        the same `statistics=` and `dt=`, and merge it: `recording.merge(Recording.load(path))`.
+
+        Args:
+            path: the file.
+            statistics: as in `record`, where it was given statistics of your own.
+
+        Raises:
+            RecordingFileError: the file is damaged, foreign, of a newer schema, or holds a
+                statistic that is neither neuroact's nor given.
+            OSError: it cannot be read.
+        """
+        return cls._of(recording_file.load(path, statistics=builders(statistics)))
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes, as one string of bytes, to send elsewhere."""
+        return recording_file.to_bytes(self._parts())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, statistics: StatisticSelection = None) -> Recording:
+        """The recording that `to_bytes` was asked of; as `load`.
+
+        Raises:
+            RecordingFileError: as `load`.
+        """
+        return cls._of(recording_file.from_bytes(data, statistics=builders(statistics)))
+
+    def close(self) -> None:
+        """Watch the layers no more and let go of the model; figures stay readable.
+
+        Closing again does nothing.
+        """
+        self._closed = True
+        watched, self._watched = self._watched, []
+        _each(watched, WatchedLayer.let_go)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        check_pickled(self._factories)
+        return partial(Recording.from_bytes, statistics=self._factories), (self.to_bytes(),)
+
+    def __copy__(self) -> Recording:
+        return Recording.from_bytes(self.to_bytes(), statistics=self._factories)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recording:
+        return copy.copy(self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "open"
+        return f"<neuroact.Recording of {len(self._layers)} layers, {state}>"
+
+    def _parts(self) -> RecordingParts:
+        return RecordingParts(self.dt, self._origin, self._factories, self._layers)
+
+    @classmethod
+    def _of(cls, parts: RecordingParts) -> Recording:
+        recording = Recording(statistics=parts.factories, dt=parts.dt)
+        recording._origin, recording._closed = parts.origin, True
+        recording._layers.update(parts.layers)
+        return recording
+
+    def _add(self, info: LayerInfo) -> LayerRecorder:
+        layer = self._layers[info.name] = self._new_layer(info)
+        return layer
+
+    def _new_layer(self, info: LayerInfo) -> LayerRecorder:
+        layer = LayerRecorder(info, [build() for build in self._factories])
+        layer.validity = self._validity
+        layer.label(self._labels)
+        return layer
+
+    def refuse(self) -> None:
+        """Refuse all that is fed, in a process forked from the one that made the recording."""
+        self._forked = True
+        for layer in self._layers.values():
+            layer.lock = threading.RLock()  # a thread that is not here may have held it
+        for watched in self._watched:
+            watched.refuse()
+
+    def _tell_validity(self) -> None:
+        _each(self._layers.values(), lambda layer: layer.see_validity(self._validity))
+
+    def _check_open(self, what: str) -> None:
+        if self._forked:
+            raise OtherProcessError(
+                f"a recording made before process {os.getpid()} was forked cannot be {what} in it: "
+                "the process that made it would not see that. Make another one here, and merge "
+                "files of both."
+            )
+        if self._closed:
+            raise RecordingClosedError(
+                f"a closed recording cannot be {what}; its report can still be read. Start "
+                "another with neuroact.record(model), and merge the two if need be."
+            )
+
+
+def _each(items: Iterable[_T], do: Callable[[_T], None]) -> None:
+    """Do it with each, and raise then what the first one raised, if any did."""
+    raised: Exception | None = None
+    for item in list(items):
+        try:
+            do(item)
+        except Exception as cause:
+            raised = raised or cause
+    if raised is not None:
+        raise raised
+
+
+def _counts_classes(build: StatisticFactory) -> bool:
+    return isinstance(build(), ClassActivity)

@@ -1,0 +1,80 @@
+"""From running counts to a frozen report."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from neuroact.errors import LayerNotCalledWarning, NothingRecordedError, UnreliableLayerWarning
+from neuroact.recording.layer import LayerRecorder
+from neuroact.report.activity_report import ActivityReport, LayerActivity
+from neuroact.results.definitions import headline
+from neuroact.statistics import FiringResult
+
+_CAUSES = (
+    "Likely causes: the model was not run while recording; a layer's work is done by another of "
+    "its methods than forward, by a function, or by a module around it that reads its weights, "
+    "which nothing can see; the model runs scripted, traced or exported code made before; it uses "
+    "other modules than those found. What cannot be seen is fed by recording.observe(name, values)."
+)
+
+
+def report_of(
+    layers: Iterable[LayerRecorder], *, origin: Mapping[str, Any], dt: float | None
+) -> ActivityReport:
+    """Figures of the layers called so far; warns of those not called and of bad values."""
+    recorders = list(layers)
+    found = {layer.info.name: _activity(layer, dt) for layer in recorders}
+    activities = [activity for activity in found.values() if activity is not None]
+    not_called = tuple(name for name, activity in found.items() if activity is None)
+    if not activities:
+        raise NothingRecordedError(
+            f"nothing was recorded: none of the {len(recorders)} layers was called "
+            f"({', '.join(not_called) or 'there are none'}). {_CAUSES}"
+        )
+    if not_called:
+        warnings.warn(
+            f"not called, so not in the report: {', '.join(not_called)}. {_CAUSES}",
+            LayerNotCalledWarning,
+            stacklevel=3,
+        )
+    for activity in activities:
+        if activity.fault is not None:
+            warnings.warn(
+                f'layer "{activity.name}" ({activity.framework} {activity.layer_type}): '
+                f"{activity.fault}; its figures are NaN",
+                UnreliableLayerWarning,
+                stacklevel=3,
+            )
+    kept = {type(statistic) for recorder in recorders for statistic in recorder.statistics}
+    statistics = {cls.__name__: headline(cls) for cls in sorted(kept, key=lambda cls: cls.__name__)}
+    return ActivityReport(
+        activities, origin={**origin, "statistics": statistics}, not_called=not_called
+    )
+
+
+def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity | None:
+    """A layer's figures; None where it was not called."""
+    with layer.at_rest() as statistics:
+        if not layer.called:
+            return None
+        firing, *others = [statistic.result() for statistic in statistics]
+    assert isinstance(firing, FiringResult)
+    names = (type(statistic).__name__ for statistic in layer.statistics[1:])
+    results = dict(zip(names, others, strict=True))
+    return LayerActivity(
+        name=layer.info.name,
+        aliases=layer.info.aliases,
+        framework=layer.info.framework,
+        layer_type=layer.info.layer_type,
+        kind=layer.info.kind,
+        observations=firing.observations,
+        sequences=firing.sequences,
+        events=firing.events,
+        total=firing.total,
+        nonfinite=firing.nonfinite,
+        not_binary=firing.not_binary,
+        dt=dt,
+        results=results,
+    )

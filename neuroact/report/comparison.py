@@ -1,0 +1,244 @@
+"""What a comparison of reports comes to: frozen, from the reports' own figures."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from neuroact.errors import ComparisonError
+from neuroact.printable import printable
+from neuroact.report.activity_report import ActivityReport
+from neuroact.results.compared_layers import (
+    FIGURES,
+    ComparedLayers,
+    Difference,
+    LayerComparison,
+)
+from neuroact.results.layer_activity import LayerActivity
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SCHEMA = "neuroact.comparison"
+SCHEMA_VERSION = 1
+
+LayerMap = Mapping[str, str | Sequence[str]]
+
+
+class Comparison(ComparedLayers):
+    """Reports compared with the first of them, by the layer's name in it.
+
+    Made by `neuroact.compare`. Printing it gives a table.
+
+    Args:
+        reports: by label, the first one first.
+        layers: what was matched.
+    """
+
+    def __str__(self) -> str:
+        from neuroact.table.comparison import comparison_text
+
+        return comparison_text(self)
+
+    def _repr_html_(self) -> str:
+        from neuroact.table.comparison import comparison_html
+
+        return comparison_html(self)
+
+    def __repr__(self) -> str:
+        labels = ", ".join(map(printable, self.labels))
+        return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as plain JSON values; what is not a number is None."""
+        return {
+            "schema": SCHEMA,
+            "schema_version": SCHEMA_VERSION,
+            "labels": list(self.labels),
+            "unmatched": {label: list(names) for label, names in self.unmatched.items()},
+            "not_called": {
+                label: list(report.not_called)
+                for label, report in self.reports.items()
+                if report.not_called
+            },
+            "layers": [
+                {
+                    "name": entry.name,
+                    "names": {label: layer.name for label, layer in entry.layers.items()},
+                    "differences": {
+                        label: {name: _number(value) for name, value in asdict(less).items()}
+                        for label, less in entry.differences.items()
+                    },
+                }
+                for entry in self._layers.values()
+            ],
+        }
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The comparison as JSON text; also written to `path`, whole or not at all."""
+        from neuroact.atomic_file import write_text
+
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The comparison as one self-contained web page; also written to `path` where given.
+
+        What differs most first, then a table that sorts and filters, the picture (with the extra
+        `plots`), definitions, and the origin of each report. It fetches nothing. The file is
+        written whole or not at all.
+        """
+        from neuroact.atomic_file import write_text
+        from neuroact.html import comparison_page
+
+        page = comparison_page(self)
+        if path is not None:
+            write_text(path, page)
+        return page
+
+    def to_frame(self) -> Any:
+        """One row for each layer and report after the first; pandas, or polars without pandas.
+
+        Columns: `layer`, its name in the first report; `first` and `report`, the labels; `name`,
+        its name in that report; the fields of `Difference`.
+
+        Raises:
+            MissingExtraError: neither is installed.
+        """
+        from neuroact.files.columns import data_frame
+
+        rows = [
+            (entry.name, self.labels[0], label, entry.layers[label].name, *_values(less))
+            for entry in self._layers.values()
+            for label, less in entry.differences.items()
+        ]
+        heads = ("layer", "first", "report", "name", *FIGURES)
+        columns = {head: [row[at] for row in rows] for at, head in enumerate(heads)}
+        return data_frame(columns, purpose="Comparison.to_frame()")
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None) -> Axes:
+        """Boxes of each layer's neurons in each report; needs the extra `plots`.
+
+        Args:
+            path: image file to write, its format told by the ending; None to write none.
+            ax: axes to draw into; None makes a figure of its own.
+
+        Returns:
+            The axes drawn into. Nothing is shown on a screen.
+        """
+        from neuroact.plots import comparison_plot, save_figure
+
+        axes = comparison_plot(self, ax=ax)
+        if path is not None:
+            save_figure(axes, path)
+        return axes
+
+
+def compare(
+    first: ActivityReport,
+    *others: ActivityReport,
+    labels: Sequence[str] | None = None,
+    layers: LayerMap | None = None,
+) -> Comparison:
+    """Compare reports with the first one, layer by layer.
+
+    Live reports and loaded ones, of the same network or of others: before and after training, an
+    ANN and an SNN, one framework and another, epoch after epoch.
+
+    Args:
+        first: what the others are compared with.
+        *others: one report or more.
+        labels: a name for each report, the first too; "1", "2", … where None.
+        layers: names in the first report, and the name in the others: one for all of them, or one
+            for each. Layers not in it are matched by name, or by an alias.
+
+    Returns:
+        The differences, which print as a table. What was matched with nothing is in
+        `Comparison.unmatched`.
+
+    Raises:
+        ComparisonError: fewer than two reports; labels that are not one for each, or not
+            different; a layer given to two; or no layer of the first that any other has.
+        UnknownLayerError: `layers` names a layer that a report has not.
+
+    >>> import numpy as np
+    >>> import neuroact
+    >>> def report(*events):
+    ...     recording = neuroact.Recording()
+    ...     recording.observe("lif", np.array([[events]]))
+    ...     return recording.report()
+    >>> comparison = neuroact.compare(report(0, 1), report(1, 1), labels=("before", "after"))
+    >>> difference = comparison["lif"].differences["after"]
+    >>> difference.mean, difference.dead, difference.distance
+    (0.5, -1, 0.5)
+    """
+    reports = (first, *others)
+    named = dict(zip(_labels(labels, len(reports)), reports, strict=True))
+    partners = [_partners(first, other, n, layers or {}) for n, other in enumerate(others)]
+    matched = []
+    for name, layer in first.items():
+        found = dict(zip(list(named)[1:], (p.get(name) for p in partners), strict=True))
+        there = {label: partner for label, partner in found.items() if partner is not None}
+        if there:
+            matched.append(LayerComparison(name, {next(iter(named)): layer, **there}))
+    if not matched:
+        raise ComparisonError(
+            "no layer of the first report has the name of one of the others. Say which is which "
+            'with layers={"name in the first": "name in the other"}. '
+            + "; ".join(f"{label} has {', '.join(r) or 'none'}" for label, r in named.items())
+        )
+    return Comparison(named, matched)
+
+
+def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
+    if reports < 2:
+        raise ComparisonError("expected two reports or more to compare, came one")
+    found = [str(n + 1) for n in range(reports)] if labels is None else list(labels)
+    if len(found) != reports or len(set(found)) != reports:
+        raise ComparisonError(
+            f"expected labels= to be {reports} different names, one for each report, came {found}"
+        )
+    return found
+
+
+def _partners(
+    first: ActivityReport, other: ActivityReport, place: int, layers: LayerMap
+) -> dict[str, LayerActivity]:
+    """The layer of the other report for each of the first's that has one."""
+    said = {first[ours].name: other[_at(ours, to, place)] for ours, to in layers.items()}
+    taken = [layer.name for layer in said.values()]
+    if len(set(taken)) < len(taken):
+        twice = next(name for name in taken if taken.count(name) > 1)
+        raise ComparisonError(f'layers= gives the layer "{twice}" to two', layer=twice)
+    for ours, layer in first.items():
+        partner = next((p for n in (ours, *layer.aliases) if (p := other.get(n))), None)
+        if ours not in said and partner is not None and partner.name not in taken:
+            said[ours] = partner
+            taken.append(partner.name)
+    return said
+
+
+def _at(ours: str, to: str | Sequence[str], place: int) -> str:
+    if isinstance(to, str):
+        return to
+    if place >= len(to):
+        raise ComparisonError(
+            f'layers= names {len(to)} partners of the layer "{ours}", expected one for each report '
+            "after the first",
+            layer=ours,
+        )
+    return to[place]
+
+
+def _values(difference: Difference) -> tuple[Any, ...]:
+    return tuple(getattr(difference, name) for name in FIGURES)
+
+
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

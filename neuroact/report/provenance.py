@@ -1,0 +1,45 @@
+"""Where a report's figures come from: versions, model, time."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from torch import nn
+
+from neuroact.layers.names import LayerSelection, class_of
+from neuroact.versions import installed_version
+
+
+def provenance(model: nn.Module | None, frameworks: Iterable[str]) -> dict[str, Any]:
+    """What a report says of its origin, as plain JSON values.
+
+    Keys: `created` (UTC, ISO 8601), `model` (its class, wrappers left out, or None), `versions` (of
+    Python, neuroact, torch, numpy and the frameworks whose layers are recorded).
+    """
+    packages = dict.fromkeys(("neuroact", "torch", "numpy", *frameworks))
+    versions = {name: found for name in packages if (found := installed_version(name))}
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "model": None if model is None else _path(class_of(model)),
+        "versions": {"python": sys.version.partition(" ")[0], **versions},
+    }
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def selection_text(layers: LayerSelection) -> str | list[str] | None:
+    """What `layers=` asked for, as a plain JSON value; a predicate by its name."""
+    if layers is None or isinstance(layers, str):
+        return layers
+    if isinstance(layers, type):
+        return f"class {_path(layers)}"
+    if isinstance(layers, nn.Module):
+        return f"module of {_path(class_of(layers))}"
+    if isinstance(layers, Iterable):
+        return [str(selection_text(layer)) for layer in layers]
+    return f"predicate {getattr(layers, '__qualname__', type(layers).__qualname__)}"

@@ -1,0 +1,1 @@
+"""What was measured: figures of layers, frozen, of NumPy alone."""

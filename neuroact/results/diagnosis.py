@@ -1,0 +1,278 @@
+"""What is wrong with a network, read off a report: verdicts with their figure and threshold."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neuroact.printable import printable
+from neuroact.quantiles import tally
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.stream.chunk import SignalKind
+
+DEAD, SATURATED, FADING, BUSY, BIMODAL = 0.4, 0.07, 0.1, 3.0, 0.85
+"""Default thresholds; `diagnose` gives the source of each."""
+THRESHOLDS: Mapping[str, float] = {
+    "dead": DEAD,
+    "saturated": SATURATED,
+    "fading": FADING,
+    "busy": BUSY,
+    "bimodal": BIMODAL,
+}
+"""The verdicts that have a threshold, with their usual one."""
+
+# Fewer, and a share, a quartile or a split says little.
+_LEAST_DEEP, _LEAST_COMPARED, _LEAST_SPLIT = 3, 5, 20
+_LEAST_GROUP = 0.1
+# A layer is not busy below these: an event rate, and a multiple of what most layers have.
+_LEAST_BUSY, _LEAST_TIMES = 0.07, 2.0
+
+_ADVICE = {
+    "silent": "Raise the layer's input (weights, bias, input scale) or lower its threshold until "
+    "neurons fire: nothing is passed on, and far below threshold hardly a gradient comes back.",
+    "dead": "Lower the learning rate or the threshold, start from larger weights, or add a loss on "
+    "neurons that fire too little; or prune them, if more data does not wake them.",
+    "saturated": "Raise the threshold or the leak, normalise the layer's input, or add a loss on "
+    "neurons that fire too much: a neuron that always fires says nothing and costs the most.",
+    "fading": "Scale the weights (or thresholds) of the deeper layers to the activity that reaches "
+    "them, add normalisation or skip connections, or take a surrogate gradient that is wider.",
+    "busy": "Look at this layer's threshold, leak and input scale first: it takes most of the "
+    "spikes; a loss on its rate, weighted against the others', brings it down.",
+    "bimodal": "Look at the two groups by themselves (layer.histogram, layer.dead_neurons): a part "
+    "of the layer hardly takes part; smaller initial weights or a lower learning rate mend that, "
+    "or a mean of the layer hides two roles.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One thing that is wrong with a layer.
+
+    Attributes:
+        layer: the layer's reported name.
+        name: "silent", "dead", "saturated", "fading", "busy" or "bimodal".
+        figure: what was measured, in words.
+        value: the figure.
+        threshold: what it was compared with.
+        advice: what people usually do about it.
+    """
+
+    layer: str
+    name: str
+    figure: str
+    value: float
+    threshold: float
+    advice: str
+
+    def __str__(self) -> str:
+        return (
+            f'layer "{printable(self.layer)}" is {self.name}: {self.figure} {self.value:.4g} '
+            f"(threshold {self.threshold:g}). {self.advice}"
+        )
+
+
+def diagnose(
+    report: Mapping[str, LayerActivity] | Iterable[LayerActivity],
+    *,
+    dead: float = DEAD,
+    saturated: float = SATURATED,
+    fading: float = FADING,
+    busy: float = BUSY,
+    bimodal: float = BIMODAL,
+) -> tuple[Verdict, ...]:
+    """What is wrong with a report's layers, as far as they spike and have figures.
+
+    The *event rate* is the share of values that are not zero: where binary, spikes per step.
+
+    ==========  ===========================================================================
+    verdict     where
+    ==========  ===========================================================================
+    silent      no neuron of the layer has an event
+    dead        the share of neurons without an event is above `dead`
+    saturated   the share of neurons with an event at every step is above `saturated`
+    fading      the layer's event rate, divided by that of the busiest layer before it, is
+                below `fading`, and so is every later layer's; said of the first one
+    busy        the event rate is more than `busy` interquartile ranges above the upper
+                quartile of the event rates of the layers that fire, five or more, more than
+                twice their median, and above 0.07; a dead layer is not busy
+    bimodal     split in two where that explains most, the event rates of its neurons vary
+                between the groups by more than the share `bimodal` of their variance, each
+                group having a tenth of them or more; 20 neurons or more
+    ==========  ===========================================================================
+
+    Args:
+        report: a report, or the layers of one, in the model's order.
+        dead: share of neurons, in [0, 1]. 0.4: as much as 40 % dead is, by CS231n's notes on dying
+            ReLUs, the sign of a learning rate too high.
+        saturated: share of neurons, in [0, 1]. 0.07: spiking networks save energy above a sparsity
+            of about 93 % (Yan et al.), which a layer cannot have where more than 7 % of its
+            neurons always fire.
+        fading: ratio of event rates, in [0, 1]; three spiking layers or more are needed. 0.1, an
+            order of magnitude: how spikes vanish with depth is described by Micheli et al., without
+            a number.
+        busy: number of interquartile ranges, 0 or more. 3: values further out are "far out"
+            (Tukey). Silent layers are no measure: beside them all that fires is far out. Twice the
+            median: layers nearly alike have hardly a range. 0.07: a layer that is sparser than
+            93 % saves energy (Yan et al.), however much quieter the others are. Not a dead one:
+            its few neurons that fire are what is wrong.
+        bimodal: share of variance, in [0, 1]. 0.85: the best split (Otsu) of a normal spread
+            explains 0.64 of its variance, of a flat one 0.75, of two points 1; 99 of 100 samples
+            of 50 from a flat one stay below 0.85.
+
+    Returns:
+        The verdicts, layer by layer; none where nothing is wrong.
+
+    Raises:
+        ValueError: a threshold outside its range, or NaN.
+
+    Source of the defaults: Karpathy, CS231n course notes, "Neural Networks Part 1"; Yan, Bai and
+    Wong, arXiv:2409.08290v1, 2024; Micheli et al., arXiv:2410.00580, 2024; Tukey, Exploratory Data
+    Analysis, 1977; Otsu, A threshold selection method from gray-level histograms, IEEE Transactions
+    on Systems, Man, and Cybernetics 9, 1979, doi:10.1109/TSMC.1979.4310076.
+
+    >>> import torch
+    >>> from neuroact import Recording
+    >>> recording = Recording()
+    >>> recording.observe("lif", torch.tensor([[[0, 0, 0, 1]], [[0, 0, 0, 1]]]))
+    >>> for verdict in recording.report().diagnose():
+    ...     print(verdict.layer, verdict.name, verdict.value, verdict.threshold)
+    lif dead 0.75 0.4
+    lif saturated 0.25 0.07
+    """
+    thresholds = {
+        "dead": dead,
+        "saturated": saturated,
+        "fading": fading,
+        "busy": busy,
+        "bimodal": bimodal,
+    }
+    for name, value in thresholds.items():
+        check_threshold(name, value)
+    return judge(report, thresholds)
+
+
+def check_threshold(name: str, value: Any) -> None:
+    """Refuse what can be no threshold of the verdict.
+
+    Raises:
+        ValueError: says what was expected, and what may have been meant.
+
+    >>> from neuroact.results.diagnosis import check_threshold
+    >>> check_threshold("dead", 30)
+    Traceback (most recent call last):
+    ValueError: dead=30: expected a share in [0, 1]; did you mean dead=0.3?
+    """
+    expected, most = "a share in [0, 1]", 1.0
+    if name == "busy":
+        expected, most = "a number of 0 or more", sys.float_info.max
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if number and 0 <= value <= most:
+        return
+    shown = f"{float(value):g}" if number else repr(value)
+    meant = f"; did you mean {name}={value / 100:g}?" if number and 1 < value <= 100 else ""
+    raise ValueError(f"{name}={shown}: expected {expected}{meant}")
+
+
+def judge(
+    report: Mapping[str, LayerActivity] | Iterable[LayerActivity], thresholds: Mapping[str, float]
+) -> tuple[Verdict, ...]:
+    """`diagnose` by thresholds that were checked, one for each of `THRESHOLDS`."""
+    layers = list(report.values() if isinstance(report, Mapping) else report)
+    judged = [layer for layer in layers if _is_judged(layer)]
+    rates = np.array([event_rate(layer) for layer in judged])
+    fades, far_out = _fades_from(rates, thresholds["fading"]), _fence(rates, thresholds["busy"])
+    verdicts: list[Verdict] = []
+    for number, layer in enumerate(judged):
+        verdicts += _shares(layer, thresholds["dead"], thresholds["saturated"])
+        if number == fades:
+            ratio = rates[number] / rates[:number].max()
+            verdicts.append(
+                _verdict(layer, "fading", "rate over busiest before", ratio, thresholds["fading"])
+            )
+        if rates[number] > far_out and not layer.dead / layer.neurons > thresholds["dead"]:
+            verdicts.append(_verdict(layer, "busy", "event rate", rates[number], far_out))
+        if (split := _split(layer)) > thresholds["bimodal"]:
+            verdicts.append(
+                _verdict(layer, "bimodal", "variance between", split, thresholds["bimodal"])
+            )
+    return tuple(verdicts)
+
+
+def event_rate(layer: LayerActivity) -> float:
+    """Share of the layer's values that are not zero, `1 - sparsity`."""
+    return int(layer.events.sum()) / (layer.neurons * layer.observations)
+
+
+def separation(values: ArrayLike, least_group: float = _LEAST_GROUP) -> float:
+    """Share of the variance that lies between two groups of values, split where it is largest.
+
+    Otsu's criterion, over all splits between two different values that leave a share of
+    `least_group` of the values on each side. 0 where there is none.
+
+    >>> from neuroact.results.diagnosis import separation
+    >>> separation([1, 1, 9, 9])
+    1.0
+    """
+    distinct, counts = tally(values)
+    n, weighted = int(counts.sum()), distinct * counts.astype(np.float64)
+    below, sums = np.cumsum(counts)[:-1], np.cumsum(weighted)
+    there = (below >= least_group * n) & (n - below >= least_group * n)
+    if not there.any():
+        return 0.0
+    below, lower = below[there], sums[:-1][there]
+    gaps = (sums[-1] - lower) / (n - below) - lower / below
+    between = below / n * (n - below) / n * gaps**2
+    variance = (counts * (distinct - sums[-1] / n) ** 2).sum() / n
+    return float(min(1.0, between.max() / variance))
+
+
+def _is_judged(layer: LayerActivity) -> bool:
+    return layer.problem is None and layer.kind is not SignalKind.ANALOG
+
+
+def _shares(layer: LayerActivity, dead: float, saturated: float) -> Iterator[Verdict]:
+    without, always = layer.dead / layer.neurons, layer.saturated / layer.neurons
+    if without == 1:
+        yield _verdict(layer, "silent", "dead", without, 1.0)
+    elif without > dead:
+        yield _verdict(layer, "dead", "dead", without, dead)
+    if always > saturated:
+        yield _verdict(layer, "saturated", "saturated", always, saturated)
+
+
+def _fades_from(rates: NDArray[np.float64], fading: float) -> int | None:
+    """Number of the first layer from which on all are too quiet; None where there is none."""
+    if len(rates) < _LEAST_DEEP:
+        return None
+    busiest = np.maximum.accumulate(rates)
+    quiet = rates[1:] < fading * busiest[:-1]
+    loud = np.flatnonzero(~quiet)
+    first = int(loud[-1]) + 2 if len(loud) else 1
+    return first if first < len(rates) else None
+
+
+def _fence(rates: NDArray[np.float64], busy: float) -> float:
+    """The event rate above which a layer is busy; infinite where too few layers fire to tell."""
+    firing = rates[rates > 0]
+    if len(firing) < _LEAST_COMPARED:
+        return np.inf
+    q1, median, q3 = np.quantile(firing, [0.25, 0.5, 0.75])
+    return float(max(q3 + busy * (q3 - q1), _LEAST_TIMES * median, _LEAST_BUSY))
+
+
+def _split(layer: LayerActivity) -> float:
+    if layer.neurons < _LEAST_SPLIT:
+        return 0.0
+    return separation(layer.events)
+
+
+def _verdict(
+    layer: LayerActivity, name: str, figure: str, value: float, threshold: float
+) -> Verdict:
+    return Verdict(layer.name, name, figure, float(value), float(threshold), _ADVICE[name])

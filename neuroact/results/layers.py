@@ -1,0 +1,86 @@
+"""What a report is made of: the figures of each layer, by name. Every view takes this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from neuroact.errors import LayerNameError, UnknownLayerError
+from neuroact.layers.names import nearest
+from neuroact.results.layer_activity import LayerActivity
+
+
+class Layers(Mapping[str, LayerActivity]):
+    """Figures of every recorded layer, by name, in the model's order.
+
+    Two are equal when their layers' counts are; the layers' order, and where and when they were
+    made, does not count.
+
+    Args:
+        layers: the layers' figures.
+        origin: where they come from: versions, model, time (see `neuroact.report.provenance`).
+        not_called: recorded layers that were never called, so have no figures.
+
+    Raises:
+        LayerNameError: two layers of one name.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[LayerActivity],
+        *,
+        origin: Mapping[str, Any] | None = None,
+        not_called: Iterable[str] = (),
+    ) -> None:
+        self._layers: dict[str, LayerActivity] = {}
+        for layer in layers:
+            if layer.name in self._layers:
+                raise LayerNameError(
+                    f'two layers of a report are named "{layer.name}"', layer=layer.name
+                )
+            self._layers[layer.name] = layer
+        self.origin: Mapping[str, Any] = MappingProxyType(dict(origin or {}))
+        self.not_called = tuple(not_called)
+
+    def __getitem__(self, name: str) -> LayerActivity:
+        """The layer of that name, or of that alias.
+
+        Raises:
+            KeyError: there is none; the message shows the nearest names.
+        """
+        if name in self._layers:
+            return self._layers[name]
+        for layer in self._layers.values():
+            if name in layer.aliases:
+                return layer
+        raise UnknownReportLayerError(name, tuple(self._layers), self.not_called)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layers):
+            return NotImplemented
+        return self._layers == other._layers and set(self.not_called) == set(other.not_called)
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
+
+
+class UnknownReportLayerError(UnknownLayerError, KeyError):
+    """A report was asked for a layer that it has not."""
+
+    def __init__(self, name: str, names: tuple[str, ...], not_called: tuple[str, ...]) -> None:
+        if name in not_called:
+            message = f'layer "{name}" was recorded but never called, so it has no figures'
+        else:
+            message = f"the report has no layer {name!r}.{nearest(name, names)} There are: " + (
+                ", ".join(names) or "none"
+            )
+        super().__init__(message, layer=name)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message quoted

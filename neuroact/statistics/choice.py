@@ -1,0 +1,112 @@
+"""What builds a layer's statistics: classes, configured instances and functions."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from neuroact.statistics.class_activity import ClassActivity
+from neuroact.statistics.firing import Firing
+from neuroact.statistics.interspike_intervals import InterspikeIntervals
+from neuroact.statistics.protocol import Statistic
+from neuroact.statistics.raster import Raster
+from neuroact.statistics.spike_counts import SpikeCounts
+from neuroact.statistics.synchrony import Synchrony
+from neuroact.statistics.time_course import TimeCourse
+
+BUILT_IN: Mapping[str, type[Statistic]] = {
+    cls.__name__: cls
+    for cls in (
+        Firing,
+        ClassActivity,
+        SpikeCounts,
+        TimeCourse,
+        InterspikeIntervals,
+        Synchrony,
+        Raster,
+    )
+}
+"""neuroact's own, by name, in the order in which they are told."""
+
+StatisticFactory = Callable[[], Statistic]
+# A class, a configured instance that is cloned per layer, or a function without arguments.
+StatisticChoice = StatisticFactory | Statistic
+StatisticSelection = StatisticChoice | Iterable[StatisticChoice] | None
+
+
+class Clones:
+    """Builds statistics that are configured as one is, and have counted nothing."""
+
+    def __init__(self, configured: Statistic) -> None:
+        self._configured = copy.deepcopy(configured)
+        self._configured.reset()
+
+    def __call__(self) -> Statistic:
+        """One more."""
+        return copy.deepcopy(self._configured)
+
+    def __repr__(self) -> str:
+        return f"a configured {type(self._configured).__name__}"
+
+
+def builders(statistics: StatisticSelection) -> tuple[StatisticFactory, ...]:
+    """What builds the statistics of each layer: `Firing` always, and those that were asked for.
+
+    Raises:
+        TypeError: one of them is no statistic.
+        ValueError: two of them have one name.
+
+    >>> from neuroact import Raster, SpikeCounts
+    >>> [type(build()).__name__ for build in builders([SpikeCounts, Raster(3)])]
+    ['Firing', 'SpikeCounts', 'Raster']
+    """
+    asked_for = [_builder(choice) for choice in _listed(statistics)]
+    found = (Firing, *(build for build in asked_for if type(build()) is not Firing))
+    (name, times), *_ = Counter(type(build()).__name__ for build in found).most_common(1)
+    if times > 1:
+        raise ValueError(
+            f"statistics= has two that are called {name}, and a report holds one of each name: "
+            "leave one out, or keep it in a recording of its own"
+        )
+    return found
+
+
+def check_pickled(found: Iterable[StatisticFactory]) -> None:
+    """Refuse builders that another process could not be sent.
+
+    Raises:
+        pickle.PicklingError: names the one, and what to give in its place.
+    """
+    for build in found:
+        try:
+            pickle.dumps(build)
+        except Exception as cause:
+            name = type(build()).__name__
+            raise pickle.PicklingError(
+                f"a recording whose {name} is built by {build!r} cannot be pickled: {cause}. Give "
+                f"the configured statistic itself, such as statistics=[{name}(...)], or a class or "
+                "function of a module"
+            ) from cause
+
+
+def _listed(statistics: Any) -> list[Any]:
+    if statistics is None:
+        return []
+    alone = isinstance(statistics, str) or not isinstance(statistics, Iterable)
+    return [statistics] if alone else list(statistics)
+
+
+def _builder(choice: Any) -> StatisticFactory:
+    if isinstance(choice, Statistic) and not isinstance(choice, type):
+        return Clones(choice)
+    if callable(choice) and isinstance(choice(), Statistic):
+        build: StatisticFactory = choice
+        return build
+    like = choice if isinstance(choice, str) and choice in BUILT_IN else "TimeCourse"
+    raise TypeError(
+        f"statistics= takes classes such as neuroact.{like}, configured statistics such as "
+        f"neuroact.Raster(3), or functions that build one without arguments; came {choice!r}"
+    )

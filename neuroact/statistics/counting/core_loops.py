@@ -1,0 +1,34 @@
+"""Counting blocks of steps by the loops of the compiled core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import neuroact.native as native
+
+
+class CountsBlocks:
+    """Base of what counts the same steps as a chunk, by `update`, and as a block, by `count`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        own = {"update", "count"} & vars(cls).keys()
+        if len(own) == 1 and hasattr(cls, "update") and hasattr(cls, "count"):
+            (overridden,), (inherited,) = own, {"update", "count"} - own
+            raise TypeError(
+                f"{cls.__name__} overrides {overridden} and inherits {inherited}, which counts the "
+                "same steps another way: override both, "
+                "`def count(self, block): self.update(block.chunk())` if there is no faster one"
+            )
+
+
+def loops() -> Any:
+    """The compiled core, which counts blocks.
+
+    Raises:
+        RuntimeError: it is not there, so a block is to be counted as `block.chunk()`.
+    """
+    core = native.core()
+    if core is None:
+        raise RuntimeError(f"a block cannot be counted without the core: {native.why_missing()}")
+    return core

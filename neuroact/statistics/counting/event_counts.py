@@ -1,0 +1,127 @@
+"""The running sums of a layer's neurons, exact, and what is wrong with its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neuroact.statistics.counting.parts import Part, differs
+from neuroact.stream.chunk import SignalKind
+
+
+@dataclass(slots=True)
+class EventCounts:
+    """What `Firing` counts with.
+
+    Made outside inference mode, since a tensor made inside could not be updated after it, and only
+    ever updated in place: a program of `torch.compile`, or a CUDA graph, adds to these very ones.
+
+    Attributes:
+        events: values that are not zero, int64 `[*neurons]`.
+        observed: int64 `[2]`: valid (time step, sample) pairs, and samples' sequences begun.
+        faults: bool `[2]`: a NaN or an infinity was among the values; a finite one other than 0 and
+            1 was among those of a binary layer.
+        total: sums of values, float64 `[*neurons]`; None while all are binary, so that it would be
+            the events.
+    """
+
+    events: Tensor
+    observed: Tensor
+    faults: Tensor
+    total: Tensor | None = None
+
+    @classmethod
+    def zeros(cls, neurons: torch.Size, device: torch.device | str) -> EventCounts:
+        """Nothing counted yet, for neurons of this shape."""
+        with torch.inference_mode(False):
+            return cls(
+                torch.zeros(neurons, dtype=torch.int64, device=device),
+                torch.zeros(2, dtype=torch.int64, device=device),
+                torch.zeros(2, dtype=torch.bool, device=device),
+            )
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> EventCounts:
+        """What `state` gave."""
+        with torch.inference_mode(False):
+            return cls(
+                state["events"].clone(),
+                torch.stack([state["observations"], state["sequences"]]),
+                state["faults"].clone(),
+                state["total"].clone() if "total" in state else None,
+            )
+
+    def state(self) -> dict[str, Tensor]:
+        """The counts, as tensors of their own."""
+        observations, sequences = self.observed.clone().unbind()
+        state = {
+            "events": self.events.clone(),
+            "observations": observations,
+            "sequences": sequences,
+            "faults": self.faults.clone(),
+        }
+        if self.total is not None:
+            # A NaN or an infinity stays in a sum, so one look at the end finds it.
+            state["faults"][0].logical_or_(~self.total.isfinite().all())
+            state["total"] = self.total.clone()
+        return state
+
+    def zero(self) -> None:
+        """Forget what was counted, in place."""
+        for tensor in (self.events, self.observed, self.faults, self.total):
+            if tensor is not None:
+                tensor.zero_()
+
+    def merge(self, other: EventCounts) -> None:
+        """Add another's counts, which stay as they are."""
+        device = self.events.device
+        if other.total is not None:
+            self.make_total()
+        self.events.add_(other.events.to(device))
+        self.observed.add_(other.observed.to(device))
+        self.faults.logical_or_(other.faults.to(device))
+        if self.total is not None:
+            theirs = other.events if other.total is None else other.total
+            self.total.add_(theirs.to(device))
+
+    def make_total(self) -> None:
+        """Have a total, as what comes is more than its events."""
+        if self.total is None:
+            with torch.inference_mode(False):
+                self.total = self.events.to(torch.float64)
+
+    def add(self, part: Part, kind: SignalKind) -> None:
+        """Count values: each of a binary layer is tested, since sums could hide one."""
+        values = part.values
+        active = differs(values, 0)
+        events = active.sum((0, 1), dtype=torch.float32).to(torch.int64)
+        if kind is SignalKind.BINARY:
+            self.add_events(events)
+            if values.numel():
+                self.faults.logical_or_(_faults(values, active))
+        else:
+            assert self.total is not None
+            self.events.add_(events)
+            self.total.add_(values.sum((0, 1), dtype=torch.float64))
+
+    def add_events(self, events: Tensor) -> None:
+        """Add to a binary layer's events, int64 `[*neurons]`."""
+        self.events.add_(events)
+        if self.total is not None:
+            self.total.add_(events)
+
+
+def _faults(values: Tensor, active: Tensor) -> Tensor:
+    """Whether some of the values are not finite, and some finite and neither 0 nor 1, bool `[2]`.
+
+    Args:
+        values: `[...]`, at least one.
+        active: 1 where they are not 0.
+    """
+    odd = differs(values, active)
+    endless = differs(values - values, 0)  # what is not finite less itself is NaN
+    # Of bools, since autocast would have a say in numbers that are stacked.
+    return torch.stack([endless.amax().ne(0), (odd - endless).amax().ne(0)])

@@ -1,0 +1,319 @@
+"""What the statistics that read a stream step by step have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neuroact.errors import MergeError, StatisticKindError
+from neuroact.statistics.counting.core_loops import CountsBlocks, loops
+from neuroact.statistics.counting.open_sequences import OpenSequences
+from neuroact.statistics.counting.parts import events_of, parts_of, per_sample
+from neuroact.statistics.counting.step_block import StepBlock, valid_steps
+from neuroact.stream.chunk import SignalKind, SpikeChunk
+
+SPIKING = frozenset({SignalKind.BINARY, SignalKind.GRADED})
+
+
+class Steps(NamedTuple):
+    """Some steps of some samples of the open sequences.
+
+    Attributes:
+        events: 1 for an event, else 0, float32 `[steps, samples, *neurons]`; 0 where padding.
+        amounts: the values, where they are more than their events; 0 where padding.
+        samples: which of the batch.
+        places: which step of its sample's sequence each is, int64 `[steps, samples]`, as
+            `OpenSequences.places`.
+        valid: 1 where a step is no padding, else 0, int64 `[steps, samples]`.
+    """
+
+    events: Tensor
+    amounts: Tensor | None
+    samples: slice
+    places: Tensor
+    valid: Tensor
+
+
+class BlockPlaces(NamedTuple):
+    """Where a block's steps are in their samples' sequences.
+
+    Attributes:
+        clock: how many valid steps each sample had before, int64 `[batch]`.
+        lengths: how many it has in the block, int64 `[batch]`.
+    """
+
+    clock: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def each(self, steps: int) -> tuple[Tensor, Tensor]:
+        """`places` and `valid` of all samples' steps, as in `Steps`."""
+        places = torch.from_numpy(self.clock + np.arange(steps)[:, None])
+        return places, valid_steps(self.lengths, steps).to(torch.int64)
+
+
+class StepwiseStatistic(CountsBlocks, ABC):
+    """Reads one step after the other, knows where sequences start and what is padding.
+
+    An event is a value that is not zero. A sample's sequence is its valid steps, in order: a
+    padded step does not exist, whatever stands there, so that padding anywhere changes nothing.
+    Where sequences start, `OpenSequences` says.
+
+    What is counted is split in two. *Totals* are added up when statistics merge. What is *open*
+    belongs to the sequences that may still go on: a report counts it as if they ended here;
+    merging counts the merged one's so, and leaves one's own open.
+
+    A subclass names its totals, and says how steps are counted and what an end does.
+    """
+
+    kinds: ClassVar[frozenset[SignalKind]] = SPIKING
+    """The kinds of layers it applies to."""
+
+    _growing: ClassVar[frozenset[str]] = frozenset()
+    """Totals whose length grows with the data: they are added from the front, end in no zero."""
+
+    _together: ClassVar[int] = 64
+    """Steps of a chunk that are best counted at once."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything counted, the neurons' shape included."""
+        self._shape: torch.Size | None = None
+        self._device = torch.device("cpu")
+        self._totals: dict[str, Tensor] = {}
+        self._sequences = OpenSequences()
+
+    def update(self, chunk: SpikeChunk) -> None:
+        """Count the next chunk.
+
+        Raises:
+            StatisticKindError: the statistic does not apply to the chunk's kind.
+            ValueError: the chunk's neurons have another shape than those before.
+        """
+        self._admit(chunk.neurons, chunk.values.device, chunk.kind)
+        steps, device, valid = chunk.steps, chunk.values.device, chunk.valid
+        self._see_starts(chunk.starts_sequence, chunk.batch)
+        places = self._sequences.places(steps, valid, device)
+        self._sequences.step(steps, None if valid is None else valid.sum(0))
+        if chunk.kind is not SignalKind.BINARY:
+            self._see_amounts()
+        for part in parts_of(chunk, self._together):
+            at = places[part.steps, part.samples]
+            there = torch.ones_like(at) if part.valid is None else part.valid.to(torch.int64)
+            amounts = None if chunk.kind is SignalKind.BINARY else part.values
+            self._add(Steps(events_of(part.values), amounts, part.samples, at, there))
+
+    def count(self, block: StepBlock) -> None:
+        """Count a block of steps, as `update` would.
+
+        Raises:
+            StatisticKindError: the statistic does not apply to binary layers.
+            ValueError: its neurons have another shape than those before.
+        """
+        core = loops()
+        self._admit(block.neurons, torch.device("cpu"), SignalKind.BINARY)
+        self._see_starts(block.starts_sequence, block.batch)
+        clock = self._sequences.clocks(torch.device("cpu")).numpy()
+        lengths = block.lengths
+        self._sequences.step(block.steps, None if lengths is None else torch.from_numpy(lengths))
+        if lengths is None:
+            lengths = np.full(block.batch, block.steps)
+        self._add_block(core, block, BlockPlaces(clock, lengths))
+
+    def merge(self, other: Self) -> None:
+        """Add another's counts, exact in any order; the other's open sequences count as ended.
+
+        Raises:
+            MergeError: the two were fed by layers of different neurons.
+        """
+        if other._shape is None:
+            return
+        theirs = other._ended()._totals_so_far()
+        if self._shape is None:
+            self._prepare(other._shape, other._device)
+        elif self._shape != other._shape:
+            raise MergeError(
+                f"cannot add counts of neurons of shape {list(other._shape)} to counts of "
+                f"neurons of shape {list(self._shape)}"
+            )
+        for name, tensor in self._matched(theirs).items():
+            self._add_total(name, tensor.to(self._device))
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What was counted, as new tensors on the layer's device; empty before the first chunk.
+
+        Keys: the totals by name; `shape`, that of the neurons; and, while a sequence is open and
+        what comes next depends on it, `open_clock`, each sample's steps so far, int64 `[batch]`,
+        and what else is open.
+        """
+        if self._shape is None:
+            return {}
+        state = {"shape": torch.tensor(self._shape, dtype=torch.int64, device=self._device)}
+        state |= {name: tensor.clone() for name, tensor in self._totals_so_far().items()}
+        opened = {} if self._sequences.batch is None else self._open_state()
+        if opened:
+            state["open_clock"] = self._sequences.clocks(self._device).clone()
+            shape = (self._sequences.batch, *self._shape)
+            state |= {f"open_{name}": t.reshape(shape).clone() for name, t in opened.items()}
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a state given by `state_dict`."""
+        self.reset()
+        if not state:
+            return
+        self._prepare(torch.Size(state["shape"].tolist()), state["shape"].device)
+        for name, tensor in state.items():
+            if name != "shape" and not name.startswith("open_"):
+                self._add_total(name, tensor)
+        if "open_clock" in state:
+            self._sequences.resume(state["open_clock"])
+            self._begin(len(state["open_clock"]))
+            self._restore({name.removeprefix("open_"): tensor for name, tensor in state.items()})
+
+    # What a subclass says.
+
+    @abstractmethod
+    def _make_totals(self) -> dict[str, Tensor]:
+        """The totals of nothing counted."""
+
+    @abstractmethod
+    def _begin(self, batch: int) -> None:
+        """Open a sequence of each sample."""
+
+    @abstractmethod
+    def _add(self, steps: Steps) -> None:
+        """Count steps; `self._sequences` has taken note of them already."""
+
+    def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
+        """Count a block as `_add` would, by the loops of the core where they know how."""
+        events = block.chunk().values.to(torch.float32)
+        self._add(Steps(events, None, slice(None), *at.each(block.steps)))
+
+    def _close(self) -> None:
+        """Add to the totals what the end of the open sequences adds."""
+
+    def _see_amounts(self) -> None:
+        """Take note that values come that are more than their events."""
+
+    def _open_state(self) -> dict[str, Tensor]:
+        """What is open besides the clock, of each sample and neuron."""
+        return {}
+
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take up what `_open_state` gave, after `_begin`."""
+
+    def _matched(self, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The totals to add, where one of two statistics may have some that the other has not."""
+        return theirs
+
+    # What it gets.
+
+    def _zeros(self, *size: int, dtype: torch.dtype = torch.int64) -> Tensor:
+        # A tensor made in inference mode could not be updated after it.
+        with torch.inference_mode(False):
+            return torch.zeros(size, dtype=dtype, device=self._device)
+
+    def _room(self, name: str, length: int) -> Tensor:
+        """The growing total of that name, made long enough: twice as long where it is not."""
+        tensor = self._totals[name]
+        if len(tensor) < length:
+            longer = self._zeros(max(length, 2 * len(tensor), 16), dtype=tensor.dtype)
+            longer[: len(tensor)].copy_(tensor)
+            self._totals[name] = tensor = longer
+        return tensor
+
+    def _on_host(self) -> dict[str, Any] | None:
+        """The totals, open sequences counted as ended; None before the first chunk."""
+        if self._shape is None:
+            return None
+        return {name: t.cpu().numpy() for name, t in self._ended()._totals_so_far().items()}
+
+    @property
+    def _neurons(self) -> int:
+        return (self._shape or torch.Size()).numel()
+
+    def _admit(self, neurons: torch.Size, device: torch.device, kind: SignalKind) -> None:
+        if self._shape is not None and self._shape != neurons:
+            raise ValueError(f"expected neurons of shape {list(self._shape)}, came {list(neurons)}")
+        if kind not in self.kinds:
+            raise StatisticKindError(type(self).__name__, kind, self.kinds)
+        if self._shape is None:
+            self._prepare(neurons, device)
+        elif self._device != device:
+            self.load_state_dict({name: t.to(device) for name, t in self.state_dict().items()})
+
+    def _prepare(self, shape: torch.Size, device: torch.device) -> None:
+        self._shape, self._device = shape, device
+        self._totals = self._make_totals()
+
+    def _see_starts(self, said: bool, batch: int) -> None:
+        if self._sequences.starts(said, batch):
+            self._end()
+            self._sequences.start(batch)
+            self._begin(batch)
+
+    def _end(self) -> None:
+        if self._sequences.batch is not None:
+            self._close()
+        self._sequences.close()
+
+    def _ended(self) -> Self:
+        """A copy whose sequences have ended."""
+        copy = type(self)()
+        copy.load_state_dict(self.state_dict())
+        copy._end()
+        return copy
+
+    def _totals_so_far(self) -> dict[str, Tensor]:
+        return {
+            name: without_trailing_zeros(tensor) if name in self._growing else tensor
+            for name, tensor in self._totals.items()
+        }
+
+    def _add_total(self, name: str, tensor: Tensor) -> None:
+        if name in self._growing:
+            if name not in self._totals:
+                self._totals[name] = self._zeros(0, dtype=tensor.dtype)
+            self._room(name, len(tensor))[: len(tensor)].add_(tensor)
+        else:
+            self._totals[name].add_(tensor)
+
+
+def sums_of_samples(events: Tensor) -> Tensor:
+    """Events of each sample at each step of `[steps, samples, *neurons]`, int64 `[steps, samples]`.
+
+    Exact in float32, unless a layer has more neurons than that counts.
+    """
+    rows = per_sample(events)
+    exact = torch.float32 if rows.shape[2] <= 2**24 else torch.float64
+    return rows.sum(2, dtype=exact).to(torch.int64)
+
+
+def add_at(totals: Tensor, places: Tensor, found: Tensor) -> None:
+    """Add what was found to the totals at its place; nothing waits for the device."""
+    totals.scatter_add_(0, places.reshape(-1), found.reshape(-1))
+
+
+def flat(tensor: Tensor) -> NDArray[Any]:
+    """A tensor of neurons on the CPU as an array `[neurons]` on the same memory."""
+    array: NDArray[Any] = tensor.view(-1).numpy()
+    return array
+
+
+def without_trailing_zeros(tensor: Tensor) -> Tensor:
+    """The tensor up to its last number that is not zero."""
+    found = tensor.nonzero()
+    return tensor[: int(found[-1]) + 1 if len(found) else 0]
+
+
+def padded(array: NDArray[Any], length: int) -> NDArray[Any]:
+    """The array with zeros behind, up to `length`."""
+    return np.concatenate([array, np.zeros(length - len(array), array.dtype)])

@@ -1,0 +1,173 @@
+"""Figures of a model that Lightning trains; needs the extra `lightning`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from neuroact.errors import MissingExtraError
+from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import History
+from neuroact.report.provenance import selection_text
+from neuroact.training.figures import histograms, quartiles, scalars, write_histograms
+from neuroact.training.sampling import StepSampler
+
+try:
+    from lightning.pytorch import Callback
+except ModuleNotFoundError as cause:
+    raise MissingExtraError("lightning", extra="lightning", purpose=__name__) from cause
+
+if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule, Trainer
+
+__all__ = ["ActivityCallback"]
+
+
+class ActivityCallback(Callback):
+    """Records every nth training batch, logs its figures, and keeps a report per epoch.
+
+    Every logger is given `neuroact.training.scalars`; TensorBoard and Weights & Biases the
+    histograms too, the others (MLflow, CSV files) the quartiles in their place. A figure's step is
+    the trainer's `global_step`, as that of what the module logs itself. In between, the model
+    carries no hooks; validation and tests are never recorded. Losses are what they are without it,
+    to the bit.
+
+    In a distributed training the figures are those of all ranks, added up. It is saved in the
+    trainer's checkpoints and goes on from them.
+
+    Args:
+        every_n_steps: number of training batches from one recorded to the next; the first one is.
+        **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt` and the others.
+
+    Raises:
+        ValueError: `every_n_steps` is less than 1.
+        What `neuroact.record` raises, when training begins; NothingRecordedError after the first
+            batch, if it calls no layer. A later batch that calls none is left out, with a warning.
+
+    >>> from neuroact.training.lightning import ActivityCallback
+    >>> callback = ActivityCallback(every_n_steps=50, layers="encoder.*")
+    >>> # Trainer(callbacks=[callback], ...).fit(...), and then
+    >>> len(callback.history)
+    0
+    """
+
+    def __init__(self, *, every_n_steps: int = 100, **record_options: Any) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"expected every_n_steps= to be 1 or more, came {every_n_steps!r}")
+        self.every_n_steps = every_n_steps
+        self._options = record_options
+        self._batches = self._step = self._epoch = 0
+        self._sampler: StepSampler | None = None
+        # A checkpoint is read before the model is there to be recorded, and written after.
+        self._state: dict[str, Any] | None = None
+
+    @property
+    def history(self) -> History:
+        """A report per finished training epoch, over the batches of it that were recorded.
+
+        Labelled by the epoch's number, from 0. An epoch without a recorded batch is left out.
+        """
+        if self._sampler is not None:
+            return self._sampler.history
+        return History() if self._state is None else History.from_json(self._state["history"])
+
+    @property
+    def state_key(self) -> str:
+        """Tells apart the callbacks of one trainer, by the layers that they record."""
+        return self._generate_state_key(layers=repr(selection_text(self._options.get("layers"))))
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint: plain values and one tensor."""
+        state = self._state if self._sampler is None else self._sampler.state_dict()
+        return (
+            {}
+            if state is None
+            else {**state, "batches": self._batches, "epoch_number": self._epoch}
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint; taken up when training begins."""
+        self._state = state_dict or None
+        self._batches = int(state_dict.get("batches", 0))
+        self._epoch = int(state_dict.get("epoch_number", 0))
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Find the layers."""
+        sampler = StepSampler(pl_module, over_ranks=trainer.world_size > 1, **self._options)
+        if self._state is not None:
+            sampler.load_state_dict(self._state)
+        self._sampler = sampler
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Record this batch if it is due."""
+        assert self._sampler is not None
+        self._sampler.cancel()  # a batch that the module's own hook skipped
+        if self._epoch != trainer.current_epoch:
+            # After a checkpoint of an epoch's last batch, Lightning goes on without its end.
+            self._sampler.end_epoch(self._epoch)
+        self._step, self._epoch = trainer.global_step, trainer.current_epoch
+        if self._batches % self.every_n_steps == 0:
+            self._sampler.begin()
+        self._batches += 1
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Log what was recorded."""
+        assert self._sampler is not None
+        report = self._sampler.end() if self._sampler.active else None
+        if report is not None:
+            _log(trainer, report, self._step)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Add the epoch to the history."""
+        assert self._sampler is not None
+        self._sampler.cancel()
+        self._sampler.end_epoch(trainer.current_epoch)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the model as it was."""
+        self._release()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Leave the model as it was."""
+        self._release()
+
+    def _release(self) -> None:
+        if self._sampler is not None:
+            self._state = self._sampler.state_dict()
+            self._sampler.close()
+            self._sampler = None
+
+
+def _log(trainer: Trainer, report: ActivityReport, step: int) -> None:
+    numbers = scalars(report)
+    loggers: list[Any] = trainer.loggers
+    for logger in loggers:
+        # By name: `pytorch_lightning` has classes of its own, which work as well.
+        kinds = {cls.__name__ for cls in type(logger).__mro__}
+        if "TensorBoardLogger" in kinds:
+            logger.log_metrics(numbers, step)
+            write_histograms(logger.experiment, report, step)
+        elif "WandbLogger" in kinds:
+            logger.log_metrics({**numbers, **_for_wandb(report)}, step)
+        else:
+            logger.log_metrics({**numbers, **quartiles(report)}, step)
+
+
+def _for_wandb(report: ActivityReport) -> Mapping[str, Any]:
+    import wandb
+
+    return {
+        tag: wandb.Histogram(np_histogram=histogram)
+        for tag, histogram in histograms(report).items()
+    }

@@ -1,0 +1,13 @@
+"""Which version of a package is installed."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed distribution; None where there is none of that name."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,385 @@
+"""A report's JSON: its published schema, its older versions, and files that mean harm."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from toy import Net, ToyAdapter
+
+import neuroact
+from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
+from neuroact.errors import ReportFileError
+from neuroact.files.report_document import SCHEMA_VERSION
+from neuroact.files.report_reader import parse
+from neuroact.files.result_document import RESULTS
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "docs/reference/report.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+VERSION_1 = (ROOT / "tests/data/report-v1.json").read_text()
+FUZZED = settings(max_examples=max(1000, settings().max_examples))
+
+
+def recorded(**options: Any) -> ActivityReport:
+    net = Net()
+    with neuroact.record(net, adapters=[ToyAdapter()], **options) as recording:
+        net(torch.ones(4, 2, 5))
+        recording.observe("chip <b>", torch.tensor([[[2.0, -1.0]]]), kind="graded")
+    return recording.report()
+
+
+@cache
+def everything() -> ActivityReport:
+    """A report with all that a document can have."""
+    recording = Recording(statistics=[getattr(neuroact, name) for name in RESULTS])
+    spikes = np.random.default_rng(0).random((7, 2, 1, 3)) < 0.6
+    recording.label([0, 1])
+    recording.observe("lif", spikes)
+    layers = [
+        LayerActivity(
+            name=f"layer.{kind.value}",
+            aliases=("other",),
+            framework="toy",
+            layer_type="Neuron",
+            kind=kind,
+            observations=7,
+            sequences=2,
+            events=np.array([[0, 3, 7]]),
+            total=np.array([[0.0, -1.5, np.nan if kind is SignalKind.ANALOG else 9.0]]),
+            nonfinite=kind is SignalKind.ANALOG,
+            dt=0.001,
+            results=recording.report()["lif"].results,
+        )
+        for kind in SignalKind
+    ]
+    origin = {"model": None, "versions": {"torch": "2"}, "run": {"deep": [1, 2.5, None, "x"]}}
+    return ActivityReport(layers, origin=origin, not_called=["silent"])
+
+
+@pytest.mark.parametrize("report", [everything(), ActivityReport([])], ids=["full", "empty"])
+def test_what_is_written_is_what_the_published_schema_says(report: ActivityReport) -> None:
+    VALIDATOR.check_schema(SCHEMA)
+    document = json.loads(report.to_json())
+    VALIDATOR.validate(document)
+    assert document == report.to_dict()
+    assert document["schema_version"] == SCHEMA_VERSION == max(versions())
+
+
+def versions() -> list[int]:
+    return list(SCHEMA["properties"]["schema_version"]["enum"])
+
+
+def test_every_key_that_is_written_is_described() -> None:
+    document = everything().to_dict()
+    assert set(document) == set(SCHEMA["properties"])
+    described = SCHEMA["$defs"]["layer"]["properties"]
+    assert set().union(*document["layers"]) == set(described)
+    results = described["results"]["properties"]
+    assert set(results) == set(RESULTS)
+    for name, entry in document["layers"][0]["results"].items():
+        assert set(entry) == set(results[name]["properties"]) == set(results[name]["required"])
+
+
+def test_a_file_of_version_1_still_loads_and_is_as_its_schema_says() -> None:
+    document = json.loads(VERSION_1)
+    assert document["schema_version"] == 1
+    VALIDATOR.validate(document)
+    report = ActivityReport.from_json(VERSION_1)
+    assert list(report) == ["lif1", "fc", "lif2", "events <chip>", "broken"]
+    assert report.not_called == ("unused",)
+    for entry in document["layers"]:
+        layer = report[entry["name"]]
+        for name, value in entry["figures"].items():
+            figure = getattr(layer, name)
+            assert figure == value or (value is None and np.isnan(figure))
+        assert layer.events.ravel().tolist() == entry["events"]
+        assert (layer.shape, layer.dt) == (tuple(entry["shape"]), entry["dt"])
+    again = report.to_dict()
+    assert again["schema_version"] == SCHEMA_VERSION
+    VALIDATOR.validate(again)
+    assert ActivityReport.from_dict(again) == report
+
+
+def test_the_origin_tells_versions_model_options_statistics_and_definitions() -> None:
+    report = recorded(layers=["lif*"], dt=0.002, statistics=[neuroact.SpikeCounts])
+    document = json.loads(report.to_json())
+    origin = document["origin"]
+    assert origin["model"] == "toy.Net"
+    assert {"python", "neuroact", "torch", "numpy"} <= set(origin["versions"])
+    asked = {"layers": ["lif*"], "of": "output", "axes": None, "dt": 0.002}
+    assert origin["options"] == asked
+    assert set(origin["statistics"]) == {"Firing", "SpikeCounts"}
+    assert all(origin["statistics"].values())
+    layer = document["layers"][0]
+    assert (layer["sequences"], layer["observations"]) == (2, 8)
+    assert set(layer["figures"]) <= set(document["definitions"])
+    doc = LayerActivity.sparsity.__doc__ or ""
+    assert document["definitions"]["sparsity"].startswith("Share of values that are zero, 1 - ")
+    assert doc.startswith("Share of values that are zero, `1 - ")
+    assert all(document["definitions"].values())
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        (None, None),
+        ("lif*", "lif*"),
+        (("lif1", "lif2"), ["lif1", "lif2"]),
+        (lambda name, module: "lif" in name, "predicate <lambda>"),
+    ],
+)
+def test_the_origin_tells_which_layers_were_asked_for(layers: Any, told: Any) -> None:
+    assert recorded(layers=layers).origin["options"]["layers"] == told
+
+
+def test_a_layer_is_a_line() -> None:
+    report = recorded()
+    lines = report.to_json().splitlines()
+    assert sum('"events": [' in line for line in lines) == len(report)
+    assert ActivityReport([]).to_json().endswith(' "layers": []\n}\n')
+
+
+def changed(path: tuple[Any, ...], value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(document: dict[str, Any]) -> None:
+        *parents, last = path
+        at: Any = document
+        for key in parents:
+            at = at[key]
+        at[last] = value
+
+    return change
+
+
+def counted(statistic: str, name: str, place: int, count: int) -> Callable[[dict[str, Any]], None]:
+    return changed(("layers", 0, "results", statistic, name, place), count)
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+LAYER = ("layers", 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (changed(("schema_version",), True), "its schema version is True"),
+        (changed(("schema_version",), 0), "its schema version is 0"),
+        (changed(("schema_version",), 10**4000), "reads up to 2: update neuroact"),
+        (changed(("layers",), {}), "layers: expected a list, came {}"),
+        (changed(("layers",), ["x"]), "layer number 0: expected an object, came 'x'"),
+        (changed(("origin",), []), "origin: expected an object"),
+        (changed(("origin", "x"), nested(17)), "origin: nested deeper than 16"),
+        (changed(("not_called",), [1]), "expected a text, came 1"),
+        (changed((*LAYER, "shape"), [10**18]), "3 values do not make the shape"),
+        (changed((*LAYER, "shape"), [10**18] * 64), "3 values do not make the shape"),
+        (changed((*LAYER, "shape"), [1] * 65), "at most 64 dimensions, came 65"),
+        (changed((*LAYER, "shape"), [3, -1]), "expected a count, came -1"),
+        (changed((*LAYER, "events"), "123"), "events: expected a list"),
+        (changed((*LAYER, "events", 1), 1.0), r"expected a count, came 1\.0"),
+        (changed((*LAYER, "events", 1), True), "expected a count, came True"),
+        (changed((*LAYER, "events", 1), 10**4000), "expected a count, came 1000"),
+        (changed((*LAYER, "events", 1), 8), "a neuron has 8 events in 7 steps"),
+        (changed((*LAYER, "observations"), 2**63 - 1), "of 3 neurons cannot be counted"),
+        (changed((*LAYER, "dt"), 0), "dt: expected seconds above 0"),
+        (changed((*LAYER, "dt"), False), "expected a finite number, came False"),
+        (changed((*LAYER, "name"), "\ud800"), "surrogates not allowed"),
+        (changed((*LAYER, "kind"), ["binary"]), "kind: expected a text"),
+        (changed(("layers", 1, "name"), "layer.binary"), 'two layers.* named "layer.binary"'),
+        (counted("SpikeCounts", "histogram", 0, 99), "histogram: expected 6 numbers, came 1"),
+        (counted("SpikeCounts", "sums", 0, 0), "histogram: another sum than that of all neurons"),
+        (counted("SpikeCounts", "squares", 0, 99), "histogram: another sum of squares"),
+        (counted("SpikeCounts", "squares", 0, 0), "squares: too small for these sums"),
+        (counted("Synchrony", "events", 0, 15), "events: more than there were steps"),
+        (counted("Synchrony", "events", 0, 0), "histogram: another sum than that of all"),
+        (counted("InterspikeIntervals", "squares", 0, 0), "squares: too small for these sums"),
+        (counted("InterspikeIntervals", "pairs", 0, 99), "pairs: more than there are intervals"),
+        (counted("TimeCourse", "first_spikes", 0, 7), "first_spikes: more than there are events"),
+        (counted("TimeCourse", "events", 0, 0), "first_spikes: more than there are events"),
+        (changed(("layers", 1, "total"), [1.0]), "total: 1 values do not make the shape"),
+        (changed(("layers", 1, "total", 0), "1"), "expected a finite number, came '1'"),
+        (changed(("layers", 1, "total", 0), 10**400), "expected a finite number, came 1000"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_layer_and_in_a_few_words(
+    change: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    document = everything().to_dict()
+    change(document)
+    for read in (ActivityReport.from_dict, lambda d: ActivityReport.from_json(json.dumps(d))):
+        with pytest.raises(ReportFileError, match=message) as caught:
+            read(document)
+        assert len(str(caught.value)) < 400
+
+
+def test_an_error_of_one_layer_keeps_its_name() -> None:
+    document = everything().to_dict()
+    document["layers"][1]["observations"] = -1
+    with pytest.raises(ReportFileError, match=r'damaged: layer "layer\.graded": ') as caught:
+        ActivityReport.from_dict(document)
+    assert caught.value.layer == "layer.graded"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (everything().to_json().replace("-1.5", "NaN"), "NaN is no JSON"),
+        (everything().to_json().replace("-1.5", "-Infinity"), "-Infinity is no JSON"),
+        (everything().to_json().replace("-1.5", "1e999"), "expected a finite number, came inf"),
+        (everything().to_json().replace('"dt"', '"kind"'), "the key 'kind' comes twice"),
+        ('{"schema": "neuroact.report", "schema": 1}', "the key 'schema' comes twice"),
+        ('{"a": ' + "9" * 100_000 + "}", "not JSON, or cut short"),
+        ('{"a": ' * 100_000, "not JSON, or cut short"),
+        ("\x00" * 1000, "not JSON, or cut short"),
+        ("[]", "this is none"),
+        ("null", "this is none"),
+    ],
+)
+def test_texts_that_are_no_strict_json_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "activity.json"
+    path.write_text(text)
+    with pytest.raises(ReportFileError, match=message) as caught:
+        ActivityReport.from_json(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_gigabyte_that_is_only_promised_takes_no_memory() -> None:
+    document = everything().to_dict()
+    document["layers"][0]["shape"] = [2**30]
+    text = json.dumps(document)
+    tracemalloc.start()
+    with pytest.raises(ReportFileError, match="do not make the shape"):
+        ActivityReport.from_json(text)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-3, 10),
+        st.integers(),
+        st.sampled_from([2**31, 2**53, 2**63 - 1, 2**63, 2**64, 10**30, -(10**30), 0.5, 1e308]),
+        st.floats(),
+        st.text(max_size=8),
+        st.sampled_from(["binary", "graded", "analog", "neuroact.report", "layer.binary"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where something in a document can be changed."""
+    inside = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
+    found = [path] if path else []
+    for key, item in inside:
+        found += places(item, (*path, key))
+    return found
+
+
+PLACES = places(everything().to_dict())
+
+
+@st.composite
+def changed_documents(draw: st.DrawFn) -> dict[str, Any]:
+    """A document with one to three things changed or taken away."""
+    document = everything().to_dict()  # anew each time, so it may be changed
+    for _ in range(draw(st.integers(1, 3))):
+        *parents, last = draw(st.sampled_from(PLACES))
+        at: Any = document
+        try:
+            for key in parents:
+                at = at[key]
+            if draw(st.booleans()):
+                at[last] = draw(values)
+            else:
+                del at[last]
+        except (KeyError, IndexError, TypeError):
+            continue  # an earlier change took the place away
+    return document
+
+
+@FUZZED
+@given(changed_documents())
+def test_any_change_of_a_document_gives_a_report_or_a_clear_error(document: dict[str, Any]) -> None:
+    loads_or_says_why(json.dumps(document))
+
+
+@settings(max_examples=100)
+@given(changed_documents())
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # totals of 1e308
+def test_whatever_loads_has_a_page_and_rows(document: dict[str, Any]) -> None:
+    try:
+        report = ActivityReport.from_dict(document)
+    except ReportFileError:
+        return
+    assert report.to_html().count('<details class="layer') == len(report)
+    assert report.to_csv().count("\n") > len(report)
+    neurons = sum(layer.neurons for layer in report.values())
+    assert len(report.to_frame(per="neuron")) == neurons
+
+
+@FUZZED
+@given(st.data())
+def test_any_damage_to_a_text_gives_a_report_or_a_clear_error(data: st.DataObject) -> None:
+    text = everything().to_json().encode()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 40)))
+    loads_or_says_why(text[:start] + data.draw(st.binary(max_size=8)) + text[end:])
+
+
+@FUZZED
+@given(values.map(json.dumps) | st.text() | st.binary())
+def test_anything_else_is_a_clear_error(text: str | bytes) -> None:
+    with pytest.raises(ReportFileError):
+        parse(text, "the text")
+
+
+def test_cut_anywhere_a_text_is_a_clear_error() -> None:
+    text = everything().to_json().rstrip()
+    for end in range(len(text)):
+        with pytest.raises(ReportFileError):
+            parse(text[:end], "the text")
+
+
+def loads_or_says_why(text: str | bytes) -> None:
+    """What loads is whole: it can be shown, written, and read to the same again."""
+    try:
+        report = parse(text, "the text")
+    except ReportFileError:
+        return
+    again = report.to_json()
+    VALIDATOR.validate(json.loads(again) | {"origin": {}})  # of the origin, anything plain is taken
+    assert ActivityReport.from_json(again) == report
+    for layer in report.values():
+        assert layer.dead + layer.saturated <= 2 * layer.neurons
+        assert not layer.sparsity < 0
+        for result in layer.results.values():
+            for name in ("mean", "q1", "chi", "cv2", "fano_factor", "latency_mean", "activity"):
+                getattr(result, name, None)
+    str(report)

@@ -1,0 +1,87 @@
+"""Calls read the short way, as most are, and in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import neuroact
+from neuroact import LayerCall, SignalKind, SpikeChunk
+from neuroact.errors import AdapterReadError
+from neuroact.layers.call_pattern import CallPattern
+
+
+class Layer(nn.Module):
+    """Returns its spikes and its state; the spikes alone where it is told to keep the state."""
+
+    def forward(self, spikes: Tensor, state: Tensor | None, keep: bool = False) -> Any:
+        left = spikes.clone() if state is None else state + spikes
+        return spikes if keep else (spikes, left)
+
+
+class ByRead:
+    """Reads it call by call."""
+
+    framework = "synthetic"
+
+    def kind(self, module: nn.Module) -> SignalKind | None:
+        return SignalKind.BINARY if isinstance(module, Layer) else None
+
+    def read(self, module: Any, call: LayerCall) -> SpikeChunk:
+        values, left = call.output if isinstance(call.output, tuple) else (call.output, None)
+        starts = call.starts_sequence(given=call.argument(1, "state"), left=left)
+        return SpikeChunk.of_step(values, SignalKind.BINARY, starts_sequence=starts)
+
+
+class ByPattern(ByRead):
+    """Says it once."""
+
+    def pattern(self, module: Any) -> CallPattern:
+        return CallPattern(
+            SignalKind.BINARY,
+            False,
+            lambda output: output[0] if isinstance(output, tuple) else output,
+            lambda args, kwargs: args[1:2],
+            lambda output: output[1:] if isinstance(output, tuple) else (),
+        )
+
+
+@pytest.mark.parametrize("kept_at", [1, 2, 7, 19])
+def test_a_call_in_mid_sequence_that_returns_no_state_is_read_as_read_does(kept_at: int) -> None:
+    found = []
+    for adapter in (ByRead(), ByPattern()):
+        layer, state = Layer(), None
+        with neuroact.record(layer, adapters=[adapter]) as recording:
+            for step in range(20):
+                spikes = torch.ones(2, 3)
+                if step == kept_at:
+                    layer(spikes, state, keep=True)
+                else:
+                    _, state = layer(spikes, state)
+        (report,) = recording.report().values()
+        found.append((report.events.tolist(), report.observations, report.sequences))
+    assert found[0] == found[1]
+    assert found[0][:2] == ([40, 40, 40], 40)
+
+
+class Nesting(ByRead):
+    """Hands on a nested tensor as it is."""
+
+    def read(self, module: Any, call: LayerCall) -> SpikeChunk:
+        nested = torch.nested.nested_tensor([torch.ones(2, 3)], layout=torch.jagged)
+        return SpikeChunk(nested, SignalKind.BINARY, starts_sequence=True)
+
+
+def test_a_nested_tensor_of_an_adapter_of_ones_own_is_refused_by_the_layers_name() -> None:
+    net = nn.Sequential(Layer())
+    with (
+        neuroact.record(net, adapters=[Nesting()]),
+        pytest.raises(
+            AdapterReadError, match=r'layer "0".*Nesting: came a nested tensor'
+        ) as caught,
+    ):
+        net[0](torch.ones(2, 3), None)
+    assert caught.value.layer == "0"

@@ -1,0 +1,399 @@
+"""A call is counted whole or not at all, whatever is raised, wherever, whoever looks meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from toy import Net, Neuron, ToyAdapter
+
+import neuroact
+from neuroact import (
+    ClassActivity,
+    InterspikeIntervals,
+    Raster,
+    Recording,
+    SignalKind,
+    SpikeChunk,
+    SpikeCounts,
+    Synchrony,
+    TimeCourse,
+)
+from neuroact.errors import (
+    AdapterReadError,
+    ChunkError,
+    NothingRecordedError,
+    UnsupportedModelError,
+)
+from neuroact.native import without_core
+
+ALL = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony, Raster]
+HOME = str(Path(neuroact.__file__).parent)
+
+
+class Watched(nn.Module):
+    """One layer, its membrane potential passed by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lif = Neuron()
+
+
+def step(number: int) -> Tensor:
+    return torch.arange(6.0).reshape(2, 3) / 3 * (number % 3)
+
+
+def play(net: Watched, steps: int) -> None:
+    mem = None
+    for number in range(steps):
+        _, mem = net.lif(step(number), mem)
+
+
+def states(recording: Recording) -> list[dict[str, list[Any]]]:
+    (layer,) = recording._layers.values()
+    with layer.settled() as statistics:
+        return [
+            {name: tensor.tolist() for name, tensor in statistic.state_dict().items()}
+            for statistic in statistics
+        ]
+
+
+def at_line(line: int, act: Callable[[], None]) -> Callable[..., Any]:
+    """A trace function that acts once, at the line of neuroact's own code of that number."""
+    seen = 0
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        nonlocal seen
+        if not frame.f_code.co_filename.startswith(HOME):
+            return None
+        if event == "line":
+            seen += 1
+            if seen == line:
+                sys.settrace(None)
+                act()
+        return trace
+
+    return trace
+
+
+@pytest.fixture(params=[[], ALL], ids=["alone", "all"])
+def statistics(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.mark.parametrize("before", [0, 3], ids=["first call", "fourth call"])
+@pytest.mark.parametrize("way", [nullcontext, without_core], ids=["core", "no core"])
+def test_an_interrupt_at_any_line_leaves_a_call_counted_whole_or_not_at_all(
+    way: Callable[[], AbstractContextManager[None]], before: int, statistics: list[Any]
+) -> None:
+    with way():
+        _interrupt_at_any_line(before, statistics)
+
+
+def _interrupt_at_any_line(before: int, statistics: list[Any]) -> None:
+    net, allowed = Watched(), []
+    for steps in (before, before + 1):
+        with neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics) as recording:
+            play(net, steps)
+        allowed.append(states(recording))
+    interrupted, line = True, 0
+    while interrupted:
+        line += 1
+        with neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics) as recording:
+            mem = None
+            for number in range(before):
+                _, mem = net.lif(step(number), mem)
+            interrupted = False
+            sys.settrace(at_line(line, lambda: signal.raise_signal(signal.SIGINT)))
+            try:
+                net.lif(step(before), mem)
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                sys.settrace(None)
+            assert states(recording) in allowed, f"interrupted at line {line}"
+            # Nothing is broken: what comes next is counted like any first call.
+            recording.reset()
+            play(net, before + 1)
+            assert states(recording) == allowed[1], f"after an interrupt at line {line}"
+    assert line > 4  # the core reads a step that goes on, and cannot be interrupted
+
+
+@pytest.mark.parametrize("ask", ["report", "save", "merge"])
+def test_an_interrupt_while_somebody_looks_changes_no_count(
+    ask: str, statistics: list[Any], tmp_path: Path
+) -> None:
+    net = Watched()
+
+    def recorded() -> Recording:
+        with neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics) as recording:
+            play(net, 5)
+        return recording
+
+    def look(recording: Recording) -> object:
+        if ask == "merge":
+            return Recording(statistics=statistics).merge(recording)
+        return recording.save(tmp_path / "r.nact") if ask == "save" else recording.report()
+
+    expected = states(recorded())
+    for line in (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144):
+        recording = recorded()
+        sys.settrace(at_line(line, lambda: signal.raise_signal(signal.SIGINT)))
+        try:
+            look(recording)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        assert states(recording) == expected
+
+
+def test_a_handler_that_waited_is_the_users_own_and_is_back_in_its_place() -> None:
+    came: list[int] = []
+    mine = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    handler = signal.getsignal(signal.SIGINT)
+    net = Watched()
+    try:
+        with neuroact.record(net, adapters=[ToyAdapter()]) as recording:
+            sys.settrace(at_line(30, lambda: signal.raise_signal(signal.SIGINT)))
+            try:
+                play(net, 4)
+            finally:
+                sys.settrace(None)
+        assert came == [signal.SIGINT]
+        assert signal.getsignal(signal.SIGINT) is handler
+        assert recording.report()["lif"].observations == 8
+    finally:
+        signal.signal(signal.SIGINT, mine)
+
+
+@pytest.mark.parametrize("what", ["report", "save", "merge"])
+def test_another_thread_may_look_at_any_time(
+    what: str, statistics: list[Any], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    net, batches = Net(), torch.rand(40, 6, 4, 5)
+    with torch.no_grad(), neuroact.record(net, adapters=[ToyAdapter()], statistics=ALL) as plain:
+        for batch in batches:
+            net(batch)
+    expected = plain.report()
+    done, problems = threading.Event(), []
+    with neuroact.record(net, adapters=[ToyAdapter()], statistics=ALL) as recording:
+        net(batches[0])
+
+        def look() -> None:
+            total = Recording(statistics=ALL)
+            while not done.is_set():
+                if what == "save":
+                    recording.save(tmp_path / "r.nact")
+                    found = Recording.load(tmp_path / "r.nact").report()
+                elif what == "merge":
+                    total = Recording(statistics=ALL)
+                    total.merge(recording)
+                    found = total.report()
+                else:
+                    found = recording.report()
+                for layer in found.values():
+                    course = layer[TimeCourse]
+                    if layer.observations != course.observations.sum():
+                        problems.append((layer.observations, int(course.observations.sum())))
+                    if layer.events.sum() != course.events.sum():
+                        problems.append((int(layer.events.sum()), int(course.events.sum())))
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            with torch.no_grad():
+                for batch in batches[1:]:
+                    net(batch)
+        finally:
+            done.set()
+            thread.join()
+    assert not problems
+    assert recording.report() == expected
+
+
+class Refusing:
+    """A statistic of the user's own that raises in its second update."""
+
+    def __init__(self) -> None:
+        self.updates = 0
+
+    def update(self, chunk: SpikeChunk) -> None:
+        self.updates += 1
+        if self.updates == 2:
+            raise ZeroDivisionError("mine")
+
+    def merge(self, other: Any) -> None: ...
+    def reset(self) -> None: ...
+    def state_dict(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state_dict(self, state: Any) -> None: ...
+    def result(self) -> int:
+        return self.updates
+
+
+def test_where_ones_own_statistic_raises_all_others_count_the_call_and_the_layer_is_named() -> None:
+    recording = Recording(statistics=[Refusing, TimeCourse])
+    chunk = torch.ones(3, 2, 4)
+    recording.observe("lif", chunk, kind="graded")
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        recording.observe("lif", chunk, kind="graded")
+    assert "Refusing raised this while counting" in "".join(caught.value.__notes__)
+    layer = recording.report()["lif"]
+    assert layer.observations == layer[TimeCourse].observations.sum() == 12
+
+
+def test_torch_funcs_transforms_are_refused_by_name_and_nothing_is_counted() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    x = torch.rand(4, 3)
+    calls: list[Callable[[], object]] = [
+        lambda: torch.vmap(net)(x),
+        lambda: torch.func.grad(lambda x: net(x).sum())(x),
+        lambda: torch.func.jvp(net, (x,), (x,)),
+        lambda: torch.func.hessian(lambda x: net(x).sum())(x),
+        lambda: torch.vmap(torch.func.grad(lambda x: net(x).sum()))(x),
+    ]
+    with neuroact.record(net, layers="1") as recording:
+        net(x)
+        for call in calls:
+            with pytest.raises(UnsupportedModelError, match=r'layer "1".*torch.func'):
+                call()
+        net(x)
+    assert recording.report()["1"].observations == 8
+
+
+TRANSFORMED: dict[str, Callable[[Any, Tensor, Tensor], object]] = {
+    "vmap": lambda lif, x, mem: torch.vmap(lif)(x, mem),
+    "vmap of x": lambda lif, x, mem: torch.vmap(lambda x: lif(x, mem))(x),
+    "grad": lambda lif, x, mem: torch.func.grad(lambda x: lif(x, mem)[0].sum())(x),
+    "vmap of grad": lambda lif, x, mem: torch.vmap(
+        torch.func.grad(lambda x, mem: lif(x, mem)[1].sum())
+    )(x, mem),
+    "hessian": lambda lif, x, mem: torch.func.hessian(lambda x: lif(x, mem)[1].sum())(x),
+    "hessian of the state": lambda lif, x, mem: torch.func.hessian(
+        lambda mem: lif(x, mem)[1].sum()
+    )(mem),
+    "jvp": lambda lif, x, mem: torch.func.jvp(lambda x: lif(x, mem)[0], (x,), (x,)),
+    "functionalize": lambda lif, x, mem: torch.func.functionalize(lambda x: lif(x, mem)[0])(x),
+    "given nothing of it": lambda lif, x, mem: torch.func.grad(lambda y: lif(x, mem)[0].sum() * y)(
+        torch.ones(())
+    ),
+}
+
+
+@pytest.mark.parametrize("way", [nullcontext, without_core], ids=["core", "no core"])
+@pytest.mark.parametrize("kind", TRANSFORMED)
+@pytest.mark.parametrize("steps", [1, 6])
+def test_a_transform_that_is_refused_in_mid_sequence_moves_no_mark_of_the_state(
+    way: Callable[[], AbstractContextManager[None]], kind: str, steps: int, statistics: list[Any]
+) -> None:
+    net, expected = Watched(), []
+    for transform in (None, TRANSFORMED[kind]):
+        with (
+            way(),
+            neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics) as recording,
+        ):
+            mem = None
+            for number in range(2 * steps):
+                if transform is not None and number == steps:
+                    with pytest.raises(UnsupportedModelError, match=r'layer "lif".*torch.func'):
+                        transform(net.lif, step(number), mem)
+                _, mem = net.lif(step(number), mem)
+        expected.append(states(recording))
+        layer = recording.report()["lif"]
+        assert (layer.observations, layer.sequences) == (4 * steps, 2)
+    assert expected[0] == expected[1]
+
+
+def test_a_tensor_without_values_is_refused_by_name_and_no_silence() -> None:
+    from torch._subclasses import FakeTensorMode
+
+    net = nn.Sequential(nn.ReLU())
+    with neuroact.record(net, layers="0") as recording:
+        net(torch.rand(4, 3))
+        with pytest.raises(AdapterReadError, match=r'layer "0".*without values'):
+            net(torch.rand(4, 3, device="meta"))
+        with FakeTensorMode() as mode:
+            fake = mode.from_tensor(torch.rand(4, 3))
+            with pytest.raises(AdapterReadError, match=r'layer "0".*without values'):
+                net(fake)
+        net(torch.rand(4, 3))
+    assert recording.report()["0"].observations == 8
+
+
+@pytest.mark.parametrize("told", ["label", "valid"])
+def test_a_first_call_that_is_refused_leaves_nothing_behind(told: str) -> None:
+    recording = Recording()
+    recording.new_sequence()
+    wrong = torch.ones(1, 3, 4)
+    if told == "valid":
+        with (
+            recording.valid(lengths=[1, 1]),
+            pytest.raises(ChunkError, match='layer "x"'),
+        ):
+            recording.observe("x", wrong)
+    else:
+        recording = Recording(statistics=[ClassActivity])
+        recording.new_sequence()
+        recording.label([0, 1])
+        with pytest.raises(ChunkError, match='layer "x"'):
+            recording.observe("x", wrong)
+        recording.label(None)
+    with pytest.raises(NothingRecordedError):
+        recording.report()
+    recording.observe("x", torch.ones(1, 2, 5), starts_sequence=False)  # another shape
+    layer = recording.report()["x"]
+    assert (layer.shape, layer.sequences) == ((5,), 2)
+
+
+def test_a_refused_call_does_not_move_the_place_in_the_mask() -> None:
+    recording = Recording()
+    mask = torch.tensor([[True, True], [True, False], [True, False]])
+    with recording.valid(mask):
+        recording.observe("x", torch.ones(1, 2, 3))
+        with pytest.raises(ChunkError, match='layer "x"'):
+            recording.observe("x", torch.ones(1, 3, 3), starts_sequence=False)
+        recording.observe("x", torch.ones(2, 2, 3), starts_sequence=False)
+    assert recording.report()["x"].observations == 4
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_state_that_changes_its_shape_starts_a_sequence_at_each_step(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setattr("neuroact.recording.call_reader.core", lambda: None)
+        monkeypatch.setattr("neuroact.recording.open_block.core", lambda: None)
+
+    class Growing(nn.Module):
+        def forward(self, x: Tensor, mem: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            grown = x if mem is None else torch.cat([mem, x], 1)
+            return (x > 0).float(), grown
+
+    class Adapter(ToyAdapter):
+        def kind(self, module: nn.Module) -> SignalKind | None:
+            return SignalKind.BINARY if isinstance(module, Growing) else None
+
+        def pattern(self, module: nn.Module) -> Any:
+            return super().pattern(Neuron())
+
+        def read(self, module: nn.Module, call: Any) -> SpikeChunk:
+            starts = call.starts_sequence(given=call.argument(1, "mem"), left=call.output[1])
+            return SpikeChunk.of_step(call.output[0], SignalKind.BINARY, starts_sequence=starts)
+
+    net = nn.Sequential(Growing())
+    with neuroact.record(net, adapters=[Adapter()]) as recording:
+        mem = None
+        for _ in range(20):
+            _, mem = net[0](torch.ones(2, 1), mem)
+    assert recording.report()["0"].sequences == 40

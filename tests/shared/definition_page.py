@@ -1,0 +1,138 @@
+"""Writes `docs/reference/definitions.md` from the docstrings: run it after changing one.
+
+Run: python tests/shared/definition_page.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from neuroact import LayerActivity, SignalKind
+from neuroact import statistics as stats
+from neuroact.results import diagnosis
+from neuroact.statistics import BUILT_IN
+from neuroact.statistics.results import CountedResult, LayerResult
+
+PAGE = Path(__file__).parents[2] / "docs/reference/definitions.md"
+
+HEAD = """# Definitions
+
+Written by `tests/shared/definition_page.py` from the docstrings: each figure is defined beside
+the code that computes it; a test compares the two. Every statistic is held against an independent
+oracle on raw spike trains: NumPy and, to 1e-12, [elephant](../../tests/statistics/test_elephant.py)
+where it defines the same.
+
+Common to all: an *event* is a value that is not zero. A sample's *sequence* is its steps from one
+start to the next, padding left out. Counts are int64, so any split of the data, merged in any
+order, gives the same bits. Without `dt`, times are in steps; with it there are seconds and Hz
+besides. Where a layer has a `fault` (NaN among its values, or a binary layer that is not), every
+figure is NaN.
+"""
+
+# Results whose figures are told once, above.
+SHARED = (LayerResult, CountedResult)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD, *kinds_table(), *class_section("Activity of a layer", LayerActivity)]
+    parts += ["## Figures of counted numbers\n"]
+    parts += [
+        "`SpikeCounts`, `InterspikeIntervals` and `Synchrony` count whole numbers in a histogram: "
+        "spikes per sequence and neuron, steps per interval, spikes per step and sample. All three "
+        "have these figures of it.\n",
+        *figures(CountedResult),
+    ]
+    for name, cls in BUILT_IN.items():
+        parts += class_section(f"`{name}`", cls, told=False)
+        parts += [
+            f"### What `{name}` finds\n",
+            *described(getattr(stats, f"{name}Result"), heading="####"),
+        ]
+    parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
+    return "\n".join(parts)
+
+
+def kinds_table() -> Iterator[str]:
+    """Which statistic applies to which kind of layer."""
+    yield "## Which statistic applies to which kind of layer\n"
+    yield "| statistic | " + " | ".join(f"`{kind.value}`" for kind in SignalKind) + " |"
+    yield "|---|" + "---|" * len(SignalKind)
+    for name, cls in BUILT_IN.items():
+        kinds = getattr(cls, "kinds", frozenset(SignalKind))
+        marks = ("yes" if kind in kinds else "no" for kind in SignalKind)
+        yield f"| `{name}` | " + " | ".join(marks) + " |"
+    yield (
+        "\nOf a graded layer's spikes, events count, whatever their size; their sizes are in "
+        "`total`. Real values are hardly ever exactly 0, so counting the others as spikes would "
+        "count steps: asking for one of these statistics of an analog layer is a "
+        "`StatisticKindError` that names the layer, before anything is recorded.\n"
+    )
+
+
+def class_section(title: str, cls: type, *, told: bool = True) -> Iterator[str]:
+    """A class's own text, and its figures."""
+    yield f"## {title}\n"
+    yield from described(cls) if told else [markdown(cls)]
+
+
+def described(cls: type, *, heading: str = "###") -> Iterator[str]:
+    """A class's text and each of its figures."""
+    yield markdown(cls)
+    yield from figures(cls, heading=heading)
+
+
+def figures(cls: type, *, heading: str = "###") -> Iterator[str]:
+    """Each figure that the class itself defines."""
+    for name, member in vars(cls).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property | cached_property):
+            yield f"{heading} `{name}`\n"
+        elif inspect.isfunction(member) and cls not in (LayerResult,):
+            yield f"{heading} `{name}{_arguments(member)}`\n"
+        else:
+            continue
+        yield markdown(member)
+
+
+def markdown(described: Any) -> str:
+    """A docstring as Markdown: examples and tables as code, lists of arguments as lists."""
+    text = inspect.getdoc(described) or ""
+    blocks = re.split(r"\n\s*\n(?!\s{4,})", text)
+    return "\n\n".join(_block(block) for block in blocks) + "\n"
+
+
+def _block(block: str) -> str:
+    head, _, rest = block.partition("\n")
+    if head.startswith(">>>"):
+        return f"```pycon\n{block}\n```"
+    if head.startswith("==="):
+        return f"```text\n{block}\n```"
+    if head in ("Args:", "Attributes:", "Returns:", "Raises:"):
+        return f"{head[:-1]}:\n\n" + "\n".join(_items(rest, listed=head != "Returns:"))
+    return block
+
+
+def _items(text: str, *, listed: bool) -> Iterable[str]:
+    lines = inspect.cleandoc(text).splitlines()
+    if not listed:
+        return lines
+    return (
+        re.sub(r"^(\w+):", r"- `\1`:", line) if line[:1] != " " else "  " + line.lstrip()
+        for line in lines
+    )
+
+
+def _arguments(function: Any) -> str:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return "(" + ", ".join(parameter.name for parameter in parameters) + ")"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

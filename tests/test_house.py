@@ -1,0 +1,164 @@
+"""The house: who knows whom, what an import drags in, and what is public."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import neuroact
+from neuroact import errors
+
+CORE = Path(inspect.getfile(neuroact)).parent
+FRAMEWORKS = {"snntorch", "norse", "spikingjelly", "sinabs", "neurobench", "neuroact_adapters"}
+
+
+def imported(code: str) -> set[str]:
+    """Top-level packages in memory after running `code` in a fresh interpreter."""
+    program = f"{code}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def test_import_neuroact_brings_torch_and_numpy_and_little_else() -> None:
+    extra = imported("import neuroact") - imported("import torch, numpy")
+    packages = {name for name in extra if name not in sys.stdlib_module_names}
+    assert packages <= {"neuroact"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """All modules that a file imports, wherever in it: also within a function, or for a type."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, f"{path} imports from its own folder by dots"
+            within = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (within & MODULES.keys()) or {node.module}
+    return found
+
+
+def name_of(path: Path) -> str:
+    """A file's module."""
+    parts = path.relative_to(CORE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(CORE.rglob("*.py"))}
+IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+FOLDERS = {path.name for path in CORE.iterdir() if (path / "__init__.py").exists()}
+
+# The house, from the ground up: who lives in one may know those below, and nobody above.
+ORDER = (
+    "the ground",
+    "stream",
+    "layers",
+    "native",
+    "statistics",
+    "results",
+    "files",
+    "table",
+    "plots",
+    "html",
+    "report",
+    "recording",
+    "distributed",
+    "training",
+    "testing",
+    "cli",
+)
+# They know everything, and are known by those that use neuroact as anybody would.
+OUTSIDE = {"neuroact", "neuroact.__main__"}
+USERS = ("testing", "cli")
+
+
+def floor_of(module: str) -> int:
+    """The number of the folder in which a module lies; 0 for a file beside the folders."""
+    folder = module.split(".")[1]
+    return ORDER.index(folder) if folder in FOLDERS else 0
+
+
+def test_every_folder_has_its_floor() -> None:
+    assert set(ORDER[1:]) == FOLDERS
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - OUTSIDE))
+def test_no_file_knows_one_of_a_higher_folder(module: str) -> None:
+    known = {name for name in IMPORTS[module] if name in MODULES}
+    if ORDER[floor_of(module)] in USERS:
+        known.discard("neuroact")
+    assert not known & OUTSIDE
+    assert [name for name in known if floor_of(name) > floor_of(module)] == []
+
+
+def test_no_files_know_each_other_in_a_circle() -> None:
+    # A file of the core loads `neuroact` itself first, whichever it is; that is no knowing.
+    graph = {name: IMPORTS[name] & MODULES.keys() for name in MODULES.keys() - OUTSIDE}
+    try:
+        TopologicalSorter({name: known - OUTSIDE for name, known in graph.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_core_imports_no_framework(module: str) -> None:
+    assert not {name.partition(".")[0] for name in IMPORTS[module]} & FRAMEWORKS
+
+
+def test_tests_lie_in_folders_of_the_names_of_the_core() -> None:
+    folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
+    others = {"adapters", "benchmarks", "data", "device", "shared", "__pycache__"}
+    assert folders - others == FOLDERS
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(neuroact.__all__) == [
+        "ActivityReport",
+        "Adapter",
+        "CallPattern",
+        "ClassActivity",
+        "Comparison",
+        "Firing",
+        "History",
+        "InterspikeIntervals",
+        "LayerActivity",
+        "LayerCall",
+        "LayerInfo",
+        "PatternAdapter",
+        "Raster",
+        "Recording",
+        "SignalKind",
+        "SpikeChunk",
+        "SpikeCounts",
+        "SpikeSink",
+        "StatefulAdapter",
+        "Statistic",
+        "Synchrony",
+        "TimeCourse",
+        "compare",
+        "distributed",
+        "measure",
+        "quantiles",
+        "record",
+    ]
+    assert all(getattr(neuroact, name).__doc__ for name in neuroact.__all__)
+
+
+def test_every_error_is_drawn_in_the_tree_and_is_a_builtin_too() -> None:
+    drawn = (errors.__doc__ or "").split()
+    for name, cls in inspect.getmembers(errors, inspect.isclass):
+        assert name in drawn
+        builtin = [b for b in cls.__mro__ if b.__module__ == "builtins"]
+        assert name == "NeuroactError" or builtin[0] not in (Exception, BaseException, object)
+
+
+def test_the_version_is_the_installed_one() -> None:
+    assert neuroact.__version__.partition("+")[0].count(".") == 2
