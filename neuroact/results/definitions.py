@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cached_property
 
 from neuroact.results.layer_activity import LayerActivity
 
@@ -26,7 +27,8 @@ def definition(figure: str, of: type = LayerActivity) -> str:
     "Number of samples' sequences begun."
     """
     described = inspect.getattr_static(of, figure, None)
-    text = inspect.getdoc(described) if hasattr(described, "__get__") else None
+    computed = isinstance(described, property | cached_property)
+    text = inspect.getdoc(described) if computed else None
     text = text or _attribute(inspect.getdoc(of) or "", figure)
     return " ".join(text.replace("`", "").split())
 

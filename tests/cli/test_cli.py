@@ -290,7 +290,7 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
         EntryPoint("numpy", "nowhere:Adapter", "neuroact.adapters"),
         EntryPoint("torch", "toy:ToyAdapter", "neuroact.adapters"),
     ]
-    monkeypatch.setattr(neuroact.adapter, "entry_points", lambda group: points)
+    monkeypatch.setattr(neuroact.layers.adapter, "entry_points", lambda group: points)
     result = invoke("adapters")
     header, numpy, problem, torch_line, core = result.output.splitlines()
     assert result.exit_code == 0

@@ -370,7 +370,7 @@ def test_cut_anywhere_a_text_is_a_clear_error() -> None:
 def loads_or_says_why(text: str | bytes) -> None:
     """What loads is whole: it can be shown, written, and read to the same again."""
     try:
-        report = parse(text, "the text")
+        report = ActivityReport.of(parse(text, "the text"))
     except ReportFileError:
         return
     again = report.to_json()

@@ -117,7 +117,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         report.to_json(tmp_path / "missing" / "activity.json")
     path.write_text("old")
     kill_while_writing = (
-        "import os, sys, neuroact.files as files\n"
+        "import os, sys; from neuroact import atomic_file\n"
         "os.fsync = lambda handle: os._exit(9)\n"
         "atomic_file.write_text(sys.argv[1], 'new' * 100000)"
     )
