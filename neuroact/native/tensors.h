@@ -40,6 +40,7 @@ constexpr uint32_t MAJOR = 1;
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   PyObject *untyped_storage = nullptr, *storage_offset = nullptr, *is_neg = nullptr;
+  PyObject *requires_grad = nullptr, *base = nullptr;  // names
   int (*read)(void*, DlTensor*) = nullptr;
 };
 
@@ -71,6 +72,8 @@ inline bool find_torch() {
   found.untyped_storage = attribute("torch", "Tensor", "untyped_storage");
   found.storage_offset = attribute("torch", "Tensor", "storage_offset");
   found.is_neg = attribute("torch", "Tensor", "is_neg");
+  found.requires_grad = PyUnicode_InternFromString("requires_grad");
+  found.base = PyUnicode_InternFromString("_base");
   if (PyErr_Occurred()) return false;  // once in a process at most: what was found stays
   found.read = api->read;
   capsule.release();  // the functions are its
