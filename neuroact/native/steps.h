@@ -52,12 +52,7 @@ inline bool is_of(const Mark& mark, PyObject* object) {
   return mark.storage == nullptr ? mark.tensor == object : is_of(mark.tensor, object);
 }
 
-inline bool has(PyObject* object, PyObject* name, PyObject* value) {
-  Owned found(PyObject_GetAttr(object, name));
-  return found.get() == value;
-}
-
-// A view keeps its base alive, which may have gradients.
+// A view keeps its base alive, which may have gradients. An error may be set.
 inline bool has_no_gradients(PyObject* tensor) {
   return has(tensor, torch.requires_grad, Py_False) && has(tensor, torch.base, Py_None);
 }
