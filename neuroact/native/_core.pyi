@@ -87,9 +87,9 @@ class Steps:
     or, in the thread that began, others on the same storage at the same place, of the shapes that
     the call leaves), leaves one of the same shapes, and its values can be added to the target.
 
-    A state of 1 MiB or less is held until the next call, `pattern`, `begin` or `stop`; a larger one,
-    or a tensor that requires gradients or is a view, is known by weak references. How much memory
-    it lies on is asked by `begin`; of a call's state, how much its values take.
+    A state of 1 MiB or less is held until the next call, `pattern`, `begin` or `stop`; a larger
+    one, or a tensor that requires gradients or is a view, is known by weak references. How much
+    memory it lies on is asked by `begin`; of a call's state, how much its values take.
 
     Args:
         finish: `(args, kwargs, output, given)`, reads a call that has run.
