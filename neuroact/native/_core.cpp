@@ -64,9 +64,8 @@ PyMethodDef steps_methods[] = {
      "pattern($self, values, left, /)\n--\n\nFind a call's values and state so."},
     {"begin", steps_begin, METH_VARARGS,
      "begin($self, target, full, state, most, /)\n--\n\nCount steps that go on from this state."},
-    {"stop", steps_stop, METH_NOARGS, "stop($self, /)\n--\n\nHave the next call read in full."},
-    {"state", steps_state, METH_NOARGS,
-     "state($self, /)\n--\n\nThe state that the last step left, as far as it is there."},
+    {"stop", steps_stop, METH_NOARGS,
+     "stop($self, /)\n--\n\nHave the next call read in full; the state that the last step left."},
     {nullptr, nullptr, 0, nullptr},
 };
 

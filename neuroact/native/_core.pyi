@@ -87,6 +87,10 @@ class Steps:
     or, in the thread that began, others on the same storage at the same place, of the shapes that
     the call leaves), leaves one of the same shapes, and its values can be added to the target.
 
+    A state of 1 MiB or less is held until the next call, `pattern`, `begin` or `stop`; a larger
+    one, or a tensor that requires gradients or is a view, is known by weak references. How much
+    memory it lies on is asked by `begin`; of a call's state, how much its values take.
+
     Args:
         finish: `(args, kwargs, output, given)`, reads a call that has run.
     """
@@ -136,11 +140,12 @@ class Steps:
             that is no plain tensor with storage.
         """
 
-    def stop(self) -> None:
-        """Have the next call go to `finish`, and let go of the target."""
+    def stop(self) -> list[tuple[Tensor | None, torch.UntypedStorage | None, int]]:
+        """Have the next call go to `finish`, and let go of the target and of the state.
 
-    def state(self) -> list[tuple[Tensor | None, torch.UntypedStorage | None, int]]:
-        """What the last step left: each tensor, its storage, its offset in it; None: it is gone."""
+        Returns:
+            What the last step left: each tensor, its storage, its offset in it; None: it is gone.
+        """
 
     @property
     def left(self) -> int:

@@ -14,10 +14,14 @@
 
 namespace neuroact {
 
-// Knowing a state again. A weak reference, to a tensor or to its storage, is of that object alone,
-// also when another one is made at its address.
+// Knowing a state again. A small one without gradients is held until the next call: to know it
+// otherwise, PyTorch has to make an object for its storage at each step. Any other would keep much
+// memory or a graph alive, so it is known by weak references, to the tensor and to its storage,
+// which a detached one shares. Such a reference is of that object alone, also when another one is
+// made at its address.
 struct Mark {
-  PyObject *tensor = nullptr, *storage = nullptr;  // weak references, owned
+  const void* data = nullptr;  // where the tensor lay
+  PyObject *tensor = nullptr, *storage = nullptr;  // weak references; without a storage: it is held
   int64_t offset = 0;
 
   void let_go() {
@@ -25,6 +29,8 @@ struct Mark {
     Py_CLEAR(storage);
   }
 };
+
+constexpr int64_t MOST_HELD = int64_t(1) << 20;  // bytes of a state
 
 using Marks = std::vector<Mark>;
 using Shapes = std::vector<Shape>;
@@ -42,28 +48,62 @@ inline bool is_of(PyObject* reference, PyObject* object) {
   return alive.get() == object;
 }
 
-inline bool make_mark(PyObject* tensor, Mark& mark) {
-  Owned storage(ask(torch.untyped_storage, tensor));
-  if (!storage || !offset_of(tensor, mark.offset)) return false;
+inline bool is_of(const Mark& mark, PyObject* object) {
+  return mark.storage == nullptr ? mark.tensor == object : is_of(mark.tensor, object);
+}
+
+// A view keeps its base alive, which may have gradients. An error may be set.
+inline bool has_no_gradients(PyObject* tensor) {
+  return has(tensor, torch.requires_grad, Py_False) && has(tensor, torch.base, Py_None);
+}
+
+struct Place {
+  Owned storage;
+  int64_t offset = 0;
+};
+
+inline bool find_place(PyObject* tensor, Place& place) {
+  place.storage = Owned(ask(torch.untyped_storage, tensor));
+  return place.storage && offset_of(tensor, place.offset);
+}
+
+// Of a tensor that is held; false where its memory was replaced since, as by `tensor.data = other`.
+inline bool find_left(const Mark& mark, Place& place) {
+  DlTensor tensor;
+  return torch.read(mark.tensor, &tensor) == 0 && tensor.data == mark.data &&
+      find_place(mark.tensor, place);
+}
+
+inline bool make_mark(PyObject* tensor, bool may_hold, Mark& mark) {
+  if (may_hold && has_no_gradients(tensor)) {
+    mark.tensor = Py_NewRef(tensor);
+    return true;
+  }
+  Place place;
+  if (PyErr_Occurred() || !find_place(tensor, place)) return false;
+  mark.offset = place.offset;
   mark.tensor = PyWeakref_NewRef(tensor, nullptr);
-  mark.storage = mark.tensor ? PyWeakref_NewRef(storage.get(), nullptr) : nullptr;
+  mark.storage = mark.tensor ? PyWeakref_NewRef(place.storage.get(), nullptr) : nullptr;
   return mark.storage != nullptr;
 }
 
-inline bool has_shape(PyObject* object, const Shape& shape) {
-  DlTensor tensor;
+inline bool has_shape(PyObject* object, const Shape& shape, DlTensor& tensor) {
   return is_tensor(object) && torch.read(object, &tensor) == 0 &&
       std::equal(shape.begin(), shape.end(), tensor.shape, tensor.shape + tensor.dimensions);
 }
 
 // Whether a tensor is the one that was left, or another one on its memory, as a detached one is.
 inline bool is_on(const Mark& mark, PyObject* given, const Shape& shape) {
-  if (!has_shape(given, shape)) return false;
-  if (is_of(mark.tensor, given)) return true;
-  int64_t offset;
-  Owned storage(ask(torch.untyped_storage, given));
-  return storage && is_of(mark.storage, storage.get()) && offset_of(given, offset) &&
-      offset == mark.offset;
+  DlTensor tensor;
+  if (!has_shape(given, shape, tensor)) return false;
+  if (is_of(mark, given)) return true;
+  Place here, left;
+  if (!find_place(given, here)) return false;
+  if (mark.storage != nullptr) {
+    return is_of(mark.storage, here.storage.get()) && mark.offset == here.offset;
+  }
+  return find_left(mark, left) && left.storage.get() == here.storage.get() &&
+      left.offset == here.offset;
 }
 
 // The items of a state, a tuple or a list; null, without an error, where it is neither.
@@ -73,19 +113,46 @@ inline Owned items_of(PyObject* state) {
   return Owned();
 }
 
+// Of its values; of too many to be held, some number that is above.
+inline int64_t bytes_of(const DlTensor& tensor) {
+  int64_t bytes = (int64_t(tensor.bits) * tensor.lanes + 7) / 8;
+  for (int32_t at = 0; at < tensor.dimensions; ++at) {
+    if (bytes > 0 && tensor.shape[at] > MOST_HELD / bytes) return MOST_HELD + 1;
+    bytes *= tensor.shape[at];
+  }
+  return bytes;
+}
+
 // Marks of a state's tensors. False where they could not be known again, or have other shapes than
 // expected; an error may be set.
-inline bool make_marks(PyObject* items, const Shapes& shapes, Marks& marks) {
-  const Py_ssize_t count = PyTuple_Size(items);
-  if (count != Py_ssize_t(shapes.size())) return false;
-  for (Py_ssize_t at = 0; at < count; ++at) {
-    if (!has_shape(PyTuple_GetItem(items, at), shapes[size_t(at)])) return false;
+inline bool make_marks(PyObject* items, const Shapes& shapes, bool may_hold, Marks& marks) {
+  const size_t count = size_t(PyTuple_Size(items));
+  if (count != shapes.size()) return false;
+  int64_t bytes = 0;
+  for (size_t at = 0; at < count; ++at) {
+    DlTensor tensor;
+    if (!has_shape(PyTuple_GetItem(items, Py_ssize_t(at)), shapes[at], tensor)) return false;
+    marks.push_back({tensor.data});
+    bytes += bytes_of(tensor);
   }
-  for (Py_ssize_t at = 0; at < count; ++at) {  // no more of the shapes: this may run anything
-    marks.emplace_back();
-    if (!make_mark(PyTuple_GetItem(items, at), marks.back())) return false;
+  may_hold = may_hold && bytes <= MOST_HELD;
+  for (size_t at = 0; at < count; ++at) {  // no more of the shapes: this may run anything
+    if (!make_mark(PyTuple_GetItem(items, Py_ssize_t(at)), may_hold, marks[at])) return false;
   }
   return true;
+}
+
+// Whether the memory that a state lies on may be held; a tensor may be a small part of it. An error
+// may be set.
+inline bool is_small(PyObject* items) {
+  int64_t bytes = 0;
+  for (Py_ssize_t at = 0; at < PyTuple_Size(items); ++at) {
+    Owned storage(ask(torch.untyped_storage, PyTuple_GetItem(items, at)));
+    Owned size(storage ? PyObject_CallMethod(storage.get(), "nbytes", nullptr) : nullptr);
+    if (!size) return false;
+    bytes += PyLong_AsLongLong(size.get());
+  }
+  return bytes <= MOST_HELD;
 }
 
 // False where there is none, or one of them is no plain tensor; an error may be set.
@@ -115,6 +182,7 @@ struct Steps {
   PyObject* left;    // (output) -> state
   PyObject* target;  // Bits or Sums; null: stopped
   PyObject* full;    // (): empties the target
+  bool may_hold;      // the states, as far as is known when it begins
   int64_t ready;      // steps that may come before the next one is read in full
   uint64_t turn;      // another one whenever the marks, the target or the pattern change
   unsigned long thread;  // the one that began
@@ -124,21 +192,21 @@ struct Steps {
 
 inline PyTypeObject* steps_type = nullptr;
 
-// Whether a call was given the state that the last one left, by the rule of `StateTrace`. The
-// objects that were left are asked nothing more. An error may be set.
+// Whether a call was given the state that the last one left, by the rule of `StateTrace`. An error
+// may be set.
 inline bool goes_on(const Steps& self, PyObject* given) {
   const size_t count = self.marks.size();
   if (PyTuple_Size(given) != Py_ssize_t(count)) return false;
   bool same = true;
   for (size_t at = 0; same && at < count; ++at) {
-    same = is_of(self.marks[at].tensor, PyTuple_GetItem(given, Py_ssize_t(at)));
+    same = is_of(self.marks[at], PyTuple_GetItem(given, Py_ssize_t(at)));
   }
   if (same) return true;
   if (self.thread != PyThread_get_thread_ident()) return false;
   const uint64_t turn = self.turn;
   for (size_t at = 0; at < count; ++at) {
     const Mark mark = self.marks[at];
-    Owned tensor(Py_NewRef(mark.tensor)), storage(Py_NewRef(mark.storage));
+    Owned tensor(Py_NewRef(mark.tensor)), storage(Py_XNewRef(mark.storage));
     if (!is_on(mark, PyTuple_GetItem(given, Py_ssize_t(at)), self.shapes[at])) return false;
     if (self.turn != turn) return false;
   }
@@ -166,7 +234,7 @@ inline int count(Steps& self, PyObject* step, PyObject* given, PyObject* left) {
   // whole, with its state.
   Values values;
   const bool counted = before && after && goes_on(self, before.get()) &&
-      make_marks(after.get(), self.shapes, next) && read_step(target, step, values) &&
+      make_marks(after.get(), self.shapes, self.may_hold, next) && read_step(target, step, values) &&
       self.turn == turn && !is_full(target);
   if (counted) {
     add_step(target, values);
@@ -223,18 +291,26 @@ inline PyObject* new_steps(PyTypeObject* type, PyObject* args, PyObject* named) 
   return reinterpret_cast<PyObject*>(self);
 }
 
-inline void stop(Steps& self) {
+// Gives the marks of the last state, which are the caller's to let go of.
+inline Marks stop(Steps& self) {
   self.ready = 0;
   ++self.turn;
+  Marks marks = std::exchange(self.marks, Marks());
   replace(self.target, nullptr);
   replace(self.full, nullptr);
+  return marks;
+}
+
+inline void forget(Steps& self) {
+  Marks marks = stop(self);
+  let_go(marks);
 }
 
 inline PyObject* steps_pattern(PyObject* object, PyObject* args) {
   auto& self = *reinterpret_cast<Steps*>(object);
   PyObject *values, *left;
   if (!PyArg_ParseTuple(args, "OO:pattern", &values, &left)) return nullptr;
-  stop(self);
+  forget(self);
   replace(self.values, values);
   replace(self.left, left);
   Py_RETURN_NONE;
@@ -253,12 +329,14 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
     PyErr_SetString(PyExc_RuntimeError, "Steps: expected a pattern before begin");
     return nullptr;
   }
-  stop(self);
+  forget(self);
   return guarded([&]() -> PyObject* {
     Owned items = items_of(state);
     Marks marks;
     Shapes shapes;
-    if (!items || !find_shapes(items.get(), shapes) || !make_marks(items.get(), shapes, marks)) {
+    const bool found = items && find_shapes(items.get(), shapes);
+    const bool may_hold = found && is_small(items.get());
+    if (!found || PyErr_Occurred() || !make_marks(items.get(), shapes, may_hold, marks)) {
       let_go(marks);
       if (!clear_error()) return nullptr;
       Py_RETURN_FALSE;
@@ -268,6 +346,7 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
     replace(self.target, target);
     replace(self.full, full);
     self.thread = PyThread_get_thread_ident();
+    self.may_hold = may_hold;
     self.ready = most > 0 ? most : 0;
     ++self.turn;
     let_go(marks);
@@ -275,31 +354,31 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
   });
 }
 
-inline PyObject* steps_stop(PyObject* object, PyObject*) {
-  stop(*reinterpret_cast<Steps*>(object));
-  Py_RETURN_NONE;
+// Of a state that was left: the tensor, its storage and its offset; None for what is gone.
+inline PyObject* known(const Mark& mark) {
+  if (mark.storage == nullptr) {
+    Place place;
+    if (!find_left(mark, place)) {
+      if (!clear_error()) return nullptr;
+      place.storage = Owned(Py_NewRef(Py_None));
+    }
+    return Py_BuildValue("OOL", mark.tensor, place.storage.get(), (long long)place.offset);
+  }
+  Owned tensor(PyObject_CallNoArgs(mark.tensor));
+  Owned storage(tensor ? PyObject_CallNoArgs(mark.storage) : nullptr);
+  if (!storage) return nullptr;
+  return Py_BuildValue("OOL", tensor.get(), storage.get(), (long long)mark.offset);
 }
 
-inline PyObject* steps_state(PyObject* object, PyObject*) {
-  return guarded([=]() -> PyObject* {
-    // References first: what allocates may run anything, also this layer's next step.
-    std::vector<Owned> held;
-    std::vector<int64_t> offsets;
-    for (const Mark& mark : reinterpret_cast<Steps*>(object)->marks) {
-      for (PyObject* each : {mark.tensor, mark.storage}) held.emplace_back(Py_NewRef(each));
-      offsets.push_back(mark.offset);
-    }
-    Owned found(PyList_New(0));
-    for (size_t at = 0; found && at < offsets.size(); ++at) {
-      Owned tensor(PyObject_CallNoArgs(held[2 * at].get()));
-      Owned storage(tensor ? PyObject_CallNoArgs(held[2 * at + 1].get()) : nullptr);
-      Owned each(
-          storage ? Py_BuildValue("OOL", tensor.get(), storage.get(), (long long)offsets[at])
-                  : nullptr);
-      if (!each || PyList_Append(found.get(), each.get()) != 0) return nullptr;
-    }
-    return found.release();
-  });
+inline PyObject* steps_stop(PyObject* object, PyObject*) {
+  Marks marks = stop(*reinterpret_cast<Steps*>(object));
+  Owned found(PyList_New(0));
+  for (const Mark& mark : marks) {
+    Owned each(found ? known(mark) : nullptr);
+    if (!each || PyList_Append(found.get(), each.get()) != 0) found = Owned();
+  }
+  let_go(marks);
+  return found.release();
 }
 
 inline PyObject* steps_left(PyObject* object, void*) {
@@ -312,12 +391,15 @@ inline int traverse_steps(PyObject* object, visitproc visit, void* arg) {
   for (PyObject* held : {self->finish, self->values, self->left, self->target, self->full}) {
     Py_VISIT(held);
   }
-  return 0;  // weak references hold nothing
+  for (const Mark& mark : self->marks) {
+    if (mark.storage == nullptr) Py_VISIT(mark.tensor);  // weak references hold nothing
+  }
+  return 0;
 }
 
 inline int clear_steps(PyObject* object) {
   auto& self = *reinterpret_cast<Steps*>(object);
-  stop(self);
+  forget(self);
   for (PyObject** held : {&self.values, &self.left}) replace(*held, nullptr);
   replace(self.finish, Py_None);  // which is no function, but may be called, while this is freed
   return 0;

@@ -40,6 +40,7 @@ constexpr uint32_t MAJOR = 1;
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   PyObject *untyped_storage = nullptr, *storage_offset = nullptr, *is_neg = nullptr;
+  PyObject *requires_grad = nullptr, *base = nullptr;
   int (*read)(void*, DlTensor*) = nullptr;
 };
 
@@ -71,6 +72,8 @@ inline bool find_torch() {
   found.untyped_storage = attribute("torch", "Tensor", "untyped_storage");
   found.storage_offset = attribute("torch", "Tensor", "storage_offset");
   found.is_neg = attribute("torch", "Tensor", "is_neg");
+  found.requires_grad = attribute("torch", "Tensor", "requires_grad");
+  found.base = attribute("torch", "Tensor", "_base");
   if (PyErr_Occurred()) return false;  // once in a process at most: what was found stays
   found.read = api->read;
   capsule.release();  // the functions are its
@@ -85,6 +88,15 @@ inline bool is_tensor(PyObject* object) {
 
 inline PyObject* ask(PyObject* method, PyObject* tensor) {
   return PyObject_Vectorcall(method, &tensor, 1, nullptr);
+}
+
+// Whether a property of a tensor is that object; false with an error where it cannot be told. It is
+// asked of the property, not by name: Python searches all classes for some names, by chance.
+inline bool has(PyObject* tensor, PyObject* property, PyObject* object) {
+  const auto get =
+      reinterpret_cast<descrgetfunc>(PyType_GetSlot(Py_TYPE(property), Py_tp_descr_get));
+  Owned found(get(property, tensor, reinterpret_cast<PyObject*>(Py_TYPE(tensor))));
+  return found.get() == object;
 }
 
 using Shape = std::vector<int64_t>;

@@ -13,7 +13,7 @@ from neuroact.layers.adapter import Adapter, ArgumentAdapter, LayerCall, Statefu
 from neuroact.layers.call_pattern import CallPattern, always, has_pattern
 from neuroact.native import core
 from neuroact.recording.compiled.traced import Traced
-from neuroact.recording.forward import UNTOLD, Told, Watcher
+from neuroact.recording.forward import UNTOLD, Watcher
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.open_block import Rows
 from neuroact.recording.step_reader import StepReader, Steps
@@ -29,7 +29,7 @@ left, which is still running, is refused by then.
 
 
 class CallReader:
-    """Reads the calls of one module into its layer; what `neuroact.hooks` tells of them.
+    """Reads the calls of one module into its layer; what `neuroact.recording.forward` tells of them.
 
     Every call can be read in full, by the adapter or by its pattern. A call that is one step more
     of the sequence under way is left to `Steps`.
@@ -54,13 +54,8 @@ class CallReader:
         self._rows: StepReader | None = StepReader(self._read, layer.lock)
         self._compiled: Steps | None = native and native.Steps(self._read_otherwise)
         self._under_way: Steps | None = None  # has seen more of the state than the layer's trace
-
-    @property
-    def told(self) -> Told:
-        """What is called before a call of the module runs, and after it; see `Watcher`."""
-        if self._rows is None:
-            return UNTOLD  # it was let go
-        return self._before, self._compiled or self._rows
+        # What is called before a call of the module runs, and after it; see `Watcher`.
+        self.told: list[Callable[..., Any]] = [self._before, self._compiled or self._rows]
 
     def prepare(self) -> None:
         """Find the layer's pattern, before its next call."""
@@ -71,18 +66,20 @@ class CallReader:
             # What it raises, `read` raises too, after the call, and then it names the layer.
             with contextlib.suppress(Exception):
                 self._pattern = self._patterns.pattern(self._module)
+        pattern = self._pattern
+        self.told[0] = pattern.given if pattern and pattern.holds is always else self._before
 
     def let_go(self) -> None:
         """Hold nothing that holds this reader, so that it and the model go without a collector."""
         self.interrupt()
         self._rows = self._compiled = None
+        self.told[:] = UNTOLD
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
         steps, self._under_way = self._under_way, None
         if steps is not None:
-            steps.stop()
-            self._layer.trace.take_back(steps.state())
+            self._layer.trace.take_back(steps.stop())
 
     def check_capture(self) -> None:
         """Refuse what a CUDA graph's replay would leave out.
@@ -115,7 +112,7 @@ class CallReader:
     def _before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
         """The state that a call starts from."""
         pattern = self._pattern
-        if pattern is None or not (pattern.holds is always or pattern.holds()):
+        if pattern is None or not pattern.holds():
             if self._patterns is None:
                 return self._given(args, kwargs)
             self.prepare()

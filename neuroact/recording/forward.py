@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import operator
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -34,11 +34,9 @@ _cuda: Any = torch.cuda if torch.backends.cuda.is_built() else None  # type: ign
 
 Arguments = tuple[Any, ...]
 Keywords = Mapping[str, Any]
-Before = Callable[[Arguments, Keywords], Any]
-After = Callable[[Arguments, Keywords, Any, Any], object]
-Told = tuple[Before, After]
+Told = Sequence[Callable[..., Any]]
 """Two functions: of a call's arguments, before it runs; of these, what the call returned, and what
-the first function gave, once it has run."""
+the first function gave, once it has run. In a list they may be replaced, from the next call on."""
 
 
 class Watcher(Protocol):

@@ -53,13 +53,12 @@ class Steps(Protocol):
             False where such a state would not be known again; then none may come.
         """
 
-    def stop(self) -> None:
-        """Have the next call read in full, and let go of the target."""
+    def stop(self) -> list[Left]:
+        """Have the next call read in full, and let go of the target and of the state.
 
-    def state(self) -> list[Left]:
-        """The state that the last step left: each tensor, its storage, and its place there.
-
-        None for what is gone by now.
+        Returns:
+            The state that the last step left: each tensor, its storage, and its place there. None
+            for what is gone by now.
         """
 
 
@@ -114,13 +113,11 @@ class StepReader:
         self._target, self._full, self.left = target, full, most
         return True
 
-    def stop(self) -> None:
-        """Have the next call read in full, and let go of the target."""
+    def stop(self) -> list[Left]:
+        """Have the next call read in full; the state that the last step left."""
         self.left, self._target = 0, None
-
-    def state(self) -> list[Left]:
-        """The state that the last step left."""
-        return [(mark.tensor(), mark.storage(), int(mark.offset)) for mark in self._marks]
+        marks, self._marks = self._marks, ()
+        return [(mark.tensor(), mark.storage(), int(mark.offset)) for mark in marks]
 
     def _counted(self, given: Sequence[Any], output: Any) -> bool:
         try:

@@ -31,24 +31,24 @@ class WatchedLayer:
         self._layer = layer
         self._module = module
         self._passed_by = passed_by
-        self._reader = CallReader(module, adapter, layer)
+        self.reader = CallReader(module, adapter, layer)
         self._undo: Callable[[], None] | None = None
         layer.source = self
 
     @property
     def programs(self) -> Programs:
         """What compiled programs count with."""
-        return self._reader.traced_calls
+        return self.reader.traced_calls
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
-        self._reader.interrupt()
+        self.reader.interrupt()
 
     def watch(self) -> None:
         """Have the module's calls read; nothing where they are."""
         if self._undo is None:
-            self._reader.prepare()
-            self._undo = watch(self._module, self._reader, passed_by=self._passed_by)
+            self.reader.prepare()
+            self._undo = watch(self._module, self.reader, passed_by=self._passed_by)
 
     def unwatch(self) -> None:
         """Let the module's calls be."""
@@ -68,5 +68,5 @@ class WatchedLayer:
         """Let the module's calls be for good, and keep the model alive no longer."""
         self.unwatch()
         with self._layer.settled():
-            self._reader.let_go()
+            self.reader.let_go()
             self._layer.source = None

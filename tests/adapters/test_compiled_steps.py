@@ -18,6 +18,7 @@ from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.compiled import window
 from neuroact.recording.compiled.window import PackedWindow
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.watched_layer import WatchedLayer
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics import Firing
 from neuroact.statistics.counting.step_block import StepBlock
@@ -64,7 +65,7 @@ def compiled(net: nn.Module, backend: Any = "aot_eager", *, fullgraph: bool = Tr
 
 def in_window(recording: Recording) -> tuple[list[Any], int]:
     """Events per sample and neuron that the window holds, and steps."""
-    reader = recording._layers["lif"]._reader
+    reader = recording._watched[0].reader
     assert reader is not None
     window = reader.traced_calls._window
     assert window is not None
@@ -193,12 +194,12 @@ def test_a_subclass_that_counts_in_its_own_way_is_told_each_step() -> None:
     info = LayerInfo("lif", (), "snntorch", "Leaky", SignalKind.BINARY)
     net, own = Net(), Twice()
     layer = LayerRecorder(info, [own])
-    layer.read_from(net.lif, SnnTorchAdapter(), passed_by=False)
-    layer.watch()
+    watched = WatchedLayer(layer, net.lif, SnnTorchAdapter())
+    watched.watch()
     with torch.no_grad():
         spikes = play(compiled(net), batches(4)[0])
         layer.flush()
-    layer.unwatch()
+    watched.unwatch()
     result = own.result()
     assert result is not None
     assert result.events.tolist() == (2 * spikes.sum((0, 1))).tolist()

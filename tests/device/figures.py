@@ -12,6 +12,7 @@ import torch
 from machine import ADAPTERS, CPU, CUDA, PRETENDED, Machine, Tape, check, check_same
 from networks import Case, norse, snntorch_case, spikingjelly_case
 from torch import Tensor, nn
+from toy import Neuron
 
 import neuroact
 from neuroact import (
@@ -25,7 +26,6 @@ from neuroact import (
     TimeCourse,
 )
 from neuroact.errors import UnsupportedModelError
-from toy import Neuron
 
 EVERY: list[Any] = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
 ALL: list[Any] = [*EVERY, Raster(4), ClassActivity]
@@ -268,16 +268,16 @@ def warm(machine: Machine) -> str:
     case = plain_case()
     net, x = case.net.to(machine.device), case.x.to(machine.device)
     with neuroact.record(net, adapters=ADAPTERS) as recording, torch.no_grad():
-        readers = [layer._reader for layer in recording._layers.values()]
+        readers = [watched.reader for watched in recording._watched]
         for reader in readers:
             try:
-                reader.check_capture()  # type: ignore[union-attr]
+                reader.check_capture()
                 raise AssertionError("no call came, and nothing is refused")
             except UnsupportedModelError:
                 pass
         case.run(net, x[:1])
         for reader in readers:
-            reader.check_capture()  # type: ignore[union-attr]
+            reader.check_capture()
     return f"{len(readers)} layers"
 
 
@@ -292,7 +292,7 @@ def gradients(machine: Machine) -> str:
             case.net.reset()  # type: ignore[operator]
             out = torch.stack([net(step) for step in x])
             out.square().sum().backward()
-        found.append([out.detach().cpu(), *(p.grad.cpu() for p in net.parameters())])  # type: ignore[union-attr]
+        found.append([out.detach().cpu(), *(p.grad.cpu() for p in net.parameters())])
     assert all(map(torch.equal, *found))
     return f"{len(found[0])} tensors"
 

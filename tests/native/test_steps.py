@@ -14,8 +14,9 @@ import torch
 from cores import find_core, taken
 from hypothesis import given
 from hypothesis import strategies as st
-from layers import SHAPE, Watched, run_at_once, spikes
 from torch import Tensor, nn
+
+from layers import SHAPE, Watched, run_at_once, spikes
 
 core = find_core()
 
@@ -92,13 +93,13 @@ def test_a_state_goes_on_where_only_its_storage_is_left() -> None:
 
 
 def test_an_absent_state_is_not_one_that_is_gone() -> None:
-    watched, held = Watched(core), state()
+    watched, held = Watched(core), state().requires_grad_()
     assert watched.begin(held)
     del held
-    assert watched.steps.state() == [(None, None, 0)]
     absent: Any = None
     watched.call(spikes(), absent, after=[state()])
     assert (watched.counted, len(watched.finished)) == (0, 1)
+    assert watched.steps.stop() == [(None, None, 0)]
 
 
 @given(st.data())
@@ -129,9 +130,10 @@ def test_a_call_is_counted_if_and_only_if_it_goes_on(data: st.DataObject) -> Non
         if goes_on and after.shape == last.shape:
             counted, last = counted + 1, after
         assert watched.counted == counted
-        [(tensor, _, offset)] = watched.steps.state()
-        assert tensor is last
-        assert offset == last.storage_offset()
+    [(tensor, storage, offset)] = watched.steps.stop()
+    assert tensor is last
+    assert storage is last.untyped_storage()
+    assert offset == last.storage_offset()
 
 
 def test_another_part_of_the_storage_is_another_state() -> None:
@@ -147,7 +149,7 @@ def test_another_part_of_the_storage_is_another_state() -> None:
 
 def test_a_state_at_the_address_of_one_that_was_freed_is_another() -> None:
     watched, memory = Watched(core), np.zeros(SHAPE)  # as an allocator that gives it out again
-    held = torch.from_numpy(memory)
+    held = torch.from_numpy(memory).requires_grad_()  # a small one without would be held
     assert watched.begin(held)
     address, gone = held.data_ptr(), weakref.ref(held.untyped_storage())
     del held
@@ -394,23 +396,51 @@ def test_whatever_is_done_in_the_midst_of_a_call_it_is_counted_once_or_left(
     assert found <= calls[0] if what == "begin" else found == calls[0]
 
 
-def test_a_state_of_the_last_step_is_told() -> None:
-    watched, memory = Watched(core), torch.zeros(4, 5)
-    assert watched.steps.state() == []
-    assert watched.begin(memory[:2])
-    after = memory[2:]
-    watched.call(spikes(), memory[:2], after=[after])
-    [(tensor, storage, offset)] = watched.steps.state()
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_a_state_of_the_last_step_is_told_where_it_stops(with_gradients: bool) -> None:
+    watched, memory = Watched(core), torch.zeros(20)
+    assert watched.steps.stop() == []
+
+    def part(offset: int) -> Tensor:
+        return memory.as_strided(SHAPE, (5, 1), offset).detach().requires_grad_(with_gradients)
+
+    before, after = part(0), part(10)
+    assert watched.begin(before)
+    watched.call(spikes(), before, after=[after])
+    [(tensor, storage, offset)] = watched.steps.stop()
     assert tensor is after
     assert storage is memory.untyped_storage()
     assert offset == 10
-    watched.steps.stop()
-    del after, tensor
-    [(tensor, storage, offset)] = watched.steps.state()
-    assert tensor is None
-    assert storage is memory.untyped_storage()
-    del memory, storage
-    assert watched.steps.state() == [(None, None, 10)]
+    assert watched.steps.stop() == []
+    watched.call(spikes(), after)
+    assert (watched.counted, len(watched.finished)) == (1, 1)
+
+
+def test_where_a_state_is_gone_and_its_storage_is_not_that_is_told() -> None:
+    watched, memory = Watched(core), torch.zeros(SHAPE)
+    assert watched.begin(memory[1:], memory[:1])
+    [first, second] = watched.steps.stop()
+    assert first == (None, memory.untyped_storage(), 5)
+    assert second == (None, memory.untyped_storage(), 0)
+
+
+@pytest.mark.parametrize("with_gradients", [False, True])
+def test_memory_that_a_state_was_given_since_is_another_state(with_gradients: bool) -> None:
+    def replaced() -> tuple[Watched, Tensor]:
+        watched, held = Watched(core), state().requires_grad_(with_gradients)
+        assert watched.begin(held)
+        held.data = state()
+        return watched, held
+
+    watched, held = replaced()
+    watched.call(spikes(), held.detach())
+    assert (watched.counted, len(watched.finished)) == (0, 1)
+    [(tensor, storage, _)] = watched.steps.stop()
+    assert tensor is held
+    assert storage is None
+    watched, held = replaced()
+    watched.call(spikes(), held)  # which it is by itself
+    assert (watched.counted, watched.finished) == (1, [])
 
 
 def test_a_detached_state_of_another_thread_is_pythons_and_the_very_one_is_not() -> None:

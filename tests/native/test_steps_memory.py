@@ -6,30 +6,129 @@ import gc
 import sys
 import tracemalloc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from cores import find_core, taken
-from layers import SHAPE, Watched, spikes
 from torch import nn
+
+from layers import SHAPE, Watched, spikes
 
 core = find_core()
 
 
-def test_it_keeps_no_tensor_of_a_call() -> None:
-    watched, held = Watched(core), torch.zeros(SHAPE)
-    assert watched.begin(held)
-    values, after = spikes(), torch.zeros(SHAPE)
-    output = watched.call(values, held, after=[after])
+MIB = 2**20
+LARGE = (2, MIB // 8)  # of float32
+
+
+def with_gradients() -> torch.Tensor:
+    return torch.zeros(SHAPE, requires_grad=True)
+
+
+def view_of_gradients() -> torch.Tensor:
+    """It requires none, and has the graph of what it is a view of."""
+    base = torch.zeros(SHAPE, requires_grad=True) * 1
+    with torch.no_grad():
+        return base[:]
+
+
+def inference(*shape: int) -> torch.Tensor:
+    with torch.inference_mode():
+        return torch.zeros(shape or SHAPE)[:2]
+
+
+HELD: dict[str, Callable[[], Sequence[torch.Tensor]]] = {
+    "small": lambda: [torch.zeros(SHAPE)],
+    "a MiB": lambda: [torch.zeros(LARGE)],
+    "two of a MiB": lambda: [torch.zeros(1, MIB // 8), torch.zeros(1, MIB // 8)],
+    "detached": lambda: [with_gradients().detach()],
+    "inference": lambda: [inference()],
+}
+NOT_HELD: dict[str, Callable[[], Sequence[torch.Tensor]]] = {
+    "with gradients": lambda: [with_gradients()],
+    "with a graph": lambda: [with_gradients() * 2],
+    "view of gradients": lambda: [view_of_gradients()],
+    "above a MiB": lambda: [torch.zeros(2, MIB // 8 + 1)],
+    "two above a MiB": lambda: [torch.zeros(1, MIB // 8), torch.zeros(1, MIB // 8 + 1)],
+    "part of more than a MiB": lambda: [torch.zeros(MIB)[:10].detach()],
+    "inference, part of more": lambda: [inference(3, MIB)[:, :5]],
+    "expanded beyond a MiB": lambda: [torch.zeros(1).expand(2**40, 2**20)],
+}
+
+
+def left_by_a_call(
+    states: Callable[[], Sequence[torch.Tensor]], call: str
+) -> tuple[Watched, list[Any]]:
+    """What a run of steps began with, or one of its steps left, is known by weak references."""
+    watched, after = Watched(core), states()
+    if call == "begin":
+        assert watched.begin(*after)
+    else:
+        before = states()
+        assert watched.begin(*before)
+        values = spikes()
+        watched.call(values, *before, after=after)
+        assert watched.counted == 1
+        gone = [weakref.ref(values), *map(weakref.ref, before)]
+        del values, before
+        assert [each() for each in gone] == [None] * len(gone)
+    return watched, [weakref.ref(each) for each in after]
+
+
+@pytest.mark.parametrize("call", ["begin", "step"])
+@pytest.mark.parametrize("end", ["stop", "pattern", "begin", "step", "gone"])
+@pytest.mark.parametrize("kind", HELD)
+def test_a_small_state_without_gradients_is_held_until_the_next_call(
+    kind: str, end: str, call: str
+) -> None:
+    watched, left = left_by_a_call(HELD[kind], call)
+    assert None not in [each() for each in left]
+    if end == "stop":
+        watched.steps.stop()
+    elif end == "pattern":
+        watched.steps.pattern(watched.values, watched.left)
+    elif end == "begin":
+        assert watched.begin(torch.zeros(SHAPE))
+    elif end == "step":
+        counted = watched.counted
+        watched.call(spikes(), *[each() for each in left], after=HELD[kind]())
+        assert watched.counted == counted + 1
+    else:
+        del watched
+        gc.collect()  # it is a circle with its functions
+    assert [each() for each in left] == [None] * len(left)
+
+
+@pytest.mark.parametrize("call", ["begin", "step"])
+@pytest.mark.parametrize("kind", NOT_HELD)
+def test_no_other_state_is_held(kind: str, call: str) -> None:
+    watched, left = left_by_a_call(NOT_HELD[kind], call)
+    assert watched.steps.left
+    assert [each() for each in left] == [None] * len(left)
+
+
+def test_a_state_that_grows_above_the_bound_is_not_held() -> None:
+    """Its shape is the same, and its numbers are wider."""
+    watched, before, after = Watched(core), torch.zeros(LARGE), torch.zeros(LARGE).double()
+    assert watched.begin(before)
+    watched.call(spikes(), before, after=[after])
     assert watched.counted == 1
-    for tensor in (values, held, after):
-        assert weakref.ref(tensor)() is not None
-    known = [weakref.ref(tensor) for tensor in (values, held, after)]
-    del values, held, after, output, tensor
-    assert [reference() for reference in known] == [None] * 3
+    left = weakref.ref(after)
+    del after
+    assert left() is None
+
+
+def test_a_circle_through_a_state_is_collected() -> None:
+    watched, state = Watched(core), torch.zeros(SHAPE)
+    assert watched.begin(state)
+    state.watched = watched  # type: ignore[attr-defined]
+    gone = weakref.ref(watched)
+    del watched, state
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_graph_ends_with_its_tensors() -> None:
@@ -105,12 +204,12 @@ def test_a_thousand_calls_take_no_memory_and_no_reference() -> None:
             watched.call(values[:1], state)  # left to Python
             watched.target.add(values)
             watched.target.add(None)
-            watched.steps.state()
             with pytest.raises(ValueError, match="expected"):
                 watched.target.take(np.zeros(1, np.uint64), None)
         watched.finished.clear()
 
     work(100)
+    watched.call(values, state)  # which is held from here on
     kept = (values, state, watched.target, watched.flush, None, True, ())
     before = [sys.getrefcount(each) for each in kept[:3]]
     gc.collect()
@@ -134,7 +233,7 @@ def test_targets_are_freed() -> None:
     assert sys.getrefcount(bits) == 2
 
 
-@pytest.mark.parametrize("what", ["begin", "stop", "pattern", "call", "take", "state"])
+@pytest.mark.parametrize("what", ["begin", "stop", "pattern", "call", "take"])
 def test_what_a_finalizer_does_in_the_midst_of_a_step_is_no_harm(what: str) -> None:
     watched, held = Watched(core, core.Bits(SHAPE)), [torch.zeros(SHAPE)]
     inside = [False]

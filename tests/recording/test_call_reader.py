@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 import neuroact
 from neuroact import LayerCall, SignalKind, SpikeChunk
 from neuroact.errors import AdapterReadError
-from neuroact.layers.call_pattern import CallPattern
+from neuroact.layers.call_pattern import CallPattern, always
 
 
 class Layer(nn.Module):
@@ -65,6 +66,52 @@ def test_a_call_in_mid_sequence_that_returns_no_state_is_read_as_read_does(kept_
         found.append((report.events.tolist(), report.observations, report.sequences))
     assert found[0] == found[1]
     assert found[0][:2] == ([40, 40, 40], 40)
+
+
+class Changing(ByPattern):
+    """Its pattern is another one, or none, from when it is told to when it is asked anew."""
+
+    def __init__(self) -> None:
+        self.now, self.asked = "", list[str]()
+
+    def pattern(self, module: Any) -> Any:
+        made = self.now
+        if made == "read in full":
+            return None
+
+        def given(args: Any, kwargs: Any) -> Any:
+            self.asked.append(made)
+            return args[1:2]
+
+        holds = always if made.startswith("always") else lambda: self.now == made
+        return replace(super().pattern(module), given=given, holds=holds)
+
+
+@pytest.mark.parametrize("recordings", [1, 2])
+def test_the_state_is_asked_of_the_pattern_that_is_now(recordings: int) -> None:
+    found = []
+    changing = Changing()
+    names = ["always", "while it is so", "or so", "always again", "read in full", "always at last"]
+    for adapter in (ByRead(), changing):
+        layer, state = Layer(), None
+        made = [neuroact.record(layer, adapters=[adapter]) for _ in range(recordings)]
+        for name in names:
+            changing.now = name
+            for recording in made:
+                if name != "or so":  # which is found out by `holds`
+                    recording.pause()
+                    recording.resume()
+            for _ in range(5):
+                _, state = layer(torch.ones(2, 3), state)
+        for recording in made:
+            (report,) = recording.report().values()
+            found.append((report.events.tolist(), report.observations, report.sequences))
+            recording.close()
+        layer(torch.ones(2, 3), state)
+    assert changing.asked == [
+        n for n in names if n != "read in full" for _ in range(5 * recordings)
+    ]
+    assert found == [([60] * 3, 60, 2)] * 2 * recordings
 
 
 class Nesting(ByRead):

@@ -15,6 +15,7 @@ from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.compiled.traced import Traced
 from neuroact.recording.compiled.window import Folded, PackedWindow, Window, window_for
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.watched_layer import WatchedLayer
 from neuroact.statistics import Firing
 from neuroact.stream import SignalKind, SpikeChunk
 
@@ -188,9 +189,8 @@ class Layer:
     def __init__(self) -> None:
         info = LayerInfo("lif", (), "toy", "Neuron", SignalKind.BINARY)
         self.recorder = LayerRecorder(info, [Firing()])
-        self.recorder.read_from(nn.Identity(), ToyAdapter(), passed_by=False)
-        assert self.recorder._reader is not None
-        self.traced: Traced = self.recorder._reader.traced_calls
+        watched = WatchedLayer(self.recorder, nn.Identity(), ToyAdapter())
+        self.traced: Traced = watched.reader.traced_calls
         self.state = torch.zeros(1)
 
     def call(self, values: Tensor, *, starts: bool, kind: SignalKind = SignalKind.BINARY) -> None:

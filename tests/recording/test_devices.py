@@ -132,9 +132,9 @@ def test_a_stream_waits_for_the_one_that_counted_last(monkeypatch: pytest.Monkey
 def captured(recording: Recording, values: Tensor = ONES) -> EventCounts:
     """Have the layer's next call counted as one that a CUDA graph captures."""
     layer = recording._layers["0"]
-    assert layer._reader is not None
-    layer._reader.check_capture()
-    traced, firing = layer._reader.traced_calls, layer.statistics[0]
+    reader = recording._watched[0].reader
+    reader.check_capture()
+    traced, firing = reader.traced_calls, layer.statistics[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("neuroact.recording.compiled.traced.is_capturing", lambda: True)
         traced.count(pattern(), (), values, (ONES,))
@@ -214,9 +214,8 @@ def test_what_a_graph_adds_to_is_not_moved_to_another_device(
         started(model, recording)
         counts = captured(recording)
         there = EventCounts.zeros(counts.events.shape, "meta")  # in place of one on a GPU
-        layer = recording._layers["0"]
-        assert layer._reader is not None
-        monkeypatch.setattr(layer._reader.traced_calls, "_in_graph", there)
+        traced = recording._watched[0].reader.traced_calls
+        monkeypatch.setattr(traced, "_in_graph", there)
         model[0].mem = None  # moved, a model has none of the state that was left
         with pytest.raises(UnsupportedModelError, match=r'layer "0".*on meta.*on cpu') as caught:
             model(2 * ONES)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import gc
+import pickle
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +36,7 @@ import neuroact
 from neuroact import Recording, SignalKind
 from neuroact.errors import AdapterReadError, OtherThreadError
 from neuroact.layers.call_pattern import CallPattern, always
+from neuroact.native import core
 
 ONES = torch.ones(2, *NEURONS)
 
@@ -50,7 +54,8 @@ def test_a_state_at_the_address_of_one_that_was_freed_is_another(way: Way) -> No
     reused, rounds = 0, 50
     with way(), recorded(layer) as recording:
         for _ in range(rounds):
-            _, state = layer(values, None)
+            # Without gradients it may be held, and so not freed.
+            _, state = layer(values, torch.zeros(2, 500, requires_grad=True))
             for _ in range(3):
                 _, state = layer(values, state)
             address = state.data_ptr()
@@ -173,7 +178,7 @@ def test_a_pattern_that_is_replaced_while_it_is_asked_is_not_used_after(way: Way
 
     with way(), neuroact.record(layer, adapters=[Remembering()]) as recording:
         for _ in range(30):
-            (reader,) = (each._reader for each in recording._layers.values())
+            (reader,) = (watched.reader for watched in recording._watched)
             with contextlib.suppress(AttributeError):
                 reader._pattern.holds.cache_clear()
             _, state = layer(ONES, state)
@@ -224,26 +229,94 @@ def test_a_recording_that_is_closed_where_a_call_is_looked_at_is_not_used_after(
 
 
 @each_way
-def test_nothing_of_the_callers_is_kept_and_nothing_is_leaked(way: Way) -> None:
+def test_nothing_of_the_callers_is_kept_but_the_last_small_state_and_nothing_is_leaked(
+    way: Way,
+) -> None:
     layer, state, values = Emitting(), None, torch.ones(2, *NEURONS)
     with way(), recorded(layer) as recording:
         for _ in range(10):
             _, state = layer(values, state)
         held = sys.getrefcount(values), sys.getrefcount(layer), sys.getrefcount(recording)
         for _ in range(100):
-            _, state = layer(values, state)
+            before, (_, state) = weakref.ref(state), layer(values, state)
+            assert before() is None
         assert held == (
             sys.getrefcount(values),
             sys.getrefcount(layer),
             sys.getrefcount(recording),
         )
-        left = weakref.ref(state)
-        del state
-        assert left() is None
     gone = weakref.ref(layer), weakref.ref(recording)
     del layer, recording
     gc.collect()
     assert [each() for each in gone] == [None, None]
+
+
+def begin_sequence(recording: Recording, layer: Emitting) -> None:
+    recording.new_sequence()
+
+
+def pause(recording: Recording, layer: Emitting) -> None:
+    recording.pause()
+
+
+def reset(recording: Recording, layer: Emitting) -> None:
+    recording.reset()
+
+
+def close(recording: Recording, layer: Emitting) -> None:
+    recording.close()
+
+
+def call(recording: Recording, layer: Emitting) -> None:
+    layer(ONES, None)
+
+
+ENDS = (begin_sequence, pause, reset, close, call)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 300])
+@pytest.mark.parametrize("end", ENDS)
+def test_a_small_state_without_gradients_is_held_until_the_next_call_or_word(
+    end: Callable[[Recording, Emitting], None], number: int
+) -> None:
+    """Which nothing else can tell: the figures are the same where none is held."""
+    layer = Emitting()
+    with recorded(layer) as recording:
+        left = weakref.ref(steps(layer, number))
+        assert core() is None or left() is not None
+        end(recording, layer)
+        assert left() is None
+
+
+def test_a_state_that_is_held_goes_with_a_recording_that_is_lost() -> None:
+    layer = Emitting()
+    recordings = [recorded(layer)]
+    left = weakref.ref(steps(layer, 5))
+    copies = [copy.deepcopy(recordings[0]), pickle.loads(pickle.dumps(recordings[0]))]
+    assert core() is None or left() is not None
+    gc.collect()
+    gc.disable()
+    try:
+        recordings.clear()
+        assert left() is None
+    finally:
+        gc.enable()
+    assert [counted(each).observations for each in copies] == [10, 10]
+
+
+@each_way
+def test_a_state_with_gradients_or_above_a_mib_is_not_held(way: Way) -> None:
+    large = torch.ones(2, 2**18)
+    for values, first in [(ONES, torch.zeros_like(ONES).requires_grad_()), (large, None)]:
+        layer = Emitting()
+        with way(), recorded(layer) as recording:
+            state = first
+            for _ in range(5):
+                _, state = layer(values, state)
+                left = weakref.ref(state)
+            del state
+            assert left() is None
+        assert counted(recording).observations == 10
 
 
 @each_way

@@ -20,11 +20,11 @@ from recorded_steps import HOOK, STEPS, WAYS
 # What a watched step of a layer of 100 neurons that is read by its pattern takes besides.
 # MEASURED on x86-64 with torch 2.13 and Python 3.11; the rest is for others' versions.
 MEASURED = {
-    HOOK: 12_800,
-    "default": 15_400,
-    "counts and time course": 21_400,
-    "all": 29_600,
-    "default, without the core": 72_200,
+    HOOK: 12_200,
+    "default": 12_600,
+    "counts and time course": 18_600,
+    "all": 26_800,
+    "default, without the core": 66_600,
 }
 ROOM = 1.15
 
