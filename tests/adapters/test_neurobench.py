@@ -297,10 +297,10 @@ def test_one_unreadable_layer_does_not_hurt_the_others() -> None:
             self.lif2(torch.rand(len(current), 11))
             return super().forward(current)
 
-    with pytest.warns(NeuroactWarning, match=r"lif2.*neurons of shape"):
+    with pytest.warns(NeuroactWarning, match=r"lif2.*more than one shape"):
         results = run(SNNTorchModel(Growing()), batches(4), AverageActivityMetric)
     assert "histogram" not in results[NAME]["lif2"]
-    assert "neurons of shape" in results[NAME]["lif2"]["error"]
+    assert "more than one shape" in results[NAME]["lif2"]["error"]
     assert results[NAME]["lif1"]["timesteps"] == 36
 
 

@@ -234,6 +234,8 @@ class Traced:
         """Whether the last call left this state, known by its memory; `kept` by programs."""
         if not kept:
             self._see_thread()
+        elif any(before.shape != after.shape for before, after in zip(kept, given, strict=True)):
+            return False  # a part of it: of other samples, which begin
         marks = marks_of(kept) or self.layer.trace.marks
         return len(marks) == len(given) and all(map(StateMark.is_on, marks, given))
 
