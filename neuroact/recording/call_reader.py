@@ -29,7 +29,7 @@ left, which is still running, is refused by then.
 
 
 class CallReader:
-    """Reads the calls of one module into its layer; what `neuroact.recording.forward` tells of them.
+    """Reads the calls of one module into its layer; what it is told of them.
 
     Every call can be read in full, by the adapter or by its pattern. A call that is one step more
     of the sequence under way is left to `Steps`.

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import snntorch
 import torch
+from emitting import Way, each_way
 from torch import Tensor, nn
+from toy import Neuron, ToyAdapter
 
 import neuroact
-from emitting import Way, each_way
-from neuroact import Raster, SpikeCounts, TimeCourse
-from neuroact.activity import LayerActivity
-from toy import Neuron, ToyAdapter
+from neuroact import LayerActivity, Raster, SpikeCounts, TimeCourse
 
 NEURONS, STEPS = 7, 3
 

@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-
-import neuroact
 from emitting import (
     BINARY,
     Emitting,
@@ -23,9 +20,10 @@ from emitting import (
     some_or_all,
     spikes,
 )
-from neuroact import LayerCall, Recording, SpikeChunk
-from neuroact.activity import LayerActivity
-from neuroact.patterns import CallPattern
+from torch import Tensor, nn
+
+import neuroact
+from neuroact import CallPattern, LayerActivity, LayerCall, Recording, SpikeChunk
 
 ODD = [2.0, -1.0, 0.5, float("nan"), float("inf")]
 STEPS, BATCH = 70, 3  # more steps than a block holds
