@@ -58,7 +58,7 @@ class ClassActivityResult(LayerResult):
 
         In spikes per neuron and time step. NaN for a class of which nothing was observed.
         """
-        seen = self.class_observations if self.fault is None else self.class_observations * 0
+        seen = self.class_observations if self.unreliable is None else self.class_observations * 0
         return ratio(self.class_total, seen.reshape(-1, *(1,) * (self.class_total.ndim - 1)))
 
     @property
@@ -88,7 +88,7 @@ class ClassActivityResult(LayerResult):
         -1 where the neuron never fired, or nothing was observed.
         """
         activity = np.where(np.isnan(self.activity), -np.inf, self.activity)
-        fired = np.asarray(self.class_events.sum(0) > 0) & (self.fault is None)
+        fired = np.asarray(self.class_events.sum(0) > 0) & (self.unreliable is None)
         if not len(activity):
             return np.full(fired.shape, -1, dtype=np.int64)
         return np.where(fired, activity.argmax(0), -1).astype(np.int64)

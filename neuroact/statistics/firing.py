@@ -272,4 +272,4 @@ class Firing(CountsBlocks):
     ) -> None:
         counts.add_events(torch.from_numpy(events).reshape(found.neurons))
         if found.nonfinite or found.not_binary:
-            counts.faults.logical_or_(torch.tensor([found.nonfinite, found.not_binary]))
+            counts.unreliable.logical_or_(torch.tensor([found.nonfinite, found.not_binary]))

@@ -182,7 +182,7 @@ class InterspikeIntervalsResult(CountedResult):
         return ratio(total, self._trusted(self.pairs))
 
     def _trusted(self, counts: Integers) -> Integers:
-        return counts if self.fault is None else np.zeros_like(counts)
+        return counts if self.unreliable is None else np.zeros_like(counts)
 
 
 class InterspikeIntervals(StepwiseStatistic):

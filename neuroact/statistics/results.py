@@ -22,11 +22,11 @@ class LayerResult:
     """What a statistic found in one layer: arrays that do not change, equal by content.
 
     Attributes:
-        fault: why the layer's values cannot be trusted, see `LayerActivity.fault`; every figure
-            is NaN then. None where they can.
+        unreliable: why the layer's values cannot be trusted, see `LayerActivity.unreliable`; every
+            figure is NaN then. None where they can.
     """
 
-    fault: str | None = field(default=None, kw_only=True)
+    unreliable: str | None = field(default=None, kw_only=True)
 
     per_neuron: ClassVar[frozenset[str]] = frozenset()
     """Names of the arrays of shape `[*neurons]`."""
@@ -123,7 +123,7 @@ class CountedResult(LayerResult):
 
     @property
     def _counted(self) -> Integers:
-        return self.histogram if self.fault is None else self.histogram[:0]
+        return self.histogram if self.unreliable is None else self.histogram[:0]
 
     @cached_property
     def _moments(self) -> tuple[int, int, int]:

@@ -81,7 +81,7 @@ class SpikeCountsResult(CountedResult):
 
     @property
     def _sequences(self) -> int:
-        return 0 if self.fault is not None else self.sequences
+        return 0 if self.unreliable is not None else self.sequences
 
 
 class SpikeCounts(StepwiseStatistic):

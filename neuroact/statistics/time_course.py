@@ -127,7 +127,7 @@ class TimeCourseResult(LayerResult):
     def onset(self) -> int | None:
         """First step at which anything fired; None where nothing ever did."""
         fired = np.flatnonzero(self.events)
-        return int(fired[0]) if len(fired) and self.fault is None else None
+        return int(fired[0]) if len(fired) and self.unreliable is None else None
 
     @property
     def latency_mean(self) -> float:
@@ -157,16 +157,16 @@ class TimeCourseResult(LayerResult):
     def never_share(self) -> float:
         """Share of (sequence, neuron) pairs without a spike; NaN where there is no pair."""
         pairs = int(self._first_spikes.sum()) + self.never
-        return self.never / pairs if pairs and self.fault is None else math.nan
+        return self.never / pairs if pairs and self.unreliable is None else math.nan
 
     @property
     def _looked_at(self) -> Integers:
-        trusted = 1 if self.fault is None else 0
+        trusted = 1 if self.unreliable is None else 0
         return self.observations * self.neurons * trusted
 
     @property
     def _first_spikes(self) -> Integers:
-        return self.first_spikes if self.fault is None else self.first_spikes[:0]
+        return self.first_spikes if self.unreliable is None else self.first_spikes[:0]
 
 
 # Totals of each step that a loop of the core adds to, in its order.

@@ -139,7 +139,7 @@ def test_an_odd_value_is_seen_at_every_place(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("value", ODD, ids=str)
-def test_faults_are_told_apart_and_events_are_what_is_not_zero(
+def test_nonfinite_and_not_binary_are_told_apart_and_events_are_the_values_not_zero(
     dtype: torch.dtype, value: float
 ) -> None:
     shape = (2, 33)
@@ -150,7 +150,7 @@ def test_faults_are_told_apart_and_events_are_what_is_not_zero(
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_minus_zero_is_no_event_and_no_fault(dtype: torch.dtype) -> None:
+def test_minus_zero_is_a_plain_zero(dtype: torch.dtype) -> None:
     for _ in each(core):
         bits = filled((2, 40), [-torch.zeros(2, 40, dtype=dtype)])
         *told, words, sums = taken(bits)
@@ -172,7 +172,7 @@ def test_a_bool_is_true_whatever_its_byte_is() -> None:
         assert words.tolist() == [[0, 1], [1, 1]]
 
 
-def test_both_faults_may_come_at_once_and_are_told_once() -> None:
+def test_nonfinite_and_not_binary_may_come_in_one_step_and_are_told_once() -> None:
     bits = filled((1, 2), [torch.tensor([[2.0, float("nan")]])])
     assert taken(bits)[:3] == (1, True, True)
     assert bits.add(torch.ones(1, 2))
@@ -237,8 +237,10 @@ def test_a_sample_is_padding_once_its_steps_have_come() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_fault_of_a_valid_sample_is_told_beside_padding(dtype: torch.dtype) -> None:
-    for _, (valid, fault) in product(each(core), [(0, True), (1, False)]):
+def test_a_value_that_is_not_binary_is_seen_a_valid_sample_and_not_of_padding(
+    dtype: torch.dtype,
+) -> None:
+    for _, (valid, seen) in product(each(core), [(0, True), (1, False)]):
         step = torch.ones(2, 700, dtype=dtype)
         if dtype is not torch.bool:
             step[0, 650] = 3
@@ -248,7 +250,7 @@ def test_a_fault_of_a_valid_sample_is_told_beside_padding(dtype: torch.dtype) ->
         bits.until(remaining)
         assert bits.add(step)
         *told, words, sums = taken(bits)
-        assert told == [1, False, fault and dtype is not torch.bool]
+        assert told == [1, False, seen and dtype is not torch.bool]
         assert sums.tolist() == [[700 * (valid == 0), 700 * (valid == 1)]]
         assert (words != 0).sum(1).tolist() == sums[0].tolist()
 

@@ -44,7 +44,7 @@ def test_a_window_counts_what_numpy_counts(kind: type[Window], dtype: torch.dtyp
 @both
 @pytest.mark.filterwarnings("ignore", "error::neuroact.errors.NeuroactWarning")  # the compiler's
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_programs_of_inductor_count_every_type_and_find_every_fault(
+def test_programs_of_inductor_count_every_type_and_find_every_value_that_is_not_binary(
     kind: type[Window], dtype: torch.dtype
 ) -> None:
     """Of 37 neurons, so that the loop over vectors and the one over what is left both count."""
@@ -151,7 +151,7 @@ def test_counts_are_exact_up_to_the_last_that_a_window_holds(kind: type[Window])
 
 
 @both
-def test_more_steps_than_a_window_holds_are_a_fault(kind: type[Window]) -> None:
+def test_more_steps_than_a_window_holds_are_told_as_not_binary(kind: type[Window]) -> None:
     step = torch.tensor([[1.0, 0.0]])
     window = nearly_full(kind, step)
     for _ in range(5):
@@ -161,7 +161,9 @@ def test_more_steps_than_a_window_holds_are_a_fault(kind: type[Window]) -> None:
 
 @both
 @pytest.mark.parametrize("steps", [2**31, 2**32 - 2])
-def test_a_fault_is_found_however_many_steps_come_after_it(kind: type[Window], steps: int) -> None:
+def test_a_value_that_is_not_binary_is_found_however_many_steps_come_after_it(
+    kind: type[Window], steps: int
+) -> None:
     """Also where as many would lift it above zero again."""
     window = kind(torch.ones(2, 3))
     window.add(torch.full((2, 3), 0.5))
@@ -233,7 +235,7 @@ def test_the_total_of_a_layer_that_is_binary_now_and_graded_then_has_the_window_
     assert layer.counted()["total"].tolist() == [2 * 2.5 + 8.0] * 3
 
 
-def test_a_fault_outlasts_the_fold_at_the_next_start() -> None:
+def test_an_unreliable_layer_stays_so_after_the_fold_at_the_next_start() -> None:
     layer = Layer()
     for value, starts in ((1.0, True), (0.5, False), (1.0, True), (1.0, False)):
         layer.call(torch.full((2, 3), value), starts=starts)

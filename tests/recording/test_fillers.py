@@ -252,7 +252,7 @@ def test_what_stands_in_padding_is_not_tested(way: Way, statistics: Any) -> None
                 values[1] = float("nan")
             _, state = layer(values, state)
     figures = counted(recording)
-    assert (figures.fault, figures.observations) == (None, 146)
+    assert (figures.unreliable, figures.observations) == (None, 146)
 
 
 class Marked(Tensor):

@@ -1,4 +1,4 @@
-"""What `Firing` promises beside the laws of every statistic: faults, large numbers, sums."""
+"""What `Firing` promises beside the laws of every statistic: bad values, large numbers, sums."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_graded_layers_values_are_tested_to_be_finite(bad: float) -> None:
 
 @with_core
 @given(st.data(), streams((0.0, 1.0, -1.0, 0.5, NAN, INF), most_steps=150))
-def test_blocks_and_chunks_find_the_same_events_and_faults(
+def test_blocks_and_chunks_find_the_same_events_and_unreliable_values(
     data: st.DataObject, stream: Stream
 ) -> None:
     in_blocks, in_chunks = Firing(), Firing()
@@ -218,14 +218,14 @@ def test_the_tensors_that_a_compiled_program_adds_to_stay_the_same() -> None:
     firing.update(chunk(torch.ones(1, 2, 3), kind=GRADED))
     counts = firing.counts
     assert counts is not None
-    before = [counts.events, counts.observed, counts.faults, counts.total]
+    before = [counts.events, counts.observed, counts.unreliable, counts.total]
     other = Firing()
     other.update(chunk(torch.ones(4, 2, 3)))
     firing.merge(other)
     firing.update(chunk(torch.ones(1, 5, 3)))
     firing.result()
     assert firing.counts is counts
-    after = [counts.events, counts.observed, counts.faults, counts.total]
+    after = [counts.events, counts.observed, counts.unreliable, counts.total]
     assert all(a is b for a, b in zip(after, before, strict=True))
 
 

@@ -181,7 +181,7 @@ def test_seconds_need_the_time_step() -> None:
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     result = one_train([1, 0, 1, 0, 0, 0, 1])
-    bad = dataclasses.replace(result, fault="NaN was emitted")
+    bad = dataclasses.replace(result, unreliable="NaN was emitted")
     assert np.isnan([bad.mean_interval, bad.cv, bad.cv2, bad.lv]).all()
     assert math.isnan(bad.mean + bad.median)
 

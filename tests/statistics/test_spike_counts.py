@@ -104,7 +104,7 @@ def test_what_is_not_there_is_nan_and_no_warning() -> None:
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     sums = np.array([4, 4])
-    bad = SpikeCountsResult(np.array([0, 2, 0, 2]), sums, sums**2, 2, fault="NaN was emitted")
+    bad = SpikeCountsResult(np.array([0, 2, 0, 2]), sums, sums**2, 2, unreliable="NaN was emitted")
     for figure in ("mean", "variance", "max", "median"):
         assert math.isnan(getattr(bad, figure))
     assert np.isnan([bad.mean_per_neuron, bad.variance_per_neuron, bad.fano_factor]).all()

@@ -99,5 +99,5 @@ def test_chi_is_exact_where_its_integers_pass_64_bits() -> None:
 
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
-    bad = SynchronyResult(np.array([1, 1]), np.array([1]), 2, 1, fault="NaN was emitted")
+    bad = SynchronyResult(np.array([1, 1]), np.array([1]), 2, 1, unreliable="NaN was emitted")
     assert math.isnan(bad.chi + bad.mean)

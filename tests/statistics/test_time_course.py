@@ -134,7 +134,7 @@ def test_what_is_not_there_is_nan_and_no_warning() -> None:
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     ones = np.ones(2, dtype=np.int64)
     bad = TimeCourseResult(
-        ones, ones * 1.0, ones, ones, 0, 2, squares=ones, fault="NaN was emitted"
+        ones, ones * 1.0, ones, ones, 0, 2, squares=ones, unreliable="NaN was emitted"
     )
     assert np.isnan([bad.activity, bad.active_share, bad.active_share_std]).all()
     assert math.isnan(bad.latency_mean + bad.never_share + bad.latency_quantile(0.5))

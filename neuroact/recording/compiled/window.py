@@ -2,8 +2,8 @@
 
 A sum over the batch would be a loop of its own, and a test of all values another one. Here each
 value is tested too: one that is neither 0 nor 1 turns its place in the window negative. More steps
-of one sequence than an int32 can count are a fault as well. What is traced uses no name of torch's:
-the compiler would check before each call that it still means the same.
+of one sequence than an int32 can count are told in the same way. What is traced uses no name of
+torch's: the compiler would check before each call that it still means the same.
 """
 
 from __future__ import annotations

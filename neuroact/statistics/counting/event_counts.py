@@ -22,15 +22,15 @@ class EventCounts:
     Attributes:
         events: values that are not zero, int64 `[*neurons]`.
         observed: int64 `[2]`: valid (time step, sample) pairs, and samples' sequences begun.
-        faults: bool `[2]`: a NaN or an infinity was among the values; a finite one other than 0 and
-            1 was among those of a binary layer.
+        unreliable: bool `[2]`, why the sums cannot be trusted: a NaN or an infinity was among the
+            values; a finite value other than 0 and 1 was among those of a binary layer.
         total: sums of values, float64 `[*neurons]`; None while all are binary, so that it would be
             the events.
     """
 
     events: Tensor
     observed: Tensor
-    faults: Tensor
+    unreliable: Tensor
     total: Tensor | None = None
 
     @classmethod
@@ -61,7 +61,7 @@ class EventCounts:
             "events": self.events.clone(),
             "observations": observations,
             "sequences": sequences,
-            "faults": self.faults.clone(),
+            "faults": self.unreliable.clone(),
         }
         if self.total is not None:
             # A NaN or an infinity stays in a sum, so one look at the end finds it.
@@ -71,7 +71,7 @@ class EventCounts:
 
     def zero(self) -> None:
         """Forget what was counted, in place."""
-        for tensor in (self.events, self.observed, self.faults, self.total):
+        for tensor in (self.events, self.observed, self.unreliable, self.total):
             if tensor is not None:
                 tensor.zero_()
 
@@ -82,7 +82,7 @@ class EventCounts:
             self.make_total()
         self.events.add_(other.events.to(device))
         self.observed.add_(other.observed.to(device))
-        self.faults.logical_or_(other.faults.to(device))
+        self.unreliable.logical_or_(other.unreliable.to(device))
         if self.total is not None:
             theirs = other.events if other.total is None else other.total
             self.total.add_(theirs.to(device))
@@ -101,7 +101,7 @@ class EventCounts:
         if kind is SignalKind.BINARY:
             self.add_events(events)
             if values.numel():
-                self.faults.logical_or_(_faults(values, active))
+                self.unreliable.logical_or_(_unreliable(values, active))
         else:
             assert self.total is not None
             self.events.add_(events)
@@ -114,7 +114,7 @@ class EventCounts:
             self.total.add_(events)
 
 
-def _faults(values: Tensor, active: Tensor) -> Tensor:
+def _unreliable(values: Tensor, active: Tensor) -> Tensor:
     """Whether some of the values are not finite, and some finite and neither 0 nor 1, bool `[2]`.
 
     Args:
