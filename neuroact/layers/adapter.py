@@ -49,7 +49,7 @@ class LayerCall:
             given: the state this call started from (an argument of the call, or `self.state`).
             left: the state it left behind (a part of the output, or what the module holds now).
         """
-        return not self.trace.goes_on(given, left)
+        return not self.trace.continues(given, left)
 
     def argument(self, position: int, name: str) -> Any:
         """The argument passed at `position` or as `name=`; None where it was left out."""

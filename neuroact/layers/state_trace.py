@@ -53,11 +53,11 @@ class StateTrace:
     >>> import torch
     >>> from neuroact.layers.state_trace import StateTrace
     >>> trace, membrane = StateTrace(), torch.zeros(2, 3)
-    >>> trace.goes_on(given=None, left=membrane)             # first call
+    >>> trace.continues(given=None, left=membrane)             # first call
     False
-    >>> trace.goes_on(given=membrane.detach(), left=membrane)
+    >>> trace.continues(given=membrane.detach(), left=membrane)
     True
-    >>> trace.goes_on(given=torch.zeros(2, 3), left=membrane)  # a reset made a new tensor
+    >>> trace.continues(given=torch.zeros(2, 3), left=membrane)  # a reset made a new tensor
     False
 
     Attributes:
@@ -69,7 +69,7 @@ class StateTrace:
     def __init__(self) -> None:
         self.marks: tuple[StateMark, ...] = ()
 
-    def goes_on(self, given: object, left: object) -> bool:
+    def continues(self, given: object, left: object) -> bool:
         """Whether a call that was `given` this state goes on from the last; remembers `left`.
 
         Args:

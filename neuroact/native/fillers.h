@@ -18,7 +18,7 @@ struct Filler {
   Shape shape;  // of a step, [batch, *neurons]
   int64_t batch, neurons;
   int64_t steps, room;
-  Odd odd;
+  Unreliable unreliable;
   // Steps of each sample that were still to come when it was said, and how many came since; empty:
   // there is no end. After that many a sample is padding.
   std::vector<int64_t> remaining;
@@ -40,11 +40,11 @@ inline bool read_step(const Filler& filler, PyObject* object, Values& values) {
   return read_values(object, filler.shape, filler.batch * filler.neurons, values);
 }
 
-inline void tell_odd(Filler& filler, const Values& values, int64_t numel) {
-  if (filler.odd.nonfinite && filler.odd.not_binary) return;
-  const Odd found = values.reader->odd(values.data, numel);
-  filler.odd.nonfinite |= found.nonfinite;
-  filler.odd.not_binary |= found.not_binary;
+inline void note_unreliable(Filler& filler, const Values& values, int64_t numel) {
+  if (filler.unreliable.nonfinite && filler.unreliable.not_binary) return;
+  const Unreliable found = values.reader->unreliable(values.data, numel);
+  filler.unreliable.nonfinite |= found.nonfinite;
+  filler.unreliable.not_binary |= found.not_binary;
 }
 
 // Writes a step whose padding is taken for zeros.
@@ -62,7 +62,7 @@ inline void pack_valid(Filler& filler, const Values& values, uint32_t* row) {
       std::memset(held + (from - first) * width, 0, size_t((to - from) * width));
     }
     if (values.reader->pack(held, row, past - first)) {
-      tell_odd(filler, {held, values.reader}, past - first);
+      note_unreliable(filler, {held, values.reader}, past - first);
     }
   }
 }
@@ -73,12 +73,12 @@ inline void add_step(Filler& filler, const Values& values) {
   uint32_t* row = filler.rows.get() + filler.steps * filler.row_words;
   if (filler.row_words == 0) {
     if (values.reader->add(values.data, filler.sums.get(), filler.batch, filler.neurons)) {
-      tell_odd(filler, values, numel);
+      note_unreliable(filler, values, numel);
     }
   } else if (!filler.remaining.empty() && filler.passed >= filler.least) {
     pack_valid(filler, values, row);
   } else if (values.reader->pack(values.data, row, numel)) {
-    tell_odd(filler, values, numel);
+    note_unreliable(filler, values, numel);
   }
   ++filler.passed;
   ++filler.steps;
@@ -86,9 +86,9 @@ inline void add_step(Filler& filler, const Values& values) {
 
 inline PyObject* emptied(Filler& filler) {
   const int64_t steps = std::exchange(filler.steps, 0);
-  const Odd odd = std::exchange(filler.odd, Odd());
+  const Unreliable found = std::exchange(filler.unreliable, Unreliable());
   return Py_BuildValue(
-      "LNN", (long long)steps, PyBool_FromLong(odd.nonfinite), PyBool_FromLong(odd.not_binary));
+      "LNN", (long long)steps, PyBool_FromLong(found.nonfinite), PyBool_FromLong(found.not_binary));
 }
 
 inline Filler* new_filler(PyTypeObject* type, PyObject* shape) {
@@ -96,7 +96,7 @@ inline Filler* new_filler(PyTypeObject* type, PyObject* shape) {
   auto* self = allocate<Filler>(type);
   if (self == nullptr) return nullptr;
   new (&self->shape) Shape();
-  new (&self->odd) Odd();
+  new (&self->unreliable) Unreliable();
   new (&self->remaining) std::vector<int64_t>();
   new (&self->rows) std::unique_ptr<uint32_t[]>();
   new (&self->sums) std::unique_ptr<int32_t[]>();

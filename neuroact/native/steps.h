@@ -126,7 +126,7 @@ inline PyTypeObject* steps_type = nullptr;
 
 // Whether a call was given the state that the last one left, by the rule of `StateTrace`. The
 // objects that were left are asked nothing more. An error may be set.
-inline bool goes_on(const Steps& self, PyObject* given) {
+inline bool continues(const Steps& self, PyObject* given) {
   const size_t count = self.marks.size();
   if (PyTuple_Size(given) != Py_ssize_t(count)) return false;
   bool same = true;
@@ -165,7 +165,7 @@ inline int count(Steps& self, PyObject* step, PyObject* given, PyObject* left) {
   // All that may run anything comes first. From then on nothing does, so that the step is counted
   // whole, with its state.
   Values values;
-  const bool counted = before && after && goes_on(self, before.get()) &&
+  const bool counted = before && after && continues(self, before.get()) &&
       make_marks(after.get(), self.shapes, next) && read_step(target, step, values) &&
       self.turn == turn && !is_full(target);
   if (counted) {

@@ -18,7 +18,7 @@ from neuroact.layers.adapter import AdapterRegistry, installed_adapters, package
 
 def install(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
     points = [EntryPoint(name, value, "neuroact.adapters") for name, value in values.items()]
-    monkeypatch.setattr(neuroact.adapter, "entry_points", lambda group: points)
+    monkeypatch.setattr(neuroact.layers.adapter, "entry_points", lambda group: points)
 
 
 def test_an_installed_adapter_reads_the_layers_of_its_framework(
@@ -64,8 +64,8 @@ class Failing:
     [
         ("no_such_package:Adapter", "No module named 'no_such_package'"),
         ("toy:NoSuchAdapter", "NoSuchAdapter"),
-        ("test_adapter:Lacking", "lacks framework, kind or read"),
-        ("test_adapter:Failing", "OSError: no such device"),
+        (f"{__name__}:Lacking", "lacks framework, kind or read"),
+        (f"{__name__}:Failing", "OSError: no such device"),
     ],
 )
 def test_a_broken_adapter_warns_with_its_cause_and_hurts_nobody_else(

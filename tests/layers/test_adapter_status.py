@@ -17,7 +17,7 @@ def test_a_broken_adapter_is_told_with_its_cause_and_hurts_no_other(
 ) -> None:
     values = {"numpy": "nowhere:Adapter", "torch": "toy:ToyAdapter", "absent": "toy:ToyAdapter"}
     points = [EntryPoint(name, value, "neuroact.adapters") for name, value in values.items()]
-    monkeypatch.setattr(neuroact.adapter, "entry_points", lambda group: points)
+    monkeypatch.setattr(neuroact.layers.adapter, "entry_points", lambda group: points)
     absent, numpy, torch = adapter_statuses()
     assert (absent.framework, absent.verdict) == ("absent", "framework not installed")
     assert numpy.verdict == "broken"
@@ -28,7 +28,7 @@ def test_a_broken_adapter_is_told_with_its_cause_and_hurts_no_other(
 
 def test_a_version_outside_the_tested_range_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("numpy", "toy:ToyAdapter", "neuroact.adapters")
-    monkeypatch.setattr(neuroact.adapter, "entry_points", lambda group: [point])
+    monkeypatch.setattr(neuroact.layers.adapter, "entry_points", lambda group: [point])
     monkeypatch.setattr(toy.ToyAdapter, "tested", ("0.9", "1.0.3"), raising=False)
     for version, verdict in {
         "0.9": "works",
@@ -38,7 +38,9 @@ def test_a_version_outside_the_tested_range_is_told(monkeypatch: pytest.MonkeyPa
         "0.8.9": "works, untested version",
         "1.0.3.post1": "works",
     }.items():
-        monkeypatch.setattr(neuroact.adapter_status, "installed_version", lambda _, v=version: v)
+        monkeypatch.setattr(
+            neuroact.layers.adapter_status, "installed_version", lambda _, v=version: v
+        )
         assert [status.verdict for status in adapter_statuses()] == [verdict], version
 
 

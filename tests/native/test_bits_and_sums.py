@@ -45,7 +45,7 @@ SHAPES = [
     (2, 1, 1025),
     (70, 3),
 ]
-ODD = [-1.0, 2.0, 0.5, -0.5, float("nan"), float("inf"), float("-inf"), 1.0000001, 5e-324]
+NOT_BINARY = [-1.0, 2.0, 0.5, -0.5, float("nan"), float("inf"), float("-inf"), 1.0000001, 5e-324]
 
 
 def random_steps(
@@ -116,10 +116,10 @@ def test_bits_and_sums_are_numpys_whatever_the_values(data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if d is not torch.bool], ids=str)
-def test_an_odd_value_is_seen_at_every_place(dtype: torch.dtype) -> None:
+def test_a_value_that_is_not_binary_is_seen_at_every_place(dtype: torch.dtype) -> None:
     shape = (3, 179)  # more than a group, and a rest that is no line
-    odd = [3.0] if dtype not in FLOATS else [3.0, float("nan")]
-    for place, value, name in product(range(3 * 179), odd, ["baseline", "best"]):
+    others = [3.0] if dtype not in FLOATS else [3.0, float("nan")]
+    for place, value, name in product(range(3 * 179), others, ["baseline", "best"]):
         best = core.instructions()
         core.use_instructions("baseline" if name == "baseline" else best)
         step = torch.zeros(3 * 179, dtype=dtype)
@@ -138,7 +138,7 @@ def test_an_odd_value_is_seen_at_every_place(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-@pytest.mark.parametrize("value", ODD, ids=str)
+@pytest.mark.parametrize("value", NOT_BINARY, ids=str)
 def test_nonfinite_and_not_binary_are_told_apart_and_events_are_the_values_not_zero(
     dtype: torch.dtype, value: float
 ) -> None:
@@ -333,6 +333,6 @@ def test_a_compiler_without_vectors_gives_the_same_bits(tmp_path: Path) -> None:
     assert plain.instructions() == "baseline"
     for dtype, shape in product(DTYPES, SHAPES):
         assert_counted(shape, random_steps(shape, 64, dtype), plain)
-    for value in ODD:
+    for value in NOT_BINARY:
         for dtype in FLOATS:
             assert_counted((1, 70), [torch.full((1, 70), value, dtype=dtype)], plain)

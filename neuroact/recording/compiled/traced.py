@@ -349,7 +349,7 @@ def _fold(window: Window, counts: EventCounts) -> None:
     folded = window.fold()
     counts.add_events(folded.events)
     counts.observed[0].add_(folded.steps * window.counts.shape[0])
-    counts.unreliable[1].logical_or_(folded.odd)
+    counts.unreliable[1].logical_or_(folded.not_binary)
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:

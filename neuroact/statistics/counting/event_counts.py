@@ -121,7 +121,7 @@ def _unreliable(values: Tensor, active: Tensor) -> Tensor:
         values: `[...]`, at least one.
         active: 1 where they are not 0.
     """
-    odd = differs(values, active)
+    not_binary = differs(values, active)
     endless = differs(values - values, 0)  # what is not finite less itself is NaN
     # Of bools, since autocast would have a say in numbers that are stacked.
-    return torch.stack([endless.amax().ne(0), (odd - endless).amax().ne(0)])
+    return torch.stack([endless.amax().ne(0), (not_binary - endless).amax().ne(0)])
