@@ -1,4 +1,4 @@
-"""Where a sequence starts, told from state alone."""
+"""Where a sequence starts, found from the state alone."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def test_the_first_call_starts_a_sequence_whatever_it_is_given() -> None:
     assert not StateTrace().continues(given=mem, left=mem)
 
 
-def test_the_state_left_by_the_last_call_continues() -> None:
+def test_the_state_that_the_last_call_left_continues() -> None:
     trace, left = StateTrace(), state()
     trace.continues(given=None, left=left)
     assert trace.continues(given=left, left=state())
 
 
-def test_a_detached_state_goes_on_in_place_or_not() -> None:
+def test_a_detached_state_continues_in_place_or_not() -> None:
     trace = StateTrace()
     left = torch.ones(2, 3, requires_grad=True) * 2
     trace.continues(given=None, left=left)
@@ -82,14 +82,14 @@ def test_a_state_that_changes_shape_in_the_call_was_not_used() -> None:
 
 def test_freed_memory_that_is_used_again_is_not_mistaken_for_the_old_state() -> None:
     """The allocator gives a freed block to the next tensor of that size, at the same address."""
-    trace, addresses, went_on = StateTrace(), set(), 0
+    trace, addresses, continued = StateTrace(), set(), 0
     for _ in range(50):
         mem = torch.zeros(64, 64)
         addresses.add(mem.data_ptr())
-        went_on += trace.continues(given=mem, left=mem)
+        continued += trace.continues(given=mem, left=mem)
         del mem
     assert len(addresses) < 50, "no address was used again, so this proves nothing"
-    assert went_on == 0
+    assert continued == 0
 
 
 def test_the_state_is_not_kept_alive() -> None:
