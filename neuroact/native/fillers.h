@@ -1,4 +1,4 @@
-// What a layer's steps go into: `Bits`, a bit a value, and `Sums`, a sum a neuron.
+// Fillers take a layer's steps: `Bits` keeps a bit for each value, `Sums` a sum for each neuron.
 
 #pragma once
 
@@ -15,15 +15,15 @@ namespace neuroact {
 
 struct Filler {
   PyObject_HEAD
-  Shape shape;  // of a step, [batch, *neurons]
+  Shape shape;  // shape of a step, [batch, *neurons]
   int64_t batch, neurons;
   int64_t steps, room;
   Unreliable unreliable;
-  // Steps of each sample that were still to come when it was said, and how many came since; empty:
-  // there is no end. After that many a sample is padding.
+  // `until` sets how many further steps of each sample are valid; later ones are padding. Empty if
+  // all are valid.
   std::vector<int64_t> remaining;
-  int64_t least, passed;             // the least of them
-  int64_t row_words;                 // of a row of bits; 0: these are sums
+  int64_t least, passed;             // the least of these numbers; steps that came since `until`
+  int64_t row_words;                 // words in a row of bits; 0 for sums
   std::unique_ptr<uint32_t[]> rows;  // [room, row_words]
   std::unique_ptr<int32_t[]> sums;   // [neurons]
 };
@@ -47,7 +47,7 @@ inline void note_unreliable(Filler& filler, const Values& values, int64_t numel)
   filler.unreliable.not_binary |= found.not_binary;
 }
 
-// Writes a step whose padding is taken for zeros.
+// Packs a step, and takes padding for zeros.
 inline void pack_valid(Filler& filler, const Values& values, uint32_t* row) {
   const int64_t numel = filler.batch * filler.neurons, width = values.reader->width;
   alignas(64) char held[GROUP * sizeof(uint64_t)];
@@ -67,7 +67,7 @@ inline void pack_valid(Filler& filler, const Values& values, uint32_t* row) {
   }
 }
 
-// Count a step that was read; there is room for it.
+// Counts a step that was read. There must be room for it.
 inline void add_step(Filler& filler, const Values& values) {
   const int64_t numel = filler.batch * filler.neurons;
   uint32_t* row = filler.rows.get() + filler.steps * filler.row_words;
@@ -144,7 +144,7 @@ inline PyObject* new_sums(PyTypeObject* type, PyObject* args, PyObject* named) {
   if (!made) return nullptr;
   return guarded([&] {
     auto& self = *reinterpret_cast<Filler*>(made.get());
-    self.room = std::numeric_limits<int32_t>::max() / self.batch;  // all of them could be spikes
+    self.room = std::numeric_limits<int32_t>::max() / self.batch;  // a neuron may fire in every sample
     self.sums.reset(new int32_t[size_t(self.neurons)]());
     return made.release();
   });
@@ -159,7 +159,7 @@ inline void free_filler(PyObject* object) {
   free_object(object);
 }
 
-// False where the step cannot be read here, or there is no room for it; then nothing is changed.
+// False, with nothing changed, if the step cannot be read here or there is no room for it.
 inline PyObject* filler_add(PyObject* object, PyObject* step) {
   auto& self = *reinterpret_cast<Filler*>(object);
   Values values;

@@ -1,6 +1,6 @@
-// What is done with the values of one step: a spike is a value that is not 0, read off its bits.
+// Counts or packs the values of one step. A spike is a value that is not 0, as its bits show.
 //
-// A value that is neither 0 nor 1 is not binary. It counts as a spike too, and is reported besides.
+// A value that is neither 0 nor 1 is not binary. It counts as a spike and is reported.
 
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace neuroact {
 
-// How the numbers of a dtype look as bits: those that count against zero, and those of 1. `INFINITE`
-// is what infinity has of the first, NaN more; 0 where there is neither.
+// The bits of a dtype's numbers. MAGNITUDE: the bits that are all 0 in a zero. ONE: the bits of 1.
+// INFINITE: the magnitude of infinity, where that of NaN is larger; 0 if the dtype has neither.
 template <typename Bits, Bits Magnitude, Bits One, Bits Infinite>
 struct Numbers {
   using Word = Bits;
@@ -31,7 +31,7 @@ using Integer8 = Numbers<uint8_t, 0xFF, 1, 0>;
 using Integer16 = Numbers<uint16_t, 0xFFFF, 1, 0>;
 using Integer32 = Numbers<uint32_t, 0xFFFFFFFF, 1, 0>;
 using Integer64 = Numbers<uint64_t, 0xFFFFFFFFFFFFFFFF, 1, 0>;
-struct Boolean : Integer8 {  // true, whatever its byte is
+struct Boolean : Integer8 {  // a byte that is not 0 is true, whatever it is
   static constexpr bool CAN_BE_OTHER = false;
 };
 
@@ -72,14 +72,15 @@ NEUROACT_INLINE typename Of::Word add_row(
   return not_binary;
 }
 
-// Adds each neuron's spikes, `[batch, neurons]`, to its sum. Returns whether a value was not binary.
+// Adds each neuron's spikes, `[batch, neurons]`, to its sum.
+// Returns whether a value was not binary.
 template <typename Of>
 NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, int64_t neurons) {
-  constexpr int64_t MOST = 1024;  // sums that stay at hand while all samples are added
+  constexpr int64_t MOST = 1024;  // sums that stay in the cache while all samples are added
   const auto* values = static_cast<const typename Of::Word*>(from);
   typename Of::Word not_binary = 0;
   const int64_t together = std::min(batch, MOST / 2 / neurons);
-  if (together > 1) {  // a few neurons: many samples in a row, which are added up at the end
+  if (together > 1) {  // few neurons: add many samples side by side, sum them at the end
     int32_t held[MOST / 2] = {};
     const int64_t width = together * neurons, numel = batch * neurons;
     for (int64_t first = 0; first < numel; first += width) {
@@ -99,12 +100,13 @@ NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, 
   return not_binary != 0;
 }
 
-// A row holds a step, a bit a value, `GROUP` values in `LANES` words: value `LANES * bit + word`. So
-// that many values next to each other are compared at once, and no bit changes its place.
+// A row holds a step, one bit for each value. It has `GROUP` values in `LANES` words: bit `bit` of
+// word `word` is value `LANES * bit + word`. So adjacent values are compared at once, and no bit need
+// be moved.
 constexpr int64_t LANES = 16, GROUP = 32 * LANES;
 
-// Of so many lines, `LANES` values each, no more than a word has bits: bit `line` of each lane.
-// Returns whether a value was not binary.
+// Packs lines of `LANES` values, at most as many as a word has bits: line `line` becomes bit `line`
+// of each lane. The result is not 0 if a value was not binary.
 template <typename Of, int64_t Bytes>
 NEUROACT_INLINE typename Of::Word pack_lines(
     const typename Of::Word* values, int64_t lines, typename Of::Word* bits) {
@@ -153,7 +155,7 @@ NEUROACT_INLINE typename Of::Word pack_group(
   return any;
 }
 
-// Writes a step into its row, see `GROUP`; bits beyond the last value are 0.
+// Packs a step into its row, see `GROUP`; the bits beyond the last value are 0.
 // Returns whether a value was not binary.
 template <typename Of, int64_t Bytes>
 NEUROACT_INLINE bool pack_values(const void* from, uint32_t* row, int64_t numel) {
@@ -174,7 +176,7 @@ NEUROACT_INLINE bool pack_values(const void* from, uint32_t* row, int64_t numel)
   return any != 0;
 }
 
-// The three for one dtype.
+// These functions for one dtype.
 struct Reader {
   int64_t width;  // bytes of a value
   bool (*add)(const void*, int32_t*, int64_t, int64_t);
