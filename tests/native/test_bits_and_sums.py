@@ -1,4 +1,4 @@
-"""What steps are counted as, against NumPy on the raw values, with every set of instructions."""
+"""Counted steps equal NumPy on the raw values, with every set of instructions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from neuroact.testing.packing import block_of
 
 core = find_core()
 
-# Sizes at, below and above what is packed at once: a line of 16 values, a group of 512.
+# Sizes at, below and above those that are packed at once: a line of 16 values, a group of 512.
 SHAPES = [
     (1,),
     (7,),
@@ -64,7 +64,7 @@ def filled(shape: tuple[int, ...], steps: list[Tensor]) -> Any:
 
 
 def assert_counted(shape: tuple[int, ...], steps: list[Tensor], tested: Any = core) -> None:
-    """Bits and sums are as NumPy has them."""
+    """Bits and sums equal those of NumPy."""
     came = np.stack([array_of(step) for step in steps])
     expected = block_of(came, starts=True)
     bits, events = tested.Bits(shape), tested.Sums(shape)
@@ -117,7 +117,7 @@ def test_bits_and_sums_are_numpys_whatever_the_values(data: st.DataObject) -> No
 
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if d is not torch.bool], ids=str)
 def test_a_value_that_is_not_binary_is_seen_at_every_place(dtype: torch.dtype) -> None:
-    shape = (3, 179)  # more than a group, and a rest that is no line
+    shape = (3, 179)  # more than a group, and less than a line left over
     others = [3.0] if dtype not in FLOATS else [3.0, float("nan")]
     for place, value, name in product(range(3 * 179), others, ["baseline", "best"]):
         best = core.instructions()
@@ -157,7 +157,7 @@ def test_minus_zero_is_a_plain_zero(dtype: torch.dtype) -> None:
         assert (told, words.any(), sums.any()) == ([1, False, False], False, False)
 
 
-def test_a_nan_is_one_whatever_else_its_bits_say() -> None:
+def test_a_nan_is_found_whatever_its_other_bits_are() -> None:
     patterns = [0x7F800001, 0x7FFFFFFF, 0xFF800001, 0xFFC00000, 0x7FC00001]
     for _, bits in product(each(core), patterns):
         step = torch.tensor([bits], dtype=torch.uint32).view(torch.float32).reshape(1, 1)
@@ -237,7 +237,7 @@ def test_a_sample_is_padding_once_its_steps_have_come() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_value_that_is_not_binary_is_seen_a_valid_sample_and_not_of_padding(
+def test_a_value_that_is_not_binary_is_seen_in_a_valid_sample_and_not_in_padding(
     dtype: torch.dtype,
 ) -> None:
     for _, (valid, seen) in product(each(core), [(0, True), (1, False)]):
@@ -272,7 +272,7 @@ def test_a_shape_that_no_step_has_is_refused(shape: Any) -> None:
             make(shape)
 
 
-def test_what_is_no_shape_or_room_is_refused() -> None:
+def test_a_wrong_shape_or_room_is_refused() -> None:
     for shape in ([2, 3], torch.Size([2]).numel(), None):
         with pytest.raises(TypeError):
             core.Bits(shape)
@@ -309,7 +309,7 @@ def test_arrays_that_do_not_fit_are_refused_and_nothing_is_taken(words: Any, sum
     assert taken(bits)[3].tolist() == [[3] * 3] * 2
 
 
-def test_what_is_no_array_is_refused_and_nothing_is_taken() -> None:
+def test_anything_but_an_array_is_refused_and_nothing_is_taken() -> None:
     bits, sums = filled((2, 3), [torch.ones(2, 3)]), core.Sums((2, 3))
     sums.add(torch.ones(2, 3))
     fixed = np.zeros(3, np.int64)
