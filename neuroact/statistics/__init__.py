@@ -1,7 +1,8 @@
 """Statistics of a layer's stream, in memory that grows with the neurons and not with the data.
 
 Each statistic has its own file. You can write your own: a class that takes no arguments and has
-the methods of `Statistic`. `neuroact.record(model, statistics=[YourStatistic])` runs it beside `Firing`.
+the methods of `Statistic`. `neuroact.record(model, statistics=[YourStatistic])` runs it beside
+`Firing`.
 """
 
 from neuroact.statistics.choice import BUILT_IN

@@ -185,7 +185,7 @@ def seconds_per_step(dt: float | None, value: str) -> float:
     """
     if dt is None:
         raise NoTimeStepError(
-            f"{value} is in seconds or Hz, and the recording was not told how long a step is: "
-            "neuroact.record(model, dt=0.001) says 1 ms. Figures per step need no dt."
+            f"{value} is in seconds or Hz, and the recording does not know how long a step is: "
+            "neuroact.record(model, dt=0.001) sets it to 1 ms. Figures per step need no dt."
         )
     return dt

@@ -231,7 +231,7 @@ class StepwiseStatistic(CountsBlocks, ABC):
         return tensor
 
     def _on_host(self) -> dict[str, Any] | None:
-        """The totals as arrays, with open sequences counted as ended; None before the first chunk."""
+        """The totals as arrays, open sequences counted as ended; None before the first chunk."""
         if self._shape is None:
             return None
         return {name: t.cpu().numpy() for name, t in self._ended()._totals_so_far().items()}
