@@ -144,7 +144,8 @@ inline PyObject* new_sums(PyTypeObject* type, PyObject* args, PyObject* named) {
   if (!made) return nullptr;
   return guarded([&] {
     auto& self = *reinterpret_cast<Filler*>(made.get());
-    self.room = std::numeric_limits<int32_t>::max() / self.batch;  // a neuron may fire in every sample
+    // A neuron may fire in every sample of every step.
+    self.room = std::numeric_limits<int32_t>::max() / self.batch;
     self.sums.reset(new int32_t[size_t(self.neurons)]());
     return made.release();
   });

@@ -101,8 +101,8 @@ NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, 
 }
 
 // A row holds a step, one bit for each value. It has `GROUP` values in `LANES` words: bit `bit` of
-// word `word` is value `LANES * bit + word`. So adjacent values are compared at once, and no bit need
-// be moved.
+// word `word` is value `LANES * bit + word`. So adjacent values are compared at once, and no bit has
+// to be moved.
 constexpr int64_t LANES = 16, GROUP = 32 * LANES;
 
 // Packs lines of `LANES` values, at most as many as a word has bits: line `line` becomes bit `line`
