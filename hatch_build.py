@@ -1,8 +1,8 @@
-"""Compiles `neuroact/native` while the package is built, where there is a C++ compiler.
+"""Compiles `neuroact/native` when the package is built, if there is a C++ compiler.
 
-Without one the package is the same less the core: everything works, slower, with the same figures,
-and `neuroact.native.why_missing()` says why. NEUROACT_BUILD_NATIVE=0 leaves the core out; with
-NEUROACT_BUILD_NATIVE=1 a build without it fails.
+Without a compiler the package lacks only the core: everything works, with the same figures, but
+slower, and `neuroact.native.why_missing()` says why. NEUROACT_BUILD_NATIVE=0 leaves the core out.
+NEUROACT_BUILD_NATIVE=1 makes a build without the core fail.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "NEUROACT_BUILD_NATIVE"
 FOLDER = "neuroact/native"
-# From 3.12 on one build serves all later versions; builds without the interpreter's lock have no
-# such thing.
+# From 3.12 on one build serves all later versions, except on a Python without the interpreter's
+# lock, which has no stable ABI.
 STABLE = sys.version_info >= (3, 12) and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 
@@ -31,8 +31,8 @@ class Hook(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile it; else write down why not."""
-        # Removed in `finalize`, once what is in it was packed.
+        """Compile the core; if that fails, write down why."""
+        # `finalize` removes it, after its files were packed.
         self.place = Path(tempfile.mkdtemp(prefix="neuroact-"))
         file = self.compiled()
         if file.suffix != ".txt":
@@ -44,14 +44,14 @@ class Hook(BuildHookInterface):
         folder = Path(self.root, FOLDER)
         for name in ("_missing.txt", *(f"_core{suffix}" for suffix in EXTENSION_SUFFIXES)):
             (folder / name).unlink(missing_ok=True)
-        shutil.copy(file, folder)  # a process that has the one before loaded keeps it
+        shutil.copy(file, folder)  # a process that has loaded the old file keeps that
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        """Remove what was compiled."""
+        """Remove the temporary folder."""
         shutil.rmtree(self.place, ignore_errors=True)
 
     def compiled(self) -> Path:
-        """The library; or a file that says why there is none."""
+        """The library, or a file that says why there is none."""
         wanted = os.environ.get(VARIABLE, "")
         if wanted == "0":
             reason = f"{VARIABLE}=0 was set when neuroact was built"
@@ -72,10 +72,10 @@ class Hook(BuildHookInterface):
 
 
 def compile_core(sources: Path, place: Path) -> Path:
-    """Compile the core in a folder; gives the library.
+    """Compile the core into the folder `place`. Returns the library.
 
     Raises:
-        Exception: there is no compiler, or it failed; setuptools has several.
+        Exception: there is no compiler, or it failed; setuptools raises several classes.
     """
     from setuptools import Distribution, Extension
 
@@ -83,8 +83,8 @@ def compile_core(sources: Path, place: Path) -> Path:
     flags = (
         ["/O2", "/std:c++17", "/EHsc"]
         if windows
-        # Python's own flags ask for debugging symbols, ten times the library. Terms are rounded as
-        # Python rounds them.
+        # -g0: Python's own flags ask for debugging symbols, ten times the size of the library.
+        # -ffp-contract=off: terms are rounded as Python rounds them.
         else ["-O3", "-g0", "-std=c++17", "-fvisibility=hidden", "-ffp-contract=off"]
     )
     extension = Extension(
@@ -105,15 +105,15 @@ def compile_core(sources: Path, place: Path) -> Path:
 
 
 def brief(cause: BaseException) -> str:
-    """What was raised, if it fits into a line; a command that failed does not."""
+    """The error in one line; a failed command's error is too long for that."""
     said = f"{type(cause).__name__}: {cause}"
     return said if len(said) < 100 else "pip install --verbose shows what the compiler said"
 
 
 def tag() -> str:
-    """What the wheel is for."""
+    """The tag that says for which Python and platform the wheel is."""
     python = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    # As a compiler is told it, which may be another processor than this one.
+    # The compiler's target, which may be another processor than this one.
     platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
     free = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
     return f"cp312-abi3-{platform}" if STABLE else f"{python}-{python}{free}-{platform}"

@@ -1,4 +1,4 @@
-"""What a spiking network's neurons do, measured the same way in every framework.
+"""Measures what a spiking network's neurons do, in the same way in every framework.
 
 ::
 
@@ -6,7 +6,7 @@
        │  args, kwargs, output, module state
     an Adapter's read()                      neuroact.layers, neuroact_adapters
        │  SpikeChunk: values[time, batch, *neurons], kind, starts_sequence, valid, labels
-    each layer's forward, stood in for       neuroact.recording, neuroact.native
+    a stand-in for the layer's forward       neuroact.recording, neuroact.native
        │
     update · merge · reset · state · result  neuroact.statistics
        │  integer counts per neuron
@@ -16,7 +16,7 @@
        │
     ActivityReport, Comparison, History      neuroact.report
 
-Left of `SpikeChunk` only frameworks are known; right of it nobody knows a framework.
+Code above `SpikeChunk` knows frameworks; code below it knows none.
 """
 
 from neuroact import distributed, quantiles

@@ -1,11 +1,11 @@
-"""Files written whole or not at all.
+"""Writes a file whole or not at all.
 
-What is written goes into a file of its own beside the target, `.<name>.<random>.part`, which then
-takes the target's place in one step. A process killed on the way leaves it there; the next write
-of the same target, an hour later or more, clears it away.
+The data go into a new file beside the target, `.<name>.<random>.part`. This file then takes the
+target's place in one step. A process that is killed on the way leaves its part behind; a write of
+the same target an hour later or more removes it.
 
-A link is followed: what it names is replaced, and it stays. What is no file on a disk, a pipe or a
-device such as `/dev/null`, is written to like any program does, for it has no content to replace.
+A link is followed: the file that it names is replaced, and the link stays. A pipe, or a device such
+as `/dev/null`, has no content to replace, so it is written to directly.
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes | Iterable[bytes | mem
     """Replace the file at `path` by `data`: a reader sees the old file or the new one, whole.
 
     Args:
-        path: the file; its folder has to exist. Of a pipe or a device that takes characters, the
-            data are sent there.
-        data: all of it, or its pieces in order.
+        path: the file; its folder must exist. A pipe or a character device gets the data sent.
+        data: all bytes, or pieces of them in order.
 
     Raises:
         OSError: the folder does not exist or cannot be written, or the path is a folder, a socket
-            or a disk; the old file is intact.
+            or a disk. The old file is intact.
     """
     target = Path(os.path.realpath(path))
     pieces = (data,) if isinstance(data, bytes) else data
@@ -57,7 +56,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def _mode(target: Path) -> int | None:
-    """What the target is and who may use it; None where there is nothing yet."""
+    """The target's type and permissions, `st_mode`; None where there is no such file yet."""
     try:
         return target.stat().st_mode
     except FileNotFoundError:
@@ -73,18 +72,18 @@ def _send(target: Path, mode: int, pieces: Iterable[bytes | memoryview]) -> None
         with target.open("wb") as there:
             there.writelines(pieces)
     except BrokenPipeError as cause:
-        # By this name, as that of an error of the program's own output is taken for its end.
+        # Not as BrokenPipeError: the command line takes that for the end of its own output.
         raise OSError(errno.EIO, "nobody reads it any more", str(target)) from cause
 
 
 @contextlib.contextmanager
 def _replacing(target: Path, permissions: int | None) -> Iterator[BinaryIO]:
-    """A new file that takes the target's place in the end, and is gone after an error.
+    """A new file that takes the target's place at the end; after an error it is removed.
 
-    It has the permissions of the file replaced, or those that the system gives a new one.
+    It gets the permissions of the file that it replaces, or else those of any new file.
     """
     part = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
-    # Never more than the old file's, not for a moment: it may hold what others must not read.
+    # Not even for a moment more than the old file's: the data may be secret.
     handle = os.open(part, _NEW, 0o666 if permissions is None else permissions)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -98,8 +97,8 @@ def _replacing(target: Path, permissions: int | None) -> Iterator[BinaryIO]:
 
 
 def _clear_parts_left_behind(target: Path) -> None:
-    # By age, not by whether their process lives: it may run on another machine of a shared disk,
-    # whose clock, not ours, dates the files. One in the writing is dated anew by each write.
+    # Age decides, not whether the process that wrote a part is alive: on a shared disk it may run
+    # on another machine. The disk's clock dates both files, and each write dates a part anew.
     with contextlib.suppress(OSError):
         latest = target.stat().st_mtime - _STALE_SECONDS
         for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):

@@ -1,4 +1,4 @@
-"""Everything neuroact raises or warns with.
+"""All errors and warnings of neuroact.
 
 ::
 
@@ -9,20 +9,20 @@
     ├── LayerNameError        (ValueError)    two layers would be reported under one name
     ├── ChunkError            (ValueError)    a SpikeChunk whose tensors do not fit together
     ├── AdapterReadError      (ValueError)    an adapter could not read a layer's call
-    ├── LayerShapeError       (ValueError)    a layer came back with other neurons
+    ├── LayerShapeError       (ValueError)    a layer emitted neurons of another shape than before
     ├── NothingRecordedError  (RuntimeError)  a report before any layer was called
     ├── RecordingClosedError  (RuntimeError)  a closed recording was asked to record
-    ├── OtherThreadError      (RuntimeError)  two threads feed one recording at a time
-    ├── OtherProcessError     (RuntimeError)  a forked process feeds what was recorded before it
-    ├── MergeError            (ValueError)    two recordings that do not fit together
+    ├── OtherThreadError      (RuntimeError)  two threads call recorded layers at the same time
+    ├── OtherProcessError     (RuntimeError)  a forked process calls a layer that its parent records
+    ├── MergeError            (ValueError)    two recordings that cannot be added up
     ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
     ├── MissingStatisticError (KeyError)      results of a statistic that was not recorded
-    ├── NoTimeStepError       (ValueError)    seconds or Hz were asked for without a dt
-    ├── RankError             (RuntimeError)  a rank failed, or was lost, while ranks did one work
+    ├── NoTimeStepError       (ValueError)    seconds or Hz were requested without a dt
+    ├── RankError             (RuntimeError)  a rank failed or was lost in work that all ranks share
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
-    ├── UnknownAdapterError   (LookupError)   no adapter of that name is there, or can be checked
+    ├── UnknownAdapterError   (LookupError)   no installed adapter has that name, or examples
     ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
     └── MissingExtraError     (ImportError)   an optional dependency is not installed
 
@@ -31,7 +31,7 @@
     ├── LayerNotCalledWarning   a recorded layer was never called
     └── UnreliableLayerWarning  a layer's values are not what its kind promises
 
-A message says what was expected, what came and what to do. Errors about one layer keep its name
+A message says what was expected, what came and what to do. An error about one layer keeps its name
 in `layer`.
 """
 
@@ -51,11 +51,11 @@ RECORD_WITH = "Record them: neuroact.record(model, statistics=[{}])"
 class NeuroactError(Exception):
     """Base of every error raised by neuroact.
 
-    Its message is shown as it is: the names in it come from models and files of others, so what
-    does not print in them, escape codes too, is an escape.
+    A message is safe to show: the names in it come from models and files of others, so characters
+    that do not print, escape codes among them, are escaped.
 
     Attributes:
-        layer: reported name of the layer at fault, or None where no single layer is.
+        layer: reported name of the layer that the error is about; None where it is not about one.
     """
 
     def __init__(self, message: str, *, layer: str | None = None) -> None:
@@ -88,7 +88,7 @@ class AdapterReadError(NeuroactError, ValueError):
 
 
 class LayerShapeError(NeuroactError, ValueError):
-    """A layer was called with a shape that changes its neurons."""
+    """A layer emitted neurons of another shape than before."""
 
 
 class NothingRecordedError(NeuroactError, RuntimeError):
@@ -100,7 +100,7 @@ class RecordingClosedError(NeuroactError, RuntimeError):
 
 
 class OtherThreadError(NeuroactError, RuntimeError):
-    """A recorded layer was called by a thread, while the recording takes another one's calls."""
+    """A thread called a recorded layer while the recording took another thread's calls."""
 
 
 class OtherProcessError(NeuroactError, RuntimeError):
@@ -116,7 +116,7 @@ class ComparisonError(NeuroactError, ValueError):
 
 
 class StatisticKindError(NeuroactError, ValueError):
-    """A statistic of spikes was asked for of a layer whose values are no spikes.
+    """A statistic of spikes was requested for a layer whose values are not spikes.
 
     Attributes:
         layer: reported name of the layer, or None where a statistic was fed directly.
@@ -130,15 +130,15 @@ class StatisticKindError(NeuroactError, ValueError):
         what = f'layer "{layer}" is' if layer is not None else "the values are"
         super().__init__(
             f"{statistic} applies to {kinds} layers; {what} {getattr(kind, 'value', kind)}. Real "
-            "values are hardly ever exactly 0, so counting the others as spikes would count "
-            "steps. Leave the layer out with layers=, or the statistic.",
+            "values are hardly ever exactly 0, so nearly every step would count as a spike. Leave "
+            "out the layer with layers=, or the statistic.",
             layer=layer,
         )
         self.statistic = statistic
 
 
 class MissingStatisticError(NeuroactError, KeyError):
-    """Results of a statistic are needed that was not recorded.
+    """The results of a statistic are needed, but it was not recorded.
 
     Attributes:
         layer: reported name of the layer, or None where no layer has them.
@@ -168,14 +168,15 @@ class MissingStatisticError(NeuroactError, KeyError):
 
 
 class NoTimeStepError(NeuroactError, ValueError):
-    """A figure in seconds or Hz was asked for, of a recording without `dt`."""
+    """A value in seconds or Hz was requested from a recording without `dt`."""
 
 
 class RankError(NeuroactError, RuntimeError):
-    """A rank of a process group failed or was lost, so none has what they were to have together.
+    """A rank of a process group failed or was lost, so no rank has the common result.
 
     Attributes:
-        rank: the first rank that failed; None where only its silence is known.
+        rank: the first rank that failed; None where a rank stopped answering and it is not known
+            which.
     """
 
     def __init__(self, message: str, *, layer: str | None = None, rank: int | None = None) -> None:
@@ -184,15 +185,15 @@ class RankError(NeuroactError, RuntimeError):
 
 
 class ReportFileError(NeuroactError, ValueError):
-    """A file or mapping that is no report, or one this version cannot read."""
+    """A file or mapping is not a report, or this version cannot read it."""
 
 
 class RecordingFileError(NeuroactError, ValueError):
-    """A file or bytes that are no recording, or one this version cannot read or write."""
+    """A file or bytes are not a recording, or this version cannot read or write it."""
 
 
 class UnknownAdapterError(NeuroactError, LookupError):
-    """No adapter of that name is installed, or none that brings examples to check it with."""
+    """No adapter of that name is installed, or it brings no examples to check it with."""
 
 
 class CheckFailedError(NeuroactError, AssertionError):
@@ -223,14 +224,14 @@ class MissingExtraError(NeuroactError, ImportError):
 
 
 class NeuroactWarning(UserWarning):
-    """Base of every warning issued by neuroact; its message as that of a `NeuroactError`."""
+    """Base of every warning of neuroact. Its message is as safe to show as an error's."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable_lines(message))
 
 
 class BrokenAdapterWarning(NeuroactWarning):
-    """An installed adapter could not be loaded; the other adapters go on."""
+    """An installed adapter could not be loaded; the other adapters still work."""
 
 
 class LayerNotCalledWarning(NeuroactWarning):
@@ -238,4 +239,4 @@ class LayerNotCalledWarning(NeuroactWarning):
 
 
 class UnreliableLayerWarning(NeuroactWarning):
-    """A layer emitted values that its figures cannot be trusted with; they are NaN."""
+    """A layer emitted NaN, infinities, or values that its kind excludes, so its figures are NaN."""

@@ -1,4 +1,4 @@
-"""Text of others as it may be shown. Pure, and of the ground: errors show names too."""
+"""Makes other people's text safe to show. It lies in the ground because errors show names too."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["printable"]
 
 
 def printable(text: str) -> str:
-    r"""A name as it may be shown: what does not print, escape codes too, as an escape.
+    r"""A name that is safe to show: characters that do not print, escape codes too, are escaped.
 
     The empty name is shown as two quotation marks.
 
@@ -19,7 +19,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    r"""The same of a text of lines, which stay lines, empty ones too.
+    r"""As `printable`, for a text of several lines: line breaks and empty lines stay.
 
     >>> from neuroact.printable import printable_lines
     >>> print(printable_lines("a\x1b\n\nb"))

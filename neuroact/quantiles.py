@@ -1,8 +1,8 @@
 """Exact quantiles of values that come with counts.
 
-Counts of neurons are a sufficient statistic: a histogram with 10^15 entries has the same quantiles
-as the 10^15 values it stands for, and needs only the memory of its distinct values. So nothing here
-repeats a value. Pure functions, numpy only.
+A histogram has the same quantiles as the values that it counts, also where these are 10^15 values,
+and takes only the memory of the distinct ones. So nothing here repeats a value. The functions are
+pure and use only NumPy.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Floats: TypeAlias = NDArray[np.float64]
 Ranks: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[Any]  # whatever real type the caller's data has
 
-# Up to here every rank is a float64, so the position of a quantile is as exact as its formula.
+# Up to this total float64 holds every rank, so a quantile's position is as exact as its formula.
 _LARGEST_TOTAL = 2**53
 
-# Selecting costs about log2(ranks) passes, sorting the same for any number of them.
+# Selecting takes about log2(ranks) passes over the data; sorting costs the same for any number.
 _MOST_RANKS_TO_SELECT = 32
 
 
@@ -72,25 +72,25 @@ def quantile(
     nearest                          x[round((n - 1) q)], a half rounded to even
     =========================  ====  ==========================================================
 
-    Every figure equals (``==``) what ``numpy.quantile`` gives, in float64, for the same values
-    repeated (numpy rounds type 3 as the paper does since 2.0.1); a zero comes back as +0.0. No
-    method falls by even a bit as q grows, integers beyond 2**53 aside: the line above is computed
-    from its nearer end, and half way, where the end changes, the one rounding of x[i+1] - x[i] is
-    too small for a step down.
+    Every result equals (``==``) that of ``numpy.quantile``, in float64, for the same values
+    repeated; for type 3 since numpy 2.0.1, which rounds as the paper does. A zero is returned as
+    +0.0. By every method the result never falls, not even by a bit, as q grows, except for integers
+    beyond 2**53: x(p) is computed from the nearer of its two ends. Half way, where the nearer end
+    changes, only x[i+1] - x[i] is rounded, and that error is too small for a step down.
 
     Args:
-        values: Real numbers of any shape, bool (as 0 and 1) and integers included; in no order,
-            and a value may appear more than once. The unit of the result is theirs.
+        values: Real numbers of any shape and in any order; bool counts as 0 and 1. A value may
+            appear more than once. The result has their unit.
         q: One or more levels in [0, 1], of any shape; taken as float64.
-        counts: Whole numbers >= 0 of the shape of `values`, how often each is there. Values
-            counted zero times are not there, not even NaN. None: each value once.
+        counts: How often each value occurs: integers >= 0 of the shape of `values`. A value
+            counted zero times is ignored, even if it is NaN. None: each value once.
         method: One of the thirteen names of ``numpy.quantile`` above.
 
     Returns:
-        A float where q is one number, else a float64 array of q's shape. NaN for every q where a
-        value is NaN. Infinite values act as in numpy: the methods that pick one value (types 1
-        and 3, lower, higher, nearest) return them; the others are NaN at or next to them, as
-        inf - inf is. Finite neighbours whose difference overflows give an infinity or NaN.
+        A float where q is one number, else a float64 array of q's shape. If a value is NaN, every
+        result is NaN. Infinite values act as in numpy: the methods that pick one value (types 1
+        and 3, lower, higher, nearest) return them; the others give NaN at or next to them, since
+        inf - inf is NaN. Finite neighbours whose difference overflows give an infinity or NaN.
 
     Raises:
         ValueError: No values, or all counted zero times; q outside [0, 1] or NaN; a negative
@@ -112,23 +112,23 @@ def quantile(
     levels = _levels(q)
     data = _real(values, "values")
     total, pick = _uncounted(data) if counts is None else _counted(data, counts)
-    figures = _figures(rule, total, levels.ravel(), pick)
-    return float(figures[0]) if levels.ndim == 0 else figures.reshape(levels.shape)
+    found = _quantiles(rule, total, levels.ravel(), pick)
+    return float(found[0]) if levels.ndim == 0 else found.reshape(levels.shape)
 
 
 def tally(values: ArrayLike) -> tuple[Numbers, Ranks]:
     """Distinct values, ascending, and how often each occurs.
 
-    Together they are what `quantile` takes. To have the quantiles of values / observations, divide
-    the few distinct values: to the last bit the same as dividing all, and cheaper.
+    `quantile` takes both. For the quantiles of values / observations, divide the few distinct
+    values: the result is the same to the last bit as from dividing all values, and it is cheaper.
 
     Args:
-        values: Real numbers of any shape, bool included. All NaN are one value, the last, and
-            -0.0 and 0.0 are one.
+        values: Real numbers of any shape, bool included. All NaN count as one value, the last;
+            -0.0 and 0.0 are one value.
 
     Returns:
-        The distinct values in their own type, and int64 counts of the same length: none at all
-        for no values.
+        The distinct values in their own type, and int64 counts of the same length. Both are empty
+        where there are no values.
 
     Raises:
         TypeError: The values are not real numbers of at most 64 bits.
@@ -149,10 +149,10 @@ def tally(values: ArrayLike) -> tuple[Numbers, Ranks]:
 
 
 class _Rule(NamedTuple):
-    """Where a method looks among n sorted values, from zero, and how it weighs the neighbours."""
+    """Where a method looks among n sorted values, counted from 0, and how it weighs neighbours."""
 
     position: Callable[[int, Floats], Floats]
-    weight: Callable[[Floats], Floats] | None = None  # of the upper one; None: position is whole
+    weight: Callable[[Floats], Floats] | None = None  # of the upper neighbour; None: whole position
 
 
 def _interpolated(position: Callable[[int, Floats], Floats]) -> _Rule:
@@ -160,12 +160,12 @@ def _interpolated(position: Callable[[int, Floats], Floats]) -> _Rule:
 
 
 def _plotting(alpha: float, beta: float) -> _Rule:
-    """Hyndman and Fan's family: from one, position n q + m with m = alpha + q (1-alpha-beta)."""
+    """Hyndman and Fan's family: position n q + alpha + q (1 - alpha - beta), counted from 1."""
     return _interpolated(lambda n, q: n * q + (alpha + q * (1 - alpha - beta)) - 1)
 
 
 # The order of operations is part of the definition: it decides on which side of a whole number a
-# rounded position falls.
+# rounded position lies.
 _RULES = {
     "inverted_cdf": _Rule(lambda n, q: np.ceil(n * q - 1)),
     "averaged_inverted_cdf": _Rule(
@@ -188,8 +188,8 @@ METHODS = tuple(_RULES)
 """The names of the methods, Hyndman and Fan's types 1 to 9 first."""
 
 
-def _figures(rule: _Rule, n: int, q: Floats, pick: Callable[[Ranks], Numbers]) -> Floats:
-    """Quantiles of n values of which `pick` gives the sorted ones at any ranks."""
+def _quantiles(rule: _Rule, n: int, q: Floats, pick: Callable[[Ranks], Numbers]) -> Floats:
+    """Quantiles of n values; `pick` returns the sorted values at the ranks that it is given."""
     position = rule.position(n, q)
     below = np.floor(position)
     ranks = np.stack([below, below + 1]).clip(0, n - 1).astype(np.int64)
@@ -210,7 +210,7 @@ def _between(lower: Numbers, upper: Numbers, weight: Floats) -> Floats:
 def _gap(lower: Numbers, upper: Numbers) -> Floats:
     if lower.dtype.kind == "f":
         return upper.astype(np.float64) - lower
-    # Integers wrap, and the difference of the wrapped ones is the true one, which int64 may not be.
+    # The difference may not fit into int64. It fits into uint64, where wrapping does not change it.
     return np.subtract(upper.astype(np.uint64), lower.astype(np.uint64)).astype(np.float64)
 
 
@@ -233,7 +233,7 @@ def _counted(values: Numbers, counts: ArrayLike) -> tuple[int, Callable[[Ranks],
         order = np.argsort(data)
         data, repeats = data[order], repeats[order]
     ends = np.cumsum(repeats, dtype=np.int64)
-    # Where no count is past the limit, the first sum past it cannot have wrapped, so it shows.
+    # If no count alone exceeds the limit, the first sum that does has not wrapped, so it is seen.
     if max(int(repeats.max()), int(ends.max())) > _LARGEST_TOTAL:
         raise ValueError(
             f"expected counts= to sum to at most 2**53 = {_LARGEST_TOTAL}, came more; "
@@ -257,7 +257,7 @@ def _occurring(values: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _select(data: Numbers, ranks: Ranks) -> Numbers:
-    """What `np.sort(data)[ranks]` is."""
+    """The same as `np.sort(data)[ranks]`, cheaper for a few ranks."""
     wanted = np.unique(ranks)
     if wanted.size > _MOST_RANKS_TO_SELECT:
         return np.sort(data)[ranks]
@@ -267,11 +267,11 @@ def _select(data: Numbers, ranks: Ranks) -> Numbers:
 
 
 def _settle(data: Numbers, ranks: Ranks) -> None:
-    """Reorder data in place until the wanted ranks, ascending, hold what sorting puts there."""
+    """Reorder data in place so that the given ranks, ascending, hold what a sort puts there."""
     if ranks.size:
         half = ranks.size // 2
         middle = int(ranks[half])
-        # One rank at a time: numpy vectorises that, but not a partition at several.
+        # One rank at a time: NumPy vectorises a partition at one rank, but not at several.
         data.partition(middle)
         _settle(data[:middle], ranks[:half])
         _settle(data[middle + 1 :], ranks[half + 1 :] - (middle + 1))
@@ -286,7 +286,7 @@ def _few_integers(data: Numbers) -> bool:
 
 def _tally_integers(data: Numbers) -> tuple[Numbers, Ranks]:
     smallest = data.min()
-    # Wraps for the outer values of a type, twice, which comes to nothing.
+    # For values at both ends of a type this wraps, and so does the sum below: they cancel.
     offsets = np.subtract(data, smallest, dtype=np.intp, casting="unsafe")
     counts = np.bincount(offsets).astype(np.int64, copy=False)
     there = np.flatnonzero(counts)

@@ -1,4 +1,4 @@
-"""What is written takes a file's place whole; what is no file stays what it is."""
+"""A write replaces a file whole; a pipe, device, socket or folder stays what it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neuroact.atomic_file import write_bytes, write_text
 
 @pytest.fixture
 def mask(request: pytest.FixtureRequest) -> Iterator[int]:
-    """The process's umask, set to another."""
+    """Sets the process's umask for one test."""
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
@@ -61,7 +61,7 @@ def test_no_part_can_be_read_by_more_than_the_file_it_replaces(tmp_path: Path) -
 
 
 def test_the_umask_of_the_process_is_left_alone() -> None:
-    """To read it is to set it, for all threads: what they make meanwhile is open to everybody."""
+    """It can be read only by setting it; files that other threads make meanwhile would be open."""
     tree = ast.parse(Path(atomic_file.__file__).read_text())
     assert "umask" not in {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
@@ -78,7 +78,7 @@ def test_a_target_deleted_at_any_moment_is_written_all_the_same(tmp_path: Path) 
     assert path.read_bytes() == b"x"
 
 
-def test_a_target_that_is_gone_once_it_was_looked_at_is_written_all_the_same(
+def test_a_target_that_disappears_after_the_first_look_is_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, real, looks = tmp_path / "run.nact", Path.stat, []
@@ -98,7 +98,7 @@ def test_a_link_stays_and_what_it_names_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     link, target = tmp_path / "latest.json", tmp_path / "runs/3.json"
     link.symlink_to(target)
-    for text in ("new", "newer"):  # to nothing yet, then to a file
+    for text in ("new", "newer"):  # the link leads to nothing at first, then to a file
         write_text(link, text)
         assert link.is_symlink()
         assert target.read_text() == text
@@ -121,12 +121,12 @@ def test_a_pipe_stays_one_and_gets_all_that_is_written(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"pipe", "whole.nact"}
 
 
-def test_a_device_of_characters_stays_one(tmp_path: Path) -> None:
+def test_a_character_device_stays_one(tmp_path: Path) -> None:
     device = tmp_path / "null"
     try:
         os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, 3))
         device.write_bytes(b"")
-    except OSError:  # only root can make one, and not everywhere; who cannot, cannot harm this one
+    except OSError:  # without root no device can be made, and the real one cannot be replaced
         device.unlink(missing_ok=True)
         device.symlink_to(os.devnull)
     number = device.stat().st_rdev

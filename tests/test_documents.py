@@ -25,7 +25,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Snippet(NamedTuple):
-    """Some lines of Python, and what they print: None where nothing stands below them."""
+    """Lines of Python, and the output written below them; None where there is none."""
 
     line: int
     code: str
@@ -49,7 +49,7 @@ def snippets(text: str) -> list[Snippet]:
 
 
 def same(expected: str, printed: str) -> bool:
-    """Whether that was printed; `...` stands for anything, such as versions."""
+    """Whether that was printed; `...` stands for any text, such as a version."""
     return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
 
 

@@ -1,4 +1,4 @@
-"""The house: who knows whom, what an import drags in, and what is public."""
+"""The house: which file imports which, what `import neuroact` loads, and what is public."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_import_neuroact_brings_torch_and_numpy_and_little_else() -> None:
 
 
 def imports_of(path: Path) -> set[str]:
-    """All modules that a file imports, wherever in it: also within a function, or for a type."""
+    """All modules that a file imports, also within a function or only for a type."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -47,7 +47,7 @@ def imports_of(path: Path) -> set[str]:
 
 
 def name_of(path: Path) -> str:
-    """A file's module."""
+    """The name of a file's module."""
     parts = path.relative_to(CORE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -56,7 +56,7 @@ MODULES = {name_of(path): path for path in sorted(CORE.rglob("*.py"))}
 IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
 FOLDERS = {path.name for path in CORE.iterdir() if (path / "__init__.py").exists()}
 
-# The house, from the ground up: who lives in one may know those below, and nobody above.
+# The house, from the ground up: a file imports from its own folder and from those below it.
 ORDER = (
     "the ground",
     "stream",
@@ -75,13 +75,13 @@ ORDER = (
     "testing",
     "cli",
 )
-# They know everything, and are known by those that use neuroact as anybody would.
+# They import everything. Only the folders in `USERS`, which use neuroact as users do, import them.
 OUTSIDE = {"neuroact", "neuroact.__main__"}
 USERS = ("testing", "cli")
 
 
 def floor_of(module: str) -> int:
-    """The number of the folder in which a module lies; 0 for a file beside the folders."""
+    """The number of the folder that a module lies in; 0 for a file outside all folders."""
     folder = module.split(".")[1]
     return ORDER.index(folder) if folder in FOLDERS else 0
 
@@ -91,7 +91,7 @@ def test_every_folder_has_its_floor() -> None:
 
 
 @pytest.mark.parametrize("module", sorted(MODULES.keys() - OUTSIDE))
-def test_no_file_knows_one_of_a_higher_folder(module: str) -> None:
+def test_no_file_imports_one_of_a_higher_folder(module: str) -> None:
     known = {name for name in IMPORTS[module] if name in MODULES}
     if ORDER[floor_of(module)] in USERS:
         known.discard("neuroact")
@@ -99,8 +99,8 @@ def test_no_file_knows_one_of_a_higher_folder(module: str) -> None:
     assert [name for name in known if floor_of(name) > floor_of(module)] == []
 
 
-def test_no_files_know_each_other_in_a_circle() -> None:
-    # A file of the core loads `neuroact` itself first, whichever it is; that is no knowing.
+def test_no_files_import_each_other_in_a_circle() -> None:
+    # Python loads `neuroact/__init__.py` before any file in it, so that is no import of the file's.
     graph = {name: IMPORTS[name] & MODULES.keys() for name in MODULES.keys() - OUTSIDE}
     try:
         TopologicalSorter({name: known - OUTSIDE for name, known in graph.items()}).prepare()

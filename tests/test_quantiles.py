@@ -1,4 +1,4 @@
-"""Quantiles: what numpy gives for the repeated values, to the last bit, without repeating any."""
+"""Quantiles equal, to the last bit, what numpy gives for the repeated values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ eighths = st.integers(0, 8).map(lambda count: count / 8)
 
 Histogram = list[tuple[float, int]]
 
-# Older ones round type 3 to odd ranks, against the paper (numpy issue 26656).
+# Older versions round type 3 to odd ranks, unlike the paper (numpy issue 26656).
 rounds_as_the_paper = np.lib.NumpyVersion(np.__version__) >= "2.0.1"
 NUMPYS = [name for name in METHODS if rounds_as_the_paper or name != "closest_observation"]
 
@@ -35,7 +35,7 @@ def numpys(values: Any, q: Any, method: Any) -> Any:
 
 
 def assert_equal(ours: Any, expected: Any, method: str) -> None:
-    """Equal by ==, and NaN where NaN."""
+    """Equal by ==; NaN equals NaN."""
     np.testing.assert_array_equal(ours, np.asarray(expected, np.float64), err_msg=method)
 
 
@@ -68,7 +68,7 @@ def test_counts_equal_numpy_on_the_repeated_values(histogram: Histogram, q: list
 @pytest.mark.parametrize("many", [1, 5, 300])
 @pytest.mark.parametrize("method", NUMPYS)
 def test_equals_numpy_on_many_values(method: str, many: int) -> None:
-    """Selecting a few ranks and sorting for many find the same order statistics."""
+    """A few ranks are selected and many are sorted for; both give the same."""
     rng = np.random.default_rng(many)
     values, q = rng.normal(size=6007), rng.random(many)
     assert_equal(quantile(values, q, method=method), numpys(values, q, method), method)
@@ -77,7 +77,7 @@ def test_equals_numpy_on_many_values(method: str, many: int) -> None:
 @pytest.mark.parametrize("size", [99_991, 100_000])
 @pytest.mark.parametrize("method", NUMPYS)
 def test_positions_round_as_numpys_do(method: str, size: int) -> None:
-    """Levels k / n and k / (n - 1) fall on whole positions, or by a rounding beside them."""
+    """Levels k / n and k / (n - 1) give whole positions, or miss them by a rounding error."""
     k = np.random.default_rng(size).integers(0, size, 400)
     q = np.concatenate([k / size, k / (size - 1), (k + 0.5) / size]).clip(0, 1)
     values, once = np.arange(size) * 0.1, np.ones(size, int)
@@ -98,7 +98,7 @@ def test_positions_round_as_numpys_do(method: str, size: int) -> None:
     q=some_levels,
 )
 def test_integers_equal_numpy(values: Any, q: list[float]) -> None:
-    """Also where they are too large for float64 to tell apart."""
+    """Also where float64 cannot tell them apart."""
     once = np.ones(values.shape, np.uint8)
     for method in NUMPYS:
         expected = numpys(values, q, method)
@@ -109,13 +109,13 @@ def test_integers_equal_numpy(values: Any, q: list[float]) -> None:
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
 @pytest.mark.parametrize("repeats", [1, 400])
 def test_integers_far_apart_do_not_wrap(dtype: type[np.signedinteger[Any]], repeats: int) -> None:
-    """Where numpy's difference does: it gives 128 for the median of the int8 -100 and 100."""
+    """Unlike numpy's difference: there the median of the int8 -100 and 100 is 128."""
     limits = np.iinfo(dtype)
     assert quantile(np.array([limits.max, limits.min] * repeats, dtype), 0.5) == -0.5
 
 
 def test_integers_as_far_apart_as_int64_reaches_do_not_wrap() -> None:
-    """Their difference is no int64."""
+    """Their difference does not fit into int64."""
     limits = np.iinfo(np.int64)
     assert quantile(np.array([limits.max, limits.min]), 0.25) == -(2.0**62)
 
@@ -140,11 +140,11 @@ def test_narrow_floats_are_computed_in_float64(dtype: type[np.floating[Any]]) ->
         assert_equal(quantile(values, q, method=method), expected, method)
 
 
-# Independent of numpy: the definitions in rational numbers, for counts that nobody can repeat.
+# Independent of numpy: the definitions in rational numbers, for counts too large to repeat.
 
 
 def order_statistic(histogram: Histogram, rank: int) -> Fraction:
-    """The rank-th smallest, counted from one; the nearer end where there is none."""
+    """The value at a rank, counted from one; beyond either end, the value at that end."""
     left = min(max(rank, 1), sum(count for _, count in histogram))
     for value, count in sorted(histogram):
         left -= count
@@ -154,14 +154,14 @@ def order_statistic(histogram: Histogram, rank: int) -> Fraction:
 
 
 def interpolated(histogram: Histogram, position: Fraction) -> Fraction:
-    """On the line between the two ranks, counted from one, around the position."""
+    """On the line between the values at the two ranks around a position, counted from one."""
     rank = math.floor(position)
     lower, upper = order_statistic(histogram, rank), order_statistic(histogram, rank + 1)
     return lower + (position - rank) * (upper - lower)
 
 
 def mean_of_ranks(histogram: Histogram, *ranks: int) -> Fraction:
-    """Ranks counted from one."""
+    """The mean of the values at these ranks, counted from one."""
     return sum((order_statistic(histogram, rank) for rank in ranks), Fraction(0)) / len(ranks)
 
 
@@ -177,7 +177,7 @@ PLOTTING = {
 
 
 def by_definition(histogram: Histogram, q: Fraction, method: str) -> Fraction:
-    """The paper's definitions, types 1 to 9, and numpy's of the other four."""
+    """The paper's definitions of types 1 to 9, and numpy's of the other four methods."""
     n = sum(count for _, count in histogram)
     if method in PLOTTING:
         alpha, beta = PLOTTING[method]
@@ -190,7 +190,7 @@ def by_definition(histogram: Histogram, q: Fraction, method: str) -> Fraction:
         "lower": [math.floor(last)],
         "higher": [math.ceil(last)],
         "midpoint": [math.floor(last), math.ceil(last)],
-        # numpy rounds a half to the even one where ranks count from zero.
+        # numpy rounds a half to the even rank, counted from zero.
         "nearest": [1 + round(last - 1)],
     }
     return mean_of_ranks(histogram, *ranks[method])
@@ -198,7 +198,7 @@ def by_definition(histogram: Histogram, q: Fraction, method: str) -> Fraction:
 
 @given(histogram=histograms(st.integers(-(2**20), 2**20), most=2**40), q=eighths)
 def test_huge_counts_follow_the_definition(histogram: Histogram, q: float) -> None:
-    """Exactly: eighths of totals below 2**44, and the weights, are float64s; thirds are not."""
+    """Exactly: float64 holds eighths of totals below 2**44, and the weights, but no thirds."""
     values, counts = columns(histogram)
     for method in METHODS:
         result = quantile(values, q, counts=counts, method=method)
@@ -209,7 +209,7 @@ def test_huge_counts_follow_the_definition(histogram: Histogram, q: float) -> No
 
 @given(histogram=histograms(finite, most=10**14), q=eighths)
 def test_ranks_up_to_ten_to_the_fifteen_are_exact(histogram: Histogram, q: float) -> None:
-    """Those of the methods that pick one value."""
+    """For the methods that pick one value."""
     values, counts = columns(histogram)
     for method in PICKING:
         result = quantile(values, q, counts=counts, method=method)
@@ -220,7 +220,7 @@ def test_ranks_up_to_ten_to_the_fifteen_are_exact(histogram: Histogram, q: float
 def test_multiplying_all_counts_leaves_the_inverse_of_the_cdf(
     histogram: Histogram, q: list[float], doublings: int
 ) -> None:
-    """It is a function of the proportions alone: by powers of two, to the last bit."""
+    """It depends on the proportions alone; for powers of two to the last bit."""
     values, counts = columns(histogram)
     more = [count * 2**doublings for count in counts]
     for method in ("inverted_cdf", "averaged_inverted_cdf"):
@@ -229,7 +229,7 @@ def test_multiplying_all_counts_leaves_the_inverse_of_the_cdf(
 
 
 def test_memory_does_not_grow_with_counts() -> None:
-    """10**15 values in the memory of a hundred."""
+    """10**15 values take the memory of a hundred."""
     values, counts = np.arange(100) * 0.1, np.full(100, 10**13)
     tracemalloc.start()
     result = quantile(values, [0.0, 0.5, 1.0], counts=counts, method="lower")
@@ -241,7 +241,7 @@ def test_memory_does_not_grow_with_counts() -> None:
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int32, np.uint64])
 def test_counts_of_any_integer_type_do_not_wrap(dtype: type[np.integer[Any]]) -> None:
-    """Where their sum is too large for the type."""
+    """Also where their sum is too large for the type."""
     most = min(np.iinfo(dtype).max, 10**12)
     counts = np.array([most, most, most], dtype)
     assert quantile([1, 2, 3], [0.3, 0.5, 0.7], counts=counts).tolist() == [1.0, 2.0, 3.0]
@@ -258,7 +258,7 @@ def test_the_largest_total_is_the_last_whose_ranks_are_all_floats() -> None:
 
 @given(histogram=histograms(finite), q=some_levels, seed=st.integers(0, 99))
 def test_order_changes_nothing(histogram: Histogram, q: list[float], seed: int) -> None:
-    """Not a bit: with zeros of either sign the result is the same zero."""
+    """Not a single bit: zeros of either sign give the same zero."""
     values, counts = columns(histogram)
     others, other_counts = columns(random.Random(seed).sample(histogram, len(histogram)))
     for method in METHODS:
@@ -273,7 +273,7 @@ def test_order_changes_nothing(histogram: Histogram, q: list[float], seed: int) 
 def test_histograms_together_are_the_data_together(
     one: Histogram, other: Histogram, q: list[float]
 ) -> None:
-    """Counts of two recordings can be put one after the other, unsorted and unmerged."""
+    """Two recordings' counts can be concatenated, neither sorted nor merged."""
     values, counts = columns(one + other)
     together = np.concatenate([np.repeat(*columns(one)), np.repeat(*columns(other))])
     for method in METHODS:
@@ -299,19 +299,19 @@ def test_one_value_is_every_quantile(value: float, q: list[float], count: int) -
 
 @given(values=samples(finite.filter(lambda value: abs(value) < 1e307)), q=some_levels)
 def test_never_falls_as_q_grows(values: list[float], q: list[float]) -> None:
-    """Not by a bit, half way between neighbours included, where the nearer end changes."""
+    """Not by a bit, also half way between neighbours, where the nearer end changes."""
     halves = (np.arange(len(values)) + 0.5) / max(1, len(values) - 1)
     near = np.concatenate([q, halves, np.nextafter(halves, 0), np.nextafter(halves, 1)])
     for method in METHODS:
-        figures = quantile(values, np.sort(near.clip(0, 1)), method=method)
-        assert (figures[1:] >= figures[:-1]).all(), method
+        found = quantile(values, np.sort(near.clip(0, 1)), method=method)
+        assert (found[1:] >= found[:-1]).all(), method
 
 
 @given(values=st.lists(st.floats(-4, 4), min_size=2, max_size=2))
 def test_linear_does_not_fall_half_way(values: list[float]) -> None:
-    """Of two values the level is the weight, so that its last bits can all be tried."""
-    figures = quantile(values, 0.5 + np.arange(-8, 9) * 2.0**-54)
-    assert (figures[1:] >= figures[:-1]).all()
+    """With two values the level is the weight, so all its last bits can be tried."""
+    found = quantile(values, 0.5 + np.arange(-8, 9) * 2.0**-54)
+    assert (found[1:] >= found[:-1]).all()
 
 
 @given(
@@ -322,7 +322,7 @@ def test_linear_does_not_fall_half_way(values: list[float]) -> None:
 def test_scaling_by_a_power_of_two_is_exact(
     values: list[float], q: list[float], doublings: int
 ) -> None:
-    """Where nothing overflows, and no difference becomes subnormal."""
+    """If nothing overflows and no difference becomes subnormal."""
     scaled = np.ldexp(values, doublings)
     for method in METHODS:
         expected = np.ldexp(quantile(values, q, method=method), doublings)
@@ -337,7 +337,7 @@ def test_scaling_by_a_power_of_two_is_exact(
 def test_shifting_is_exact_where_the_sums_are(
     values: list[int], q: list[float], shift: int
 ) -> None:
-    """Whole numbers and binary weights; the thirds of median_unbiased round."""
+    """Integers and binary weights; median_unbiased has thirds, which are rounded."""
     shifted = np.array(values) + shift
     for method in set(METHODS) - {"median_unbiased"}:
         expected = quantile(values, q, method=method) + shift
@@ -347,7 +347,7 @@ def test_shifting_is_exact_where_the_sums_are(
 
 @given(values=samples(finite), q=st.lists(eighths, min_size=1))
 def test_lower_is_higher_seen_from_above(values: list[float], q: list[float]) -> None:
-    """Negated values at levels 1 - q."""
+    """As of negated values at levels 1 - q."""
     mirrored = quantile([-value for value in values], [1 - level for level in q], method="higher")
     assert_equal(quantile(values, q, method="lower"), -mirrored, "lower")
 
@@ -386,15 +386,15 @@ def test_nan_makes_every_quantile_nan(values: list[float], q: list[float], place
         assert np.isnan(quantile(values, q, counts=once, method=method)).all(), method
 
 
-def test_values_counted_zero_times_are_not_there() -> None:
-    """Not even NaN."""
+def test_values_counted_zero_times_are_ignored() -> None:
+    """Even NaN."""
     values, counts = [math.nan, 7.0, 1.0, math.inf, 3.0, -math.inf], [0, 0, 1, 0, 1, 0]
     assert quantile(values, [0, 0.5, 1], counts=counts).tolist() == [1.0, 2.0, 3.0]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_infinities_are_picked_but_not_weighed(method: str) -> None:
-    """Weighing takes their difference, which is NaN: as in numpy, and never a number."""
+def test_infinities_are_picked_but_not_interpolated(method: str) -> None:
+    """Their difference is NaN, so the result is NaN, as in numpy, and never a number."""
     result = quantile([-math.inf, math.inf], [0.0, 1.0], method=method)
     if method in PICKING:
         assert result.tolist() == [-math.inf, math.inf]
@@ -462,7 +462,7 @@ def test_a_tally_repeated_is_the_sorted_data(values: Any) -> None:
 
 
 def test_all_nan_are_one_value_of_a_tally() -> None:
-    """The last one."""
+    """It is the last value."""
     distinct, counts = tally([math.nan, 1.0, math.nan])
     assert_equal(distinct, [1.0, math.nan], "tally")
     assert counts.tolist() == [1, 2]
@@ -476,7 +476,7 @@ def test_all_nan_are_one_value_of_a_tally() -> None:
 def test_a_tally_divided_is_all_values_divided(
     spikes: Any, observations: int, q: list[float]
 ) -> None:
-    """How a report reads the quantiles of activity off the totals of neurons."""
+    """A report computes the quantiles of activity in this way."""
     distinct, counts = tally(spikes)
     for method in NUMPYS:
         result = quantile(distinct / observations, q, counts=counts, method=method)

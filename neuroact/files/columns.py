@@ -34,7 +34,7 @@ def columns_of(report: Layers, per: Per = "layer") -> Columns:
     """The report's figures as columns of equal length, a row for each layer or each neuron.
 
     A layer's row has its name, kind, framework, type, shape (`2x3`), counts, figures, `dt`, and as
-    `fault` why its figures are NaN, else None.
+    `unreliable` why its values cannot be trusted, else None.
 
     A neuron's row has the layer's name; `neuron`, its number in the layer, counted in row-major
     order; `position`, its indices (`1,0`); `events`, `total` and `activity`; and where a layer was
@@ -78,7 +78,7 @@ def _per_layer(layers: Sequence[LayerActivity]) -> Columns:
     columns |= {name: [getattr(layer, name) for layer in layers] for name in PLAIN}
     columns["shape"] = ["x".join(map(str, layer.shape)) for layer in layers]
     columns["dt"] = [np.nan if layer.dt is None else layer.dt for layer in layers]
-    columns["fault"] = [layer.fault for layer in layers]
+    columns["unreliable"] = [layer.unreliable for layer in layers]
     return columns
 
 

@@ -84,7 +84,7 @@ def _result_document(result: LayerResult) -> dict[str, Any]:
 
 def _data_of(cls: type[LayerResult]) -> dict[str, str]:
     """What a result holds, with its type as it is written; the layer tells the rest."""
-    return {f.name: str(f.type) for f in fields(cls) if f.name not in ("fault", "dt")}
+    return {f.name: str(f.type) for f in fields(cls) if f.name not in ("unreliable", "dt")}
 
 
 def _result(

@@ -1,9 +1,9 @@
-"""What an adapter is, how installed ones are found, and which of them owns a layer.
+"""What an adapter is, how installed adapters are found, and which one reads a module.
 
-An adapter comes in by an entry point of the group `neuroact.adapters` whose name is the
-framework's import name and whose value is a class that is built without arguments. Only the
-adapters of frameworks that the model's classes come from are loaded, so `import neuroact` imports
-no framework.
+A package offers its adapter by an entry point of the group `neuroact.adapters`. The entry point's
+name is the framework's import name; its value is a class that takes no arguments. Only the adapters
+of frameworks that the model's classes come from are loaded, so `import neuroact` imports no
+framework.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ class LayerCall:
         args: positional arguments of the call.
         kwargs: keyword arguments of the call.
         output: what the call returned.
-        state: what the adapter's `state(module)`, or `given`, gave before the call; None without
-            that method.
-        trace: remembers the state the layer's last call left. A fresh one is a first call.
+        state: what the adapter's `state` or `given` returned before the call; None where the
+            adapter has neither method.
+        trace: remembers the state that the layer's last call left. With a new trace, the call is
+            the layer's first.
     """
 
     args: tuple[Any, ...]
@@ -43,16 +44,16 @@ class LayerCall:
     trace: StateTrace = field(default_factory=StateTrace)
 
     def starts_sequence(self, *, given: object, left: object) -> bool:
-        """Whether this call begins a new sequence: `given` is not what the last call `left`.
+        """Whether the call begins a new sequence: `given` is not the state that the last call left.
 
         Args:
             given: the state this call started from (an argument of the call, or `self.state`).
-            left: the state it left behind (a part of the output, or what the module holds now).
+            left: the state this call left (a part of the output, or what the module holds now).
         """
-        return not self.trace.goes_on(given, left)
+        return not self.trace.continues(given, left)
 
     def argument(self, position: int, name: str) -> Any:
-        """The argument passed at `position` or as `name=`; None where it was left out."""
+        """The argument passed at `position` or as `name=`; None if it was not passed."""
         return argument(self.args, self.kwargs, position, name)
 
 
@@ -65,21 +66,21 @@ def argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, na
 class Adapter(Protocol):
     """Reads the layers of one framework.
 
-    An adapter holds nothing of a model or a recording: one object serves every layer. Adapters of
-    frameworks that keep state on the module are `StatefulAdapter`.
+    An adapter stores nothing about a model or a recording: one object serves every layer. If the
+    framework keeps state on the module, the adapter is a `StatefulAdapter`.
     """
 
     framework: str
     """Import name of the framework: "snntorch"."""
 
     def kind(self, module: nn.Module) -> SignalKind | None:
-        """What the module emits; None where it is no layer of this framework.
+        """What the module's values mean; None if it is not a layer of this framework.
 
-        A wrapper that only repeats its child's spikes is no layer.
+        A wrapper that only repeats its child's spikes is not a layer.
         """
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """What the module emitted in one call, as a view of it wherever a view can do."""
+        """What the module emitted in one call, without a copy where a view is possible."""
 
 
 @runtime_checkable
@@ -87,34 +88,35 @@ class StatefulAdapter(Adapter, Protocol):
     """An adapter whose framework keeps state on the module between calls."""
 
     def state(self, module: nn.Module) -> object:
-        """The state the module holds now; handed to `read` as `call.state`, seen before the call.
+        """The state that the module holds now: tensors in any nesting, or None.
 
-        Any nesting of tensors; None where there is none. Must not change the module.
+        Called before each call of the module; `read` gets the result as `call.state`. Must not
+        change the module.
         """
 
 
 @runtime_checkable
 class ArgumentAdapter(Adapter, Protocol):
-    """An adapter that reads what goes into a module, which the call may change in place."""
+    """An adapter that reads a module's arguments, which the call may change in place."""
 
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
-        """What to keep of a call's arguments before it runs; handed to `read` as `call.state`."""
+        """What to keep of the arguments before the call runs; `read` gets it as `call.state`."""
 
 
 @runtime_checkable
 class InputAdapter(Adapter, Protocol):
-    """An adapter that knows the order of axes of what goes into its framework's layers."""
+    """An adapter that knows the order of axes of its layers' input."""
 
     def input_axes(self, module: nn.Module) -> str:
-        """Axes of the first argument of the module's call, as in `neuroact.record(axes=)`."""
+        """Axes of the first argument of a call, written as for `neuroact.record(axes=)`."""
 
 
 class AdapterRegistry:
-    """The adapters there are for one recording, loaded only when a layer needs them.
+    """The adapters of one recording. An installed one is loaded when a module needs it.
 
     Args:
-        given: adapters passed by the user. They are asked before the installed ones, in order,
-            about every module, whatever its class.
+        given: adapters passed by the user. About every module, whatever its class, they are asked
+            first, in this order.
     """
 
     def __init__(self, given: Sequence[Adapter] | None = None) -> None:
@@ -132,19 +134,19 @@ class AdapterRegistry:
 
     @property
     def installed(self) -> tuple[str, ...]:
-        """Framework names that have an installed adapter, sorted."""
+        """Names of the frameworks that have an installed adapter, sorted."""
         return tuple(sorted(self._installed))
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """Framework names whose adapter was needed and could not be loaded."""
+        """Names of the frameworks whose adapter was needed and could not be loaded, sorted."""
         return tuple(sorted(name for name, adapter in self._loaded.items() if adapter is None))
 
     def owner(self, module: nn.Module) -> tuple[Adapter, SignalKind] | None:
-        """The first adapter that knows the module, and the kind it gives; None if there is none.
+        """The first adapter that knows the module, and the kind that it says; None if none does.
 
-        Asked in order: the given adapters, then the installed ones in the order in which their
-        frameworks appear in the class's MRO, so a user's subclass belongs to its base's framework.
+        The given adapters are asked first. The installed ones follow in the order in which their
+        frameworks appear in the class's MRO: a user's subclass belongs to its base's framework.
         """
         for adapter in self._candidates(module):
             kind = adapter.kind(module)
@@ -168,14 +170,14 @@ class AdapterRegistry:
 
 
 def installed_adapters() -> dict[str, EntryPoint]:
-    """Entry points of all installed adapters by framework name; loads none of them."""
+    """Entry points of all installed adapters, by framework name. Loads none."""
     return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def load_adapter(point: EntryPoint) -> Adapter | None:
-    """Build the adapter of an entry point; warn with the cause and give None if it is broken.
+    """The adapter of an entry point; None, with a warning that names the cause, if it is broken.
 
-    Anything the third party's code raises is caught: one broken adapter must not hurt another.
+    Any exception of the third party's code is caught: a broken adapter must not hurt the others.
     """
     try:
         adapter = point.load()()

@@ -1,4 +1,4 @@
-"""The adapters there are, the frameworks they read, and which of them work here."""
+"""Which adapters are installed, which frameworks they read, and whether they work."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class AdapterStatus:
 
     Attributes:
         framework: import name of the framework it reads.
-        source: where its entry point leads, `module:class`.
+        source: its entry point's value, `module:class`.
         version: installed version of the framework; None where it is not installed.
-        tested: oldest and newest version of the framework that the adapter's tests ran with;
-            None where it does not say.
+        tested: oldest and newest version of the framework that the adapter was tested with; None
+            where it does not say.
         problem: why it cannot be used; None where it can.
     """
 
@@ -43,9 +43,9 @@ class AdapterStatus:
 
 
 def adapter_statuses() -> tuple[AdapterStatus, ...]:
-    """Every installed adapter, by framework; each is loaded, and one that breaks hurts no other.
+    """Every installed adapter, by framework. Loads each; a broken one hurts no other.
 
-    An adapter says the versions it was tested with in an attribute `tested`, a pair of them.
+    An adapter's attribute `tested` is a pair: the oldest and the newest version it was tested with.
     """
     return tuple(_status(point) for _, point in sorted(installed_adapters().items()))
 

@@ -1,4 +1,4 @@
-"""Tensors in an order of axes that the user states, and modules that are read by one."""
+"""Reads a module's output or input in the order of axes that the user states."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from neuroact.stream.chunk import SignalKind, SpikeChunk, dense
 Side = Literal["output", "input"]
 DEFAULT_AXES = "BN"
 
-# Time and batch lie in one dimension, the first named varying slowest; one has its size.
+# Time and batch in one dimension: the first named varies slower, and one of them has its size.
 _FLAT = re.compile(r"\(([TB])(?:=(\d+))? ?([TB])(?:=(\d+))?\)")
 
 
 class Axes:
     """The order of a tensor's dimensions, as a user states it.
 
-    `T` time, `B` batch, `N` all the neurons' dimensions together, each at most once. Without `T` a
-    tensor is one step, without `B` a batch of one, as is a tensor of one dimension less than the
-    axes; without `N` it is of a single neuron, whose shape is `()`. Time and batch in one dimension
-    are written `(T=16 B)` or `(B T=16)`, the slower one first, with the size of either: a tensor
-    alone does not tell how to part them.
+    `T` is time, `B` the batch, `N` all dimensions of the neurons together; each at most once.
+    Without `T` the tensor is one step. Without `B` it is a batch of one, as is a tensor that has
+    one dimension less than the axes. Without `N` it is a single neuron, whose shape is `()`.
+
+    Time and batch in one dimension are written `(T=16 B)` or `(B T=16)`: the slower one first, and
+    the size of one of them, since the tensor's shape does not say how to split the dimension.
 
     Raises:
-        ValueError: axes that are none.
+        ValueError: `stated` is not such an order.
 
     >>> import torch
     >>> Axes("(T=2 B)N").ordered(torch.zeros(6, 3)).shape
@@ -42,14 +43,14 @@ class Axes:
         self._axes, self._flat = _parsed(stated)
 
     def ordered(self, values: Tensor) -> Tensor:
-        """The tensor as `[time, batch, *neurons]`: a view, wherever a view can do.
+        """The tensor as `[time, batch, *neurons]`, without a copy where a view is possible.
 
         Raises:
-            ValueError: its shape is not one of these axes.
+            ValueError: its shape does not fit these axes.
         """
         if self._flat is not None:
             values = self._unflattened(values, *self._flat)
-        # One dimension short: as for adapters, an unbatched tensor is a batch of one.
+        # One dimension short: the tensor has no batch, so it is a batch of one.
         unbatched = values.ndim == len(self._axes) - 1
         axes = self._axes.replace("B", "") if unbatched else self._axes
         if values.ndim < len(axes) - 1 or ("N" not in axes and values.ndim != len(axes)):
@@ -75,16 +76,16 @@ class Axes:
 
 
 class TensorAdapter:
-    """Reads what a module returns as a tensor of the stated axes.
+    """Reads a module's output as a tensor of the stated axes.
 
-    Such a module has no state that would tell where a sequence starts, so each call is a sequence
-    of its own, unless `recording.new_sequence()` marks them.
+    No state of such a module is known that would show where a sequence starts. So each call is a
+    sequence of its own, unless `recording.new_sequence()` marks the starts.
 
     Args:
-        axes: the order of the tensor's dimensions, see `Axes`; "BN" where None.
+        axes: the order of the tensor's dimensions, see `Axes`; None means "BN".
 
     Raises:
-        ValueError: axes that are none.
+        ValueError: `axes` is not such an order.
 
     >>> import torch
     >>> from neuroact.layers.adapter import LayerCall
@@ -106,11 +107,11 @@ class TensorAdapter:
         return SignalKind.ANALOG
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """The tensor with its axes in the protocol's order.
+        """The tensor with its axes in the order `[time, batch, *neurons]`.
 
         Raises:
-            TypeError: it is not one tensor.
-            ValueError: its shape is not one of these axes.
+            TypeError: the value is not one tensor.
+            ValueError: its shape does not fit the axes.
         """
         value = self._value(call)
         if not isinstance(value, Tensor):
@@ -126,9 +127,9 @@ class TensorAdapter:
 
 
 class ArgumentReader(TensorAdapter):
-    """Reads what goes into a module: its first argument by the signature of its `forward`.
+    """Reads a module's input: the first argument in the signature of its `forward`.
 
-    A copy is made before the call, since the module may change the argument in place.
+    It is copied before the call, since the module may change it in place.
 
     >>> import torch
     >>> from neuroact.layers.adapter import LayerCall
@@ -142,11 +143,11 @@ class ArgumentReader(TensorAdapter):
     _side: Side = "input"
 
     def kind(self, module: nn.Module) -> SignalKind:
-        """GRADED, whatever the module: zero is taken to mean silent."""
+        """GRADED, whatever the module: zero is taken to mean no spike."""
         return SignalKind.GRADED
 
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """The argument as it is before the call; what is no tensor is refused by `read`."""
+        """A copy of the argument before the call. If it is not a tensor, `read` refuses it."""
         value = args[0] if args else _first_by_name(module, kwargs)
         return value.detach().clone() if isinstance(value, Tensor) else value
 
@@ -155,8 +156,8 @@ class ArgumentReader(TensorAdapter):
 
 
 def _first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
-    """The first argument of a call by keywords alone; all of them where no name tells it."""
-    with contextlib.suppress(TypeError, ValueError):  # a forward that has no signature
+    """The first argument of a call that has only keyword arguments; all of them if unclear."""
+    with contextlib.suppress(TypeError, ValueError):  # a forward without a signature
         for name, parameter in inspect.signature(module.forward).parameters.items():
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 return kwargs.get(name)
@@ -164,9 +165,9 @@ def _first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
 
 
 def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
-    """The axes without parentheses, and which of them lie in one dimension, of what sizes.
+    """The axes without parentheses; and the position and the two sizes of what they enclosed.
 
-    The size that is not stated is -1.
+    The second is None without parentheses. The size that is not stated is -1.
     """
     if not isinstance(stated, str):
         raise TypeError(f'expected axes= to be a text such as "TBN" or "BN", came {stated!r}')
@@ -176,8 +177,8 @@ def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
         if (slow_size is None) is (fast_size is None):
             raise ValueError(
                 f"expected the size of either time or batch in axes={stated!r}, such as "
-                f"{stated.replace(found.group(), '(T=16 B)')!r}: the tensor alone does not tell "
-                "how to part them"
+                f"{stated.replace(found.group(), '(T=16 B)')!r}: the tensor's shape does not say "
+                "how to split them"
             )
         sizes = int(slow_size or -1), int(fast_size or -1)
         flat, axes = (found.start(), sizes), stated.replace(found.group(), slow + fast)
@@ -191,7 +192,7 @@ def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
 
 
 def _to_protocol(values: Tensor, axes: str) -> Tensor:
-    """Reorder `values` from `axes` to `[time, batch, *neurons]`, adding the axes that lack."""
+    """Reorder `values` from `axes` to `[time, batch, *neurons]`; missing axes get size 1."""
     neuron_dims = values.ndim - (len(axes) - 1)
     where: dict[str, list[int]] = {"T": [], "B": [], "N": []}
     position = 0

@@ -1,4 +1,4 @@
-"""How the calls of a layer are read, said once: what lets a recording be left on."""
+"""How all calls of a layer are read: with it, recording costs little enough to be left on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Arguments = tuple[Any, ...]
 
 
 def always() -> bool:
-    """The answer of a pattern whose layer has no option that could change it."""
+    """`holds` of a layer without options that could change how it is read."""
     return True
 
 
@@ -23,20 +23,22 @@ def always() -> bool:
 class CallPattern:
     """How an adapter reads one layer's calls, as long as `holds`.
 
-    `Adapter.read` answers for one call, and builds two objects to do so. A pattern answers for all
-    of them, so a recording that has one reads a step of a sequence under way in about a
-    microsecond, and `torch.compile` traces it without a graph break. The two must agree.
+    `Adapter.read` reads one call and builds two objects for it. A pattern says once how all calls
+    are read. With it, a recording reads the next step of a sequence in about a microsecond, and
+    `torch.compile` traces the layer without a graph break. Pattern and `read` must agree.
 
     Attributes:
         kind: what the values mean.
-        sequence: whether a call returns `[time, batch, *neurons]` (or `[time, neurons]`, a batch of
-            one) rather than one step `[batch, *neurons]` (or `[neurons]`).
-        values: finds the values in what a call returned. Dense; may require gradients.
-        given: finds the state that a call starts from, before it runs, in its arguments or on the
-            module: a sequence of tensors, nested or not. Empty where the layer has no state, or
-            would not use the one it is given.
-        left: finds the state a call left, in what it returned or on the module, in the same order.
-        holds: whether all this is still so: false once an option of the layer was changed.
+        sequence: True if a call returns a sequence, `[time, batch, *neurons]`, or `[time, neurons]`
+            for a batch of one; False if one step, `[batch, *neurons]`, or `[neurons]`.
+        values: finds the values in what a call returned. They are dense and may require gradients.
+        given: finds the state that a call starts from, in its arguments or on the module. It is
+            called before the call runs. It returns a sequence of tensors, nested or not: empty if
+            the layer has no state, or would not use the state that it is given.
+        left: finds the state that a call left, in what it returned or on the module, in the same
+            order.
+        holds: whether the pattern still describes the layer; False once an option that it depends
+            on has changed.
     """
 
     kind: SignalKind
@@ -52,17 +54,16 @@ class PatternAdapter(Adapter, Protocol):
     """An adapter that can say how it reads a layer's calls."""
 
     def pattern(self, module: nn.Module) -> CallPattern | None:
-        """How the layer is read as it is set now; None where only `read` can tell.
+        """How the layer is read with its options as they are now; None if only `read` can do it.
 
-        Raises whatever `read` would raise because of how the layer is set.
+        Raises what `read` would raise because of these options.
         """
 
 
 def has_pattern(adapter: Adapter) -> TypeGuard[PatternAdapter]:
-    """Whether the adapter's patterns can be used in place of its `read`.
+    """Whether the adapter's patterns can replace its `read`.
 
-    Not where a subclass has a `read`, `kind` or `state` of its own, of which the pattern that it
-    inherits knows nothing.
+    They cannot if a subclass defines `read`, `kind` or `state` itself and inherits `pattern`.
     """
     return isinstance(adapter, PatternAdapter) and knows(
         type(adapter), "pattern", of=("read", "kind", "state")
@@ -70,9 +71,10 @@ def has_pattern(adapter: Adapter) -> TypeGuard[PatternAdapter]:
 
 
 def knows(cls: type, shortcut: str, *, of: Iterable[str]) -> bool:
-    """Whether a class's shortcut was written knowing the methods that it stands in for.
+    """Whether a class's shortcut may be used in place of the methods `of`.
 
-    A subclass that overrides one of them and inherits the shortcut must not be cut short.
+    It may not if a subclass overrides one of them and inherits the shortcut, which does not know of
+    the override.
     """
     at = _defined_at(cls.__mro__, shortcut)
     return all(at <= _defined_at(cls.__mro__, name) for name in of)

@@ -1,4 +1,4 @@
-"""Which modules of a model are recorded, and which adapter reads each."""
+"""Chooses which modules of a model are recorded, and which adapter reads each."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class ChosenLayer:
     """A module to record, and the adapter that reads it.
 
     Attributes:
-        info: what the layer is.
+        info: the layer's name, type and kind.
         module: the module.
-        adapter: reads it.
-        passed_by: a module around it may do its work itself, where it has no forward hook.
+        adapter: the adapter that reads it.
+        passed_by: True if a module around it may compute its output without calling it, as long as
+            it has no forward hook.
     """
 
     info: LayerInfo
@@ -74,13 +75,13 @@ def choose_layers(
 
 
 def _passed_by(modules: Sequence[NamedModule]) -> set[int]:
-    """Which modules PyTorch's fast path of transformers goes past, unless they have a hook."""
+    """Modules that PyTorch's fast path for transformers does not call unless they have a hook."""
     layers = [m.module for m in modules if isinstance(m.module, nn.TransformerEncoderLayer)]
     return {id(part) for layer in layers for part in layer.modules() if part is not layer}
 
 
 def _refuse_replicas(model: nn.Module) -> None:
-    """Refuse a model whose layers run as copies in several threads, made anew in each call."""
+    """Refuse DataParallel on several devices: each call runs copies of the layers in threads."""
     for module in model.modules():
         if isinstance(module, nn.DataParallel) and len(module.device_ids) > 1:
             raise UnsupportedModelError(
@@ -98,7 +99,7 @@ def _input_of(
         if not isinstance(adapter, InputAdapter):
             raise ValueError(
                 f'the adapter of "{named.name}" ({adapter.framework}) does not know the order of '
-                'axes of what goes into it: say it with axes=, such as axes="TBN"'
+                'axes of its input: state it with axes=, such as axes="TBN"'
             )
         axes = adapter.input_axes(named.module)
     reader = ArgumentReader(axes)
@@ -132,7 +133,7 @@ def _no_layers(
         parts.append(f"Broken, see the warning above: {', '.join(registry.broken)}.")
     if any(isinstance(m.module, torch.jit.ScriptModule | torch.fx.GraphModule) for m in modules):
         parts.append(
-            "Hooks cannot see into scripted, traced or exported modules: record the original."
+            "neuroact cannot see into scripted, traced or exported modules: record the original."
         )
     parts.append(
         'More adapters come with a framework: pip install "neuroact[snntorch]" (or norse, '

@@ -1,4 +1,4 @@
-"""What is known of a recorded layer before it is called."""
+"""What is known about a recorded layer before it is called."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from neuroact.stream.chunk import SignalKind
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """What is known of a recorded layer before it is called.
+    """What is known about a recorded layer before it is called.
 
     Attributes:
-        name: reported name, the model's own qualified one.
+        name: reported name, the module's qualified name in the model.
         aliases: other names of the same module in the model.
-        framework: import name of the framework whose adapter reads it; "torch" where none does.
+        framework: import name of the framework whose adapter reads it; "torch" if no adapter does.
         layer_type: the module's class name.
         kind: what its values mean.
     """

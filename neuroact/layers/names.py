@@ -1,4 +1,4 @@
-"""The modules of a model under the names their author gave them, and the choice among them."""
+"""Names a model's modules as its author did, and selects those that `layers=` asks for."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LayerPredicate = Callable[[str, nn.Module], bool]
 LayerChoice = str | type[nn.Module] | nn.Module
 LayerSelection = LayerChoice | Iterable[LayerChoice] | LayerPredicate | None
 
-# Attribute under which a wrapper keeps the one module it wraps, by the wrapper's class name. By
-# name, because importing FSDP only to recognise it would cost more than all of neuroact.
+# The attribute that holds the wrapped module, by the wrapper's class name. Names, because importing
+# FSDP only to recognise it would cost more than all of neuroact.
 _WRAPPED_ATTRIBUTE = {
     "OptimizedModule": "_orig_mod",
     "DataParallel": "module",
@@ -26,7 +26,7 @@ _WRAPPED_ATTRIBUTE = {
     "FullyShardedDataParallel": "_fsdp_wrapped_module",
     "CheckpointWrapper": "_checkpoint_wrapped_module",
 }
-# Where the classes that PyTorch derives from a module's own say that they come from.
+# `__module__` of the classes that PyTorch derives from a module's own class.
 _MADE_BY = ("torch.distributed.", "torch.nn.utils.parametrize")
 
 
@@ -46,10 +46,10 @@ class NamedModule:
 
 
 def named_modules(model: nn.Module) -> tuple[NamedModule, ...]:
-    """Every module of the model once, in the model's order, wrappers left out.
+    """Every module of the model once, in the model's order, without wrappers.
 
-    `torch.compile`, DataParallel, DDP, FSDP and checkpoint wrappers are looked through and leave
-    no trace in a name.
+    The wrappers of `torch.compile`, DataParallel, DDP, FSDP and checkpointing do not appear, nor do
+    their prefixes in the names.
 
     >>> from torch import nn
     >>> shared = nn.ReLU()
@@ -67,9 +67,10 @@ def named_modules(model: nn.Module) -> tuple[NamedModule, ...]:
 
 
 def class_of(model: nn.Module) -> type:
-    """The class that the author of a module wrote, whatever wraps it or was made of it.
+    """The class that the module's author wrote.
 
-    `fully_shard` and parametrizations give a module a class of their own, derived from its own.
+    Wrappers are looked through. So are the classes that `fully_shard` and parametrizations derive
+    from the module's own.
 
     >>> from torch import nn
     >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 2))
@@ -81,7 +82,7 @@ def class_of(model: nn.Module) -> type:
 
 
 def unwrapped(module: nn.Module) -> nn.Module:
-    """The module inside of `torch.compile`'s, DDP's and other wrappers."""
+    """The module inside the wrappers of `torch.compile`, DDP and the like."""
     while (inner := _wrapped_by(module)) is not None:
         module = inner
     return module
@@ -96,16 +97,17 @@ def select(
 ) -> tuple[NamedModule, ...]:
     """The modules that `layers` asks for, in the model's order.
 
-    A name takes the module of that name, whatever it is; a module itself; a class all modules of
-    it. A glob (`*`, `?`, `[...]`; `*` crosses dots) takes the layers an adapter knows, whose names
-    are `known`, and other modules without children; so a pattern never takes a container, nor the
-    inner parts of a known layer beside it, unless they are `spiking` themselves. A predicate takes
-    every module for which it is true.
+    - A name selects the module of that name, whatever it is.
+    - A module selects itself; a class selects all modules of that class.
+    - A glob (`*`, `?`, `[...]`; `*` crosses dots) selects the layers that an adapter knows, whose
+      names are `known`, and other modules without children. So it selects no container. It selects
+      a module inside a known layer only if that module is `spiking` itself.
+    - A predicate selects every module for which it is true.
 
     Raises:
-        UnknownLayerError: one of them, or the predicate, matches nothing.
-        TypeError: one of them is none of these.
-        ValueError: there are none of them.
+        UnknownLayerError: a choice, or the predicate, matches nothing.
+        TypeError: a choice is none of the above.
+        ValueError: `layers` is empty.
     """
     if not isinstance(layers, type | nn.Module) and callable(layers):
         chosen = {m.name for m in modules if layers(m.name, m.module)}
@@ -127,21 +129,21 @@ def select(
 
 
 def choices_in(layers: object) -> list[LayerChoice]:
-    """What `layers=` lists, one or many.
+    """The choices in `layers=` as a list, be it one or many.
 
     Raises:
-        TypeError: one is neither a name nor a module nor a class of modules.
-        ValueError: there are none.
+        TypeError: a choice is not a name, a module or a class of modules.
+        ValueError: there are no choices.
     """
     alone = isinstance(layers, str | bytes | type | nn.Module) or not isinstance(layers, Iterable)
     choices: list[Any] = [layers] if alone else list(cast("Iterable[Any]", layers))
     if not choices:
         raise ValueError(
-            "layers= is empty, so there is nothing to record; None is all spiking ones"
+            "layers= is empty, so there is nothing to record; None records all spiking layers"
         )
     for choice in choices:
         if not isinstance(choice, str | nn.Module | type):
-            hint = f"; names are texts: {str(choice)!r}" if isinstance(choice, int) else ""
+            hint = f"; a name is a text: {str(choice)!r}" if isinstance(choice, int) else ""
             raise TypeError(
                 "layers= takes a name, a glob, a module, a class of modules, a list of these, or a "
                 f"predicate (name, module) -> bool; came {choice!r:.100}{hint}"
@@ -150,10 +152,10 @@ def choices_in(layers: object) -> list[LayerChoice]:
 
 
 def check_distinct(modules: Iterable[NamedModule]) -> None:
-    """Refuse two modules of one reported name.
+    """Refuse two modules with the same reported name.
 
     Raises:
-        LayerNameError: names the layer.
+        LayerNameError: two modules have the same name, which the error tells.
     """
     seen: set[str] = set()
     for m in modules:
@@ -167,7 +169,7 @@ def check_distinct(modules: Iterable[NamedModule]) -> None:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """A sentence that offers the names most like `name`; empty where none is."""
+    """A sentence that offers the names most like `name`; empty if none is similar."""
     near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
@@ -204,7 +206,7 @@ def _chosen(modules: Sequence[NamedModule], choice: LayerChoice, layers: set[str
         there = dict.fromkeys(m.name for m in modules)
     if not found:
         raise UnknownLayerError(
-            f"{what} given as layers= is in no place of the model. There are: {_listed(there)}"
+            f"{what} given as layers= is not in the model. There are: {_listed(there)}"
         )
     return found
 

@@ -1,8 +1,8 @@
-"""Where a sequence starts, told from the state a layer is given.
+"""Finds where a sequence starts by the state that a layer is given.
 
-Single-step frameworks mark no start of a sequence, so the rule is: a call goes on from the last
-one if and only if the state it is given is the state the last call left: the same tensors, or
-detached ones on the same storage. No value is read, so no device is waited for.
+Single-step frameworks do not mark the start of a sequence. So the rule is: a call continues the
+last one if and only if it is given the state that the last call left: the same tensors, or detached
+ones on the same storage. No value is read, so there is no wait for a device.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from torch import Tensor
 
 
 class StateMark(NamedTuple):
-    """What a tensor is known by when it comes again; it is not kept alive.
+    """Recognises a tensor that comes again, without keeping it alive.
 
-    A freed address that the allocator gives to another tensor is not mistaken for the old one: the
-    storage there is another object.
+    The allocator may give a freed address to another tensor. That one is not mistaken for the old
+    tensor, since its storage is another object.
 
     Attributes:
-        tensor: gives the tensor, None once it is gone.
-        storage: gives its storage, which a detached tensor shares.
-        offset: where in the storage it begins.
+        tensor: returns the tensor; None once it is freed.
+        storage: returns its storage, which a detached tensor shares; None once it is freed.
+        offset: where in the storage the tensor begins.
     """
 
     tensor: Callable[[], Tensor | None]
@@ -32,7 +32,7 @@ class StateMark(NamedTuple):
     offset: int | torch.SymInt
 
     def is_on(self, tensor: Tensor) -> bool:
-        """Whether this is the tensor, or one that lies where it lay."""
+        """Whether this is the marked tensor, or one at the same place of the same storage."""
         if self.tensor() is tensor:
             return True
         tensor = _strided(tensor)
@@ -41,27 +41,28 @@ class StateMark(NamedTuple):
 
 
 Left = tuple[Tensor | None, torch.UntypedStorage | None, int]
-"""A tensor that was left, its storage, and its place there; None for what is gone by now."""
+"""A tensor that a call left, its storage, and its offset there; None for what was freed."""
 
 
 class StateTrace:
     """Remembers which state a layer's last call left, without keeping it alive.
 
-    A state is a tensor or any nesting of tuples, lists and dicts of them; everything else in it
-    (None, the float SpikingJelly starts from) counts as absent.
+    A state is a tensor, or tuples, lists and dicts of tensors in any nesting. Anything else in it
+    (None, the float that SpikingJelly starts from) counts as absent.
 
     >>> import torch
     >>> from neuroact.layers.state_trace import StateTrace
     >>> trace, membrane = StateTrace(), torch.zeros(2, 3)
-    >>> trace.goes_on(given=None, left=membrane)             # first call
+    >>> trace.continues(given=None, left=membrane)             # first call
     False
-    >>> trace.goes_on(given=membrane.detach(), left=membrane)
+    >>> trace.continues(given=membrane.detach(), left=membrane)
     True
-    >>> trace.goes_on(given=torch.zeros(2, 3), left=membrane)  # a reset made a new tensor
+    >>> trace.continues(given=torch.zeros(2, 3), left=membrane)  # a reset made a new tensor
     False
 
     Attributes:
-        marks: the state that the last call left, empty where there was none; may be put back.
+        marks: the tensors of the state that the last call left; empty if it left none. May be set
+            to an earlier value.
     """
 
     __slots__ = ("marks",)
@@ -69,17 +70,17 @@ class StateTrace:
     def __init__(self) -> None:
         self.marks: tuple[StateMark, ...] = ()
 
-    def goes_on(self, given: object, left: object) -> bool:
-        """Whether a call that was `given` this state goes on from the last; remembers `left`.
+    def continues(self, given: object, left: object) -> bool:
+        """Whether a call that was `given` this state continues the last call. Remembers `left`.
 
         Args:
             given: the state the call started from.
-            left: the state the call left behind, for the next call's answer.
+            left: the state the call left, to compare with what the next call is given.
 
         Returns:
-            True where every tensor of `given` is, in order, the one left by the last call and the
-            state kept its shapes through this call (a framework that finds a state of the wrong
-            shape starts afresh). False for the first call, and for a layer without state.
+            True if the tensors of `given` are, in order, those that the last call left, and `left`
+            has the same shapes. (Given a state of the wrong shape, a framework starts anew.) False
+            for the first call and for a layer without state.
         """
         started_from, ended_with = tensors_in(given), tensors_in(left)
         same = (
@@ -91,7 +92,7 @@ class StateTrace:
         return same
 
     def take_back(self, left: Iterable[Left]) -> None:
-        """Remember what another, who kept track meanwhile, knows of the state that was left."""
+        """Take over the state that was left from the core, which kept track in the meantime."""
         self.marks = tuple([StateMark(_known(t), _known(s), offset) for t, s, offset in left])
 
     @property
@@ -100,12 +101,12 @@ class StateTrace:
         return bool(self.marks)
 
     def forget(self) -> None:
-        """Make the next call start a sequence."""
+        """Make the next call start a new sequence."""
         self.marks = ()
 
 
 def tensors_in(state: object) -> tuple[Tensor, ...]:
-    """The tensors of a state, whatever their nesting, in order."""
+    """The tensors of a state in any nesting, in order."""
     if isinstance(state, Tensor):
         return (state,)
     if isinstance(state, dict):
@@ -116,7 +117,7 @@ def tensors_in(state: object) -> tuple[Tensor, ...]:
 
 
 def marks_of(tensors: Sequence[Tensor]) -> tuple[StateMark, ...]:
-    """What these tensors will be known by."""
+    """Marks by which these tensors are recognised."""
     return tuple([_mark(tensor) for tensor in tensors])
 
 
@@ -137,4 +138,4 @@ def _known(found: _T | None) -> Callable[[], _T | None]:
 
 
 def _gone() -> None:
-    """What a weak reference to something that is gone gives."""
+    """Returns None, like a weak reference to a freed object."""

@@ -1,8 +1,8 @@
-"""The compiled core: it reads and counts a layer's steps on a CPU; the figures are as without it.
+"""The compiled core: counts a layer's steps on a CPU. Without it the figures are the same.
 
-It is compiled when the package is built, see hatch_build.py, and knows nothing of PyTorch's C++: it
-reads a tensor's memory by DLPack's C exchange functions, which PyTorch has since 2.10, so that one
-build serves all later versions.
+It is compiled when the package is built, see hatch_build.py. It does not use PyTorch's C++. It
+reads a tensor's memory by DLPack's C exchange functions, which PyTorch has since 2.10, so one build
+serves all later versions of PyTorch.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import torch
 
 _VARIABLE = "NEUROACT_NATIVE"
 _left_out = False
-# What the build writes where it made none, and why.
+# Where it compiled no core, the build writes the reason into this file.
 _REASON = Path(__file__).with_name("_missing.txt")
 
 
 def core() -> ModuleType | None:
-    """The compiled module, `neuroact.native._core`, or None where there is none; see `why_missing`.
+    """The compiled module, `neuroact.native._core`; None if there is none, see `why_missing`.
 
     A process looks for it once.
     """
@@ -33,7 +33,7 @@ def core() -> ModuleType | None:
 
 @contextmanager
 def without_core() -> Iterator[None]:
-    """Inside, what begins to record does so as where there is no core, to compare the two."""
+    """Recordings that begin inside run without the core, so that tests can compare the two."""
     global _left_out
     before, _left_out = _left_out, True
     try:
@@ -43,7 +43,7 @@ def without_core() -> Iterator[None]:
 
 
 def why_missing() -> str | None:
-    """Why there is no core, in one line; None where it is there.
+    """Why there is no core, in one line; None if there is one.
 
     >>> from neuroact.native import core, why_missing
     >>> (core() is None) == (why_missing() is not None)
@@ -60,7 +60,7 @@ def _found() -> tuple[ModuleType | None, str | None]:
         return None, f"it needs PyTorch 2.10 or newer; this is {torch.__version__}"
     try:
         return import_module(f"{__name__}._core"), None
-    except ImportError as cause:  # also one for another system, or an older C library
+    except ImportError as cause:  # also if the file is for another system or a newer C library
         return None, _reason() if isinstance(cause, ModuleNotFoundError) else _line(str(cause))
 
 

@@ -1,6 +1,6 @@
-// The compiled core: reads a layer's steps off their tensors' memory, and counts them.
+// The compiled core: reads a layer's steps from the memory of their tensors and counts them.
 //
-// See _core.pyi for what it gives to Python.
+// _core.pyi documents what Python can use of it.
 
 #include "fillers.h"
 #include "loops.h"
@@ -22,27 +22,27 @@ PyCFunction method(Function* function) {
 PyMethodDef bits_methods[] = {
     {"add", filler_add, METH_O, "add($self, values, /)\n--\n\nWrite a step, if it can be read."},
     {"take", method(guard<bits_take>), METH_FASTCALL,
-     "take($self, words, sums, /)\n--\n\nCut the steps up into words; begin anew."},
+     "take($self, words, sums, /)\n--\n\nWrite the steps out as words, and empty this."},
     {"until", method(guard<bits_until>), METH_FASTCALL,
-     "until($self, remaining, /)\n--\n\nHow many of the next steps are valid, of each sample."},
+     "until($self, remaining, /)\n--\n\nSay how many next steps of each sample are valid."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 PyMethodDef sums_methods[] = {
     {"add", filler_add, METH_O, "add($self, values, /)\n--\n\nAdd a step, if it can be read."},
     {"take", method(guard<sums_take>), METH_FASTCALL,
-     "take($self, events, /)\n--\n\nAdd the sums to events; begin anew."},
+     "take($self, events, /)\n--\n\nAdd the sums to events, and empty this."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 PyGetSetDef filler_fields[] = {
-    {"shape", filler_shape, nullptr, "Of a step, [batch, *neurons].", nullptr},
-    {"steps", filler_steps, nullptr, "How many there are.", nullptr},
+    {"shape", filler_shape, nullptr, "Shape of a step, [batch, *neurons].", nullptr},
+    {"steps", filler_steps, nullptr, "Number of steps in this.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
 PyType_Slot bits_slots[] = {
-    {Py_tp_doc, const_cast<char*>("Up to 64 steps of one shape, a bit a value.")},
+    {Py_tp_doc, const_cast<char*>("Up to 64 steps of one shape, one bit for each value.")},
     {Py_tp_new, slot(new_bits)},
     {Py_tp_dealloc, slot(free_filler)},
     {Py_tp_methods, bits_methods},
@@ -61,7 +61,7 @@ PyType_Slot sums_slots[] = {
 
 PyMethodDef steps_methods[] = {
     {"pattern", steps_pattern, METH_VARARGS,
-     "pattern($self, values, left, /)\n--\n\nFind a call's values and state so."},
+     "pattern($self, values, left, /)\n--\n\nSet how to find a call's values and state."},
     {"begin", steps_begin, METH_VARARGS,
      "begin($self, target, full, state, most, /)\n--\n\nCount steps that go on from this state."},
     {"stop", steps_stop, METH_NOARGS,
@@ -70,7 +70,7 @@ PyMethodDef steps_methods[] = {
 };
 
 PyGetSetDef steps_fields[] = {
-    {"left", steps_left, nullptr, "Steps that may come before one is read in full.", nullptr},
+    {"left", steps_left, nullptr, "Steps that may still come before Python reads one.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
@@ -80,7 +80,7 @@ PyMemberDef steps_members[] = {
 };
 
 PyType_Slot steps_slots[] = {
-    {Py_tp_doc, const_cast<char*>("Counts a layer's calls that go on.")},
+    {Py_tp_doc, const_cast<char*>("Counts a layer's calls that continue the last one.")},
     {Py_tp_new, slot(new_steps)},
     {Py_tp_call, slot(PyVectorcall_Call)},
     {Py_tp_dealloc, slot(free_steps)},
@@ -100,8 +100,8 @@ PyType_Spec steps_spec = {
     "neuroact.native._core.Steps", sizeof(Steps), 0,
     PLAIN | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL, steps_slots};
 
-// For the tests, which compare the figures of all: the one that is used, and another one if it is
-// there.
+// For the tests, which compare the results of all sets of instructions: tell the set in use, and use
+// another one if this processor has it.
 PyObject* instructions(PyObject*, PyObject*) { return PyUnicode_FromString(INSTRUCTIONS[chosen]); }
 
 PyObject* use_instructions(PyObject*, PyObject* name) {
@@ -121,18 +121,18 @@ PyMethodDef functions[] = {
     NEUROACT_LOOP(add_events, "(words, events, /)", "Add each neuron's bits."),
     NEUROACT_LOOP(add_counts, "(words, counts, /)", "Add each word's bits."),
     NEUROACT_LOOP(
-        add_first, "(words, fired, first, clock, /)", "Count who fires first, and at which step."),
+        add_first, "(words, fired, first, clock, /)", "Count first spikes at their steps."),
     NEUROACT_LOOP(
         add_steps, "(sums, clock, lengths, events, squares, observations, /)",
-        "Count each step's events, and their squares."),
+        "Add each step's events and their squares."),
     NEUROACT_LOOP(add_to_histogram, "(sums, lengths, histogram, /)", "Count each sum."),
     NEUROACT_LOOP(
         add_intervals,
         "(words, lengths, age, last, histogram, intervals, sums, squares, pairs, cv2, lv, /)",
         "Count the intervals that end in a block."),
-    {"instructions", instructions, METH_NOARGS, "instructions()\n--\n\nWhat the loops use."},
+    {"instructions", instructions, METH_NOARGS, "instructions()\n--\n\nThe set in use."},
     {"use_instructions", use_instructions, METH_O,
-     "use_instructions(name, /)\n--\n\nUse others, if this processor has them."},
+     "use_instructions(name, /)\n--\n\nUse another set, if this processor has it."},
     {nullptr, nullptr, 0, nullptr},
 };
 

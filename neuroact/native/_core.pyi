@@ -1,7 +1,8 @@
-"""What the compiled core gives to Python.
+"""What Python can use of the compiled core.
 
-Arrays are C-contiguous and of just the dtype and shape that is said; else a ValueError, and nothing
-is changed. All of it runs with the interpreter's lock held: no other thread sees half of it.
+Arrays must be C-contiguous and of exactly the stated dtype and shape; if not, a call raises a
+ValueError and changes nothing. Every call holds the interpreter's lock: no other thread sees half
+of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,66 +15,66 @@ from torch import Tensor
 
 @final
 class Bits:
-    """Up to 64 steps of one shape, a bit a value: 8 bytes a value in all.
+    """Up to 64 steps of one shape, one bit for each value: 8 bytes for each value of a step.
 
     Args:
-        shape: of a step, `[batch, *neurons]`, no size 0.
-        room: steps that it holds at most, 1 to 64.
+        shape: shape of a step, `[batch, *neurons]`; no size may be 0.
+        room: the most steps that it holds, 1 to 64.
     """
 
     def __new__(cls, shape: tuple[int, ...], room: int = 64) -> Bits: ...
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a step."""
+        """Shape of a step."""
 
     @property
     def steps(self) -> int:
-        """Steps that are in it."""
+        """Number of steps in it."""
 
     def add(self, values: Tensor, /) -> bool:
         """Write a step, `[batch, *neurons]`; an event is a value that is not 0.
 
         Returns:
-            False where it is full, the shape is another one, or the values cannot be read here;
-            then nothing is changed. What can: exactly a `torch.Tensor` or a `Parameter`, strided,
-            contiguous, on the CPU, of dtype float16, bfloat16, float32, float64, bool or an integer
-            of 8 to 64 bits.
+            False if it is full, the shape is another one, or the values cannot be read here. Then
+            nothing is changed. Values can be read of a `torch.Tensor` or a `Parameter`, not of a
+            subclass, that is strided, contiguous, on the CPU, and of dtype float16, bfloat16,
+            float32, float64, bool or an integer of 8 to 64 bits.
         """
 
     def take(self, words: NDArray[np.uint64], sums: NDArray[np.int32], /) -> tuple[int, bool, bool]:
-        """Write out what is in it, and empty it.
+        """Write out the steps in it, and empty it.
 
         Args:
-            words: as many as a step has values; bit k of each becomes step k, the rest 0.
-            sums: `[steps or more, batch]`; the events of each sample at each step.
+            words: one for each value of a step; bit k becomes step k, the other bits 0.
+            sums: `[steps or more, batch]`; set to the events of each sample at each step.
 
         Returns:
-            The steps; whether a NaN or an infinity was among the values; whether a finite value
-            other than 0 and 1 was.
+            The number of steps; whether a value was NaN or infinite; whether a finite value was
+            neither 0 nor 1.
         """
 
 @final
 class Sums:
-    """Events of each neuron over any number of steps of one shape: 4 bytes a neuron.
+    """The events of each neuron, summed over steps of one shape: 4 bytes for each neuron.
 
     Args:
-        shape: of a step, `[batch, *neurons]`, no size 0.
+        shape: shape of a step, `[batch, *neurons]`; no size may be 0.
     """
 
     def __new__(cls, shape: tuple[int, ...]) -> Sums: ...
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of a step."""
+        """Shape of a step."""
 
     @property
     def steps(self) -> int:
-        """Steps that are in it."""
+        """Number of steps in it."""
 
     def add(self, values: Tensor, /) -> bool:
-        """Add a step, as `Bits.add`; it is full where steps · batch would pass 2^31 - 1."""
+        """Add a step, as `Bits.add` does. It is full when steps · batch would pass 2^31 - 1."""
 
     def take(self, events: NDArray[np.int64], /) -> tuple[int, bool, bool]:
-        """Add what is in it to `events`, as many as there are neurons, and empty it.
+        """Add its sums to `events`, one for each neuron, and empty it.
 
         Returns:
             As `Bits.take`.
@@ -81,11 +82,14 @@ class Sums:
 
 @final
 class Steps:
-    """Reads a layer's calls; those that are one more step of the sequence under way, it counts.
+    """Counts a layer's calls that continue the sequence; `finish` reads all others.
 
-    A call is such a step where it starts from the state that the last one left (the very tensors,
-    or, in the thread that began, others on the same storage at the same place, of the shapes that
-    the call leaves), leaves one of the same shapes, and its values can be added to the target.
+    A call continues the sequence if all of this holds:
+
+    - It starts from the state that the last call left: from the same tensors or, in the thread that
+      called `begin`, from tensors of the same shapes at the same place of the same storage.
+    - It leaves a state of the same shapes.
+    - Its values can be added to the target.
 
     A state of 1 MiB or less is held until the next call, `pattern`, `begin` or `stop`; a larger
     one, or a tensor that requires gradients or is a view, is known by weak references. How much
@@ -99,23 +103,23 @@ class Steps:
     def __call__(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any, /
     ) -> None:
-        """Count a call that has run, or have `finish` read it.
+        """Count a call that has run, or let `finish` read it.
 
-        What `values` and `left` raise is not passed on: `finish` reads the call, and says more.
+        If `values` or `left` raises, `finish` reads the call, since its error says more.
 
         Args:
-            args: what it was called with; for `finish` alone.
-            kwargs: likewise.
-            output: what it returned.
-            given: the state that it began from, a tuple or a list of tensors.
+            args: positional arguments of the call, passed on to `finish`.
+            kwargs: keyword arguments of the call, likewise.
+            output: what the call returned.
+            given: the state that the call started from, a tuple or a list of tensors.
         """
 
     def pattern(
         self, values: Callable[[Any], Tensor], left: Callable[[Any], Sequence[Any]], /
     ) -> None:
-        """Find a call's values and the state it left so, as `CallPattern` does; stops.
+        """Set how to find a call's values and the state it left, see `CallPattern`. Stops.
 
-        `left` gives a tuple or a list of tensors.
+        `left` returns a tuple or a list of tensors.
         """
 
     def begin(
@@ -126,18 +130,18 @@ class Steps:
         most: int,
         /,
     ) -> bool:
-        """Count steps that go on from this state into the target, `most` at most.
+        """Count up to `most` steps that continue from this state into the target.
 
         Args:
-            target: kept until it stops.
-            full: called when the target is full and a step comes; it takes what is in it. What it
-                raises, the call raises.
-            state: what the last call left.
-            most: after so many steps a call goes to `finish`.
+            target: where steps are added; held until it stops.
+            full: called when a step comes and the target is full, to empty it. If it raises, the
+                call raises the same.
+            state: the state that the last call left.
+            most: after this many steps, `finish` reads the next call.
 
         Returns:
-            False, and stopped, where such a state cannot be known again: it has no tensor, or one
-            that is no plain tensor with storage.
+            False, and stops, if the state could not be recognised when it comes again: it has no
+            tensor, or one that is not a plain tensor with storage.
         """
 
     def stop(self) -> list[tuple[Tensor | None, torch.UntypedStorage | None, int]]:
@@ -149,13 +153,13 @@ class Steps:
 
     @property
     def left(self) -> int:
-        """How many of `most` are left; 0: stopped."""
+        """How many of the `most` steps may still come; 0 if stopped."""
 
 def add_events(words: NDArray[np.uint64], events: NDArray[np.int64], /) -> None:
-    """Add to `events`, `[neurons]`, the bits of each neuron's words, `[batch, neurons]`."""
+    """Add the set bits in each neuron's words, `[batch, neurons]`, to `events`, `[neurons]`."""
 
 def add_counts(words: NDArray[np.uint64], counts: NDArray[np.int64], /) -> None:
-    """Add to `counts`, `[batch, neurons]`, the bits of each word, of the same shape."""
+    """Add the set bits in each word, `[batch, neurons]`, to `counts`, of the same shape."""
 
 def add_first(
     words: NDArray[np.uint64],
@@ -164,16 +168,16 @@ def add_first(
     clock: NDArray[np.int64],
     /,
 ) -> None:
-    """Count at each step, `[steps]`, who fires for the first time.
+    """Count the neurons' first spikes at the steps where they occur.
 
     Args:
         words: `[batch, neurons]`.
-        fired: of the same shape, who did before; kept up.
-        first: added to at the clock and the number of the bit.
-        clock: `[batch]`, the step of bit 0 of each sample's words.
+        fired: of the same shape, which neurons have fired before; updated.
+        first: `[steps]`; a first spike adds 1 at its step, the clock plus the number of its bit.
+        clock: `[batch]`, the step of bit 0 in each sample's words.
 
     Raises:
-        ValueError: a spike lies at no step of `first`.
+        ValueError: a spike lies at a step that `first` does not have.
     """
 
 def add_steps(
@@ -185,27 +189,27 @@ def add_steps(
     observations: NDArray[np.int64],
     /,
 ) -> None:
-    """Add each sample's steps to those of its sequence.
+    """Add each sample's sums at the steps of its sequence.
 
     Args:
         sums: `[steps, batch]`.
-        clock: `[batch]`, the step of its sequence that each sample's first one is.
-        lengths: `[batch]`, how many of its steps count.
-        events: `[n]`, added to at each step.
-        squares: likewise, the squares.
-        observations: likewise, 1.
+        clock: `[batch]`, the step of its sequence at which each sample's first sum lies.
+        lengths: `[batch]`, how many of a sample's sums count.
+        events: `[n]`, gets each sum added at its step.
+        squares: `[n]`, gets the sum's square added.
+        observations: `[n]`, gets 1 added.
 
     Raises:
-        ValueError: a step lies at none of theirs.
+        ValueError: a sum lies at a step that one of these three does not have.
     """
 
 def add_to_histogram(
     sums: NDArray[np.int32], lengths: NDArray[np.int64], histogram: NDArray[np.int64], /
 ) -> None:
-    """Count each of `[steps, batch]` in its bin; of a sample, so many steps as its length.
+    """Count each sum, `[steps, batch]`, in its bin; of each sample the first `lengths` steps.
 
     Raises:
-        ValueError: one is no bin of the histogram.
+        ValueError: the histogram has no bin for a sum.
     """
 
 def add_intervals(
@@ -226,24 +230,24 @@ def add_intervals(
 
     Args:
         words: `[batch, neurons]`.
-        lengths: steps of each sample in the block, `[batch]`; no bit is set beyond.
+        lengths: steps of each sample in the block, `[batch]`; no later bit may be set.
         age: steps from each neuron's last spike to the block's first step, `[batch, neurons]`; 0
-            where there was none. Brought to the block's end.
-        last: its last interval, 0 where there was none; likewise.
-        histogram: how often there was each interval, as long as the longest and one.
-        intervals: how many, of each neuron, `[neurons]`; and so the others.
-        sums: of the intervals.
-        squares: of their squares.
-        pairs: how many intervals had one before.
-        cv2: of the pairs' terms `2 |a - b| / (a + b)`, in units of 2^-44, each rounded.
-        lv: of the pairs' terms `3 ((a - b) / (a + b))²`, likewise.
+            if it has not fired. Updated to the block's end.
+        last: each neuron's last interval, `[batch, neurons]`; 0 if there was none. Updated.
+        histogram: how often each interval occurs; its length is the longest interval plus one.
+        intervals: number of intervals of each neuron, `[neurons]`, as are all below.
+        sums: sum of the intervals.
+        squares: sum of their squares.
+        pairs: number of intervals that follow another one.
+        cv2: sum of `2 |a - b| / (a + b)` over these pairs, in units of 2^-44, each term rounded.
+        lv: sum of `3 ((a - b) / (a + b))²` over these pairs, likewise.
 
     Raises:
-        ValueError: an interval is no bin of the histogram, or another number cannot be.
+        ValueError: the histogram has no bin for an interval, or another number is impossible.
     """
 
 def instructions() -> str:
-    """What the loops use: "avx512", "avx2" or "baseline"."""
+    """The set of instructions in use: "avx512", "avx2" or "baseline"."""
 
 def use_instructions(name: str, /) -> bool:
-    """Use others, for a test; False where this processor has them not."""
+    """Use another set, for a test; False if this processor does not have it."""

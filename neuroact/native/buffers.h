@@ -1,4 +1,4 @@
-// Arrays that Python hands over: contiguous, of the dtype and shape that is asked for, or an error.
+// The arrays that Python passes: contiguous and of the expected dtype and shape, or an error.
 
 #pragma once
 
@@ -37,11 +37,11 @@ struct Format<uint8_t> {
   static constexpr const char *NAME = "bool or uint8", *CODES = "?B";
 };
 
-constexpr int64_t ANY = -1;  // a size that may be any
+constexpr int64_t ANY = -1;  // any size is accepted
 
-enum Dimensions { AS_IS, FLAT };  // flat: any shape of so many numbers
+enum Dimensions { AS_IS, FLAT };  // FLAT: any shape with that number of values
 
-// The arguments of a call, one after the other, held until it ends.
+// The arguments of a call, taken one after the other and held until the call ends.
 class Buffers {
  public:
   Buffers(PyObject* const* args, Py_ssize_t count, std::initializer_list<const char*> names)
@@ -64,7 +64,7 @@ class Buffers {
     return next(array, sizes, AS_IS, 0);
   }
 
-  // The same, where None stands for no array.
+  // As `read`; None stands for no array.
   template <typename Number>
   bool read_some(Array<Number>& array, std::initializer_list<int64_t> sizes) {
     if (at_ < count_ && count_ == names_.size() && args_[at_] == Py_None) {

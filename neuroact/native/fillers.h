@@ -1,4 +1,4 @@
-// What a layer's steps go into: `Bits`, a bit a value, and `Sums`, a sum a neuron.
+// Fillers take a layer's steps: `Bits` keeps a bit for each value, `Sums` a sum for each neuron.
 
 #pragma once
 
@@ -15,15 +15,15 @@ namespace neuroact {
 
 struct Filler {
   PyObject_HEAD
-  Shape shape;  // of a step, [batch, *neurons]
+  Shape shape;  // shape of a step, [batch, *neurons]
   int64_t batch, neurons;
   int64_t steps, room;
-  Odd odd;
-  // Steps of each sample that were still to come when it was said, and how many came since; empty:
-  // there is no end. After that many a sample is padding.
+  Unreliable unreliable;
+  // `until` sets how many further steps of each sample are valid; later ones are padding. Empty if
+  // all are valid.
   std::vector<int64_t> remaining;
-  int64_t least, passed;             // the least of them
-  int64_t row_words;                 // of a row of bits; 0: these are sums
+  int64_t least, passed;             // the least of these numbers; steps that came since `until`
+  int64_t row_words;                 // words in a row of bits; 0 for sums
   std::unique_ptr<uint32_t[]> rows;  // [room, row_words]
   std::unique_ptr<int32_t[]> sums;   // [neurons]
 };
@@ -40,14 +40,14 @@ inline bool read_step(const Filler& filler, PyObject* object, Values& values) {
   return read_values(object, filler.shape, filler.batch * filler.neurons, values);
 }
 
-inline void tell_odd(Filler& filler, const Values& values, int64_t numel) {
-  if (filler.odd.nonfinite && filler.odd.not_binary) return;
-  const Odd found = values.reader->odd(values.data, numel);
-  filler.odd.nonfinite |= found.nonfinite;
-  filler.odd.not_binary |= found.not_binary;
+inline void note_unreliable(Filler& filler, const Values& values, int64_t numel) {
+  if (filler.unreliable.nonfinite && filler.unreliable.not_binary) return;
+  const Unreliable found = values.reader->unreliable(values.data, numel);
+  filler.unreliable.nonfinite |= found.nonfinite;
+  filler.unreliable.not_binary |= found.not_binary;
 }
 
-// Writes a step whose padding is taken for zeros.
+// Packs a step, and takes padding for zeros.
 inline void pack_valid(Filler& filler, const Values& values, uint32_t* row) {
   const int64_t numel = filler.batch * filler.neurons, width = values.reader->width;
   alignas(64) char held[GROUP * sizeof(uint64_t)];
@@ -62,23 +62,23 @@ inline void pack_valid(Filler& filler, const Values& values, uint32_t* row) {
       std::memset(held + (from - first) * width, 0, size_t((to - from) * width));
     }
     if (values.reader->pack(held, row, past - first)) {
-      tell_odd(filler, {held, values.reader}, past - first);
+      note_unreliable(filler, {held, values.reader}, past - first);
     }
   }
 }
 
-// Count a step that was read; there is room for it.
+// Counts a step that was read. There must be room for it.
 inline void add_step(Filler& filler, const Values& values) {
   const int64_t numel = filler.batch * filler.neurons;
   uint32_t* row = filler.rows.get() + filler.steps * filler.row_words;
   if (filler.row_words == 0) {
     if (values.reader->add(values.data, filler.sums.get(), filler.batch, filler.neurons)) {
-      tell_odd(filler, values, numel);
+      note_unreliable(filler, values, numel);
     }
   } else if (!filler.remaining.empty() && filler.passed >= filler.least) {
     pack_valid(filler, values, row);
   } else if (values.reader->pack(values.data, row, numel)) {
-    tell_odd(filler, values, numel);
+    note_unreliable(filler, values, numel);
   }
   ++filler.passed;
   ++filler.steps;
@@ -86,9 +86,9 @@ inline void add_step(Filler& filler, const Values& values) {
 
 inline PyObject* emptied(Filler& filler) {
   const int64_t steps = std::exchange(filler.steps, 0);
-  const Odd odd = std::exchange(filler.odd, Odd());
+  const Unreliable found = std::exchange(filler.unreliable, Unreliable());
   return Py_BuildValue(
-      "LNN", (long long)steps, PyBool_FromLong(odd.nonfinite), PyBool_FromLong(odd.not_binary));
+      "LNN", (long long)steps, PyBool_FromLong(found.nonfinite), PyBool_FromLong(found.not_binary));
 }
 
 inline Filler* new_filler(PyTypeObject* type, PyObject* shape) {
@@ -96,7 +96,7 @@ inline Filler* new_filler(PyTypeObject* type, PyObject* shape) {
   auto* self = allocate<Filler>(type);
   if (self == nullptr) return nullptr;
   new (&self->shape) Shape();
-  new (&self->odd) Odd();
+  new (&self->unreliable) Unreliable();
   new (&self->remaining) std::vector<int64_t>();
   new (&self->rows) std::unique_ptr<uint32_t[]>();
   new (&self->sums) std::unique_ptr<int32_t[]>();
@@ -144,7 +144,8 @@ inline PyObject* new_sums(PyTypeObject* type, PyObject* args, PyObject* named) {
   if (!made) return nullptr;
   return guarded([&] {
     auto& self = *reinterpret_cast<Filler*>(made.get());
-    self.room = std::numeric_limits<int32_t>::max() / self.batch;  // all of them could be spikes
+    // A neuron may fire in every sample of every step.
+    self.room = std::numeric_limits<int32_t>::max() / self.batch;
     self.sums.reset(new int32_t[size_t(self.neurons)]());
     return made.release();
   });
@@ -159,7 +160,7 @@ inline void free_filler(PyObject* object) {
   free_object(object);
 }
 
-// False where the step cannot be read here, or there is no room for it; then nothing is changed.
+// False, with nothing changed, if the step cannot be read here or there is no room for it.
 inline PyObject* filler_add(PyObject* object, PyObject* step) {
   auto& self = *reinterpret_cast<Filler*>(object);
   Values values;

@@ -1,7 +1,7 @@
-// Counting blocks of steps: words of spikes `[batch, neurons]`, bit k for step k, and sums
-// `[steps, batch]`. What could not be counted is found before anything is added.
+// Counts blocks of steps: words of spikes `[batch, neurons]`, bit k for step k, and sums
+// `[steps, batch]`. All checks come before anything is added.
 //
-// Sums wrap round rather than overflow, as NumPy's do.
+// Sums wrap, as NumPy's do.
 
 #pragma once
 
@@ -47,7 +47,7 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
     return nullptr;
   }
   const int64_t batch = words.shape[0], neurons = words.shape[1], steps = first.shape[0];
-  // The word, or 0 where the neuron has fired; no branch, which could not be foreseen.
+  // The word, or 0 if the neuron has fired. A branch here could not be predicted, so there is none.
   const auto not_fired = [&](int64_t at) {
     return words.data[at] & (uint64_t(fired.data[at] != 0) - 1);
   };
@@ -58,7 +58,7 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
     }
     const int64_t start = clock.data[sample];
     if (start < 0 || (found != 0 && start >= steps - highest_bit(found))) {
-      return refuse("clock: a spike lies at no step of first");
+      return refuse("clock: a spike lies at a step that first does not have");
     }
   }
   for (int64_t sample = 0; sample < batch; ++sample) {
@@ -72,7 +72,7 @@ inline PyObject* add_first(PyObject*, PyObject* const* args, Py_ssize_t count) {
   Py_RETURN_NONE;
 }
 
-// What is wrong with the lengths of a block's samples, or null.
+// What is wrong with the lengths of a block's samples; null if nothing is.
 inline const char* wrong_lengths(const Array<int64_t>& lengths, int64_t steps) {
   for (int64_t sample = 0; sample < lengths.shape[0]; ++sample) {
     if (lengths.data[sample] < 0 || lengths.data[sample] > steps) {
@@ -97,11 +97,11 @@ inline PyObject* add_steps(PyObject*, PyObject* const* args, Py_ssize_t count) {
   for (int64_t sample = 0; sample < batch; ++sample) {
     const int64_t start = clock.data[sample];
     if (start < 0 || start > room - lengths.data[sample]) {
-      return refuse("clock: a step lies at no step of events, squares or observations");
+      return refuse("clock: a step is not one of events, squares and observations");
     }
   }
   for (int64_t step = 0; step < steps; ++step) {
-    // Of samples in a row that are at the same step of their sequences, which most are.
+    // Sums over adjacent samples that are at the same step of their sequences, as most are.
     uint64_t number = 0, total = 0, square = 0;
     int64_t place = 0;
     const auto add = [&] {
@@ -143,7 +143,7 @@ inline PyObject* add_to_histogram(PyObject*, PyObject* const* args, Py_ssize_t c
   };
   bool fits = true;
   each([&](int64_t found) { fits = fits && found >= 0 && found < histogram.shape[0]; });
-  if (!fits) return refuse("sums: one is no bin of the histogram");
+  if (!fits) return refuse("sums: the histogram has no bin for one");
   each([&](int64_t found) { add_to(histogram.data[found], 1); });
   Py_RETURN_NONE;
 }
@@ -156,7 +156,7 @@ struct Terms {
 constexpr double UNITS = 17592186044416.0;    // 2^44
 constexpr double WHOLE = 4503599627370496.0;  // 2^52
 
-// To whole ones, of 0 to 2^51: from 2^52 on there are no others.
+// Rounds numbers from 0 to 2^51: from 2^52 on, every double is a whole number.
 inline int64_t rounded(double number) { return int64_t((number + WHOLE) - WHOLE); }
 
 inline Terms terms(int64_t one, int64_t next) {
@@ -164,7 +164,7 @@ inline Terms terms(int64_t one, int64_t next) {
   return {rounded(ratio * 2.0 * UNITS), rounded(ratio * ratio * 3.0 * UNITS)};
 }
 
-// Of most pairs, since to divide takes longer.
+// The terms of short intervals, which most pairs have, are looked up: a division takes longer.
 constexpr int64_t SHORT = 32;
 
 inline const Terms* short_terms() {
@@ -183,7 +183,8 @@ struct Intervals {
   Array<int64_t> lengths, age, last, histogram, intervals, sums, squares, pairs, cv2, lv;
 };
 
-// Whether nothing can be wrong with it, found without a look at each spike.
+// Whether everything is certainly right. Does not look at each spike. If false, `wrong_intervals`
+// decides.
 inline bool are_right_intervals(const Intervals& of) {
   const int64_t batch = of.words.shape[0], neurons = of.words.shape[1];
   for (int64_t sample = 0; sample < batch; ++sample) {
@@ -202,7 +203,7 @@ inline bool are_right_intervals(const Intervals& of) {
   return true;
 }
 
-// What is wrong with what was handed over, or null.
+// What is wrong with the arguments; null if nothing is.
 inline const char* wrong_intervals(const Intervals& of) {
   const int64_t batch = of.words.shape[0], neurons = of.words.shape[1];
   const int64_t bins = of.histogram.shape[0];

@@ -1,9 +1,9 @@
-// Which instructions the loops may use, chosen when the module is loaded.
+// The instructions that the loops use, chosen when the module is loaded.
 //
-// Each loop is written once, as a body that is inlined into a function for every set of
-// instructions; the compiler makes of it what they offer. Where it cannot compile one function for
-// another processor than the rest (MSVC), and on processors whose least one is good (ARM), there
-// is one set.
+// Each loop is written once, as a body that is inlined into one function for every set of
+// instructions; the compiler uses what the set offers. There is only one set if the compiler cannot
+// compile a single function for another processor (MSVC), and on processors whose baseline is good
+// (ARM).
 
 #pragma once
 
@@ -15,7 +15,7 @@
 #define NEUROACT_INLINE inline __attribute__((always_inline))
 #endif
 
-// NEUROACT_PLAIN: as a compiler sees it that has neither (the tests compare the figures).
+// NEUROACT_PLAIN compiles as on a compiler without vectors and choice: tests compare the results.
 #if defined(__GNUC__) && !defined(NEUROACT_PLAIN)
 #define NEUROACT_VECTORS 1
 #endif
@@ -28,7 +28,7 @@
 
 namespace neuroact {
 
-// Bytes of a vector that the instructions work on at once.
+// Bytes of the vectors that the instructions work on.
 constexpr int64_t BASELINE_BYTES = 16, AVX2_BYTES = 32, AVX512_BYTES = 64;
 
 enum Instructions { BASELINE, AVX2, AVX512 };
@@ -45,7 +45,7 @@ enum Instructions { BASELINE, AVX2, AVX512 };
 
 constexpr const char* INSTRUCTIONS[] = {"baseline", "avx2", "avx512"};
 
-// The most that this processor has, and its system saves.
+// The largest set that the processor has and the operating system supports.
 inline Instructions best_instructions() {
 #if defined(NEUROACT_CHOICE)
   __builtin_cpu_init();

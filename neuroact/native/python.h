@@ -1,8 +1,8 @@
-// Python's C API, as far as it is the same in every version from 3.11 on.
+// The part of Python's C API that is the same in every version from 3.11 on.
 
 #pragma once
 
-// From 3.12 on one library serves all later versions; hatch_build.py says which one this is for.
+// From 3.12 on one library serves all later versions; hatch_build.py sets the version.
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>
@@ -13,7 +13,7 @@
 
 namespace neuroact {
 
-// A reference that is let go of at the end of a block.
+// A reference that is released at the end of its scope.
 class Owned {
  public:
   explicit Owned(PyObject* object = nullptr) : object_(object) {}
@@ -37,10 +37,10 @@ class Owned {
 inline void replace(PyObject*& field, PyObject* by) {
   Py_XINCREF(by);
   PyObject* before = std::exchange(field, by);
-  Py_XDECREF(before);  // last, since it may run anything
+  Py_XDECREF(before);  // last, since it may run any code
 }
 
-// No exception of C++ may leave by way of Python.
+// Turns C++ exceptions into Python's: none may pass through Python's own code.
 template <typename Function>
 PyObject* guarded(Function function) {
   try {

@@ -1,8 +1,8 @@
-// The steps of a recorded layer, read and counted without Python in between.
+// Reads and counts the steps of a recorded layer without Python.
 //
-// Nearly every call of a layer is one step more of the sequence under way: values of the shape of
-// those before, from the very state that the last call left. `Steps` counts such a call once it has
-// run, and leaves all others to Python, which does the same in every case.
+// Nearly every call of a layer is the next step of its sequence: the values have the same shape as
+// before, and the call starts from the state that the last call left. `Steps` counts such a call
+// after it has run. It leaves all others to Python, which would have counted this one just the same.
 
 #pragma once
 
@@ -24,7 +24,7 @@ struct Mark {
   PyObject *tensor = nullptr, *storage = nullptr;  // weak references; without a storage: it is held
   int64_t offset = 0;
 
-  void let_go() {
+  void release() {
     Py_CLEAR(tensor);
     Py_CLEAR(storage);
   }
@@ -35,13 +35,13 @@ constexpr int64_t MOST_HELD = int64_t(1) << 20;  // bytes of a state
 using Marks = std::vector<Mark>;
 using Shapes = std::vector<Shape>;
 
-inline void let_go(Marks& marks) {
-  for (Mark& mark : marks) mark.let_go();
+inline void release(Marks& marks) {
+  for (Mark& mark : marks) mark.release();
   marks.clear();
 }
 
-// Whether the reference is to that object. It is alive, so that to let go of it here runs nothing.
-// None, an absent state, is what a reference gives whose object is gone.
+// Whether the weak reference is to that object. The caller holds the object, so releasing it here
+// runs no code. A reference to a freed object returns None, so None, an absent state, is excluded.
 inline bool is_of(PyObject* reference, PyObject* object) {
   if (object == Py_None) return false;
   Owned alive(PyObject_CallNoArgs(reference));
@@ -92,7 +92,8 @@ inline bool has_shape(PyObject* object, const Shape& shape, DlTensor& tensor) {
       std::equal(shape.begin(), shape.end(), tensor.shape, tensor.shape + tensor.dimensions);
 }
 
-// Whether a tensor is the one that was left, or another one on its memory, as a detached one is.
+// Whether a tensor is the one that was left, or another one at the same place of the same storage,
+// such as a detached one.
 inline bool is_on(const Mark& mark, PyObject* given, const Shape& shape) {
   DlTensor tensor;
   if (!has_shape(given, shape, tensor)) return false;
@@ -106,7 +107,7 @@ inline bool is_on(const Mark& mark, PyObject* given, const Shape& shape) {
       left.offset == here.offset;
 }
 
-// The items of a state, a tuple or a list; null, without an error, where it is neither.
+// The items of a state that is a tuple or a list; null, without an error, if it is neither.
 inline Owned items_of(PyObject* state) {
   if (PyTuple_Check(state)) return Owned(Py_NewRef(state));
   if (PyList_Check(state)) return Owned(PyList_AsTuple(state));
@@ -166,8 +167,8 @@ inline bool find_shapes(PyObject* items, Shapes& shapes) {
   return !shapes.empty();
 }
 
-// What is raised while a state is looked at is no error of the call: it is read in full then. False
-// where it is one nevertheless, such as an interrupt.
+// Clears an error that was raised while looking at a state: Python then reads the call. False if the
+// error must be passed on, such as a KeyboardInterrupt.
 inline bool clear_error() {
   if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception)) return false;
   PyErr_Clear();
@@ -180,7 +181,7 @@ struct Steps {
   PyObject* finish;  // (args, kwargs, output, given): reads a call in Python
   PyObject* values;  // (output) -> Tensor
   PyObject* left;    // (output) -> state
-  PyObject* target;  // Bits or Sums; null: stopped
+  PyObject* target;  // Bits or Sums; null if stopped
   PyObject* full;    // (): empties the target
   bool may_hold;      // the states, as far as is known when it begins
   int64_t ready;      // steps that may come before the next one is read in full
@@ -194,7 +195,7 @@ inline PyTypeObject* steps_type = nullptr;
 
 // Whether a call was given the state that the last one left, by the rule of `StateTrace`. An error
 // may be set.
-inline bool goes_on(const Steps& self, PyObject* given) {
+inline bool continues(const Steps& self, PyObject* given) {
   const size_t count = self.marks.size();
   if (PyTuple_Size(given) != Py_ssize_t(count)) return false;
   bool same = true;
@@ -219,7 +220,7 @@ inline PyObject* call_held(PyObject* function, PyObject* const* args, size_t cou
   return PyObject_Vectorcall(function, args, count, nullptr);
 }
 
-// Counts a step that goes on. 1 where it was, 0 where Python must read it, -1 where an error is set.
+// Counts a step if it continues: 1. If Python must read it: 0. If an error is set: -1.
 inline int count(Steps& self, PyObject* step, PyObject* given, PyObject* left) {
   if (is_full(*reinterpret_cast<Filler*>(self.target))) {
     Owned done(call_held(self.full, nullptr, 0));
@@ -230,10 +231,10 @@ inline int count(Steps& self, PyObject* step, PyObject* given, PyObject* left) {
   auto& target = *reinterpret_cast<Filler*>(held.get());
   const uint64_t turn = self.turn;
   Marks next = std::exchange(self.spare, Marks());
-  // All that may run anything comes first. From then on nothing does, so that the step is counted
-  // whole, with its state.
+  // All that may run other code comes first, and then nothing does. So the step and its state are
+  // counted together or not at all.
   Values values;
-  const bool counted = before && after && goes_on(self, before.get()) &&
+  const bool counted = before && after && continues(self, before.get()) &&
       make_marks(after.get(), self.shapes, self.may_hold, next) && read_step(target, step, values) &&
       self.turn == turn && !is_full(target);
   if (counted) {
@@ -242,22 +243,22 @@ inline int count(Steps& self, PyObject* step, PyObject* given, PyObject* left) {
     --self.ready;
     ++self.turn;
   }
-  let_go(next);
+  release(next);
   self.spare = std::move(next);
   return counted ? 1 : clear_error() ? 0 : -1;
 }
 
-// As `count`; the values and the state are found first.
+// As `count`, but finds the values and the state first.
 inline int count_output(Steps& self, PyObject* given, PyObject* output) {
   if (self.ready <= 0) return 0;
   Owned values(call_held(self.values, &output, 1));
   Owned left(values ? call_held(self.left, &output, 1) : nullptr);
-  // Read in full it is counted after all, or is an error that names the layer.
+  // Python then counts the call, or raises an error that names the layer.
   if (!left) return clear_error() ? 0 : -1;
   return self.ready <= 0 ? 0 : count(self, values.get(), given, left.get());
 }
 
-// `(args, kwargs, output, given)`, of a call that has run.
+// Takes `(args, kwargs, output, given)` of a call that has run.
 inline PyObject* steps_call(PyObject* object, PyObject* const* args, size_t count, PyObject* named) {
   if (PyVectorcall_NARGS(count) != 4 || named != nullptr) {
     PyErr_SetString(PyExc_TypeError, "Steps: expected (args, kwargs, output, given)");
@@ -272,7 +273,7 @@ inline PyObject* steps_call(PyObject* object, PyObject* const* args, size_t coun
   });
 }
 
-// What Python says to it.
+// The methods.
 
 inline PyObject* new_steps(PyTypeObject* type, PyObject* args, PyObject* named) {
   static const char* names[] = {"finish", nullptr};
@@ -303,7 +304,7 @@ inline Marks stop(Steps& self) {
 
 inline void forget(Steps& self) {
   Marks marks = stop(self);
-  let_go(marks);
+  release(marks);
 }
 
 inline PyObject* steps_pattern(PyObject* object, PyObject* args) {
@@ -337,7 +338,7 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
     const bool found = items && find_shapes(items.get(), shapes);
     const bool may_hold = found && is_small(items.get());
     if (!found || PyErr_Occurred() || !make_marks(items.get(), shapes, may_hold, marks)) {
-      let_go(marks);
+      release(marks);
       if (!clear_error()) return nullptr;
       Py_RETURN_FALSE;
     }
@@ -349,7 +350,7 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
     self.may_hold = may_hold;
     self.ready = most > 0 ? most : 0;
     ++self.turn;
-    let_go(marks);
+    release(marks);
     Py_RETURN_TRUE;
   });
 }
@@ -377,7 +378,7 @@ inline PyObject* steps_stop(PyObject* object, PyObject*) {
     Owned each(found ? known(mark) : nullptr);
     if (!each || PyList_Append(found.get(), each.get()) != 0) found = Owned();
   }
-  let_go(marks);
+  release(marks);
   return found.release();
 }
 
@@ -401,7 +402,7 @@ inline int clear_steps(PyObject* object) {
   auto& self = *reinterpret_cast<Steps*>(object);
   forget(self);
   for (PyObject** held : {&self.values, &self.left}) replace(*held, nullptr);
-  replace(self.finish, Py_None);  // which is no function, but may be called, while this is freed
+  replace(self.finish, Py_None);  // calling None is an error, calling null would be a crash
   return 0;
 }
 
@@ -409,7 +410,7 @@ inline void free_steps(PyObject* object) {
   PyObject_GC_UnTrack(object);
   clear_steps(object);
   auto* self = reinterpret_cast<Steps*>(object);
-  let_go(self->marks);
+  release(self->marks);
   self->marks.~Marks();
   self->spare.~Marks();
   self->shapes.~Shapes();

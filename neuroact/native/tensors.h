@@ -1,8 +1,8 @@
-// Reading a tensor's memory by DLPack's exchange functions, with nothing of PyTorch compiled in.
+// Reads a tensor's memory by DLPack's exchange functions, without compiling against PyTorch.
 //
-// The layout of the structures is that of the DLPack specification, https://dmlc.github.io/dlpack,
-// C exchange API. It reads memory that PyTorch owns, so it takes nothing for granted: what is no
-// plain tensor, or not just as expected, is not readable here, and goes the way of Python.
+// The structures are laid out as in the DLPack specification, https://dmlc.github.io/dlpack, C
+// exchange API. The memory belongs to PyTorch, so everything is checked. Anything other than a plain
+// tensor of the expected form is left to Python.
 
 #pragma once
 
@@ -22,7 +22,7 @@ struct DlTensor {
   uint8_t code, bits;
   uint16_t lanes;
   int64_t* shape;
-  int64_t* strides;  // in values; null: contiguous
+  int64_t* strides;  // in values; null if contiguous
   uint64_t byte_offset;
 };
 
@@ -30,13 +30,13 @@ struct DlExchange {
   uint32_t major, minor;
   const DlExchange* older;
   void* others[3];
-  int (*read)(void* object, DlTensor* tensor);  // borrows; raises and gives -1
+  int (*read)(void* object, DlTensor* tensor);  // borrows; returns -1 with an error set
 };
 
 constexpr int32_t ON_CPU = 1;
 constexpr uint32_t MAJOR = 1;
 
-// What is asked of PyTorch, looked up once.
+// What is used of PyTorch, looked up once.
 struct Torch {
   PyTypeObject *tensor = nullptr, *parameter = nullptr;
   PyObject *untyped_storage = nullptr, *storage_offset = nullptr, *is_neg = nullptr;
@@ -53,7 +53,7 @@ inline PyObject* attribute(const char* module, const char* outer, const char* in
   return PyObject_GetAttrString(found.get(), inner);
 }
 
-// Import torch; an error is set where it has no such functions.
+// Imports torch. False, with an error set, if it does not have these functions.
 inline bool find_torch() {
   if (torch.read != nullptr) return true;
   Owned capsule(attribute("torch", "Tensor", "__dlpack_c_exchange_api__"));
@@ -76,7 +76,7 @@ inline bool find_torch() {
   found.base = attribute("torch", "Tensor", "_base");
   if (PyErr_Occurred()) return false;  // once in a process at most: what was found stays
   found.read = api->read;
-  capsule.release();  // the functions are its
+  capsule.release();  // keeps the functions
   torch = found;
   return true;
 }
@@ -101,7 +101,8 @@ inline bool has(PyObject* tensor, PyObject* property, PyObject* object) {
 
 using Shape = std::vector<int64_t>;
 
-// Of a tuple of whole numbers above 0; an error is set where it is none, or of too many values.
+// Reads a tuple of whole numbers above 0. False, with an error set, if it is something else or
+// would have too many values.
 inline bool read_shape(PyObject* from, Shape& shape, int64_t& numel) {
   constexpr int64_t MOST = int64_t(1) << 40;
   const Py_ssize_t dimensions = PyTuple_Size(from);
@@ -128,7 +129,7 @@ inline bool is_contiguous(const DlTensor& tensor) {
   return true;
 }
 
-// DTYPES where it is none that is read here.
+// DTYPES if the dtype is not one that is read here.
 inline Dtype dtype_of(const DlTensor& tensor) {
   const auto is = [&](int code, int bits) { return tensor.code == code && tensor.bits == bits; };
   constexpr int SIGNED = 0, UNSIGNED = 1, FLOAT = 2, BFLOAT = 4, TRUTH = 6;
@@ -150,8 +151,8 @@ struct Values {
   const Reader* reader;
 };
 
-// Whether an object is a step of this shape that lies in memory as it is. No error is set; nothing
-// runs meanwhile, and until then what was found is so.
+// Whether a tensor is a step of this shape whose values can be read from memory as they are. Sets no
+// error. Runs no other code, so the result holds until other code runs.
 inline bool find_values(PyObject* object, const Shape& shape, Values& values) {
   DlTensor tensor;
   if (torch.read(object, &tensor) != 0) {
@@ -168,8 +169,8 @@ inline bool find_values(PyObject* object, const Shape& shape, Values& values) {
   return reinterpret_cast<uintptr_t>(values.data) % uintptr_t(values.reader->width) == 0;
 }
 
-// The imaginary part of a conjugate is negated when it is read: its sign does not lie in memory.
-// It is not contiguous, but where there is one value alone.
+// Whether the values' sign is not in memory: PyTorch negates the imaginary part of a conjugate when
+// it reads it. Such a tensor is contiguous only if it has a single value.
 inline bool is_negated(PyObject* object) {
   Owned answer(ask(torch.is_neg, object));
   return answer.get() != Py_False;
@@ -182,17 +183,17 @@ inline bool offset_of(PyObject* tensor, int64_t& offset) {
   return offset >= 0;
 }
 
-// A view of memory that was given back points to nothing but its offset.
+// Whether the tensor's memory is still there. A view of freed memory has its offset as its address.
 inline bool has_memory(PyObject* object, const Values& values) {
   int64_t offset;
   return offset_of(object, offset) &&
       uint64_t(offset) * uint64_t(values.reader->width) != reinterpret_cast<uintptr_t>(values.data);
 }
 
-// The same, of any object. Other threads may run before that is found, not after.
+// As `find_values`, for any object. Other threads may run before the result is found, not after.
 inline bool read_values(PyObject* object, const Shape& shape, int64_t numel, Values& values) {
   if (!is_tensor(object) || !find_values(object, shape, values)) return false;
-  // A small number may be such an offset, or an address of a program that lies low.
+  // A small address may be such an offset, or a real address of a program at low addresses.
   const bool is_low = uint64_t(reinterpret_cast<uintptr_t>(values.data)) >> 32 == 0;
   if (!is_low && numel > 1) return true;
   const bool fit = (!is_low || has_memory(object, values)) && (numel > 1 || !is_negated(object));

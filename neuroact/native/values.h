@@ -1,6 +1,6 @@
-// What is done with the values of one step: a spike is a value that is not 0, read off its bits.
+// Counts or packs the values of one step. A spike is a value that is not 0, as its bits show.
 //
-// A value is odd where it is neither 0 nor 1. Odd ones are spikes too; that there were some is told.
+// A value that is neither 0 nor 1 is not binary. It counts as a spike and is reported.
 
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace neuroact {
 
-// How the numbers of a dtype look as bits: those that count against zero, and those of 1. `INFINITE`
-// is what infinity has of the first, NaN more; 0 where there is neither.
+// The bits of a dtype's numbers. MAGNITUDE: the bits that are all 0 in a zero. ONE: the bits of 1.
+// INFINITE: the magnitude of infinity, where that of NaN is larger; 0 if the dtype has neither.
 template <typename Bits, Bits Magnitude, Bits One, Bits Infinite>
 struct Numbers {
   using Word = Bits;
   static constexpr Bits MAGNITUDE = Magnitude, ONE = One, INFINITE = Infinite;
-  static constexpr bool CAN_BE_ODD = true;
+  static constexpr bool CAN_BE_OTHER = true;
 };
 
 using Float16 = Numbers<uint16_t, 0x7FFF, 0x3C00, 0x7C00>;
@@ -31,30 +31,32 @@ using Integer8 = Numbers<uint8_t, 0xFF, 1, 0>;
 using Integer16 = Numbers<uint16_t, 0xFFFF, 1, 0>;
 using Integer32 = Numbers<uint32_t, 0xFFFFFFFF, 1, 0>;
 using Integer64 = Numbers<uint64_t, 0xFFFFFFFFFFFFFFFF, 1, 0>;
-struct Boolean : Integer8 {  // true, whatever its byte is
-  static constexpr bool CAN_BE_ODD = false;
+struct Boolean : Integer8 {  // a byte that is not 0 is true, whatever it is
+  static constexpr bool CAN_BE_OTHER = false;
 };
 
-struct Odd {
+// Why the values cannot be trusted.
+struct Unreliable {
   bool nonfinite = false, not_binary = false;
 };
 
 template <typename Of>
-NEUROACT_INLINE typename Of::Word oddness(typename Of::Word value) {
+NEUROACT_INLINE typename Of::Word not_binary_bits(typename Of::Word value) {
   using Word = typename Of::Word;
-  if (!Of::CAN_BE_ODD) return 0;
+  if (!Of::CAN_BE_OTHER) return 0;
   return Word((value ^ Of::ONE) & -Word((value & Of::MAGNITUDE) != 0));
 }
 
-// Which kinds of odd values there are. Asked once a step showed one.
+// Whether some values are not finite, and some finite but not binary. Called only for a step in
+// which a value was not binary: it needs a second look at all values.
 template <typename Of>
-NEUROACT_INLINE Odd odd_values(const void* from, int64_t numel) {
+NEUROACT_INLINE Unreliable why_unreliable(const void* from, int64_t numel) {
   const auto* values = static_cast<const typename Of::Word*>(from);
   int32_t nonfinite = 0, not_binary = 0;
   for (int64_t at = 0; at < numel; ++at) {
     const bool beyond = Of::INFINITE != 0 && (values[at] & Of::MAGNITUDE) >= Of::INFINITE;
     nonfinite |= int32_t(beyond);
-    not_binary |= int32_t(!beyond) & int32_t(oddness<Of>(values[at]) != 0);
+    not_binary |= int32_t(!beyond) & int32_t(not_binary_bits<Of>(values[at]) != 0);
   }
   return {nonfinite != 0, not_binary != 0};
 }
@@ -62,47 +64,49 @@ NEUROACT_INLINE Odd odd_values(const void* from, int64_t numel) {
 template <typename Of>
 NEUROACT_INLINE typename Of::Word add_row(
     const typename Of::Word* row, int32_t* into, int64_t width) {
-  typename Of::Word odd = 0;
+  typename Of::Word not_binary = 0;
   for (int64_t at = 0; at < width; ++at) {
     into[at] += int32_t((row[at] & Of::MAGNITUDE) != 0);
-    odd |= oddness<Of>(row[at]);
+    not_binary |= not_binary_bits<Of>(row[at]);
   }
-  return odd;
+  return not_binary;
 }
 
-// Adds each neuron's spikes, `[batch, neurons]`, to its sum. Whether a value was odd.
+// Adds each neuron's spikes, `[batch, neurons]`, to its sum.
+// Returns whether a value was not binary.
 template <typename Of>
 NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, int64_t neurons) {
-  constexpr int64_t MOST = 1024;  // sums that stay at hand while all samples are added
+  constexpr int64_t MOST = 1024;  // sums that stay in the cache while all samples are added
   const auto* values = static_cast<const typename Of::Word*>(from);
-  typename Of::Word odd = 0;
+  typename Of::Word not_binary = 0;
   const int64_t together = std::min(batch, MOST / 2 / neurons);
-  if (together > 1) {  // a few neurons: many samples in a row, which are added up at the end
+  if (together > 1) {  // few neurons: add many samples side by side, sum them at the end
     int32_t held[MOST / 2] = {};
     const int64_t width = together * neurons, numel = batch * neurons;
     for (int64_t first = 0; first < numel; first += width) {
-      odd |= add_row<Of>(values + first, held, std::min(width, numel - first));
+      not_binary |= add_row<Of>(values + first, held, std::min(width, numel - first));
     }
     for (int64_t at = 0; at < width; at += neurons) {
       for (int64_t neuron = 0; neuron < neurons; ++neuron) sums[neuron] += held[at + neuron];
     }
-    return odd != 0;
+    return not_binary != 0;
   }
   for (int64_t first = 0; first < neurons; first += MOST) {
     const int64_t width = std::min(MOST, neurons - first);
     for (int64_t sample = 0; sample < batch; ++sample) {
-      odd |= add_row<Of>(values + sample * neurons + first, sums + first, width);
+      not_binary |= add_row<Of>(values + sample * neurons + first, sums + first, width);
     }
   }
-  return odd != 0;
+  return not_binary != 0;
 }
 
-// A row holds a step, a bit a value, `GROUP` values in `LANES` words: value `LANES * bit + word`. So
-// that many values next to each other are compared at once, and no bit changes its place.
+// A row holds a step, one bit for each value. It has `GROUP` values in `LANES` words: bit `bit` of
+// word `word` is value `LANES * bit + word`. So adjacent values are compared at once, and no bit has
+// to be moved.
 constexpr int64_t LANES = 16, GROUP = 32 * LANES;
 
-// Of so many lines, `LANES` values each, no more than a word has bits: bit `line` of each lane.
-// Whether a value was odd.
+// Packs lines of `LANES` values, at most as many as a word has bits: line `line` becomes bit `line`
+// of each lane. The result is not 0 if a value was not binary.
 template <typename Of, int64_t Bytes>
 NEUROACT_INLINE typename Of::Word pack_lines(
     const typename Of::Word* values, int64_t lines, typename Of::Word* bits) {
@@ -112,16 +116,16 @@ NEUROACT_INLINE typename Of::Word pack_lines(
   constexpr int64_t FIT = Bytes / int64_t(sizeof(Word)), WIDTH = FIT < LANES ? FIT : LANES;
   typedef Word Vector __attribute__((vector_size(WIDTH * sizeof(Word))));
   for (int64_t lane = 0; lane < LANES; lane += WIDTH) {
-    Vector found = {}, odd = {}, bit = Vector{} + Word(1);
+    Vector found = {}, not_binary = {}, bit = Vector{} + Word(1);
     for (int64_t line = 0; line < lines; ++line, bit += bit) {
       Vector value;
       std::memcpy(&value, values + line * LANES + lane, sizeof(value));
       const Vector spikes = (Vector)((value & Of::MAGNITUDE) != Vector{});
       found |= spikes & bit;
-      if (Of::CAN_BE_ODD) odd |= spikes & (value ^ Of::ONE);
+      if (Of::CAN_BE_OTHER) not_binary |= spikes & (value ^ Of::ONE);
     }
     std::memcpy(bits + lane, &found, sizeof(found));
-    for (int64_t at = 0; Of::CAN_BE_ODD && at < WIDTH; ++at) any |= odd[at];
+    for (int64_t at = 0; Of::CAN_BE_OTHER && at < WIDTH; ++at) any |= not_binary[at];
   }
 #else
   for (int64_t lane = 0; lane < LANES; ++lane) bits[lane] = 0;
@@ -129,7 +133,7 @@ NEUROACT_INLINE typename Of::Word pack_lines(
     for (int64_t lane = 0; lane < LANES; ++lane) {
       const Word value = values[line * LANES + lane];
       bits[lane] |= Word(Word((value & Of::MAGNITUDE) != 0) << line);
-      any |= oddness<Of>(value);
+      any |= not_binary_bits<Of>(value);
     }
   }
 #endif
@@ -151,7 +155,8 @@ NEUROACT_INLINE typename Of::Word pack_group(
   return any;
 }
 
-// Writes a step into its row, see `GROUP`; bits beyond the last value are 0. Whether one was odd.
+// Packs a step into its row, see `GROUP`; the bits beyond the last value are 0.
+// Returns whether a value was not binary.
 template <typename Of, int64_t Bytes>
 NEUROACT_INLINE bool pack_values(const void* from, uint32_t* row, int64_t numel) {
   using Word = typename Of::Word;
@@ -171,12 +176,12 @@ NEUROACT_INLINE bool pack_values(const void* from, uint32_t* row, int64_t numel)
   return any != 0;
 }
 
-// The three for one dtype.
+// These functions for one dtype.
 struct Reader {
   int64_t width;  // bytes of a value
   bool (*add)(const void*, int32_t*, int64_t, int64_t);
   bool (*pack)(const void*, uint32_t*, int64_t);
-  Odd (*odd)(const void*, int64_t);
+  Unreliable (*unreliable)(const void*, int64_t);
 };
 
 enum Dtype { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BOOL, DTYPES };
@@ -190,11 +195,11 @@ enum Dtype { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BOO
     TARGET static bool pack(const void* from, uint32_t* row, int64_t numel) {                \
       return pack_values<Of, BYTES>(from, row, numel);                                       \
     }                                                                                        \
-    TARGET static Odd odd(const void* from, int64_t numel) {                                 \
-      return odd_values<Of>(from, numel);                                                    \
+    TARGET static Unreliable unreliable(const void* from, int64_t numel) {                   \
+      return why_unreliable<Of>(from, numel);                                                \
     }                                                                                        \
     static constexpr Reader reader() {                                                       \
-      return {int64_t(sizeof(typename Of::Word)), add, pack, odd};                           \
+      return {int64_t(sizeof(typename Of::Word)), add, pack, unreliable};                    \
     }                                                                                        \
   };
 

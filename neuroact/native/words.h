@@ -1,4 +1,4 @@
-// Rows of bits, a step each, cut up into words, a neuron each: bit k is step k.
+// Turns rows of bits, one for each step, into words, one for each value: bit k is step k.
 
 #pragma once
 
@@ -14,7 +14,7 @@ namespace neuroact {
 constexpr int64_t STEPS = 64;  // bits of a word
 
 #if defined(_MSC_VER)
-NEUROACT_INLINE int32_t bits_set(uint64_t word) {  // MSVC's own asks for a newer processor
+NEUROACT_INLINE int32_t bits_set(uint64_t word) {  // MSVC's own function needs a newer processor
   word -= word >> 1 & 0x5555555555555555;
   word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
   word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0F;
@@ -30,16 +30,16 @@ NEUROACT_INLINE int32_t highest_bit(uint64_t word) {
 }
 #else
 NEUROACT_INLINE int32_t bits_set(uint64_t word) { return __builtin_popcountll(word); }
-// Of a word that is not 0.
+// For words that are not 0.
 NEUROACT_INLINE int32_t lowest_bit(uint64_t word) { return __builtin_ctzll(word); }
 NEUROACT_INLINE int32_t highest_bit(uint64_t word) { return 63 - __builtin_clzll(word); }
 #endif
 
-// Eight squares of bits at once.
+// Eight squares of 64 × 64 bits, transposed at once.
 constexpr int64_t SQUARES = 8;
 using Squares = uint64_t[STEPS][SQUARES];
 
-// In each square bit i of word k and bit k of word i change places.
+// `transpose` exchanges, in each square, bit i of word k and bit k of word i.
 #if defined(NEUROACT_VECTORS)
 template <int Width, typename Vector>
 NEUROACT_INLINE void exchange(Vector& one, Vector& other) {
@@ -49,7 +49,7 @@ NEUROACT_INLINE void exchange(Vector& one, Vector& other) {
   other ^= change;
 }
 
-// Three of the six rounds, on eight words at a time, which lie `Apart` from each other.
+// Three of the six rounds, on eight words that lie `Apart` from each other.
 template <int Apart, int64_t Bytes>
 NEUROACT_INLINE void three_rounds(uint64_t* words) {
   typedef uint64_t Vector __attribute__((vector_size(Bytes)));
@@ -86,7 +86,7 @@ NEUROACT_INLINE void transpose(Squares& squares) {
 }
 #endif
 
-// The words of the first steps, from their rows; see `GROUP` for where a row has a value.
+// Makes the words of the given steps from their rows; `GROUP` says where a value lies in a row.
 template <int64_t Bytes>
 NEUROACT_INLINE void cut_up_rows(
     const uint32_t* rows, int64_t row_words, int64_t steps, uint64_t* words, int64_t numel) {
@@ -109,7 +109,7 @@ NEUROACT_INLINE void cut_up_rows(
   }
 }
 
-// Spikes of each sample at each of the first steps, `[steps, batch]`, from its words.
+// Counts each sample's spikes at each of the given steps, `[steps, batch]`, from its words.
 template <int64_t Bytes>
 NEUROACT_INLINE void sum_words(
     const uint64_t* words, int64_t batch, int64_t neurons, int64_t steps, int32_t* sums) {

@@ -52,8 +52,8 @@ def raster_plot(layer: LayerActivity, *, sequence: int = 0, ax: Axes | None = No
     'time (steps)'
     """
     raster = result_of(layer, "Raster")
-    if layer.fault is not None:
-        raise ValueError(f'layer "{layer.name}" cannot be drawn: {layer.fault}')
+    if layer.unreliable is not None:
+        raise ValueError(f'layer "{layer.name}" cannot be drawn: {layer.unreliable}')
     steps, neurons = raster.of(sequence)
     length = int(raster.lengths[sequence])
     axis = TimeAxis.of([layer], length)

@@ -118,7 +118,7 @@ def _name(layer: LayerActivity) -> str:
 def missing_figures(layer: LayerActivity) -> str:
     """Why a layer has no figures, in few words; empty where it has.
 
-    Shorter than `LayerActivity.fault`, which would not fit into a narrow figure.
+    Shorter than `LayerActivity.unreliable`, which would not fit into a narrow figure.
     """
     if layer.nonfinite:
         return "no figures: NaN or infinity emitted"

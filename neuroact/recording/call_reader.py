@@ -164,7 +164,7 @@ class CallReader:
                 call = LayerCall(args, kwargs, output, given, trace)
                 chunk = self._adapter.read(self._module, call)
             else:
-                starts = not trace.goes_on(given, pattern.left(output))
+                starts = not trace.continues(given, pattern.left(output))
                 make = SpikeChunk.of_sequence if pattern.sequence else SpikeChunk.of_step
                 chunk = make(pattern.values(output), pattern.kind, starts_sequence=starts)
             if not isinstance(chunk, SpikeChunk):

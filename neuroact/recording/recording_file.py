@@ -290,7 +290,7 @@ def _is_trusted(layer: LayerRecorder) -> bool:
     """Whether no value of the layer was what its kind has none of."""
     firing = layer.statistics[0]
     assert isinstance(firing, Firing)
-    return firing.counts is None or not firing.counts.faults.any()
+    return firing.counts is None or not firing.counts.unreliable.any()
 
 
 def _form(state: Mapping[str, Tensor]) -> dict[str, tuple[str, list[int]]]:

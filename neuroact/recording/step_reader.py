@@ -124,7 +124,7 @@ class StepReader:
             values, left = self._values(output).detach(), self._left(output)
             if isinstance(values, FakeTensor) or _is_functional(values):
                 return False  # it has no values that could be copied
-            if not self._goes_on(given, left):
+            if not self._continues(given, left):
                 return False
             marks = marks_of(left)
         except Exception:
@@ -142,7 +142,7 @@ class StepReader:
             self.left -= 1
         return True
 
-    def _goes_on(self, given: Sequence[Any], left: Sequence[Any]) -> bool:
+    def _continues(self, given: Sequence[Any], left: Sequence[Any]) -> bool:
         """Whether the very tensors that the last step left were given, and as large ones come."""
         if not len(given) == len(left) == len(self._marks):
             return False

@@ -40,10 +40,10 @@ def report_of(
             stacklevel=3,
         )
     for activity in activities:
-        if activity.fault is not None:
+        if activity.unreliable is not None:
             warnings.warn(
                 f'layer "{activity.name}" ({activity.framework} {activity.layer_type}): '
-                f"{activity.fault}; its figures are NaN",
+                f"{activity.unreliable}; its figures are NaN",
                 UnreliableLayerWarning,
                 stacklevel=3,
             )

@@ -39,7 +39,7 @@ class LayerActivity:
     A neuron's *activity* is the mean of its values over all (time step, sample) pairs looked at:
     spikes per step, in [0, 1] where the layer is binary. The layer's figures describe how that
     number spreads over its neurons. Figures are NaN where nothing was observed, where the layer
-    has no neurons, and where `fault` says why its values cannot be trusted.
+    has no neurons, and where `unreliable` says why its values cannot be trusted.
 
     Attributes:
         name: qualified name of the module in the model.
@@ -150,7 +150,7 @@ class LayerActivity:
         return self.events.size
 
     @property
-    def fault(self) -> str | None:
+    def unreliable(self) -> str | None:
         """Why the figures cannot be trusted; None where they can."""
         if self.nonfinite:
             return "NaN or infinite values were emitted"
@@ -167,8 +167,8 @@ class LayerActivity:
     @property
     def problem(self) -> str | None:
         """Why the layer has no figures, which are NaN then; None where it has."""
-        if self.fault is not None:
-            return self.fault
+        if self.unreliable is not None:
+            return self.unreliable
         if self.neurons == 0:
             return "it has no neurons"
         return "no step of it was looked at" if self.observations == 0 else None
@@ -178,7 +178,7 @@ class LayerActivity:
         """Average activity per neuron, `total / observations`, float64 `[*shape]`.
 
         In spikes per neuron and time step. Zeros where nothing fired; NaN where nothing was
-        observed or the layer has a `fault`.
+        observed or the layer is `unreliable`.
         """
         values = self._activity()
         values.flags.writeable = False
@@ -191,14 +191,14 @@ class LayerActivity:
         Where binary that is `activity / dt`: the mean over samples of what
         `elephant.statistics.mean_firing_rate` gives for each, where they are of equal length. A
         graded layer's spikes count once each, whatever their size. Zeros where nothing fired; NaN
-        where nothing was observed, where the layer has a `fault`, and where it is analog: real
+        where nothing was observed, where the layer is `unreliable`, and where it is analog: real
         values are no spikes.
 
         Raises:
             NoTimeStepError: the recording was not told the time step.
         """
         seconds = self.observations * seconds_per_step(self.dt, "rate")
-        spikes = seconds > 0 and self.fault is None and self.kind is not SignalKind.ANALOG
+        spikes = seconds > 0 and self.unreliable is None and self.kind is not SignalKind.ANALOG
         return ratio(self.events, seconds if spikes else 0.0)
 
     @property
@@ -326,7 +326,7 @@ class LayerActivity:
         """The activity, which only who asks for it by its name makes the layer keep."""
         if "activity" in vars(self):
             return self.activity
-        if self.observations == 0 or self.fault is not None:
+        if self.observations == 0 or self.unreliable is not None:
             return np.full(self.shape, np.nan)
         sums = self.events if self.kind is SignalKind.BINARY else self.total
         return np.asarray(sums / self.observations)  # a scalar for one neuron `()`
@@ -370,7 +370,7 @@ class LayerActivity:
         """The result, told what the layer knows: its time step, and why not to trust it."""
         if not isinstance(result, LayerResult):
             return result
-        known: dict[str, Any] = {"fault": self.fault, "dt": self.dt}
+        known: dict[str, Any] = {"unreliable": self.unreliable, "dt": self.dt}
         theirs = {f.name for f in fields(result)} & known.keys()
         return replace(result, **{name: known[name] for name in theirs})
 

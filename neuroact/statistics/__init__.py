@@ -1,7 +1,7 @@
-"""Statistics: what is kept of a layer's stream, in memory that grows with neurons, not with data.
+"""Statistics of a layer's stream, in memory that grows with the neurons and not with the data.
 
-One file a statistic. A statistic of your own is a class that is built without arguments and has
-the verbs of `Statistic`; `neuroact.record(model, statistics=[YourStatistic])` runs it beside
+Each statistic has its own file. You can write your own: a class that takes no arguments and has
+the methods of `Statistic`. `neuroact.record(model, statistics=[YourStatistic])` runs it beside
 `Firing`.
 """
 

@@ -1,4 +1,4 @@
-"""What builds a layer's statistics: classes, configured instances and functions."""
+"""Turns what `statistics=` takes into functions that build the statistics of a layer."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ BUILT_IN: Mapping[str, type[Statistic]] = {
         Raster,
     )
 }
-"""neuroact's own, by name, in the order in which they are told."""
+"""neuroact's own statistics by name, in the order in which they are listed."""
 
 StatisticFactory = Callable[[], Statistic]
-# A class, a configured instance that is cloned per layer, or a function without arguments.
+# A class, a configured instance, which is cloned for each layer, or a function without arguments.
 StatisticChoice = StatisticFactory | Statistic
 StatisticSelection = StatisticChoice | Iterable[StatisticChoice] | None
 
 
 class Clones:
-    """Builds statistics that are configured as one is, and have counted nothing."""
+    """Builds empty statistics with the configuration of a given one."""
 
     def __init__(self, configured: Statistic) -> None:
         self._configured = copy.deepcopy(configured)
         self._configured.reset()
 
     def __call__(self) -> Statistic:
-        """One more."""
+        """A new, empty statistic."""
         return copy.deepcopy(self._configured)
 
     def __repr__(self) -> str:
@@ -53,32 +53,32 @@ class Clones:
 
 
 def builders(statistics: StatisticSelection) -> tuple[StatisticFactory, ...]:
-    """What builds the statistics of each layer: `Firing` always, and those that were asked for.
+    """Functions that build a layer's statistics: `Firing` always, then those of `statistics`.
 
     Raises:
-        TypeError: one of them is no statistic.
-        ValueError: two of them have one name.
+        TypeError: one of them is not a statistic.
+        ValueError: two of them have the same name.
 
     >>> from neuroact import Raster, SpikeCounts
     >>> [type(build()).__name__ for build in builders([SpikeCounts, Raster(3)])]
     ['Firing', 'SpikeCounts', 'Raster']
     """
-    asked_for = [_builder(choice) for choice in _listed(statistics)]
-    found = (Firing, *(build for build in asked_for if type(build()) is not Firing))
+    chosen = [_builder(choice) for choice in _listed(statistics)]
+    found = (Firing, *(build for build in chosen if type(build()) is not Firing))
     (name, times), *_ = Counter(type(build()).__name__ for build in found).most_common(1)
     if times > 1:
         raise ValueError(
             f"statistics= has two that are called {name}, and a report holds one of each name: "
-            "leave one out, or keep it in a recording of its own"
+            "leave one out, or record it with another recording"
         )
     return found
 
 
 def check_pickled(found: Iterable[StatisticFactory]) -> None:
-    """Refuse builders that another process could not be sent.
+    """Refuse builders that cannot be sent to another process.
 
     Raises:
-        pickle.PicklingError: names the one, and what to give in its place.
+        pickle.PicklingError: names the builder, and what to pass in its place.
     """
     for build in found:
         try:
@@ -86,7 +86,7 @@ def check_pickled(found: Iterable[StatisticFactory]) -> None:
         except Exception as cause:
             name = type(build()).__name__
             raise pickle.PicklingError(
-                f"a recording whose {name} is built by {build!r} cannot be pickled: {cause}. Give "
+                f"a recording whose {name} is built by {build!r} cannot be pickled: {cause}. Pass "
                 f"the configured statistic itself, such as statistics=[{name}(...)], or a class or "
                 "function of a module"
             ) from cause

@@ -1,4 +1,4 @@
-"""Activity per class of the samples, where labels are given."""
+"""Activity for each class of samples, if labels are given."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class ClassActivityResult(LayerResult):
     """What a layer's neurons did for each class of samples.
 
     Attributes:
-        class_observations: (time step, sample) pairs of each class, int64 `[classes]`.
-        class_events: non-zero values, int64 `[classes, *neurons]`.
-        class_total: sums of values, float64 `[classes, *neurons]`; the events where binary.
+        class_observations: number of (time step, sample) pairs, int64 `[classes]`.
+        class_events: number of non-zero values, int64 `[classes, *neurons]`.
+        class_total: sums of values, float64 `[classes, *neurons]`; equal to the events if binary.
 
     >>> import numpy as np
     >>> from neuroact.statistics import ClassActivityResult
@@ -49,29 +49,29 @@ class ClassActivityResult(LayerResult):
 
     @property
     def classes(self) -> int:
-        """Number of classes: the largest label and one, or what `ClassActivity` was told."""
+        """Number of classes: the largest label plus one, or `ClassActivity(classes)` if larger."""
         return len(self.class_observations)
 
     @property
     def activity(self) -> Floats:
         """Average activity per class, `total / observations`, float64 `[classes, *neurons]`.
 
-        In spikes per neuron and time step. NaN for a class of which nothing was observed.
+        In spikes per neuron and time step. NaN for a class that was never observed.
         """
-        seen = self.class_observations if self.fault is None else self.class_observations * 0
+        seen = self.class_observations if self.unreliable is None else self.class_observations * 0
         return ratio(self.class_total, seen.reshape(-1, *(1,) * (self.class_total.ndim - 1)))
 
     @property
     def selectivity(self) -> Floats:
         """Class selectivity index per neuron, float64 `[*neurons]`.
 
-        `(a - b) / (a + b)`: a is the activity for the class that excites the neuron most, b the
-        mean of its activities for all other classes. 0 where all are alike, 1 where it fires for
-        one class alone. NaN where it never fired, where fewer than two classes were observed, and
-        where activities are negative, for which it has no meaning.
+        `(a - b) / (a + b)`: a is the neuron's largest activity for a class, b the mean of its
+        activities for all other classes. 0 if all activities are equal, 1 if the neuron fires for
+        one class only. NaN if it never fired, if fewer than two classes were observed, and if an
+        activity is negative, since the index then has no meaning.
 
         Source: Leavitt and Morcos, Selectivity considered harmful, ICLR 2021, arXiv:2003.01262;
-        their small constant in the denominator is left out.
+        without their small constant in the denominator.
         """
         seen = self.activity[self.class_observations > 0]
         if len(seen) < 2:
@@ -83,31 +83,31 @@ class ClassActivityResult(LayerResult):
 
     @property
     def preferred(self) -> Integers:
-        """The class that excites each neuron most, the first of equals, int64 `[*neurons]`.
+        """The class for which each neuron is most active, int64 `[*neurons]`; of equals, the first.
 
-        -1 where the neuron never fired, or nothing was observed.
+        -1 if the neuron never fired, or nothing was observed.
         """
         activity = np.where(np.isnan(self.activity), -np.inf, self.activity)
-        fired = np.asarray(self.class_events.sum(0) > 0) & (self.fault is None)
+        fired = np.asarray(self.class_events.sum(0) > 0) & (self.unreliable is None)
         if not len(activity):
             return np.full(fired.shape, -1, dtype=np.int64)
         return np.where(fired, activity.argmax(0), -1).astype(np.int64)
 
 
 class ClassActivity(CountsBlocks):
-    """Activity per class and neuron, of the samples whose class is known.
+    """Activity of each neuron for each class of samples.
 
-    Counted are chunks that have labels, and no others. Padded steps do not exist. Applies to layers
-    of every kind.
+    Only chunks with labels are counted. Padded steps are not counted. Applies to layers of every
+    kind.
 
-    Memory: two numbers for each class and neuron; classes are as many as the largest label and one
-    that came, or as it is told of beforehand.
+    Memory: two numbers for each class and neuron. The number of classes is the largest label plus
+    one, or `classes` if that is larger.
 
-    With zero spikes events and totals are zeros; before any chunk there is no result, and before
-    any label there are no classes.
+    With zero spikes events and totals are zeros. Before any chunk there is no result. Before any
+    label there are no classes beyond `classes`.
 
     Args:
-        classes: how many there are at least.
+        classes: the least number of classes.
 
     >>> import torch
     >>> from neuroact import ClassActivity, SignalKind, SpikeChunk
@@ -128,7 +128,7 @@ class ClassActivity(CountsBlocks):
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
-        # By the names of the result: int64 [classes, *neurons], float64 likewise, int64 [classes].
+        # By the names in the result; int64 [classes, *neurons], float64 likewise, int64 [classes].
         self._counts: dict[str, Tensor] = {}
 
     def update(self, chunk: SpikeChunk) -> None:
@@ -141,7 +141,7 @@ class ClassActivity(CountsBlocks):
         if chunk.labels is None:
             return
         self._make_room(1 + int(chunk.labels.max()) if chunk.batch else 0)
-        # Pageable memory is copied before this returns, so that nothing need be waited for.
+        # CUDA copies pageable memory before this returns, so there is no need to wait.
         labels = chunk.labels.to(chunk.values.device, non_blocking=True)
         seen = torch.full_like(labels, chunk.steps) if chunk.valid is None else chunk.valid.sum(0)
         self._counts["class_observations"].index_add_(0, labels, seen)
@@ -153,14 +153,14 @@ class ClassActivity(CountsBlocks):
             self._counts["class_total"].index_add_(0, labels[part.samples], total)
 
     def count(self, block: StepBlock) -> None:
-        """Count a block of steps: it has no labels."""
+        """Take the block's neurons. Nothing is counted, since a block has no labels."""
         self._admit(block.neurons, torch.device("cpu"))
 
     def merge(self, other: ClassActivity) -> None:
-        """Add another's counts, exact in any order; classes that only one of them has are kept.
+        """Add another's counts, exact in any order. Classes that only one of them has are kept.
 
         Raises:
-            MergeError: the two were fed by layers of different neurons.
+            MergeError: the two counted layers whose neurons have different shapes.
         """
         theirs = other._counts
         if not theirs:
@@ -186,7 +186,7 @@ class ClassActivity(CountsBlocks):
         return {name: tensor.clone() for name, tensor in self._counts.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take over counts given by `state_dict`."""
+        """Replace the counts by those that `state_dict` returned."""
         with torch.inference_mode(False):
             self._counts = {name: tensor.clone() for name, tensor in state.items()}
 

@@ -1,7 +1,7 @@
-"""Whether a statistic's numbers can have been counted; they may come from a file anyone wrote.
+"""Checks that the numbers of a result could have been counted: a file may hold any numbers.
 
-Numbers that contradict each other make figures that look right and are not, or that fail where
-they are asked for: the root of a variance below zero.
+Numbers that contradict each other would give figures that look right and are wrong, or an error
+later, such as the root of a negative variance.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from neuroact.statistics.results import exact_spread, moments
 
-# What a variance is told from, `n · squares - sums²`: names of n and of the sums.
+# A variance comes from `n · squares - sums²`: the names of n and of the sums.
 _SPREADS = (("sequences", "sums"), ("intervals", "sums"), ("observations", "events"))
 
 
@@ -22,11 +22,12 @@ def check_consistent(data: Mapping[str, Any], *, trusted: bool) -> None:
 
     Args:
         data: the fields of one of neuroact's own results, by name.
-        trusted: no value of the layer was NaN or infinite, or other than 0 and 1 where binary.
-            Such values count differently in sums taken in different orders; the figures are NaN.
+        trusted: False if the layer's values included NaN or infinity, or values other than 0 and 1
+            in a binary layer. Sums of such values may differ with the order of adding, so they are
+            not compared; the figures are NaN anyway.
 
     Raises:
-        ValueError: names one that contradicts.
+        ValueError: names a number that contradicts the others.
     """
     problem = next(_contradictions(data), None)
     if problem is None and trusted:
@@ -36,10 +37,10 @@ def check_consistent(data: Mapping[str, Any], *, trusted: bool) -> None:
 
 
 def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
-    """What would make figures fail, whatever the values were."""
+    """Contradictions that would make figures fail, whatever the layer's values were."""
     for n, sums in _SPREADS:
-        told = {n, sums, "squares"} <= data.keys()
-        if told and (exact_spread(data[n], data[sums], data["squares"]) < 0).any():
+        known = {n, sums, "squares"} <= data.keys()
+        if known and (exact_spread(data[n], data[sums], data["squares"]) < 0).any():
             yield f"squares: too small for these {sums}"
     if {"histogram", "events"} <= data.keys() and (data["events"] > data["observations"]).any():
         yield "events: more than there were steps"
@@ -50,15 +51,15 @@ def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
 def _impossible_events(data: Mapping[str, Any]) -> Iterator[str]:
     sequence, step, neuron, lengths = (data[n] for n in ("sequence", "step", "neuron", "lengths"))
     if data["every"] < 1 or data["begun"] < len(lengths):
-        yield "every, begun: these cannot be"
+        yield "every, begun: impossible numbers"
     elif len(sequence) and (np.diff(sequence).min(initial=0) < 0 or sequence[-1] >= len(lengths)):
-        yield "sequence: expected kept ones, ascending"
+        yield "sequence: expected numbers of kept sequences, ascending"
     elif (step >= lengths[sequence]).any() or (neuron >= data["neurons"]).any():
-        yield "step, neuron: there are not so many"
+        yield "step, neuron: larger than the number of steps or neurons"
 
 
 def _wrong_sums(data: Mapping[str, Any]) -> Iterator[str]:
-    """What is counted twice, by value and by neuron or step, and differs."""
+    """Sums that were counted in two ways, by value and by neuron or step, and that differ."""
     if "histogram" in data:
         number, total, squares = moments(data["histogram"])
         if "sequences" in data:

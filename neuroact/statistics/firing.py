@@ -1,4 +1,4 @@
-"""How much each neuron fires: events and total per neuron, and how often each was looked at."""
+"""How much each neuron fires: its events, its total, and how often it was observed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 
 class SumOfValues:
-    """The field `total` of figures that have `events`.
+    """The field `total` of a result that has `events`.
 
-    Where values are 0 and 1 the sums are the numbers of events. Kept as None, they are then made
-    anew whenever they are asked for: kept as numbers they would double what the figures take.
+    If all values are 0 and 1, the sums equal the events. The field then stores None and computes
+    them at each access, since storing them would double the memory of the result.
     """
 
     @overload
@@ -50,11 +50,11 @@ class FiringResult:
 
     Attributes:
         events: non-zero values per neuron, int64 `[*neurons]`.
-        total: sum of values per neuron, float64 `[*neurons]`; equals `events` where binary.
+        total: sum of values per neuron, float64 `[*neurons]`; equals `events` if binary.
         observations: number of valid (time step, sample) pairs seen.
-        sequences: number of samples' sequences begun.
-        nonfinite: a NaN or an infinity was among the values.
-        not_binary: the layer was declared binary, and a value other than 0 and 1 was found.
+        sequences: number of samples' sequences that began.
+        nonfinite: whether a value was NaN or infinite.
+        not_binary: whether a finite value of a binary layer was neither 0 nor 1.
     """
 
     events: NDArray[np.int64]
@@ -68,12 +68,12 @@ class FiringResult:
         """Which neurons hardly fire, bool `[*neurons]`; `.sum()` is their number.
 
         Args:
-            rate: events per observation at or below which a neuron counts as dead; by default 0,
-                those without a single event.
-            count: the same by number of events, in place of `rate`.
+            rate: a neuron with at most this many events per observation counts as dead. The
+                default 0 means no event at all.
+            count: used in place of `rate`: at most this many events.
 
         Returns:
-            False everywhere where nothing was observed or the values cannot be trusted.
+            False for all neurons if nothing was observed or the values cannot be trusted.
 
         Raises:
             ValueError: a rate outside [0, 1].
@@ -85,12 +85,12 @@ class FiringResult:
         """Which neurons fire nearly always, bool `[*neurons]`; `.sum()` is their number.
 
         Args:
-            rate: events per observation at or above which a neuron counts as saturated; by
-                default 1, those with an event at every observation.
-            count: the same by number of events, in place of `rate`.
+            rate: a neuron with at least this many events per observation counts as saturated. The
+                default 1 means an event at every observation.
+            count: used in place of `rate`: at least this many events.
 
         Returns:
-            False everywhere where nothing was observed or the values cannot be trusted.
+            False for all neurons if nothing was observed or the values cannot be trusted.
 
         Raises:
             ValueError: a rate outside [0, 1].
@@ -114,19 +114,19 @@ class FiringResult:
 class Firing(CountsBlocks):
     """Events and total per neuron, exactly, in O(neurons).
 
-    Events are int64. A graded or analog layer's total is a float64 sum: of float32 values it is
-    exact, whatever the order, while the largest sum is below 2^53 times the smallest step between
-    the values; beyond, and for float64 values, its relative error is at most the number of values
-    added times 2^-53. A binary layer's total is its events.
+    Events are int64. A binary layer's total equals its events. A graded or analog layer's total is
+    a float64 sum. For float32 values it is exact in any order, as long as the largest sum is below
+    2^53 times the smallest step between the values. Beyond that, and for float64 values, its
+    relative error is at most the number of values added times 2^-53.
 
-    Every value of a binary layer is tested to be 0 or 1, and every value of any layer to be finite.
-    An event is a value that is not zero, also where it should not be there.
+    Every value of a binary layer is checked to be 0 or 1; every value of any layer to be finite.
+    Any value that is not zero is an event, also if it fails the check.
 
-    With zero spikes events and total are zeros; before any chunk there is no result.
+    With zero spikes events and total are zeros. Before any chunk there is no result.
 
     Attributes:
         counts: the running tensors; None before the first chunk.
-        open: the sequences that may go on.
+        open: the sequences that may still continue.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk
@@ -185,15 +185,15 @@ class Firing(CountsBlocks):
             self.open.start(sums.batch)
         begun = self.open.step(sums.steps, None)
         counts.observed[0].add_(sums.steps * sums.batch)
-        # Those that the first step begins are told already, unless it was not said to begin any.
+        # `sums.sequences` includes those that the first step begins only if `starts_sequence`.
         counts.observed[1].add_(sums.sequences + (0 if sums.starts_sequence else begun))
         self._add(counts, sums.events, sums)
 
     def merge(self, other: Firing) -> None:
-        """Add another's counts; exact, in any order.
+        """Add another's counts, exact in any order.
 
         Raises:
-            MergeError: the two were fed by layers of different neurons.
+            MergeError: the two counted layers whose neurons have different shapes.
         """
         theirs = other.counts
         if theirs is None:
@@ -210,10 +210,10 @@ class Firing(CountsBlocks):
     def state_dict(self) -> dict[str, Tensor]:
         """The counts as new tensors on the layer's device; empty before the first chunk.
 
-        Keys: `events` int64 `[*neurons]`; `total` float64 `[*neurons]`, only where a chunk was not
+        Keys: `events` int64 `[*neurons]`; `total` float64 `[*neurons]`, only if a chunk was not
         binary; `observations` and `sequences` int64 `[]`; `faults` bool `[2]`, nonfinite and not
-        binary. While sequences are open `pending`, bool `[batch]`: those of which no valid step
-        has come yet.
+        binary. While sequences are open also `pending`, bool `[batch]`: the sequences that have no
+        valid step yet.
         """
         if self.counts is None:
             return {}
@@ -223,7 +223,7 @@ class Firing(CountsBlocks):
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take over counts given by `state_dict`."""
+        """Replace the counts by those that `state_dict` returned."""
         self.reset()
         if state:
             self.counts = EventCounts.from_state(state)
@@ -272,4 +272,4 @@ class Firing(CountsBlocks):
     ) -> None:
         counts.add_events(torch.from_numpy(events).reshape(found.neurons))
         if found.nonfinite or found.not_binary:
-            counts.faults.logical_or_(torch.tensor([found.nonfinite, found.not_binary]))
+            counts.unreliable.logical_or_(torch.tensor([found.nonfinite, found.not_binary]))

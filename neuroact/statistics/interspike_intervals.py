@@ -39,10 +39,10 @@ _PER_NEURON = (
     "lv_whole",
     "lv_fraction",
 )
-# What a loop of the core adds to, in its order.
+# The totals that the core's loop adds to, in its order.
 _COUNTED = ("intervals", "sums", "squares", "pairs", "cv2_fraction", "lv_fraction")
-# Up to here a neuron's terms of a block, below 63 · 3 · 2^44, fit when summed over samples, and so
-# do those of a word.
+# A neuron's terms in a block add up to less than 63 · 3 · 2^44, so int64 holds their sum over so
+# many samples. The same is true of its terms in a word.
 _MOST_SAMPLES = 2**11
 
 
@@ -51,21 +51,22 @@ class InterspikeIntervalsResult(CountedResult):
     """Intervals between the spikes of each neuron of one layer.
 
     An interval is the number of steps from one spike to the next of the same neuron in the same
-    sample's sequence; spikes in adjacent steps are an interval of 1. The figures of `histogram` are
-    of all intervals of the layer together, in steps; the others are one number per neuron, over all
-    its intervals in all sequences. Intervals never cross a sequence's start, and padded steps do
-    not exist.
+    sample's sequence. Spikes in adjacent steps have an interval of 1. Padded steps are not counted,
+    and no interval crosses the start of a sequence.
+
+    The figures of `histogram` are of all intervals of the layer together, in steps. The other
+    figures are one number for each neuron, over its intervals in all sequences.
 
     Attributes:
-        histogram: how many intervals are k steps long, int64 `[most + 1]`.
+        histogram: at index k, how many intervals are k steps long, int64 `[longest + 1]`.
         intervals: number of intervals of each neuron, int64 `[*neurons]`.
-        sums: sum of its intervals, in steps, int64 `[*neurons]`.
+        sums: sum of each neuron's intervals, in steps, int64 `[*neurons]`.
         squares: sum of their squares, int64 `[*neurons]`.
-        pairs: number of its pairs of adjacent intervals, int64 `[*neurons]`.
+        pairs: number of each neuron's pairs of adjacent intervals, int64 `[*neurons]`.
         cv2_whole: whole part of the sum of the pairs' terms of `cv2`, int64 `[*neurons]`.
-        cv2_fraction: the rest of it, in units of 2^-44, int64 `[*neurons]`.
+        cv2_fraction: the rest of that sum, in units of 2^-44, int64 `[*neurons]`.
         lv_whole: whole part of the sum of the pairs' terms of `lv`, int64 `[*neurons]`.
-        lv_fraction: the rest of it, in units of 2^-44, int64 `[*neurons]`.
+        lv_fraction: the rest of that sum, in units of 2^-44, int64 `[*neurons]`.
         dt: seconds per time step, or None.
 
     >>> import torch
@@ -94,7 +95,7 @@ class InterspikeIntervalsResult(CountedResult):
     def mean_interval(self) -> Floats:
         """Mean interval of each neuron, `sums / intervals`, float64 `[*neurons]`.
 
-        In steps. NaN for a neuron without an interval: one that fired at most once a sequence.
+        In steps. NaN for a neuron without intervals, which fired at most once in each sequence.
         """
         return ratio(self.sums, self._trusted(self.intervals))
 
@@ -103,10 +104,10 @@ class InterspikeIntervalsResult(CountedResult):
         """Coefficient of variation of each neuron's intervals, float64 `[*neurons]`.
 
         Their standard deviation (ddof 0) divided by their mean,
-        `sqrt(intervals · squares - sums²) / sums`: 0 for a clock, 1 for a Poisson process of small
-        rate. NaN for fewer than two intervals, which have no spread to see. The definition of
-        `elephant.statistics.cv`, which gives 0 for one interval; here the intervals of all
-        sequences are pooled, which for `elephant` is their concatenation.
+        `sqrt(intervals · squares - sums²) / sums`. 0 for a clock, 1 for a Poisson process of small
+        rate. NaN for fewer than two intervals, which show no spread; `elephant.statistics.cv`,
+        whose definition this is, gives 0 for one interval. The intervals of all sequences are
+        pooled, as if concatenated for `elephant`.
 
         Source: Softky and Koch, The highly irregular firing of cortical cells is inconsistent with
         temporal integration of random EPSPs, Journal of Neuroscience 13(1), 1993.
@@ -118,12 +119,12 @@ class InterspikeIntervalsResult(CountedResult):
     def cv2(self) -> Floats:
         """CV2 of each neuron, in [0, 2], float64 `[*neurons]`.
 
-        Mean over its pairs of adjacent intervals of `2 |I' - I| / (I' + I)`: local variability, not
-        misled by a rate that drifts. 0 for a clock, 1 for a Poisson process of small rate. NaN for
-        a neuron without such a pair: one that never fired three times in a sequence. The definition
-        of `elephant.statistics.cv2`, which refuses fewer than two intervals; here over the pairs of
-        all sequences, none of them across a start. Each term is rounded to 2^-44, so that sums do
-        not depend on their order.
+        Mean of `2 |I' - I| / (I' + I)` over the neuron's pairs of adjacent intervals. It measures
+        local variability, and a slow change of the rate hardly changes it. 0 for a clock, 1 for a
+        Poisson process of small rate. NaN for a neuron without such a pair, which never fired three
+        times in a sequence; `elephant.statistics.cv2`, whose definition this is, raises for fewer
+        than two intervals. The pairs are those of all sequences; none crosses a start. Each term is
+        rounded to 2^-44, so that sums do not depend on their order.
 
         Source: Holt, Softky, Koch and Douglas, Comparison of discharge variability in vitro and in
         vivo in cat visual cortex neurons, Journal of Neurophysiology 75(5), 1996,
@@ -135,11 +136,11 @@ class InterspikeIntervalsResult(CountedResult):
     def lv(self) -> Floats:
         """Local variation LV of each neuron, in [0, 3], float64 `[*neurons]`.
 
-        Mean over its pairs of adjacent intervals of `3 ((I' - I) / (I' + I))²`. 0 for a clock, 1
-        for a Poisson process of small rate. NaN for a neuron without such a pair: one that never
-        fired three times in a sequence. The definition of `elephant.statistics.lv`, which refuses
-        fewer than two intervals; here over the pairs of all sequences, none of them across a start.
-        Each term is rounded to 2^-44, so that sums do not depend on their order.
+        Mean of `3 ((I' - I) / (I' + I))²` over the neuron's pairs of adjacent intervals. 0 for a
+        clock, 1 for a Poisson process of small rate. NaN for a neuron without such a pair, which
+        never fired three times in a sequence; `elephant.statistics.lv`, whose definition this is,
+        raises for fewer than two intervals. The pairs are those of all sequences; none crosses a
+        start. Each term is rounded to 2^-44, so that sums do not depend on their order.
 
         Source: Shinomoto, Shima and Tanji, Differences in spiking patterns among cortical neurons,
         Neural Computation 15(12), 2003, doi:10.1162/089976603322518759.
@@ -148,10 +149,10 @@ class InterspikeIntervalsResult(CountedResult):
 
     @property
     def mean_seconds(self) -> float:
-        """Mean of all intervals of the layer in seconds, `mean · dt`; NaN where there is none.
+        """Mean of all intervals of the layer in seconds, `mean · dt`; NaN if there are none.
 
         Raises:
-            NoTimeStepError: the recording was not told the time step.
+            NoTimeStepError: the recording has no time step `dt`.
         """
         return self.mean * seconds_per_step(self.dt, "mean_seconds")
 
@@ -159,20 +160,20 @@ class InterspikeIntervalsResult(CountedResult):
     def mean_interval_seconds(self) -> Floats:
         """Mean interval of each neuron in seconds, `mean_interval · dt`, float64 `[*neurons]`.
 
-        NaN for a neuron without an interval.
+        NaN for a neuron without intervals.
 
         Raises:
-            NoTimeStepError: the recording was not told the time step.
+            NoTimeStepError: the recording has no time step `dt`.
         """
         return self.mean_interval * seconds_per_step(self.dt, "mean_interval_seconds")
 
     def quantile_seconds(self, q: float, method: str = "linear") -> float:
         """Quantile of all intervals of the layer in seconds, `quantile(q, method) · dt`.
 
-        NaN where there is no interval.
+        NaN if there are no intervals.
 
         Raises:
-            NoTimeStepError: the recording was not told the time step.
+            NoTimeStepError: the recording has no time step `dt`.
             ValueError: a level outside [0, 1] or an unknown method.
         """
         return self.quantile(q, method) * seconds_per_step(self.dt, "quantile_seconds")
@@ -182,19 +183,19 @@ class InterspikeIntervalsResult(CountedResult):
         return ratio(total, self._trusted(self.pairs))
 
     def _trusted(self, counts: Integers) -> Integers:
-        return counts if self.fault is None else np.zeros_like(counts)
+        return counts if self.unreliable is None else np.zeros_like(counts)
 
 
 class InterspikeIntervals(StepwiseStatistic):
-    """Intervals between spikes: an exact histogram per layer; mean, CV, CV2 and LV per neuron.
+    """Interspike intervals: an exact histogram for the layer; mean, CV, CV2, LV of each neuron.
 
-    An event is a value that is not zero. Applies to binary and graded layers; the values of an
-    analog layer are hardly ever exactly zero, so all intervals would be one step.
+    An event is a value that is not zero. Applies to binary and graded layers. An analog layer's
+    values are hardly ever exactly zero, so nearly all intervals would be one step.
 
-    Memory: two int64 numbers `[batch, *neurons]`; eight int64 numbers per neuron; 8 bytes times the
-    steps of the longest sequence; 32 KiB besides.
+    Memory: two int64 numbers `[batch, *neurons]`; eight int64 numbers for each neuron; 8 bytes for
+    each step of the longest sequence; and 32 KiB.
 
-    With zero spikes there is no interval, and every figure is NaN; before any chunk there is no
+    With zero spikes there are no intervals, and every figure is NaN. Before any chunk there is no
     result.
 
     >>> import torch
@@ -208,7 +209,7 @@ class InterspikeIntervals(StepwiseStatistic):
 
     _growing: ClassVar = frozenset({"histogram"})
     _together: ClassVar = WIDTH
-    _added = 0  # samples whose terms were added since whole ones were last carried
+    _added = 0  # samples whose terms were added since the last carry
 
     def result(self) -> InterspikeIntervalsResult | None:
         """The figures so far, open sequences as they stand; None before the first chunk."""
@@ -217,12 +218,14 @@ class InterspikeIntervals(StepwiseStatistic):
 
     def _make_totals(self) -> dict[str, Tensor]:
         per_neuron = {name: self._zeros(*(self._shape or ())) for name in _PER_NEURON}
-        self._seen = self._zeros(2**WIDTH)  # what is inside these words is not in the totals yet
+        self._seen = self._zeros(
+            2**WIDTH
+        )  # how often each word came; the totals lack what is inside
         return {"histogram": self._zeros(0), **per_neuron}
 
     def _begin(self, batch: int) -> None:
-        # Steps since each neuron's last spike, 0 where there was none, and its last interval, 0
-        # where there is none; to the next step.
+        # Steps from each neuron's last spike to the next step, 0 if it has not fired; and its last
+        # interval, 0 if there is none.
         self._age = self._zeros(batch, self._neurons)
         self._last = self._zeros(batch, self._neurons)
 
@@ -240,7 +243,7 @@ class InterspikeIntervals(StepwiseStatistic):
         ages, lasts = age.to(torch.float64), last.to(torch.float64)
         for step in range(0, len(events), WIDTH):
             some = slice(step, step + WIDTH)
-            # Steps that are padding are not there: bits are of the others, in order.
+            # Padded steps are skipped: the bits are those of the valid steps, in order.
             places = valid[some].cumsum(0) - 1
             lengths = valid[some].sum(0).to(torch.float64)
             self._expect(len(age))
@@ -259,13 +262,13 @@ class InterspikeIntervals(StepwiseStatistic):
             core.add_intervals(block.words[rows], at.lengths[rows], age, last, histogram, *totals)
 
     def _expect(self, samples: int) -> None:
-        """Make room in the sums' fractions for the terms of so many samples."""
+        """Make room in the fractions for the terms of more samples."""
         if self._added + samples > _MOST_SAMPLES:
             self._carry()
         self._added += samples
 
     def _carry(self) -> None:
-        """Bring whole ones from the sums' fractions to their whole parts."""
+        """Move whole numbers from the fractions to the whole parts."""
         self._added = 0
         for name in ("cv2", "lv"):
             fraction = self._totals[f"{name}_fraction"]
@@ -287,6 +290,6 @@ class InterspikeIntervals(StepwiseStatistic):
         return {"age": self._age, "last": self._last}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        # No more than the steps so far, whoever wrote it: it becomes a place in the histogram.
+        # At most the steps so far: a file may hold any numbers, and these index a histogram.
         for name, kept in (("age", self._age), ("last", self._last)):
             kept.copy_(state[name].reshape(kept.shape).clamp(0, self._sequences.steps))

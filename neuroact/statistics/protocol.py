@@ -1,4 +1,4 @@
-"""What a statistic is: its verbs, its laws, and the kinds of layers that it applies to."""
+"""What a statistic is: its methods, its laws, and the kinds of layers that it applies to."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from neuroact.stream.chunk import SignalKind, SpikeChunk
 class Statistic(Protocol):
     """Running figures of one layer.
 
-    It may have `count(block)` besides, which takes a `StepBlock`, some steps of a binary layer, and
-    leaves the state that `update(block.chunk())` would; without it, that is what is called.
+    A statistic may also have `count(block)`. It takes a `StepBlock`, some steps of a binary layer,
+    and must leave the same state as `update(block.chunk())`. Without `count`, that is called.
 
-    A class may say which kinds of layers it applies to: `kinds`, a frozenset of `SignalKind`. A
-    layer of another kind is then refused, see `check_kind`.
+    A class may have an attribute `kinds`, a frozenset of `SignalKind`: the kinds of layers that it
+    applies to. A layer of another kind is refused, see `check_kind`.
 
-    The laws, for any stream: splitting it anywhere between steps, or its samples between two
-    statistics that are then merged, in any order and grouping, gives the same state to the bit.
+    Two laws hold for any stream. Splitting it between any steps gives the same state to the bit. So
+    does splitting its samples among statistics and merging these, in any order and grouping.
     """
 
     def update(self, chunk: SpikeChunk, /) -> None:
-        """Count the layer's next chunk: no host sync, nothing kept of the chunk's tensors."""
+        """Count the layer's next chunk, without a host sync; keep none of the chunk's tensors."""
 
     def merge(self, other: Any, /) -> None:
-        """Add what another statistic of the same class counted; `other` stays unchanged."""
+        """Add the counts of another statistic of the same class. Must not change `other`."""
 
     def reset(self) -> None:
         """Forget everything counted."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything counted, an open sequence included, as tensors of its own."""
+        """Everything counted, open sequences included, as new tensors."""
 
     def load_state_dict(self, state: Mapping[str, Tensor], /) -> None:
-        """Take over a state that `state_dict` gave, in place of the present one."""
+        """Replace the state by one that `state_dict` returned."""
 
     def result(self) -> Any:
-        """The figures so far, on the host, free of torch; may be asked in mid-sequence."""
+        """The figures so far, on the host, without torch. Also works in mid-sequence."""
 
 
 def check_kind(
     statistics: Iterable[Statistic], kind: SignalKind, *, layer: str | None = None
 ) -> None:
-    """Refuse a layer of a kind to which one of its statistics does not apply.
+    """Refuse a layer if one of its statistics does not apply to its kind.
 
     Raises:
         StatisticKindError: names the layer and the statistic.

@@ -1,4 +1,4 @@
-"""The spikes themselves, of the first few sequences: what a raster plot shows."""
+"""The spikes of the first few sequences, as a raster plot shows them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class RasterResult(LayerResult):
     """Every event of the sequences that were kept, by sequence, step and neuron.
 
     Attributes:
-        sequence: which of the kept sequences each event is in, int64 `[events]`, ascending.
+        sequence: the kept sequence of each event, counted from 0, int64 `[events]`; ascending.
         step: the step of each event in its sequence, from 0, int64 `[events]`; ascending within a
             sequence.
-        neuron: the neuron of each event, its place among the layer's neurons in C order, int64
+        neuron: the neuron of each event, by its index among the layer's neurons in C order, int64
             `[events]`; ascending within a step.
-        lengths: steps that were kept of each sequence, int64 `[kept]`, 1 or more.
-        begun: sequences that were begun, kept or not.
-        neurons: the layer's neurons.
-        every: one neuron in so many was looked at, those of places 0, every, 2 · every, ….
-        most_steps: steps beyond which no more of a sequence were kept.
+        lengths: number of steps kept of each sequence, int64 `[kept]`, 1 or more.
+        begun: number of sequences that began, kept or not.
+        neurons: number of neurons of the layer.
+        every: the neurons with the indices 0, every, 2 · every, … were watched.
+        most_steps: the most steps kept of a sequence.
         dt: seconds per time step, or None.
 
     >>> import numpy as np
@@ -65,11 +65,11 @@ class RasterResult(LayerResult):
 
     @property
     def watched(self) -> int:
-        """Number of neurons looked at."""
+        """Number of neurons watched."""
         return -(-self.neurons // self.every)
 
     def of(self, sequence: int) -> tuple[Integers, Integers]:
-        """Steps and neurons of the events of one sequence; empty where nothing fired.
+        """Steps and neurons of the events of one sequence; empty if nothing fired.
 
         Raises:
             IndexError: the sequence was not kept.
@@ -81,26 +81,26 @@ class RasterResult(LayerResult):
 
 
 class Raster(CountsBlocks):
-    """The events of the first sequences, and of no others: for a look at raw activity.
+    """The events of the first sequences only: for a look at raw activity.
 
-    Places are kept for the first `sequences` samples' sequences in the order in which they come,
-    samples of one batch by their place in it; one that is padding alone leaves its place empty. Of
-    each the first `steps` valid steps are kept; of a layer with more than `neurons` neurons, one in
-    so many is. An event is a value that is not zero. What starts a sequence, and that padded steps
-    do not exist, is as in the other statistics.
+    The first `sequences` sequences are kept, in the order in which they begin; within a batch, in
+    the order of its samples. A sequence of padding alone takes one of these places and leaves it
+    empty. Of each sequence the first `steps` valid steps are kept. If a layer has more than
+    `neurons` neurons, one in every few is watched. An event is a value that is not zero. Sequences
+    start, and padded steps are skipped, as in the other statistics.
 
-    Memory is bounded by `sequences · steps · neurons` bytes, and does not grow with data. Once the
-    sequences are complete, an update costs next to nothing.
+    Memory is bounded by `sequences · steps · neurons` bytes and does not grow with the data. Once
+    the sequences are complete, an update costs next to nothing.
 
-    Merging keeps one's own sequences and then the other's, up to `sequences`: the order of merging
-    is the order of sequences, so the first that is merged is seen. Grouping does not matter.
+    Merging keeps one's own sequences and then the other's, up to `sequences`. So the order of
+    merging decides which are kept; grouping does not matter.
 
-    With zero spikes there are sequences without events; before any chunk there is no result.
+    With zero spikes there are sequences without events. Before any chunk there is no result.
 
     Args:
-        sequences: most sequences kept.
-        steps: most steps kept of a sequence.
-        neurons: most neurons looked at.
+        sequences: the most sequences kept.
+        steps: the most steps kept of a sequence.
+        neurons: the most neurons watched.
 
     >>> import torch
     >>> from neuroact import Raster, SignalKind, SpikeChunk
@@ -130,10 +130,10 @@ class Raster(CountsBlocks):
         self._open: Open | None = None
 
     def update(self, chunk: SpikeChunk) -> None:
-        """Keep what is to be kept of the next chunk.
+        """Keep the next chunk, as far as the limits allow.
 
         Raises:
-            StatisticKindError: the chunk's values are no spikes.
+            StatisticKindError: the chunk's values are not spikes.
             ValueError: the chunk's neurons have another shape than those before.
         """
         lengths = None if chunk.valid is None else chunk.valid.sum(0)
@@ -143,7 +143,7 @@ class Raster(CountsBlocks):
             self._open.add(chunk, self._every)
 
     def count(self, block: StepBlock) -> None:
-        """Keep what is to be kept of a block of steps, as `update` would.
+        """Keep a block of steps, as `update` would.
 
         Raises:
             ValueError: its neurons have another shape than those before.
@@ -155,18 +155,18 @@ class Raster(CountsBlocks):
             self._open.add(block.chunk(), self._every)
 
     def merge(self, other: Raster) -> None:
-        """Keep the other's sequences behind one's own; its open ones count as ended.
+        """Keep the other's sequences after one's own. Its open sequences count as ended.
 
         Raises:
-            MergeError: other neurons, or other numbers kept.
+            MergeError: the two differ in the shape of the neurons or in their limits.
         """
         if other._shape is None:
             return
         if self._limits != other._limits or self._shape not in (None, other._shape):
             ours, theirs = ((x._limits, list(x._shape or ())) for x in (self, other))
             raise MergeError(
-                "cannot merge rasters of unlike neurons or of unlike numbers of sequences, steps "
-                f"and neurons kept: {theirs} into {ours}"
+                "cannot merge rasters that differ in their neurons, or in the numbers of "
+                f"sequences, steps and neurons that they keep: {theirs} into {ours}"
             )
         if self._shape is None:
             self._prepare(other._shape, other._device)
@@ -182,9 +182,9 @@ class Raster(CountsBlocks):
 
         Keys: `events` int64 `[events, 3]`, sequence, step and neuron, sorted; `lengths` int64
         `[kept]`; `begun` int64 `[]`; `limits` int64 `[3]`, sequences, steps and neurons; `shape`,
-        that of the neurons; and, while sequences are open, `open` int64 `[3]`: the batch's size,
-        which of the kept sequences is the first open one, and how many are; and `pending`, bool
-        `[batch]`: those of which no valid step has come yet.
+        the shape of the neurons. While sequences are open also: `open` int64 `[3]`, the batch size,
+        the first open one among the kept sequences, and how many of these are open; `pending`, bool
+        `[batch]`, the sequences that have no valid step yet.
         """
         if self._shape is None:
             return {}
@@ -206,10 +206,11 @@ class Raster(CountsBlocks):
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take over a state given by `state_dict`, and the numbers kept with it.
+        """Replace state and limits by those that `state_dict` returned.
 
         Raises:
-            ValueError: it is none: an event outside the sequences, steps or neurons kept.
+            ValueError: the state is impossible: an event outside the kept sequences, steps or
+                neurons.
         """
         self.reset()
         if not state:
@@ -223,13 +224,13 @@ class Raster(CountsBlocks):
         check_events(events, lengths, self._limits, math.prod(shape), self._every)
         batch, first, number = state["open"].tolist() if "open" in state else (None, 0, 0)
         if batch is not None:
-            told = "pending" in state
-            self._sequences.resume((~state["pending"]).to(torch.int64) if told else batch)
+            known = "pending" in state
+            self._sequences.resume((~state["pending"]).to(torch.int64) if known else batch)
         ended = Ended(events, lengths)
         self._kept = [ended]
         if number:
-            going_on, behind = ended.between(first, first + number), first + number
-            self._open = Open.resumed(going_on, self._every, self._watched, steps)
+            opened, behind = ended.between(first, first + number), first + number
+            self._open = Open.resumed(opened, self._every, self._watched, steps)
             self._kept = [ended.between(0, first), self._open, ended.between(behind, len(lengths))]
 
     def result(self) -> RasterResult | None:
@@ -237,7 +238,7 @@ class Raster(CountsBlocks):
         if self._shape is None:
             return None
         events, lengths = (tensor.cpu().numpy() for tensor in self._events())
-        there = lengths > 0  # an empty place is no sequence
+        there = lengths > 0  # an empty place holds no sequence
         return RasterResult(
             sequence=(there.cumsum() - 1)[events[:, 0]],
             step=events[:, 1],
@@ -273,7 +274,7 @@ class Raster(CountsBlocks):
 
     def _prepare(self, shape: torch.Size, device: torch.device | None) -> None:
         self._shape, self._device = shape, device
-        with torch.inference_mode(False):  # a tensor made inside could not be updated after it
+        with torch.inference_mode(False):  # a tensor made inside could not be updated outside
             self._begun = torch.zeros((), dtype=torch.int64, device=device)
 
     def _see(self, starts: bool, steps: int, batch: int, lengths: Tensor | None) -> None:

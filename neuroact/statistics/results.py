@@ -1,4 +1,4 @@
-"""Figures of counted whole numbers, computed so that only the last division rounds."""
+"""Results computed from integer counts, so that only the last division rounds."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Integers: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class LayerResult:
-    """What a statistic found in one layer: arrays that do not change, equal by content.
+    """What a statistic found in one layer: read-only arrays, compared by content.
 
     Attributes:
-        fault: why the layer's values cannot be trusted, see `LayerActivity.fault`; every figure
-            is NaN then. None where they can.
+        unreliable: why the layer's values cannot be trusted, see `LayerActivity.unreliable`; every
+            figure is then NaN. None where they can be trusted.
     """
 
-    fault: str | None = field(default=None, kw_only=True)
+    unreliable: str | None = field(default=None, kw_only=True)
 
     per_neuron: ClassVar[frozenset[str]] = frozenset()
     """Names of the arrays of shape `[*neurons]`."""
@@ -56,10 +56,10 @@ class LayerResult:
 
 @dataclass(frozen=True, eq=False)
 class CountedResult(LayerResult):
-    """Figures of whole numbers that come as a histogram; NaN where it is empty.
+    """Figures of counted numbers, given as a histogram; NaN if it is empty.
 
     Attributes:
-        histogram: how often the number k occurred, at index k, int64 `[most + 1]`.
+        histogram: at index k, how often the number k occurred, int64 `[largest + 1]`.
     """
 
     histogram: Integers
@@ -107,14 +107,14 @@ class CountedResult(LayerResult):
         return self.quantile(0.75)
 
     def quantile(self, q: float, method: str = "linear") -> float:
-        """Quantile of the numbers, the same to the bit as `numpy.quantile` of all of them.
+        """Quantile of all numbers, equal to the bit to that of `numpy.quantile`.
 
         Args:
             q: level in [0, 1].
             method: one of the thirteen names of `numpy.quantile`; "linear" is type 7.
 
         Returns:
-            The quantile; NaN where nothing was counted.
+            The quantile; NaN if nothing was counted.
 
         Raises:
             ValueError: a level outside [0, 1] or an unknown method.
@@ -123,7 +123,7 @@ class CountedResult(LayerResult):
 
     @property
     def _counted(self) -> Integers:
-        return self.histogram if self.fault is None else self.histogram[:0]
+        return self.histogram if self.unreliable is None else self.histogram[:0]
 
     @cached_property
     def _moments(self) -> tuple[int, int, int]:
@@ -131,7 +131,7 @@ class CountedResult(LayerResult):
 
 
 def moments(histogram: Integers) -> tuple[int, int, int]:
-    """How many numbers a histogram holds, their sum, and the sum of their squares: exact.
+    """How many numbers a histogram holds, their sum and the sum of their squares, all exact.
 
     >>> import numpy as np
     >>> from neuroact.statistics.results import moments
@@ -144,7 +144,7 @@ def moments(histogram: Integers) -> tuple[int, int, int]:
 
 
 def histogram_quantile(histogram: Integers, q: float, method: str) -> float:
-    """Quantile of the numbers that a histogram holds; NaN where it holds none."""
+    """Quantile of the numbers that a histogram holds; NaN if it holds none."""
     occurring = np.flatnonzero(histogram)
     if not len(occurring):
         return quantile([math.nan], q, method=method)
@@ -152,9 +152,9 @@ def histogram_quantile(histogram: Integers, q: float, method: str) -> float:
 
 
 def exact_spread(n: int | Integers, sums: Integers, squares: Integers) -> NDArray[Any]:
-    """`n · squares - sums²`, which is n² times a variance, without a rounding.
+    """`n · squares - sums²`, which is n² times a variance, without rounding.
 
-    int64 where it suffices, Python's integers where it does not.
+    In int64 where that suffices, else in Python's integers.
 
     >>> import numpy as np
     >>> from neuroact.statistics.results import exact_spread
@@ -177,15 +177,15 @@ def ratio(numerator: Any, denominator: Any) -> Floats:
     return quotient
 
 
-def seconds_per_step(dt: float | None, figure: str) -> float:
-    """The time step, for a figure that is in Hz or seconds.
+def seconds_per_step(dt: float | None, value: str) -> float:
+    """The time step `dt`, for a value in Hz or seconds.
 
     Raises:
-        NoTimeStepError: there is none.
+        NoTimeStepError: `dt` is None.
     """
     if dt is None:
         raise NoTimeStepError(
-            f"{figure} is in seconds or Hz, and the recording was not told how long a step is: "
-            "neuroact.record(model, dt=0.001) says 1 ms. Figures per step need no dt."
+            f"{value} is in seconds or Hz, and the recording does not know how long a step is: "
+            "neuroact.record(model, dt=0.001) sets it to 1 ms. Figures per step need no dt."
         )
     return dt

@@ -1,4 +1,4 @@
-"""How many spikes a neuron has in a sequence: the distribution over samples and neurons."""
+"""Spikes of a neuron in a sequence: their distribution over samples and neurons."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from neuroact.statistics.results import CountedResult, Floats, Integers, exact_s
 class SpikeCountsResult(CountedResult):
     """Spikes per (sequence, neuron) of one layer.
 
-    The figures without `_per_neuron` are of all (sequence, neuron) pairs together: each neuron's
-    count in each sample's sequence is one value. A sequence counts once it had a step that was
-    not padding.
+    Each neuron's number of spikes in each sample's sequence is one value. The figures without
+    `_per_neuron` are of all these values together. A sequence counts if it has a step that is not
+    padding.
 
     Attributes:
-        histogram: how many pairs have k spikes, int64 `[most + 1]`; `[0]` where there is no pair.
+        histogram: at index k, how many (sequence, neuron) pairs have k spikes, int64 `[most + 1]`;
+            empty if there are no pairs.
         sums: spikes of each neuron over all sequences, int64 `[*neurons]`.
-        squares: sum of the squares of its counts, int64 `[*neurons]`.
+        squares: sum of the squares of each neuron's counts, int64 `[*neurons]`.
         sequences: number of sequences.
 
     >>> import numpy as np
@@ -49,7 +50,7 @@ class SpikeCountsResult(CountedResult):
     def mean_per_neuron(self) -> Floats:
         """Mean count over sequences, `sums / sequences`, float64 `[*neurons]`.
 
-        In spikes per sequence. NaN where there is no sequence.
+        In spikes per sequence. NaN if there are no sequences.
         """
         return ratio(self.sums, self._sequences)
 
@@ -57,7 +58,7 @@ class SpikeCountsResult(CountedResult):
     def variance_per_neuron(self) -> Floats:
         """Variance of the count over sequences (ddof 0), float64 `[*neurons]`.
 
-        `squares / sequences - mean²`, from exact integers. 0 for one sequence, NaN for none.
+        `squares / sequences - mean²`, from exact integers. 0 for one sequence; NaN for none.
         """
         spread = exact_spread(self._sequences, self.sums, self.squares)
         return ratio(spread, float(self._sequences) ** 2)
@@ -66,10 +67,9 @@ class SpikeCountsResult(CountedResult):
     def fano_factor(self) -> Floats:
         """Variance of the count over sequences divided by its mean, float64 `[*neurons]`.
 
-        1 for a Poisson process, 0 for counts that are all the same. NaN for a neuron that never
-        fired, whose mean is 0, and where there are fewer than two sequences, since one count has
-        no variance to see. The definition of `elephant.statistics.fanofactor` (ddof 0), which
-        gives 0 for one spike train.
+        1 for a Poisson process, 0 if all counts are equal. NaN for a neuron that never fired, since
+        its mean is 0, and for fewer than two sequences, since one count shows no variance. The
+        definition of `elephant.statistics.fanofactor` (ddof 0), which gives 0 for one spike train.
 
         Source: Fano, Ionization yield of radiations II, Physical Review 72, 1947,
         doi:10.1103/PhysRev.72.26.
@@ -81,20 +81,20 @@ class SpikeCountsResult(CountedResult):
 
     @property
     def _sequences(self) -> int:
-        return 0 if self.fault is not None else self.sequences
+        return 0 if self.unreliable is not None else self.sequences
 
 
 class SpikeCounts(StepwiseStatistic):
     """Spikes per (sequence, neuron): an exact histogram over samples and neurons, Fano factors.
 
-    An event is a value that is not zero, so a graded layer's spikes count once each, whatever
-    their size. Applies to binary and graded layers; the values of an analog layer are hardly ever
-    exactly zero, so counting them would count steps.
+    An event is a value that is not zero, so each spike of a graded layer counts once, whatever its
+    size. Applies to binary and graded layers. An analog layer's values are hardly ever exactly
+    zero, so nearly every step would count as a spike.
 
-    Memory: one int64 count `[batch, *neurons]`; int64 sums and squares per neuron; 8 bytes times
-    the steps of the longest sequence. Sums of squares are exact below 2^63.
+    Memory: one int64 count `[batch, *neurons]`; int64 sums and squares for each neuron; 8 bytes for
+    each step of the longest sequence. Sums of squares are exact below 2^63.
 
-    With zero spikes all pairs have a count of 0; before any chunk there is no result.
+    With zero spikes all pairs have a count of 0. Before any chunk there is no result.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk, SpikeCounts
@@ -146,5 +146,5 @@ class SpikeCounts(StepwiseStatistic):
         return {"counts": self._counts}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        # No more than the steps so far, whoever wrote it: it becomes a place in the histogram.
+        # At most the steps so far: a file may hold any numbers, and these index a histogram.
         self._counts.copy_(state["counts"].clamp(0, self._sequences.steps))

@@ -26,18 +26,18 @@ from neuroact.statistics.results import CountedResult, Integers
 class SynchronyResult(CountedResult):
     """Spikes per (time step, sample) of one layer, and how synchronous its neurons are.
 
-    The figures of `histogram` are of the population's spike count: how many of the layer's
-    neurons fire at a step of a sample.
+    The figures of `histogram` are of the population's spike count: how many neurons of the layer
+    fire at a step of a sample.
 
     Attributes:
-        histogram: how many (step, sample) pairs have k spikes, int64 `[most + 1]`.
+        histogram: at index k, how many (step, sample) pairs have k spikes, int64 `[most + 1]`.
         events: non-zero values per neuron, int64 `[*neurons]`.
         observations: number of valid (step, sample) pairs.
         neurons: number of neurons.
 
     >>> import numpy as np
     >>> from neuroact.statistics import SynchronyResult
-    >>> SynchronyResult(                     # two neurons, always both or none
+    >>> SynchronyResult(                     # two neurons that always fire together
     ...     histogram=np.array([3, 0, 2]), events=np.array([2, 2]), observations=5, neurons=2
     ... ).chi
     1.0
@@ -53,19 +53,19 @@ class SynchronyResult(CountedResult):
     def chi(self) -> float:
         """Synchrony index χ of Golomb and Rinzel, in [0, 1].
 
-        `χ² = Var(V) / mean_i Var(x_i)`, with x_i the events of neuron i, 0 or 1, V their mean over
-        the N neurons, and both variances (ddof 0) over all observations, steps and samples
-        together. 1 where all neurons always do the same; about 1/√N where they fire independently
-        of each other; 0 where the number that fires is always the same. From exact integers: with
-        M observations, K spikes in one of them and e_i events of a neuron,
-        `χ² = (M ΣK² - (ΣK)²) / (N Σ_i e_i (M - e_i))`.
+        `χ² = Var(V) / mean_i Var(x_i)`: x_i is 1 where neuron i has an event, else 0; V is the mean
+        of x_i over the N neurons; both variances (ddof 0) are over all observations, that is, over
+        steps and samples together. 1 if all neurons always do the same; about 1/√N if they fire
+        independently of each other; 0 if the same number of neurons fires at each step. Computed
+        from exact integers: with M observations, K spikes in one of them and e_i events of neuron
+        i, `χ² = (M ΣK² - (ΣK)²) / (N Σ_i e_i (M - e_i))`.
 
-        NaN where no neuron varies (none or all fire always), where nothing was observed, and where
-        the layer has no neurons.
+        NaN if no neuron varies (each fires always or never), if nothing was observed, and if the
+        layer has no neurons.
 
-        Differences to the source: it takes membrane potentials and one trial; here spikes are
-        taken, in bins of one step, and samples are pooled, so that what the samples' differences
-        do to all neurons counts as synchrony.
+        Differences to the source: it uses the membrane potentials of one trial. Here spikes are
+        used, in bins of one step, and samples are pooled. So if samples differ in how much all
+        neurons fire, that counts as synchrony.
 
         Source: Golomb and Rinzel, Clustering in globally coupled inhibitory neurons, Physica D 72,
         1994, doi:10.1016/0167-2789(94)90214-3; Golomb, Scholarpedia 2(1):1347, 2007.
@@ -81,14 +81,14 @@ class SynchronyResult(CountedResult):
 class Synchrony(StepwiseStatistic):
     """The population's spike count at each step of each sample, and the synchrony index χ.
 
-    An event is a value that is not zero. Applies to binary and graded layers; the values of an
-    analog layer are hardly ever exactly zero, so all neurons would always seem to fire.
+    An event is a value that is not zero. Applies to binary and graded layers. An analog layer's
+    values are hardly ever exactly zero, so all neurons would seem to fire at each step.
 
-    Memory: int64 events per neuron; 8 bytes times the neurons for the histogram, of which a result
-    keeps what is not zero.
+    Memory: int64 events for each neuron; 8 bytes for each neuron for the histogram, from which a
+    result leaves out trailing zeros.
 
-    With zero spikes every (step, sample) pair has a count of 0 and χ is NaN; before any chunk there
-    is no result.
+    With zero spikes every (step, sample) pair has a count of 0, and χ is NaN. Before any chunk
+    there is no result.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk, Synchrony
@@ -117,7 +117,7 @@ class Synchrony(StepwiseStatistic):
         }
 
     def _begin(self, batch: int) -> None:
-        """Nothing is open: a step's count does not depend on the steps before."""
+        """Nothing to open: a step's count does not depend on the steps before."""
 
     def _add(self, steps: Steps) -> None:
         add_at(self._totals["histogram"], sums_of_samples(steps.events), steps.valid)

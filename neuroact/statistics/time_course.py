@@ -1,4 +1,4 @@
-"""When a layer fires: activity at each time step, and when each neuron fires first."""
+"""Activity of a layer at each time step, and the latency of each neuron's first spike."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ from neuroact.statistics.results import (
 class TimeCourseResult(LayerResult):
     """Activity of one layer at each time step of its sequences.
 
-    Step t is the t-th of a sample's own sequence, padding left out, from 0. Sequences of unequal
-    length are right: each step is divided by the samples that reached it.
+    Step t is the t-th step of a sample's sequence, from 0, without padding. Sequences may have
+    different lengths: the counts at a step are divided by the number of samples that reached it.
 
     Attributes:
         events: non-zero values at each step, over samples and neurons, int64 `[steps]`.
-        total: sum of the values at each step, float64 `[steps]`; equals `events` where binary.
-        observations: samples looked at at each step, int64 `[steps]`.
+        total: sum of the values at each step, float64 `[steps]`; equals `events` if binary.
+        observations: samples observed at each step, int64 `[steps]`.
         first_spikes: (sequence, neuron) pairs whose first spike is at that step, int64 `[steps]`.
-        squares: sum over samples of the square of a sample's non-zero values at each step, int64
-            `[steps]`: what the spread over samples is told from.
+        squares: at each step, the sum over samples of the square of a sample's number of non-zero
+            values, int64 `[steps]`; gives the spread over samples.
         never: (sequence, neuron) pairs without a spike.
         neurons: number of neurons.
         dt: seconds per time step, or None.
@@ -80,10 +80,10 @@ class TimeCourseResult(LayerResult):
     def activity(self) -> Floats:
         """Population activity, `total / (observations · neurons)`, float64 `[steps]`.
 
-        Mean value per neuron at each step; where binary, spikes per neuron and step: the
-        peristimulus time histogram of the layer, `elephant.statistics.time_histogram` of all its
-        trains with `output="mean"`, which refuses trains of unequal length. NaN where it has no
-        neurons.
+        Mean value per neuron at each step. If binary, these are spikes per neuron and step: the
+        peristimulus time histogram (PSTH) of the layer. It equals
+        `elephant.statistics.time_histogram` of all its spike trains with `output="mean"`, which
+        raises for trains of unequal length. NaN if the layer has no neurons.
         """
         return ratio(self.total, self._looked_at)
 
@@ -91,8 +91,8 @@ class TimeCourseResult(LayerResult):
     def active_share(self) -> Floats:
         """Share of neurons that fire, `events / (observations · neurons)`, float64 `[steps]`.
 
-        In [0, 1]; the mean over samples. Equals `activity` where binary. NaN where the layer has
-        no neurons.
+        In [0, 1]; the mean over samples. Equals `activity` if binary. NaN if the layer has no
+        neurons.
         """
         return ratio(self.events, self._looked_at)
 
@@ -100,9 +100,9 @@ class TimeCourseResult(LayerResult):
     def active_share_std(self) -> Floats:
         """Standard deviation over samples of their share of neurons that fire, float64 `[steps]`.
 
-        `sqrt(observations · squares - events²) / (observations · neurons)`, ddof 0: how much
-        samples differ at each step, not how much neurons do. 0 where nothing fired, and of one
-        sample; NaN where there are no neurons.
+        `sqrt(observations · squares - events²) / (observations · neurons)`, ddof 0. It measures how
+        much samples differ at each step, not neurons. 0 if nothing fired, and for one sample. NaN
+        if there are no neurons.
         """
         spread = exact_spread(self.observations, self.events, self.squares)
         return ratio(np.sqrt(spread.astype(np.float64)), self._looked_at)
@@ -111,42 +111,42 @@ class TimeCourseResult(LayerResult):
     def rate(self) -> Floats:
         """Population rate in Hz, `activity / dt`, float64 `[steps]`.
 
-        Spikes per neuron and second. NaN where the layer has no neurons.
+        Spikes per neuron and second. NaN if the layer has no neurons.
 
         Raises:
-            NoTimeStepError: the recording was not told the time step.
+            NoTimeStepError: the recording has no time step `dt`.
         """
         return self.activity / seconds_per_step(self.dt, "rate")
 
     @property
     def times(self) -> Floats:
-        """When each step begins, `t · dt` in seconds; where dt is None, t. Float64 `[steps]`."""
+        """When each step begins: `t · dt` in seconds, or t if dt is None. Float64 `[steps]`."""
         return np.arange(self.steps, dtype=np.float64) * (1.0 if self.dt is None else self.dt)
 
     @property
     def onset(self) -> int | None:
-        """First step at which anything fired; None where nothing ever did."""
+        """First step at which a neuron fired; None if none ever did."""
         fired = np.flatnonzero(self.events)
-        return int(fired[0]) if len(fired) and self.fault is None else None
+        return int(fired[0]) if len(fired) and self.unreliable is None else None
 
     @property
     def latency_mean(self) -> float:
-        """Mean step of the first spike, of those (sequence, neuron) pairs that have one.
+        """Mean step of the first spike, over the (sequence, neuron) pairs that have one.
 
-        In steps from the sequence's start, the first step being 0. NaN where nothing fired.
+        In steps from the start of the sequence, whose first step is 0. NaN if nothing fired.
         """
         pairs, total, _ = moments(self._first_spikes)
         return total / pairs if pairs else math.nan
 
     def latency_quantile(self, q: float, method: str = "linear") -> float:
-        """Quantile of the step of the first spike, of the pairs that have one.
+        """Quantile of the step of the first spike, over the pairs that have one.
 
         Args:
             q: level in [0, 1].
             method: one of the thirteen names of `numpy.quantile`; "linear" is type 7.
 
         Returns:
-            Steps from the sequence's start, the first step being 0; NaN where nothing fired.
+            Steps from the start of the sequence, whose first step is 0; NaN if nothing fired.
 
         Raises:
             ValueError: a level outside [0, 1] or an unknown method.
@@ -155,35 +155,34 @@ class TimeCourseResult(LayerResult):
 
     @property
     def never_share(self) -> float:
-        """Share of (sequence, neuron) pairs without a spike; NaN where there is no pair."""
+        """Share of (sequence, neuron) pairs without a spike; NaN if there are no pairs."""
         pairs = int(self._first_spikes.sum()) + self.never
-        return self.never / pairs if pairs and self.fault is None else math.nan
+        return self.never / pairs if pairs and self.unreliable is None else math.nan
 
     @property
     def _looked_at(self) -> Integers:
-        trusted = 1 if self.fault is None else 0
+        trusted = 1 if self.unreliable is None else 0
         return self.observations * self.neurons * trusted
 
     @property
     def _first_spikes(self) -> Integers:
-        return self.first_spikes if self.fault is None else self.first_spikes[:0]
+        return self.first_spikes if self.unreliable is None else self.first_spikes[:0]
 
 
-# Totals of each step that a loop of the core adds to, in its order.
+# The totals of each step that the core's loop adds to, in its order.
 _EACH_STEP = ("events", "squares", "observations")
 
 
 class TimeCourse(StepwiseStatistic):
     """Events and observations at each time step of a sequence, and first-spike latencies.
 
-    An event is a value that is not zero. Applies to binary and graded layers; the values of an
-    analog layer are hardly ever exactly zero, so every step would be a first spike.
+    An event is a value that is not zero. Applies to binary and graded layers. An analog layer's
+    values are hardly ever exactly zero, so nearly every first spike would be at the first step.
 
-    Memory: int64 numbers per step of the longest sequence; a byte `[batch, *neurons]` that tells
-    who has fired. A graded layer's total is a float64 sum, see `Firing`.
+    Memory: int64 numbers for each step of the longest sequence; a byte `[batch, *neurons]`, whether
+    the neuron has fired. A graded layer's total is a float64 sum, see `Firing`.
 
-    With zero spikes events are zeros and every pair is one that never fired; before any chunk
-    there is no result.
+    With zero spikes events are zeros, and no pair ever fired. Before any chunk there is no result.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk, TimeCourse
@@ -223,7 +222,7 @@ class TimeCourse(StepwiseStatistic):
             amounts = steps.events if steps.amounts is None else steps.amounts
             total = per_sample(amounts).sum(2, dtype=torch.float64)
             add_at(self._room("total", length), steps.places, total)
-        # A neuron's first event is the one that has the most steps left.
+        # A neuron's first event is the one with the most steps left.
         events, fired = per_sample(steps.events), self._fired[steps.samples]
         left = torch.arange(len(events), 0, -1, dtype=torch.float32, device=self._device)
         most = (events * left.reshape(-1, 1, 1)).amax(0).to(torch.int64)
@@ -252,7 +251,7 @@ class TimeCourse(StepwiseStatistic):
         self._totals["never"].add_(seen * self._neurons - self._fired.sum())
 
     def _see_amounts(self) -> None:
-        """Have a total: the float64 sums of the values begin to differ from the events here."""
+        """Begin a total: from here on, the float64 sums of values may differ from the events."""
         if "total" not in self._totals:
             events = self._totals["events"]
             self._totals["total"] = self._zeros(len(events), dtype=torch.float64).copy_(events)

@@ -1,7 +1,7 @@
 """The spike-stream protocol: the one boundary between frameworks and statistics.
 
-An adapter turns each call of a layer into a `SpikeChunk`; a `SpikeSink` (a statistic, a file, a
-test's list) takes chunks and knows no framework.
+An adapter turns each call of a layer into a `SpikeChunk`. A `SpikeSink` (a statistic, for example)
+takes chunks and knows no framework.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ class SignalKind(enum.Enum):
     """
 
     BINARY = "binary"
-    """Every value is 0 or 1: silent or a spike."""
+    """Every value is 0 (no spike) or 1 (a spike)."""
     GRADED = "graded"
-    """Few levels, zero means silent: signed, scaled or multi-spike values."""
+    """Zero means no spike; other values are signed, scaled or multiple spikes, of few levels."""
     ANALOG = "analog"
-    """Real values, no spikes: a membrane potential, a rate, a ReLU. Recorded only by request."""
+    """Real values that are not spikes: membrane potentials, rates, ReLU outputs. Recorded only on
+    request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,20 @@ class SpikeChunk:
     """Consecutive time steps of one layer.
 
     Attributes:
-        values: what the layer emitted, shape `[time, batch, *neurons]`, in this order always; any
-            real dtype (bool included) on any device. Kept dense, detached from the autograd graph,
-            and a view of what came wherever a view can do.
+        values: what the layer emitted, shape `[time, batch, *neurons]`, always in this order; any
+            real dtype, bool included, on any device. They are stored dense and detached from the
+            autograd graph, without a copy where a view is possible.
         kind: what the values mean.
-        starts_sequence: whether step 0 begins a new sequence for every sample, rather than going
-            on from the last chunk of the same layer.
-        valid: bool, shape `[time, batch]`, False where a step is padding; None where none is.
-        labels: class of each sample, a whole number from 0, int64 `[batch]`; on the CPU, whatever
-            the values are on, so that nothing need wait for a device; None where not known.
+        starts_sequence: True if step 0 begins a new sequence for every sample; False if the chunk
+            continues the layer's last one.
+        valid: bool, shape `[time, batch]`, False where a step is padding; None if no step is.
+        labels: class of each sample, a whole number from 0, int64 `[batch]`; None if unknown.
+            Always on the CPU, so that reading them never waits for a device.
 
     Raises:
-        ChunkError: fewer than two dimensions, complex values, a nested tensor or one without
-            values (a fake one, or one on the device meta), or a mask or labels of the wrong shape
-            or dtype.
+        ChunkError: the values have fewer than two dimensions, are complex, are a nested tensor, or
+            are absent (a fake tensor, or one on the device meta); or the mask or the labels have
+            the wrong shape, dtype or device.
 
     >>> import torch
     >>> from neuroact import SignalKind, SpikeChunk
@@ -81,7 +82,7 @@ class SpikeChunk:
                 f"{values.dtype} of shape {tuple(values.shape)}; use SpikeChunk.of_step or "
                 "SpikeChunk.of_sequence to add a missing axis"
             )
-        # A statistic that kept the graph would keep every activation of the training step.
+        # With the graph, a statistic would keep every activation of the training step in memory.
         values = dense(values.detach() if values.requires_grad else values)
         object.__setattr__(self, "values", values)
         if self.valid is not None:
@@ -106,7 +107,9 @@ class SpikeChunk:
 
     @classmethod
     def of_step(cls, values: Tensor, kind: SignalKind, *, starts_sequence: bool) -> SpikeChunk:
-        """One time step, `[batch, *neurons]`; an unbatched `[neurons]` or `[]` is a batch of one.
+        """A chunk of one time step, `[batch, *neurons]`.
+
+        Without a batch, `[neurons]` or `[]` is a batch of one.
 
         >>> import torch
         >>> from neuroact import SignalKind, SpikeChunk
@@ -121,9 +124,9 @@ class SpikeChunk:
     def of_sequence(
         cls, values: Tensor, kind: SignalKind, *, starts_sequence: bool, batch_first: bool = False
     ) -> SpikeChunk:
-        """Many steps, `[time, batch, *neurons]`, or `[batch, time, *neurons]` if `batch_first`.
+        """A chunk of many steps, `[time, batch, *neurons]`; `batch_first` swaps the first two.
 
-        An unbatched `[time, neurons]` is a batch of one, `[time]` that of a single neuron.
+        Without a batch, `[time, neurons]` is a batch of one; `[time]` is a single neuron besides.
 
         >>> import torch
         >>> from neuroact import SignalKind, SpikeChunk
@@ -138,26 +141,29 @@ class SpikeChunk:
 
 
 class SpikeSink(Protocol):
-    """Whatever takes the chunks of one layer, in order."""
+    """Anything that takes the chunks of one layer, in order."""
 
     def update(self, chunk: SpikeChunk, /) -> None:
-        """Take the layer's next chunk; keep no reference to its tensors."""
+        """Take the layer's next chunk. Must keep no reference to its tensors."""
 
 
 def as_tensor(values: Any) -> Tensor:
-    """A dense tensor as it is; of a sparse one, or an array or list of numbers, one of the same.
+    """The values as a dense tensor: converts sparse tensors, arrays and lists of numbers.
+
+    A dense tensor is returned as it is.
 
     Raises:
-        ChunkError: it holds no numbers, or none that torch knows; or has no rectangular shape.
+        ChunkError: the values are not numbers, have a dtype that torch lacks, or are not of one
+            rectangular shape.
     """
     if isinstance(values, Tensor):
         return dense(values)
     if isinstance(values, np.ma.MaskedArray):
         raise ChunkError("came a masked array: pass its `.data`, and what is padding as valid=")
     try:
-        array = np.asarray(values)  # torch reads lists as well, but no foreign arrays
+        array = np.asarray(values)  # torch reads lists too, but not the arrays of other libraries
         return torch.from_numpy(_of_torch(array))
-    except Exception as cause:  # a foreign array may raise anything
+    except Exception as cause:  # an array of another library may raise anything
         raise ChunkError(
             f"came {type(values).__name__}, which cannot be read as an array of numbers of one "
             f"shape: {cause}"
@@ -165,10 +171,10 @@ def as_tensor(values: Any) -> Tensor:
 
 
 def dense(values: Tensor) -> Tensor:
-    """The values of a tensor, sparse or quantised ones too, as a plain one.
+    """The tensor as a dense one: converts sparse and quantised tensors.
 
     Raises:
-        ChunkError: it is nested.
+        ChunkError: the tensor is nested.
     """
     if values.is_nested:
         raise ChunkError(
@@ -182,9 +188,11 @@ def dense(values: Tensor) -> Tensor:
 
 
 def _of_torch(array: NDArray[Any]) -> NDArray[Any]:
-    """An array that torch takes without a copy or a word; a copy where it would not."""
+    """The array itself if torch takes it without an error or warning, else a copy that it takes."""
     if array.dtype.kind == "V" and array.dtype.names is None:
-        array = array.astype(np.float32)  # bfloat16 and its like, which NumPy does not know itself
+        array = array.astype(
+            np.float32
+        )  # bfloat16 and the like, which NumPy knows only as raw bytes
     elif array.dtype.kind not in "biufc":
         raise TypeError(f"its dtype is {array.dtype}")
     plain = array.dtype.isnative and array.flags.writeable and min(array.strides, default=0) >= 0
@@ -192,12 +200,12 @@ def _of_torch(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def as_stream(values: Tensor, *, sequence: bool) -> Tensor:
-    """What a call returned as `[time, batch, *neurons]`: a view.
+    """A view of what a call returned, as `[time, batch, *neurons]`.
 
     Args:
-        values: `[time, batch, *neurons]` or `[time, neurons]` where it is a sequence, else
-            `[batch, *neurons]` or `[neurons]`; without a batch it is a batch of one.
-        sequence: whether it is one.
+        values: a sequence, `[time, batch, *neurons]` or `[time, neurons]`; or one step,
+            `[batch, *neurons]` or `[neurons]`. Without a batch it is a batch of one.
+        sequence: whether it is a sequence.
     """
     if sequence:
         return values.unsqueeze(1) if values.ndim in (1, 2) else values
@@ -215,8 +223,8 @@ def _check_mask(valid: Tensor, values: Tensor) -> None:
 
 
 def _check_labels(labels: Tensor, batch: int) -> None:
-    told = labels.dtype is torch.int64 and labels.device.type == "cpu"
-    if not told or labels.shape != (batch,):
+    is_int64 = labels.dtype is torch.int64 and labels.device.type == "cpu"
+    if not is_int64 or labels.shape != (batch,):
         raise ChunkError(
             f"expected labels to be an int64 tensor of shape [{batch}] on the CPU, came "
             f"{labels.dtype} of shape {list(labels.shape)} on {labels.device}"

@@ -1,4 +1,4 @@
-"""Of which class the samples of a batch are, as `recording.label` is told."""
+"""Checks the classes of a batch's samples that a user passes to `recording.label`."""
 
 from __future__ import annotations
 
@@ -10,37 +10,38 @@ from torch import Tensor
 from neuroact.stream.chunk import as_tensor
 
 MOST_CLASSES = 2**20
-"""Each class has a row of counts in every layer; what needs more of them is no class."""
+"""Every layer has a row of counts for each class, so their number is bounded."""
 
 
 def labels_of(labels: Any) -> Tensor:
-    """The classes of a batch's samples as a chunk has them, int64 `[batch]` on the CPU.
+    """The labels as a chunk wants them: int64 `[batch]` on the CPU.
 
     Args:
-        labels: whole numbers from 0, `[batch]`; those on a device are waited for.
+        labels: whole numbers from 0, `[batch]`. Copying them from a device waits for it.
 
     Raises:
-        ValueError: they are no whole numbers `[batch]`, or some are below 0 or not below
+        ValueError: the labels are not whole numbers `[batch]`, or one is below 0 or at least
             `MOST_CLASSES`.
 
     >>> from neuroact.stream.labels import labels_of
     >>> labels_of([2, 0])
     tensor([2, 0])
     """
-    told = as_tensor(labels)
-    if told.ndim != 1 or told.is_floating_point() or told.is_complex():
+    given = as_tensor(labels)
+    if given.ndim != 1 or given.is_floating_point() or given.is_complex():
         raise ValueError(
             "expected labels to be whole numbers [batch], came "
-            f"{told.dtype} of shape {list(told.shape)}; take argmax of one-hot ones"
+            f"{given.dtype} of shape {list(given.shape)}; take argmax of one-hot labels"
         )
-    samples = told.to("cpu", torch.int64, copy=True)  # the caller's may be filled anew meanwhile
+    # A copy, since the caller may fill its own tensor anew.
+    samples = given.to("cpu", torch.int64, copy=True)
     if len(samples):
         least, most = (int(end) for end in samples.aminmax())
         if least < 0:
             raise ValueError(f"expected labels from 0, came {least}")
         if most >= MOST_CLASSES:
             raise ValueError(
-                f"expected labels below {MOST_CLASSES:,}, came {most}: there are as many classes "
-                "as the largest label and one, so number them from 0 on"
+                f"expected labels below {MOST_CLASSES:,}, came {most}: the largest label sets the "
+                "number of classes, so number them from 0 on"
             )
     return samples

@@ -62,7 +62,7 @@ class _Twofold:
 
     def _compare(self, pattern: CallPattern, read: SpikeChunk, output: Any, given: Any) -> None:
         values: Tensor = as_stream(pattern.values(output).detach(), sequence=pattern.sequence)
-        starts = not self.by_pattern.goes_on(given, pattern.left(output))
+        starts = not self.by_pattern.continues(given, pattern.left(output))
         for what, ours, theirs in (
             ("kind", pattern.kind, read.kind),
             ("shape", tuple(values.shape), tuple(read.values.shape)),

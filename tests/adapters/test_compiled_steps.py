@@ -207,7 +207,7 @@ def test_a_subclass_that_counts_in_its_own_way_is_told_each_step() -> None:
 
 @pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
 @pytest.mark.parametrize("largest_packed", [0, 4096])
-def test_values_that_are_not_binary_are_a_fault_of_the_layer(
+def test_values_that_are_not_binary_make_the_layer_unreliable(
     largest_packed: int, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of three mixtures, whose sums look like counts."""
@@ -221,8 +221,8 @@ def test_values_that_are_not_binary_are_a_fault_of_the_layer(
                 _, membrane = call(torch.ones(4, 5), membrane, torch.tensor(float(scale)))
         layer = recording.report()["lif"]
         assert layer.not_binary
-        assert layer.fault is not None
-        assert "values other than 0 and 1" in layer.fault
+        assert layer.unreliable is not None
+        assert "values other than 0 and 1" in layer.unreliable
         assert layer.observations == 9 * 4
         assert math.isnan(layer.mean)
 

@@ -159,7 +159,7 @@ def test_the_report_is_that_of_a_recording_of_the_same_run() -> None:
 @pytest.mark.filterwarnings("ignore::neuroact.errors.UnreliableLayerWarning")
 def test_the_report_keeps_real_values_and_what_is_wrong_with_them() -> None:
     live = report(json.loads(json.dumps(real_values())))
-    assert live["0"].fault is not None
+    assert live["0"].unreliable is not None
     model = TorchModel(nn.Sequential(nn.ReLU(), nn.Linear(2, 2), nn.Sigmoid()))
     with neuroact.record(model.net, layers=["0", "2"]) as recording:
         results = run(model, Batches(torch.rand(3, 2) - 0.5), AverageActivityMetric)

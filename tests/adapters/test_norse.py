@@ -114,7 +114,7 @@ def assert_read_truly(name: str, way: str, *, kind: SignalKind) -> None:
     values = raw.values(lambda output: output[0], sequence=is_sequence(name))
     assert_true_figures(figures, values, sequences)
     assert figures.observations == sum(batches) * CALLS * (STEPS if is_sequence(name) else 1)
-    assert (figures.kind, figures.framework, figures.fault) == (kind, "norse", None)
+    assert (figures.kind, figures.framework, figures.unreliable) == (kind, "norse", None)
     assert figures.layer_type == name
     if kind is SignalKind.BINARY and way != "never":
         assert 0 < figures.mean < 1  # neurons that all fire or all rest would prove little

@@ -121,7 +121,7 @@ def test_figures_of_a_layer_equal_numpy_on_the_raw_outputs(case: Case) -> None:
     figures = recording.report()["0"]
     values = raw.values(observed)
     assert_true_figures(figures, values, sequences=3 * BATCH)
-    assert (figures.kind, figures.framework, figures.fault) == (case.kind, "sinabs", None)
+    assert (figures.kind, figures.framework, figures.unreliable) == (case.kind, "sinabs", None)
     assert figures.layer_type == type(layer).__name__
     assert len(set(values.ravel())) > (2 if case.kind is ANALOG else 1)
     assert set(values.ravel()) <= {0, 1} or case.kind is not BINARY

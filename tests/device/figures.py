@@ -227,7 +227,7 @@ def _across(net: Any, x: Tensor) -> None:
 
 
 @check("a NaN and a 2 are told where they came, as on the CPU")
-def faults(machine: Machine) -> str:
+def unreliable(machine: Machine) -> str:
     recordings = []
     for device in (machine.device, CPU):
         recording = Recording(statistics=EVERY)
@@ -237,9 +237,9 @@ def faults(machine: Machine) -> str:
             recording.observe(name, values)
         recordings.append(recording)
     events = check_same(*recordings)
-    faults = [s.counts.faults.tolist() for s in _firing(recordings[0])]
-    assert faults == [[True, False], [False, True], [True, False]], faults
-    return f"{events} events, 3 faults"
+    found = [s.counts.unreliable.tolist() for s in _firing(recordings[0])]
+    assert found == [[True, False], [False, True], [True, False]], found
+    return f"{events} events, 3 layers unreliable"
 
 
 def _firing(recording: Recording) -> list[Any]:

@@ -81,7 +81,7 @@ def test_a_frame_has_a_row_a_layer_with_every_figure(report: ActivityReport) -> 
         np.testing.assert_array_equal(frame[figure], wanted)
     assert frame["shape"].tolist() == ["2x3", "", "4", "2"]
     assert frame["dt"].tolist()[:3] == [0.001] * 3
-    assert frame["fault"].tolist()[-1] == report["broken"].fault
+    assert frame["unreliable"].tolist()[-1] == report["broken"].unreliable
 
 
 def test_a_frame_has_a_row_a_neuron(report: ActivityReport) -> None:

@@ -1,4 +1,4 @@
-"""Adapters are found by entry point, loaded when needed, and cannot hurt one another."""
+"""Adapters are found by entry point, loaded when needed, and cannot break one another."""
 
 from __future__ import annotations
 

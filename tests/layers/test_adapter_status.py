@@ -1,4 +1,4 @@
-"""Which adapters there are and whether they work: `neuroact adapters`."""
+"""`neuroact adapters`: which adapters are installed and whether they work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import neuroact.layers.adapter_status
 from neuroact.layers.adapter_status import AdapterStatus, adapter_statuses
 
 
-def test_a_broken_adapter_is_told_with_its_cause_and_hurts_no_other(
+def test_a_broken_adapter_is_reported_with_its_cause_and_hurts_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     values = {"numpy": "nowhere:Adapter", "torch": "toy:ToyAdapter", "absent": "toy:ToyAdapter"}
@@ -26,7 +26,7 @@ def test_a_broken_adapter_is_told_with_its_cause_and_hurts_no_other(
     assert torch.version is not None
 
 
-def test_a_version_outside_the_tested_range_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_outside_the_tested_range_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("numpy", "toy:ToyAdapter", "neuroact.adapters")
     monkeypatch.setattr(neuroact.layers.adapter, "entry_points", lambda group: [point])
     monkeypatch.setattr(toy.ToyAdapter, "tested", ("0.9", "1.0.3"), raising=False)

@@ -1,4 +1,4 @@
-"""Names are those the model's author gave, whatever wraps the model."""
+"""Modules keep the names that the model's author gave, whatever wraps the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This folder's own helpers, cores.py and layers.py, where tests can import them."""
+"""Lets this folder's tests import its helpers, cores.py and layers.py."""
 
 from __future__ import annotations
 

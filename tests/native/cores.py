@@ -1,4 +1,4 @@
-"""The compiled core that is tested, each set of instructions that it has here, and its oracle."""
+"""The core under test, its sets of instructions on this processor, and what it is compared with."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ import neuroact.native
 from neuroact.testing.strategies import SPIKE_DTYPES
 
 SOURCES = Path(__file__).parents[2] / "neuroact/native"
-# A library to test in place of the installed one, as `sanitize.py` has it.
+# The library to test in place of the installed one; `sanitize.py` sets it.
 VARIABLE = "NEUROACT_TESTED_CORE"
 
-# All but those of 8-bit floats, which the core does not read.
+# All but 8-bit floats, which the core does not read.
 DTYPES = tuple(d for d in SPIKE_DTYPES if d.itemsize > 1 or not d.is_floating_point)
 FLOATS = tuple(d for d in DTYPES if d.is_floating_point)
 
 
 def find_core() -> ModuleType:
-    """The module; the tests are skipped where none was compiled."""
+    """The module; skips the tests if none was compiled."""
     if VARIABLE in os.environ:
         return load(Path(os.environ[VARIABLE]))
     found = neuroact.native.core()
@@ -42,7 +42,7 @@ def find_core() -> ModuleType:
 
 
 def load(library: Path) -> ModuleType:
-    """The module in a library."""
+    """The module that a library holds."""
     loader = ExtensionFileLoader("_core", str(library))
     spec = importlib.util.spec_from_loader("_core", loader)
     assert spec is not None
@@ -52,7 +52,7 @@ def load(library: Path) -> ModuleType:
 
 
 def compiled(library: Path, *flags: str) -> None:
-    """Compile the sources with flags of a test's own, by a compiler that knows g++'s."""
+    """Compile the sources with extra flags, by a compiler that takes g++'s flags."""
     compiler = (os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++").split()
     include = f"-I{sysconfig.get_path('include')}"
     plain = ("-std=c++17", "-fPIC", "-shared", "-fvisibility=hidden", "-ffp-contract=off")
@@ -60,7 +60,7 @@ def compiled(library: Path, *flags: str) -> None:
     subprocess.run([*compiler, *plain, *flags, include, source, "-o", into], check=True)
 
 
-# On Linux a compiler that is missing fails them.
+# On Linux the tests fail if there is no compiler.
 needs_compiler = pytest.mark.skipif(sys.platform != "linux", reason="compiles with g++'s flags")
 
 
@@ -76,12 +76,12 @@ def each(core: ModuleType) -> Iterator[str]:
 
 
 def array_of(values: Tensor) -> NDArray[Any]:
-    """The values in NumPy, which knows no bfloat16."""
+    """The values as an array; NumPy has no bfloat16."""
     return (values.float() if values.dtype is torch.bfloat16 else values).numpy()
 
 
 def taken(bits: Any) -> tuple[int, bool, bool, NDArray[np.uint64], NDArray[np.int32]]:
-    """What `Bits` had in it, and no more than it wrote."""
+    """The contents of `Bits`, after a check that it wrote nothing more."""
     batch = bits.shape[0]
     words = np.full((batch, int(np.prod(bits.shape[1:]))), 2**64 - 1, np.uint64)
     sums = np.full((bits.steps + 1, batch), -1, np.int32)

@@ -1,4 +1,4 @@
-"""A layer's calls, as `Steps` counts them: it emits what it is given and passes its state on."""
+"""A layer for `Steps` to count: it emits the values that it is given and passes its state on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHAPE = (2, 5)
 
 
 def run_at_once(work: Callable[[], object], threads: int = 4) -> None:
-    """Have several threads do it, which take turns as often as Python lets them."""
+    """Do the work in several threads, which take turns as often as Python lets them."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -32,7 +32,7 @@ def spikes(seed: int = 0, shape: tuple[int, ...] = SHAPE) -> Tensor:
 
 
 class Watched:
-    """`Steps` around a layer; what it counts goes into `target`, and all else is noted.
+    """`Steps` around a layer. Counted calls go into `target`; all others are noted.
 
     Attributes:
         finished: calls that `finish` read.

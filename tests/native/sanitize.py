@@ -1,8 +1,7 @@
-"""Runs this folder's tests with a core that finds what it should not touch: `make sanitize`.
+"""Runs this folder's tests with GCC's sanitisers: `make sanitize`.
 
-The core is compiled anew with GCC's address and undefined behaviour sanitisers, into a folder of
-its own, and the tests are run by a process that has their library loaded first. The first finding
-ends it.
+The core is compiled into a temporary folder with the address and undefined behaviour sanitisers.
+The tests run in a process that loads the sanitisers first. The first finding ends it.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ def main(arguments: list[str]) -> int:
             **os.environ,
             VARIABLE: str(library),
             "LD_PRELOAD": " ".join(map(runtime, ("libasan.so", "libubsan.so", "libstdc++.so"))),
-            # Python and PyTorch keep what they made until the process ends.
+            # Python and PyTorch keep objects until the process ends, so leaks are not reported.
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=1",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
-            "PYTHONMALLOC": "malloc",  # each object by itself, so that a freed one is seen
+            "PYTHONMALLOC": "malloc",  # each object separately, so that use after free is seen
             "OMP_NUM_THREADS": "1",
         }
-        # What a sanitiser says goes past Python. Two tests are long, and touch nothing else.
+        # A sanitiser prints past Python's stderr. Two tests are long and run no other code.
         options = [
             "--quiet",
             "--capture=sys",

@@ -1,4 +1,4 @@
-"""What steps are counted as, against NumPy on the raw values, with every set of instructions."""
+"""Counted steps equal NumPy on the raw values, with every set of instructions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from neuroact.testing.packing import block_of
 
 core = find_core()
 
-# Sizes at, below and above what is packed at once: a line of 16 values, a group of 512.
+# Sizes at, below and above those that are packed at once: a line of 16 values, a group of 512.
 SHAPES = [
     (1,),
     (7,),
@@ -45,7 +45,7 @@ SHAPES = [
     (2, 1, 1025),
     (70, 3),
 ]
-ODD = [-1.0, 2.0, 0.5, -0.5, float("nan"), float("inf"), float("-inf"), 1.0000001, 5e-324]
+NOT_BINARY = [-1.0, 2.0, 0.5, -0.5, float("nan"), float("inf"), float("-inf"), 1.0000001, 5e-324]
 
 
 def random_steps(
@@ -64,7 +64,7 @@ def filled(shape: tuple[int, ...], steps: list[Tensor]) -> Any:
 
 
 def assert_counted(shape: tuple[int, ...], steps: list[Tensor], tested: Any = core) -> None:
-    """Bits and sums are as NumPy has them."""
+    """Bits and sums equal those of NumPy."""
     came = np.stack([array_of(step) for step in steps])
     expected = block_of(came, starts=True)
     bits, events = tested.Bits(shape), tested.Sums(shape)
@@ -116,10 +116,10 @@ def test_bits_and_sums_are_numpys_whatever_the_values(data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if d is not torch.bool], ids=str)
-def test_an_odd_value_is_seen_at_every_place(dtype: torch.dtype) -> None:
-    shape = (3, 179)  # more than a group, and a rest that is no line
-    odd = [3.0] if dtype not in FLOATS else [3.0, float("nan")]
-    for place, value, name in product(range(3 * 179), odd, ["baseline", "best"]):
+def test_a_value_that_is_not_binary_is_seen_at_every_place(dtype: torch.dtype) -> None:
+    shape = (3, 179)  # more than a group, and less than a line left over
+    others = [3.0] if dtype not in FLOATS else [3.0, float("nan")]
+    for place, value, name in product(range(3 * 179), others, ["baseline", "best"]):
         best = core.instructions()
         core.use_instructions("baseline" if name == "baseline" else best)
         step = torch.zeros(3 * 179, dtype=dtype)
@@ -138,8 +138,8 @@ def test_an_odd_value_is_seen_at_every_place(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-@pytest.mark.parametrize("value", ODD, ids=str)
-def test_faults_are_told_apart_and_events_are_what_is_not_zero(
+@pytest.mark.parametrize("value", NOT_BINARY, ids=str)
+def test_nonfinite_and_not_binary_are_told_apart_and_events_are_the_values_not_zero(
     dtype: torch.dtype, value: float
 ) -> None:
     shape = (2, 33)
@@ -150,14 +150,14 @@ def test_faults_are_told_apart_and_events_are_what_is_not_zero(
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
-def test_minus_zero_is_no_event_and_no_fault(dtype: torch.dtype) -> None:
+def test_minus_zero_is_a_plain_zero(dtype: torch.dtype) -> None:
     for _ in each(core):
         bits = filled((2, 40), [-torch.zeros(2, 40, dtype=dtype)])
         *told, words, sums = taken(bits)
         assert (told, words.any(), sums.any()) == ([1, False, False], False, False)
 
 
-def test_a_nan_is_one_whatever_else_its_bits_say() -> None:
+def test_a_nan_is_found_whatever_its_other_bits_are() -> None:
     patterns = [0x7F800001, 0x7FFFFFFF, 0xFF800001, 0xFFC00000, 0x7FC00001]
     for _, bits in product(each(core), patterns):
         step = torch.tensor([bits], dtype=torch.uint32).view(torch.float32).reshape(1, 1)
@@ -172,7 +172,7 @@ def test_a_bool_is_true_whatever_its_byte_is() -> None:
         assert words.tolist() == [[0, 1], [1, 1]]
 
 
-def test_both_faults_may_come_at_once_and_are_told_once() -> None:
+def test_nonfinite_and_not_binary_may_come_in_one_step_and_are_told_once() -> None:
     bits = filled((1, 2), [torch.tensor([[2.0, float("nan")]])])
     assert taken(bits)[:3] == (1, True, True)
     assert bits.add(torch.ones(1, 2))
@@ -237,8 +237,10 @@ def test_a_sample_is_padding_once_its_steps_have_come() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_a_fault_of_a_valid_sample_is_told_beside_padding(dtype: torch.dtype) -> None:
-    for _, (valid, fault) in product(each(core), [(0, True), (1, False)]):
+def test_a_value_that_is_not_binary_is_seen_in_a_valid_sample_and_not_in_padding(
+    dtype: torch.dtype,
+) -> None:
+    for _, (valid, seen) in product(each(core), [(0, True), (1, False)]):
         step = torch.ones(2, 700, dtype=dtype)
         if dtype is not torch.bool:
             step[0, 650] = 3
@@ -248,7 +250,7 @@ def test_a_fault_of_a_valid_sample_is_told_beside_padding(dtype: torch.dtype) ->
         bits.until(remaining)
         assert bits.add(step)
         *told, words, sums = taken(bits)
-        assert told == [1, False, fault and dtype is not torch.bool]
+        assert told == [1, False, seen and dtype is not torch.bool]
         assert sums.tolist() == [[700 * (valid == 0), 700 * (valid == 1)]]
         assert (words != 0).sum(1).tolist() == sums[0].tolist()
 
@@ -270,7 +272,7 @@ def test_a_shape_that_no_step_has_is_refused(shape: Any) -> None:
             make(shape)
 
 
-def test_what_is_no_shape_or_room_is_refused() -> None:
+def test_a_wrong_shape_or_room_is_refused() -> None:
     for shape in ([2, 3], torch.Size([2]).numel(), None):
         with pytest.raises(TypeError):
             core.Bits(shape)
@@ -307,7 +309,7 @@ def test_arrays_that_do_not_fit_are_refused_and_nothing_is_taken(words: Any, sum
     assert taken(bits)[3].tolist() == [[3] * 3] * 2
 
 
-def test_what_is_no_array_is_refused_and_nothing_is_taken() -> None:
+def test_anything_but_an_array_is_refused_and_nothing_is_taken() -> None:
     bits, sums = filled((2, 3), [torch.ones(2, 3)]), core.Sums((2, 3))
     sums.add(torch.ones(2, 3))
     fixed = np.zeros(3, np.int64)
@@ -331,6 +333,6 @@ def test_a_compiler_without_vectors_gives_the_same_bits(tmp_path: Path) -> None:
     assert plain.instructions() == "baseline"
     for dtype, shape in product(DTYPES, SHAPES):
         assert_counted(shape, random_steps(shape, 64, dtype), plain)
-    for value in ODD:
+    for value in NOT_BINARY:
         for dtype in FLOATS:
             assert_counted((1, 70), [torch.full((1, 70), value, dtype=dtype)], plain)

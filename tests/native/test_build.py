@@ -1,4 +1,4 @@
-"""The package is built with the core where there is a compiler, and without it elsewhere."""
+"""The package is built with the core if there is a compiler, else without it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a shell stands 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """The sources, to be built in."""
+    """A copy of the sources to build in."""
     place = tmp_path / "tree"
     left_out = shutil.ignore_patterns("__pycache__", "*.so", "_missing.txt")
     for name in ("neuroact", "adapters"):
@@ -37,13 +37,13 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def _compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that writes a library of one word, since what the real one makes is tested elsewhere."""
+    """A compiler that writes one word: what the real one makes is tested elsewhere."""
     compiler = tmp_path / "compiler"
     compiler.write_text(
         '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho compiled >"$2"\n', encoding="utf-8"
     )
     compiler.chmod(compiler.stat().st_mode | stat.S_IXUSR)
-    # setuptools links by CXX, and by LDCXXSHARED where that is set.
+    # setuptools links by CXX, or by LDCXXSHARED if that is set.
     for name in ("CC", "CXX", "LDSHARED", "LDCXXSHARED"):
         monkeypatch.setenv(name, str(compiler))
     monkeypatch.delenv("NEUROACT_BUILD_NATIVE", raising=False)
@@ -57,13 +57,13 @@ def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def built(tree: Path) -> Path:
-    """The wheel."""
+    """Builds the wheel."""
     [wheel] = WheelBuilder(str(tree)).build(directory=str(tree / "dist"), versions=["standard"])
     return Path(wheel)
 
 
 def install_editable(tree: Path) -> None:
-    """What the hook does of it."""
+    """Does what the build hook does in an editable install."""
     place, data = str(tree / "dist"), {"force_include": {}}
     [hook] = WheelBuilder(str(tree)).get_build_hooks(place).values()
     hook.initialize("editable", data)
@@ -72,7 +72,7 @@ def install_editable(tree: Path) -> None:
 
 
 def natives(wheel: Path) -> dict[str, bytes]:
-    """What is in the core's folder, less what is Python."""
+    """The files in the core's folder that are not Python."""
     with zipfile.ZipFile(wheel) as archive:
         return {
             Path(name).name: archive.read(name)
@@ -82,7 +82,9 @@ def natives(wheel: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("_compiler")
-def test_with_a_compiler_the_wheel_holds_the_core_and_says_for_whom(tree: Path) -> None:
+def test_with_a_compiler_the_wheel_holds_the_core_and_its_tag_says_for_which_python(
+    tree: Path,
+) -> None:
     wheel = built(tree)
     assert natives(wheel) == {LIBRARY: b"compiled\n"}
     assert wheel.name.split("-", 2)[2].startswith(f"{ABI}-linux_")
@@ -130,14 +132,14 @@ def test_an_editable_install_has_it_in_the_tree(
 
     install_editable(tree)
     assert there() == {LIBRARY, other.name}
-    # One from before is not kept, which may be of other sources.
+    # An earlier library is removed, since it may be of other sources.
     monkeypatch.setenv("NEUROACT_BUILD_NATIVE", "0")
     install_editable(tree)
     assert there() == {"_missing.txt", other.name}
     monkeypatch.delenv("NEUROACT_BUILD_NATIVE")
     install_editable(tree)
     assert there() == {LIBRARY, other.name}
-    # What lies in the tree is not what a wheel is built from.
+    # A wheel does not take the library that lies in the tree.
     monkeypatch.setenv("NEUROACT_BUILD_NATIVE", "0")
     assert set(natives(built(tree))) == {"_missing.txt"}
 

@@ -1,4 +1,4 @@
-"""Whether there is a core is told, and why there is none in one line."""
+"""neuroact says whether there is a core and, in one line, why there is none."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _a_torch_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def imported(result: Any) -> Any:
-    """In place of `import_module`."""
+    """A function in place of `import_module`."""
 
     def load(name: str) -> ModuleType:
         assert name == "neuroact.native._core"
@@ -66,7 +66,9 @@ def test_an_older_torch_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_a_torch_that_has_it")
-def test_what_the_build_said_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_reason_that_the_build_gave_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(native, "import_module", imported(ModuleNotFoundError("no _core")))
     monkeypatch.setattr(native, "_REASON", tmp_path / "_missing.txt")
     assert native.why_missing() == ("it was not compiled for this Python; install neuroact again")
@@ -84,7 +86,7 @@ def test_a_library_that_cannot_be_loaded_is_no_error(monkeypatch: pytest.MonkeyP
     assert native.why_missing() == "/lib/libc.so.6: version `GLIBC_2.99' not found"
 
 
-# The tests of a process whose PyTorch is too old for the core.
+# Collects tests in a process whose PyTorch is too old for the core.
 WITHOUT = """
 import sys
 import pytest

@@ -1,4 +1,4 @@
-"""Counting blocks: each loop against NumPy, or against a plain walk over the spikes."""
+"""Each loop that counts blocks equals NumPy, or a plain walk over the spikes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ WORDS = st.one_of(
 
 @st.composite
 def blocks(draw: st.DrawFn) -> NDArray[np.uint64]:
-    """Words `[batch, neurons]`, either of which may be 0."""
+    """Words `[batch, neurons]`; either size may be 0."""
     batch, neurons = draw(st.integers(0, 4)), draw(st.integers(0, 6))
     words = [[draw(WORDS) for _ in range(neurons)] for _ in range(batch)]
     return np.array(words, np.uint64).reshape(batch, neurons)
 
 
 def bits_of(words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Its spikes, `[64, *shape]`."""
+    """The words' spikes, `[64, *shape]`."""
     steps = np.arange(64, dtype=np.uint64).reshape(64, *(1,) * words.ndim)
     return (words >> steps & np.uint64(1)).astype(np.int64)
 
@@ -50,7 +50,7 @@ def test_counts_are_the_bits_of_each_word(words: NDArray[np.uint64]) -> None:
 
 
 @given(blocks(), st.data())
-def test_first_spikes_are_those_of_who_had_not_fired(
+def test_first_spikes_are_those_of_neurons_that_had_not_fired(
     words: NDArray[np.uint64], data: st.DataObject
 ) -> None:
     batch, neurons = words.shape
@@ -69,11 +69,11 @@ def test_first_spikes_are_those_of_who_had_not_fired(
     np.testing.assert_array_equal(fired, after)
 
 
-def test_a_first_spike_at_no_step_is_refused_before_anything_is_counted() -> None:
+def test_a_first_spike_outside_the_steps_is_refused_before_anything_is_counted() -> None:
     words = np.array([[1 << 3], [1 << 4]], np.uint64)
     for clock, steps in [([0, 0], 4), ([0, 1], 5), ([0, -1], 9), ([0, 2**63 - 1], 9)]:
         fired, first = np.zeros((2, 1), np.uint8), np.zeros(steps, np.int64)
-        with pytest.raises(ValueError, match="a spike lies at no step of first"):
+        with pytest.raises(ValueError, match="a spike lies at a step that first does not have"):
             core.add_first(words, fired, first, np.array(clock, np.int64))
         assert not fired.any()
         assert not first.any()
@@ -123,7 +123,7 @@ def test_steps_are_added_where_they_are_in_their_samples_sequences(
         ([0, 0], [2, -1], "lengths"),
     ],
 )
-def test_a_step_of_no_sequence_is_refused_before_anything_is_counted(
+def test_a_step_outside_its_sequence_is_refused_before_anything_is_counted(
     clock: list[int], lengths: list[int], says: str
 ) -> None:
     sums, totals = np.ones((2, 2), np.int32), [np.zeros(size, np.int64) for size in (5, 3, 4)]
@@ -146,9 +146,9 @@ def test_a_histogram_counts_the_steps_of_each_samples_length(
 
 
 @pytest.mark.parametrize("wrong", [-1, 4, 2**31 - 1, -(2**31)])
-def test_a_sum_that_is_no_bin_is_refused_before_anything_is_counted(wrong: int) -> None:
+def test_a_sum_without_a_bin_is_refused_before_anything_is_counted(wrong: int) -> None:
     sums, histogram = np.array([[1, wrong]], np.int32), np.zeros(4, np.int64)
-    with pytest.raises(ValueError, match="one is no bin of the histogram"):
+    with pytest.raises(ValueError, match="the histogram has no bin for one"):
         core.add_to_histogram(sums, np.array([1, 1]), histogram)
     for lengths in ([1, 2], [1, -1]):
         with pytest.raises(ValueError, match="lengths"):
@@ -184,7 +184,7 @@ def walked(trains: NDArray[np.int64], bins: int) -> dict[str, NDArray[np.int64]]
 def counted(
     trains: NDArray[np.int64], ends: NDArray[np.int64], cuts: list[int], bins: int
 ) -> tuple[dict[str, NDArray[np.int64]], NDArray[np.int64], NDArray[np.int64]]:
-    """The same by the core, in blocks that are cut there."""
+    """The same by the core, in blocks cut at `cuts`."""
     shape = trains.shape[1:]
     totals = {name: np.zeros(shape[1], np.int64) for name in PER_NEURON}
     histogram = np.zeros(bins, np.int64)
@@ -251,7 +251,7 @@ def interval_arguments(**changed: Any) -> list[Any]:
         ({"age": np.zeros((1, 1))}, "age: expected int64"),
     ],
 )
-def test_what_no_interval_can_be_is_refused_before_anything_is_counted(
+def test_impossible_intervals_are_refused_before_anything_is_counted(
     changed: Any, says: str
 ) -> None:
     arguments = interval_arguments(**changed)
@@ -268,20 +268,20 @@ def test_what_no_interval_can_be_is_refused_before_anything_is_counted(
     [(), (None, None), (np.zeros((1, 1), np.uint64),), (1, 2, 3), ([[1]], [1])],
     ids=str,
 )
-def test_what_are_no_arrays_are_refused(arguments: Any) -> None:
+def test_anything_but_arrays_is_refused(arguments: Any) -> None:
     for loop in (core.add_events, core.add_counts):
         with pytest.raises(TypeError):
             loop(*arguments)
 
 
-def test_what_may_not_be_written_to_is_refused() -> None:
+def test_a_read_only_array_is_refused() -> None:
     fixed = np.zeros(1, np.int64)
     fixed.flags.writeable = False
     with pytest.raises(ValueError, match="read-only"):
         core.add_events(np.zeros((1, 1), np.uint64), fixed)
 
 
-def test_other_instructions_are_not_used_where_there_are_none() -> None:
+def test_unknown_instructions_are_not_used() -> None:
     before = core.instructions()
     for name in ("neon", "", None, 3):
         assert core.use_instructions(name) is False

@@ -1,4 +1,4 @@
-"""What cannot be read from memory as it is, is refused: no error, no crash, and nothing counted."""
+"""Values that cannot be read from memory are refused: no error, no crash, nothing counted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import torch
 from cores import DTYPES, array_of, find_core, taken
 from hypothesis import given
 from hypothesis import strategies as st
-from layers import run_at_once
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from layers import run_at_once
 from neuroact.testing.packing import block_of
 
 core = find_core()
@@ -26,11 +26,11 @@ ones = torch.ones(SHAPE)
 
 
 class Subclass(torch.Tensor):
-    """A tensor that is more than its memory."""
+    """A tensor subclass."""
 
 
 class Wrapper(torch.Tensor):
-    """A tensor that has no memory of its own, and says in Python what it is."""
+    """A tensor without memory of its own, whose operations Python defines."""
 
     @staticmethod
     def __new__(cls, of: Tensor) -> Any:
@@ -49,7 +49,7 @@ def fake() -> Tensor:
 
 
 def given_back(offset: int = 0) -> Tensor:
-    """Its storage was resized to nothing."""
+    """A tensor whose storage was resized to nothing."""
     memory = torch.ones(offset + 24)
     step = memory[offset:].view(SHAPE)
     memory.untyped_storage().resize_(0)
@@ -57,7 +57,7 @@ def given_back(offset: int = 0) -> Tensor:
 
 
 def made(what: str) -> Any:
-    """One of `REFUSED`, without PyTorch's notes on what is young or old."""
+    """One of `REFUSED`, made without PyTorch's warnings about new or old features."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return REFUSED[what]()
@@ -68,7 +68,7 @@ def misaligned() -> Tensor:
 
 
 class Meta(type):
-    """A class whose objects say that they are tensors."""
+    """A class whose objects claim to be tensors."""
 
     @property
     def __class__(cls) -> type:  # type: ignore[override]
@@ -144,7 +144,7 @@ def test_it_is_read(what: str) -> None:
     assert taken(bits)[4].tolist() == [[6] * 4]
 
 
-def test_tensors_made_where_no_gradient_is_known_are_read() -> None:
+def test_tensors_made_without_gradients_are_read() -> None:
     for mode in (torch.inference_mode(), torch.no_grad()):
         with mode:
             sums = core.Sums(SHAPE)
@@ -152,7 +152,7 @@ def test_tensors_made_where_no_gradient_is_known_are_read() -> None:
         assert sums.add(torch.ones(SHAPE))
 
 
-def test_strides_of_sizes_of_1_are_of_no_matter() -> None:
+def test_the_stride_of_a_dimension_of_size_1_does_not_matter() -> None:
     step = torch.ones(1, 6).as_strided((1, 6, 1), (100, 1, 77))
     assert core.Sums((1, 6, 1)).add(step)
     assert not core.Sums((6, 1, 1)).add(step)
@@ -181,7 +181,7 @@ def test_the_tensors_of_functional_transforms_are_refused() -> None:
     torch.func.vmap(total)(torch.ones(3, *SHAPE))
     torch.func.grad(total)(ones.clone())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of PyTorch's own, the first time
+        warnings.simplefilter("ignore")  # PyTorch's own, at the first use
         torch.func.jvp(total, (ones.clone(),), (ones.clone(),))
     torch.func.functionalize(total)(ones.clone())
     assert (found, sums.steps) == ([False] * 4, 0)
@@ -199,7 +199,7 @@ def test_a_batched_tensor_of_the_very_shape_is_refused() -> None:
 
 
 @given(st.data())
-def test_whatever_view_comes_it_is_read_right_or_refused(data: st.DataObject) -> None:
+def test_every_view_is_read_right_or_refused(data: st.DataObject) -> None:
     dtype = data.draw(st.sampled_from(DTYPES))
     sizes = st.integers(1, 4)
     memory = torch.arange(4**4 * 2).remainder(3).clamp(max=1).to(dtype)

@@ -1,4 +1,4 @@
-"""`Steps` counts a call that goes on from the last one, and leaves all others to Python."""
+"""`Steps` counts a call that continues the last one, and leaves all others to Python."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def state(*shape: int) -> Tensor:
     return torch.zeros(shape or SHAPE)
 
 
-def test_until_it_begins_every_call_is_pythons() -> None:
+def test_before_begin_python_reads_every_call() -> None:
     watched, values = Watched(core), spikes()
     output = watched.call(values, state())
     assert output[0] is values
     assert (watched.counted, len(watched.finished), watched.steps.left) == (0, 1, 0)
 
 
-def test_a_call_that_goes_on_is_counted_and_what_forward_returns_comes_out() -> None:
+def test_a_call_that_continues_is_counted_and_its_output_comes_out() -> None:
     watched, first = Watched(core, core.Bits(SHAPE)), state()
     assert watched.begin(first, most=100) is True
     came, before = [], first
@@ -71,7 +71,7 @@ def test_states_are_tuples_or_lists(kind: Callable[[Any], Any]) -> None:
     assert (watched.counted, watched.finished) == (1, [])
 
 
-def test_a_detached_state_goes_on_and_a_copy_does_not() -> None:
+def test_a_detached_state_continues_and_a_copy_does_not() -> None:
     watched = Watched(core)
     held = nn.Parameter(torch.ones(SHAPE)) * 2
     assert watched.begin(held)
@@ -83,7 +83,7 @@ def test_a_detached_state_goes_on_and_a_copy_does_not() -> None:
     assert (watched.counted, len(watched.finished)) == (3, 1)
 
 
-def test_a_state_goes_on_where_only_its_storage_is_left() -> None:
+def test_a_state_continues_if_only_its_storage_is_left() -> None:
     watched, held = Watched(core), state()
     assert watched.begin(held)
     detached = held.detach()
@@ -103,7 +103,7 @@ def test_an_absent_state_is_not_one_that_is_gone() -> None:
 
 
 @given(st.data())
-def test_a_call_is_counted_if_and_only_if_it_goes_on(data: st.DataObject) -> None:
+def test_a_call_is_counted_if_and_only_if_it_continues(data: st.DataObject) -> None:
     watched, memory = Watched(core), torch.zeros(4, 5)
     ways: dict[str, Callable[[Tensor], Tensor]] = {
         "the same": lambda tensor: tensor,
@@ -120,14 +120,14 @@ def test_a_call_is_counted_if_and_only_if_it_goes_on(data: st.DataObject) -> Non
         start = last if data.draw(st.booleans()) else data.draw(st.sampled_from(kept))
         given_state = ways[data.draw(way, "given")](start)
         after = ways[data.draw(way, "left")](data.draw(st.sampled_from([given_state, *kept])))
-        goes_on = given_state is last or (
+        continues = given_state is last or (
             given_state.untyped_storage() is last.untyped_storage()
             and given_state.storage_offset() == last.storage_offset()
             and given_state.shape == last.shape
         )
         watched.call(spikes(), given_state, after=[after])
         kept += [given_state, after]
-        if goes_on and after.shape == last.shape:
+        if continues and after.shape == last.shape:
             counted, last = counted + 1, after
         assert watched.counted == counted
     [(tensor, storage, offset)] = watched.steps.stop()
@@ -160,12 +160,12 @@ def test_a_state_at_the_address_of_one_that_was_freed_is_another() -> None:
     assert (watched.counted, len(watched.finished)) == (0, 1)
 
 
-def test_a_state_of_another_shape_is_pythons() -> None:
+def test_python_reads_a_state_of_another_shape() -> None:
     memory = torch.zeros(10)
     whole = memory.view(2, 5)
     for before, left in [
-        ((whole,), (memory,)),  # the very state, and what is left of another shape
-        ((memory,), (whole,)),  # on the same storage, of another shape
+        ((whole,), (memory,)),  # the same state, but the call leaves another shape
+        ((memory,), (whole,)),  # the same storage, but another shape
         ((whole, whole), (whole,)),
         ((whole,), (whole, whole)),
         ((), (whole,)),
@@ -189,7 +189,7 @@ def test_a_state_of_another_shape_is_pythons() -> None:
     ],
     ids=["shape", "strides", "sparse", "meta", "none", "no tensor"],
 )
-def test_values_that_cannot_be_read_are_pythons(values: Any) -> None:
+def test_python_reads_values_that_cannot_be_read_here(values: Any) -> None:
     watched, held = Watched(core), state()
     assert watched.begin(held)
     assert watched.call(values, held)[0] is values
@@ -201,7 +201,7 @@ def test_values_that_cannot_be_read_are_pythons(values: Any) -> None:
 
 @pytest.mark.parametrize("found", [None, 3, "ab", {}, [None], ["state"], (3.0,)], ids=str)
 @pytest.mark.parametrize("which", ["given", "left"])
-def test_what_is_no_state_is_pythons(found: Any, which: str) -> None:
+def test_python_reads_anything_but_a_state(found: Any, which: str) -> None:
     watched, held = Watched(core), state()
     left = watched.left if which == "given" else lambda output: found
     watched.steps.pattern(watched.values, left)
@@ -210,7 +210,7 @@ def test_what_is_no_state_is_pythons(found: Any, which: str) -> None:
     assert (watched.counted, len(watched.finished)) == (0, 1)
 
 
-def test_a_subclass_as_state_is_pythons_and_not_asked() -> None:
+def test_python_reads_a_subclass_as_state_and_none_of_its_code_runs() -> None:
     class Asking(torch.Tensor):
         @classmethod
         def __torch_function__(cls, function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -218,11 +218,11 @@ def test_a_subclass_as_state_is_pythons_and_not_asked() -> None:
 
     held, watched = state(), Watched(core)
     with torch._C.DisableTorchFunctionSubclass():
-        odd = state().as_subclass(Asking)
-    assert watched.begin(odd) is False
+        other = state().as_subclass(Asking)
+    assert watched.begin(other) is False
     assert watched.begin(held)
-    watched.call(spikes(), odd, after=[held])
-    watched.call(spikes(), held, after=[odd])
+    watched.call(spikes(), other, after=[held])
+    watched.call(spikes(), held, after=[other])
     assert (watched.counted, len(watched.finished)) == (0, 2)
 
 
@@ -231,7 +231,7 @@ def test_a_subclass_as_state_is_pythons_and_not_asked() -> None:
     [[], (), [None], None, 3, [torch.zeros(2).to_sparse()], [torch.zeros(2), 1.0], {"v": 1}],
     ids=str,
 )
-def test_what_cannot_be_known_again_does_not_begin(left: Any) -> None:
+def test_a_state_that_cannot_be_recognised_does_not_begin(left: Any) -> None:
     watched, held = Watched(core), state()
     assert watched.begin(held)
     assert watched.steps.begin(watched.target, watched.flush, left, 10) is False
@@ -240,7 +240,7 @@ def test_what_cannot_be_known_again_does_not_begin(left: Any) -> None:
     assert len(watched.finished) == 1
 
 
-def test_after_the_most_steps_a_call_is_pythons() -> None:
+def test_after_the_most_steps_python_reads_a_call() -> None:
     watched, held = Watched(core), state()
     assert watched.begin(held, most=3)
     for left in (2, 1, 0):
@@ -262,7 +262,7 @@ def test_a_full_target_is_emptied_and_the_step_goes_into_it() -> None:
     assert (taken_steps, watched.counted, watched.finished) == ([3, 3], 2, [])
 
 
-def test_a_target_that_stays_full_is_pythons() -> None:
+def test_python_reads_the_call_if_the_target_stays_full() -> None:
     watched, held = Watched(core, core.Bits(SHAPE, 1)), state()
     assert watched.begin(held)
     for _ in range(3):
@@ -280,7 +280,7 @@ def test_padding_is_padding_here_too() -> None:
 
 
 class FoundError(Exception):
-    """What the functions raise."""
+    """An error that the functions raise."""
 
 
 def raises(*args: object) -> Any:
@@ -313,7 +313,7 @@ def test_what_is_raised_comes_out_and_the_next_call_is_counted(which: str) -> No
 
 
 @pytest.mark.parametrize("which", ["values", "left"])
-def test_what_cannot_be_found_is_read_in_full_and_interrupts_come_out(which: str) -> None:
+def test_python_reads_a_call_whose_parts_are_not_found_and_interrupts_come_out(which: str) -> None:
     watched, held = Watched(core), state()
     error: list[type[BaseException]] = [FoundError]
 
@@ -331,7 +331,7 @@ def test_what_cannot_be_found_is_read_in_full_and_interrupts_come_out(which: str
     assert (watched.counted, len(watched.finished)) == (0, 1)
 
 
-def test_it_stops_where_it_is_told_so_and_lets_go_of_the_target() -> None:
+def test_stop_stops_it_and_releases_the_target() -> None:
     watched, held = Watched(core), state()
     before = sys.getrefcount(watched.target)
     for stop in (watched.steps.stop, lambda: watched.steps.pattern(len, len)):
@@ -346,7 +346,7 @@ def test_it_stops_where_it_is_told_so_and_lets_go_of_the_target() -> None:
 
 @pytest.mark.parametrize("at", ["forward", "given", "values", "left", "full"])
 @pytest.mark.parametrize("what", ["stop", "pattern", "begin", "call", "again"])
-def test_whatever_is_done_in_the_midst_of_a_call_it_is_counted_once_or_left(
+def test_whatever_happens_during_a_call_it_is_counted_once_or_left_to_python(
     at: str, what: str
 ) -> None:
     watched, held, other = Watched(core, core.Bits(SHAPE, 2)), state(), state()
@@ -392,7 +392,7 @@ def test_whatever_is_done_in_the_midst_of_a_call_it_is_counted_once_or_left(
         assert output[1] is held
         calls[0] += 1
     found = sum(flushed) + watched.counted + len(watched.finished)
-    # What goes into the other target is gone with it.
+    # Steps in the other target are not counted here.
     assert found <= calls[0] if what == "begin" else found == calls[0]
 
 
@@ -443,7 +443,7 @@ def test_memory_that_a_state_was_given_since_is_another_state(with_gradients: bo
     assert (watched.counted, watched.finished) == (1, [])
 
 
-def test_a_detached_state_of_another_thread_is_pythons_and_the_very_one_is_not() -> None:
+def test_in_another_thread_python_reads_a_detached_state_but_the_same_tensors_are_counted() -> None:
     watched, held = Watched(core), state()
     assert watched.begin(held)
 
@@ -484,7 +484,7 @@ def test_threads_that_call_at_once_have_every_call_counted_or_read() -> None:
 
 
 @pytest.mark.parametrize("began", [False, True])
-def test_what_it_is_told_is_checked(began: bool) -> None:
+def test_its_arguments_are_checked(began: bool) -> None:
     watched, held = Watched(core), state()
     if began:
         assert watched.begin(held)

@@ -1,4 +1,4 @@
-"""`Steps`, `Bits` and `Sums` keep nothing that they need not, and lose nothing."""
+"""`Steps`, `Bits` and `Sums` keep alive only what they need, and leak nothing."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_a_circle_is_collected(what: str) -> None:
     full = function if what == "full" else plain
     assert steps.begin(core.Sums(SHAPE), full, [state], 5)
     function.steps = steps
-    if what == "target":  # no circle, but it ends with what holds it
+    if what == "target":  # no circle, but it is freed with its owner
         steps.stop()
     gone = weakref.ref(function)
     del function, steps, uses, full
@@ -174,7 +174,7 @@ def test_a_circle_is_collected(what: str) -> None:
     assert gone() is None
 
 
-def test_it_may_be_called_while_it_is_taken_apart() -> None:
+def test_it_may_be_called_while_it_is_freed() -> None:
     called = []
 
     class Last:
@@ -200,7 +200,7 @@ def test_a_thousand_calls_take_no_memory_and_no_reference() -> None:
     def work(rounds: int) -> None:
         for _ in range(rounds):
             watched.call(values, state)  # counted
-            watched.call(values, state.detach(), after=[state])  # by its storage
+            watched.call(values, state.detach(), after=[state])  # recognised by its storage
             watched.call(values[:1], state)  # left to Python
             watched.target.add(values)
             watched.target.add(None)
@@ -221,13 +221,13 @@ def test_a_thousand_calls_take_no_memory_and_no_reference() -> None:
     last = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert [sys.getrefcount(each) for each in kept[:3]] == before
-    assert last - first < 20_000  # a leak of one object a call would be three times that
+    assert last - first < 20_000  # a leak of one object per call would be three times that
 
 
 def test_targets_are_freed() -> None:
     shape = (256, 4096)
     step = torch.zeros(shape, dtype=torch.bool)
-    for _ in range(300):  # of 8 MB each: 2.4 GB, were they kept
+    for _ in range(300):  # 8 MB each: 2.4 GB if they were kept
         bits = core.Bits(shape)
         assert bits.add(step)
     assert sys.getrefcount(bits) == 2

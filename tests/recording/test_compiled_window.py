@@ -39,13 +39,13 @@ def test_a_window_counts_what_numpy_counts(kind: type[Window], dtype: torch.dtyp
     raw = np.random.default_rng(0).random((30, 4, 2, 3)) < 0.4
     folded = fed(kind, (torch.tensor(step).to(dtype) for step in raw))
     assert folded.events.tolist() == raw.sum((0, 1)).tolist()
-    assert (int(folded.steps), bool(folded.odd)) == (30, False)
+    assert (int(folded.steps), bool(folded.not_binary)) == (30, False)
 
 
 @both
 @pytest.mark.filterwarnings("ignore", "error::neuroact.errors.NeuroactWarning")  # the compiler's
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_programs_of_inductor_count_every_type_and_find_every_fault(
+def test_programs_of_inductor_count_every_type_and_find_every_value_that_is_not_binary(
     kind: type[Window], dtype: torch.dtype
 ) -> None:
     """Of 37 neurons, so that the loop over vectors and the one over what is left both count."""
@@ -57,21 +57,23 @@ def test_programs_of_inductor_count_every_type_and_find_every_fault(
         step_on(torch.tensor(step).to(dtype))
     folded = window.fold()
     assert folded.events.tolist() == raw.sum((0, 1)).tolist()
-    assert not folded.odd
-    odd = [] if dtype == torch.bool else [2, -1] if dtype == torch.int8 else [0.5, 2, INF, NAN, -1]
-    for value in odd:
+    assert not folded.not_binary
+    others = (
+        [] if dtype == torch.bool else [2, -1] if dtype == torch.int8 else [0.5, 2, INF, NAN, -1]
+    )
+    for value in others:
         for at in (0, 36):
             bad = torch.tensor(raw[0]).to(dtype)
             bad[1, at] = value
             step_on(bad)
             step_on(torch.ones_like(bad))
-            assert bool(window.fold().odd), (value, at)
+            assert bool(window.fold().not_binary), (value, at)
             step_on(torch.ones_like(bad))
-            assert not window.fold().odd
+            assert not window.fold().not_binary
 
 
 @both
-def test_what_was_folded_is_not_counted_again_and_the_window_goes_on(kind: type[Window]) -> None:
+def test_what_was_folded_is_not_counted_again_and_the_window_continues(kind: type[Window]) -> None:
     window = kind(torch.ones(2, 3))
     for _ in range(4):
         window.add(torch.ones(2, 3))
@@ -101,7 +103,7 @@ def test_what_was_folded_is_not_counted_again_and_the_window_goes_on(kind: type[
 def test_no_value_other_than_0_and_1_slips_through(kind: type[Window], values: list[float]) -> None:
     """Also where the sum of several looks like a count."""
     folded = fed(kind, [torch.tensor([[0.0, value]]) for value in values])
-    assert bool(folded.odd)
+    assert bool(folded.not_binary)
     assert folded.events[0] == 0
 
 
@@ -115,7 +117,7 @@ def test_no_whole_number_but_0_and_1_slips_through_in_any_type(
     for value in (*range(-128, 260), most, most - 1):
         if torch.iinfo(dtype).min <= value <= most:
             folded = fed(kind, [torch.full((1, 1), value, dtype=dtype)])
-            assert bool(folded.odd) == (value not in (0, 1)), value
+            assert bool(folded.not_binary) == (value not in (0, 1)), value
 
 
 @both
@@ -128,7 +130,7 @@ def test_the_last_value_before_0_and_1_and_the_next_one_are_found_in_every_type(
                 step = torch.tensor(at, dtype=dtype).nextafter(torch.tensor(towards, dtype=dtype))
                 if step.to(torch.float32).abs() < torch.finfo(torch.float32).tiny:
                     continue  # that some processors take for 0
-                assert bool(fed(kind, [step.reshape(1, 1)]).odd), (dtype, at, towards)
+                assert bool(fed(kind, [step.reshape(1, 1)]).not_binary), (dtype, at, towards)
 
 
 def nearly_full(kind: type[Window], step: Tensor) -> Window:
@@ -148,21 +150,23 @@ def test_counts_are_exact_up_to_the_last_that_a_window_holds(kind: type[Window])
     window.add(torch.ones(2, 3))
     folded = window.fold()
     assert folded.events.tolist() == [2 * (2**31 - 1)] * 3
-    assert (int(folded.steps), bool(folded.odd)) == (2**31 - 1, False)
+    assert (int(folded.steps), bool(folded.not_binary)) == (2**31 - 1, False)
 
 
 @both
-def test_more_steps_than_a_window_holds_are_a_fault(kind: type[Window]) -> None:
+def test_more_steps_than_a_window_holds_are_told_as_not_binary(kind: type[Window]) -> None:
     step = torch.tensor([[1.0, 0.0]])
     window = nearly_full(kind, step)
     for _ in range(5):
         window.add(step)
-    assert bool(window.fold().odd)
+    assert bool(window.fold().not_binary)
 
 
 @both
 @pytest.mark.parametrize("steps", [2**31, 2**32 - 2])
-def test_a_fault_is_found_however_many_steps_come_after_it(kind: type[Window], steps: int) -> None:
+def test_a_value_that_is_not_binary_is_found_however_many_steps_come_after_it(
+    kind: type[Window], steps: int
+) -> None:
     """Also where as many would lift it above zero again."""
     window = kind(torch.ones(2, 3))
     window.add(torch.full((2, 3), 0.5))
@@ -174,7 +178,7 @@ def test_a_fault_is_found_however_many_steps_come_after_it(kind: type[Window], s
         window.steps.add_(steps)
         assert not window.counts.any()
     window.add(torch.ones(2, 3))
-    assert bool(window.fold().odd)
+    assert bool(window.fold().not_binary)
 
 
 def test_small_layers_have_the_window_of_one_tensor() -> None:
@@ -233,7 +237,7 @@ def test_the_total_of_a_layer_that_is_binary_now_and_graded_then_has_the_window_
     assert layer.counted()["total"].tolist() == [2 * 2.5 + 8.0] * 3
 
 
-def test_a_fault_outlasts_the_fold_at_the_next_start() -> None:
+def test_an_unreliable_layer_stays_so_after_the_fold_at_the_next_start() -> None:
     layer = Layer()
     for value, starts in ((1.0, True), (0.5, False), (1.0, True), (1.0, False)):
         layer.call(torch.full((2, 3), value), starts=starts)
@@ -258,7 +262,7 @@ def test_samples_that_have_not_begun_are_told_to_python() -> None:
     chunk = SpikeChunk(torch.ones(1, 2, 3), SignalKind.BINARY, starts_sequence=True, valid=valid)
     layer.traced.hand_over()
     layer.recorder.take(chunk)
-    layer.recorder.trace.goes_on(None, layer.state)
+    layer.recorder.trace.continues(None, layer.state)
     layer.call(torch.ones(2, 3), starts=False)
     assert layer.traced._counts is None
     assert int(layer.counted()["sequences"]) == 4

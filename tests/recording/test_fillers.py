@@ -190,12 +190,12 @@ def test_the_figures_are_the_same_whatever_comes(statistics: Any, tale: list[Any
     assert figures.observations == observations
 
 
-ODD = [2.0, -1.0, 0.5, float("nan"), float("inf")]
+NOT_BINARY = [2.0, -1.0, 0.5, float("nan"), float("inf")]
 
 
 @each_way
 @some_or_all
-@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("value", NOT_BINARY)
 def test_no_value_other_than_0_and_1_slips_through_at_any_step_or_place(
     way: Way, statistics: Any, value: float
 ) -> None:
@@ -224,7 +224,7 @@ def test_no_value_other_than_0_and_1_slips_through_at_any_step_or_place(
 
 
 @some_or_all
-@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize("value", NOT_BINARY)
 def test_what_stands_around_a_wrong_value_is_counted_as_it_is(
     statistics: Any, value: float
 ) -> None:
@@ -252,7 +252,7 @@ def test_what_stands_in_padding_is_not_tested(way: Way, statistics: Any) -> None
                 values[1] = float("nan")
             _, state = layer(values, state)
     figures = counted(recording)
-    assert (figures.fault, figures.observations) == (None, 146)
+    assert (figures.unreliable, figures.observations) == (None, 146)
 
 
 class Marked(Tensor):

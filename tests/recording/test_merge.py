@@ -196,7 +196,9 @@ def test_a_statistic_that_refuses_names_the_layer_and_nothing_is_added() -> None
     ours = lif(statistics=[SpikeCounts, Raster(5)])
     before, empty = bits_of(ours), Recording(statistics=[SpikeCounts, Raster(5)])
     for total in (ours, empty):
-        with pytest.raises(MergeError, match=r'layer "lif".*rasters of .*unlike numbers') as caught:
+        with pytest.raises(
+            MergeError, match=r'layer "lif".*rasters that differ .* numbers'
+        ) as caught:
             total.merge(lif(statistics=[SpikeCounts, Raster]))
         assert caught.value.layer == "lif"
     assert bits_of(ours) == before

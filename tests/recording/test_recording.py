@@ -406,16 +406,16 @@ def test_layers_are_chosen_by_the_modules_themselves() -> None:
 @pytest.mark.parametrize(
     ("layers", "error", "message"),
     [
-        (3, TypeError, r"came 3; names are texts: '3'"),
-        ([0, 1], TypeError, r"came 0; names are texts: '0'"),
+        (3, TypeError, r"came 3; a name is a text: '3'"),
+        ([0, 1], TypeError, r"came 0; a name is a text: '0'"),
         (1.5, TypeError, r"layers= takes a name, a glob, a module, .* came 1\.5"),
         (b"lif1", TypeError, r"came b'lif1'"),
         (torch.ones(2), TypeError, r"came tensor\(1\.\)"),
         (Net().named_modules(), TypeError, r"came \('', Net\("),
         ([], ValueError, r"layers= is empty"),
         (nn.Conv2d, UnknownLayerError, r"the class Conv2d .* There are: Net, Linear, Neuron"),
-        (nn.Linear(2, 2), UnknownLayerError, r"a Linear, .* in no place of the model.*model, fc1"),
-        (["lif1", nn.Tanh()], UnknownLayerError, r"a Tanh, .* in no place of the model"),
+        (nn.Linear(2, 2), UnknownLayerError, r"a Linear, .* is not in the model.*model, fc1"),
+        (["lif1", nn.Tanh()], UnknownLayerError, r"a Tanh, .* is not in the model"),
     ],
 )
 def test_what_chooses_no_layer_is_refused_by_one_sentence(

@@ -243,7 +243,7 @@ TENSORS = {
     "too many events": (tensor("0.0.events", torch.full((3,), 11)), "more events than it was"),
     "a count that leaves int64": (tensor("0.0.events", torch.full((3,), 2**62)), "count of 46116"),
     "a negative number of steps": (tensor("0.0.observations", torch.tensor(-1)), r"count of -1\b"),
-    "faults that are none": (tensor("0.0.faults", torch.ones(3).bool()), r"shape \[2\], came"),
+    "faults of three kinds": (tensor("0.0.faults", torch.ones(3).bool()), r"shape \[2\], came"),
     "a total that is none": (
         tensor("0.0.total", torch.ones(3)),
         "expected total to be",

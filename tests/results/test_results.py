@@ -140,7 +140,7 @@ def test_a_result_knows_the_time_step_and_why_not_to_trust_the_layer() -> None:
         report = recording.report()
     for layer in (report["lif"], ActivityReport.from_json(report.to_json())["lif"]):
         for result in layer.results.values():
-            assert not isinstance(result, LayerResult) or result.fault == layer.fault
+            assert not isinstance(result, LayerResult) or result.unreliable == layer.unreliable
         assert np.isnan(layer[TimeCourse].rate).all()
 
 

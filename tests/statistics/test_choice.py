@@ -1,4 +1,4 @@
-"""What `statistics=` takes: classes, configured statistics, functions; one of each name."""
+"""`statistics=` takes classes, configured statistics and functions, one of each name."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_layer_has_a_statistic_of_its_own_as_it_was_configured(
     assert report["b"][Raster].kept == min(sequences, 2)
 
 
-def test_what_a_given_statistic_has_counted_is_not_taken_over_and_it_stays_as_it_is() -> None:
+def test_the_counts_of_a_given_statistic_are_not_taken_over_and_it_stays_unchanged() -> None:
     given = Raster(3)
     given.update(SpikeChunk(SPIKES[:, :1], SignalKind.BINARY, starts_sequence=True))
     before = given.result()
@@ -80,7 +80,7 @@ def test_two_statistics_of_one_name_are_refused(statistics: Any, name: str) -> N
         ([None], r"came None"),
     ],
 )
-def test_what_is_no_statistic_is_refused_by_one_sentence(statistics: Any, message: str) -> None:
+def test_anything_but_a_statistic_is_refused_by_one_sentence(statistics: Any, message: str) -> None:
     with pytest.raises(TypeError, match="statistics= takes .*" + message):
         Recording(statistics=statistics)
 

@@ -1,4 +1,4 @@
-"""The statistics against elephant, neuroscience's library for spike trains, to 1e-12.
+"""The statistics equal those of elephant, neuroscience's library for spike trains, to 1e-12.
 
 Where the definitions differ, a test shows by how much.
 """
@@ -27,7 +27,7 @@ from neuroact import (
     TimeCourse,
 )
 
-# elephant 1.2 still passes an argument that quantities no longer takes notice of.
+# elephant 1.2 still passes an argument that quantities now ignores.
 pytestmark = pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity")
 
 STEP_MS = 1.0  # whole milliseconds, so that times and bins of elephant are exact
@@ -55,7 +55,7 @@ def recorded(spikes: NDArray[np.bool_]) -> LayerActivity:
 
 
 def trains(spikes: NDArray[np.bool_]) -> list[list[Any]]:
-    """The same as `neo.SpikeTrain`, by sample and neuron."""
+    """The spikes as `neo.SpikeTrain`, by sample and neuron."""
     steps, samples, neurons = spikes.shape
     return [
         [
@@ -125,7 +125,7 @@ def test_the_fano_factor_is_that_over_samples(shape: tuple[int, int, int]) -> No
     for neuron, fano in enumerate(recorded(spikes)[SpikeCounts].fano_factor):
         expected = elephant.statistics.fanofactor([sample[neuron] for sample in by_sample])
         if shape[1] == 1:
-            assert math.isnan(fano)  # the difference: elephant says 0 of a single train
+            assert math.isnan(fano)  # the difference: elephant gives 0 for a single train
             assert math.isnan(expected) or expected == 0
         else:
             close(fano, expected)
@@ -156,7 +156,7 @@ def test_the_population_count_is_elephants_complexity() -> None:
 
 
 @over_shapes
-def test_sparsity_is_one_less_the_filled_share_of_bins(shape: tuple[int, int, int]) -> None:
+def test_sparsity_is_one_minus_the_share_of_bins_with_a_spike(shape: tuple[int, int, int]) -> None:
     spikes = raster(shape)
     binned = BinnedSpikeTrain(
         [train for sample in trains(spikes) for train in sample], bin_size=STEP_MS * pq.ms

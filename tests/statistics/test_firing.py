@@ -1,4 +1,4 @@
-"""What `Firing` promises beside the laws of every statistic: faults, large numbers, sums."""
+"""What `Firing` promises beside the laws of every statistic: bad values, large numbers, sums."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def chunk(values: Tensor, starts: bool = True, kind: SignalKind = BINARY) -> Spi
 
 
 def sums_of(values: NDArray[Any], sequences: int, starts: bool) -> StepSums:
-    """By NumPy: what steps `[steps, batch, *neurons]` come to."""
+    """The sums of steps `[steps, batch, *neurons]`, by NumPy."""
     block = block_of(values, starts=starts)
     return StepSums(
         block.neurons,
@@ -136,7 +136,7 @@ def test_a_graded_layers_values_are_tested_to_be_finite(bad: float) -> None:
 
 @with_core
 @given(st.data(), streams((0.0, 1.0, -1.0, 0.5, NAN, INF), most_steps=150))
-def test_blocks_and_chunks_find_the_same_events_and_faults(
+def test_blocks_and_chunks_find_the_same_events_and_unreliable_values(
     data: st.DataObject, stream: Stream
 ) -> None:
     in_blocks, in_chunks = Firing(), Firing()
@@ -155,7 +155,7 @@ def test_blocks_and_chunks_find_the_same_events_and_faults(
 def test_sums_of_steps_are_counted_as_the_steps_are(
     data: st.DataObject, stream: Stream, first_kind: SignalKind
 ) -> None:
-    """Of several sequences too, of samples whose first steps were padding, and beside a total."""
+    """Also of several sequences, after padding at their start, and beside a total."""
     by_sums, by_steps = Firing(), Firing()
     for sequence in stream.sequences:
         valid = torch.rand(sequence.shape[:2]) < 0.3
@@ -164,8 +164,8 @@ def test_sums_of_steps_are_counted_as_the_steps_are(
             firing.update(SpikeChunk(torch.from_numpy(sequence), first_kind, starts, valid))
         starts, again = data.draw(st.booleans()), data.draw(st.booleans())
         values = sequence if not again else np.concatenate([sequence, sequence])
-        told = (starts + again) * sequence.shape[1] if len(sequence) else 0
-        by_sums.add_sums(sums_of(values, told, starts))
+        begun = (starts + again) * sequence.shape[1] if len(sequence) else 0
+        by_sums.add_sums(sums_of(values, begun, starts))
         by_steps.update(chunk(torch.from_numpy(sequence), starts))
         if again:
             by_steps.update(chunk(torch.from_numpy(sequence)))
@@ -182,7 +182,7 @@ def test_sums_that_come_first_start_sequences_whatever_they_say() -> None:
 
 
 def test_a_batch_of_more_samples_than_float32_counts_is_exact() -> None:
-    firing, batch = Firing(), 50_331_663  # beyond 2^24 by an odd number
+    firing, batch = Firing(), 50_331_663  # more than 2^24, and odd: float32 could not hold it
     firing.update(chunk(torch.ones(1, 1, 1, dtype=torch.uint8).expand(1, batch, 1)))
     assert figures(firing).events.tolist() == [batch]
 
@@ -218,18 +218,18 @@ def test_the_tensors_that_a_compiled_program_adds_to_stay_the_same() -> None:
     firing.update(chunk(torch.ones(1, 2, 3), kind=GRADED))
     counts = firing.counts
     assert counts is not None
-    before = [counts.events, counts.observed, counts.faults, counts.total]
+    before = [counts.events, counts.observed, counts.unreliable, counts.total]
     other = Firing()
     other.update(chunk(torch.ones(4, 2, 3)))
     firing.merge(other)
     firing.update(chunk(torch.ones(1, 5, 3)))
     firing.result()
     assert firing.counts is counts
-    after = [counts.events, counts.observed, counts.faults, counts.total]
+    after = [counts.events, counts.observed, counts.unreliable, counts.total]
     assert all(a is b for a, b in zip(after, before, strict=True))
 
 
-def test_sequences_that_are_open_elsewhere_can_be_gone_on_with() -> None:
+def test_sequences_that_are_open_elsewhere_can_be_continued() -> None:
     firing = Firing()
     firing.update(chunk(torch.ones(1, 2, 3)))
     firing.open.resume(4)

@@ -1,4 +1,4 @@
-"""`InterspikeIntervals` against NumPy on the raw spike trains."""
+"""`InterspikeIntervals` equals NumPy on the raw spike trains."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from neuroact.testing.same import assert_same_state
 from neuroact.testing.strategies import Stream, streams
 
 LEVELS = {SignalKind.BINARY: (0.0, 1.0), SignalKind.GRADED: (0.0, -1.0, 3.0, 0.5)}
-# Long enough for several blocks of steps, and an end in the midst of one.
+# Long enough for several blocks of steps, the last of them partly filled.
 long_streams = streams(most_steps=100)
 
 
@@ -41,7 +41,7 @@ def result_of(stream: Stream, kind: SignalKind = SignalKind.BINARY) -> Interspik
 
 
 def intervals_of(stream: Stream) -> Iterator[list[NDArray[np.int64]]]:
-    """For each neuron: the intervals of each of its spike trains."""
+    """The intervals of each spike train, neuron by neuron."""
     for place in np.ndindex(stream.neurons):
         trains = [t for s in stream.sequences for t in s[(slice(None), slice(None), *place)].T]
         yield [np.diff(np.flatnonzero(train)) for train in trains]
@@ -130,7 +130,7 @@ def test_intervals_longer_than_float32_counts_are_exact() -> None:
     assert (result.max, result.sums.tolist(), result.squares.tolist()) == (far, [far], [far**2])
 
 
-def test_a_clock_has_no_variability_and_a_poisson_train_that_of_chance() -> None:
+def test_the_variability_is_0_for_a_clock_and_1_for_a_poisson_train() -> None:
     clock = one_train([1, 0, 0] * 40)
     assert (clock.cv, clock.cv2, clock.lv) == (0, 0, 0)
     chance = np.random.default_rng(0).random((400_000, 1, 1)) < 0.01
@@ -150,7 +150,7 @@ def test_intervals_do_not_cross_the_start_of_a_sequence() -> None:
     assert result.histogram.tolist() == [0, 1]
 
 
-def test_what_is_not_there_is_nan_and_no_warning() -> None:
+def test_what_does_not_exist_is_nan_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for spikes, there in (
@@ -181,14 +181,14 @@ def test_seconds_need_the_time_step() -> None:
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     result = one_train([1, 0, 1, 0, 0, 0, 1])
-    bad = dataclasses.replace(result, fault="NaN was emitted")
+    bad = dataclasses.replace(result, unreliable="NaN was emitted")
     assert np.isnan([bad.mean_interval, bad.cv, bad.cv2, bad.lv]).all()
     assert math.isnan(bad.mean + bad.median)
 
 
 def test_values_that_should_not_be_there_are_events() -> None:
     values = torch.tensor([0.0, 1.0, math.nan, math.inf, 1e30, -5.0, 0.3]).repeat(10, 1)
-    odd, plain = InterspikeIntervals(), InterspikeIntervals()
-    odd.update(SpikeChunk(values.unsqueeze(1), SignalKind.BINARY, True))
+    others, plain = InterspikeIntervals(), InterspikeIntervals()
+    others.update(SpikeChunk(values.unsqueeze(1), SignalKind.BINARY, True))
     plain.update(SpikeChunk(values.ne(0).unsqueeze(1), SignalKind.BINARY, True))
-    assert_same_state(odd, plain, "odd values and ones")
+    assert_same_state(others, plain, "other values and ones")

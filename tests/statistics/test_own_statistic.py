@@ -1,4 +1,4 @@
-"""The example of a statistic of one's own runs, and finds what it says."""
+"""The example of a user's own statistic runs and prints what it promises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Raster` keeps the first sequences, exactly, however they come."""
+"""`Raster` keeps exactly the first sequences, however the stream is cut."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def fed(stream: Stream, most: tuple[int, int, int]) -> Raster:
 
 
 def events_in(sequences: list[NDArray[Any]], most: tuple[int, int, int]) -> list[tuple[int, ...]]:
-    """By NumPy: each sequence `[steps, *neurons]`, as many and as much as is kept.
+    """The events to keep of sequences `[steps, *neurons]`, by NumPy.
 
-    One without a step has a place among the first, and is no sequence.
+    A sequence without a step takes a place among the first, but is not counted as a sequence.
     """
     found = []
     for number, sequence in enumerate(filter(len, sequences[: most[0]])):
@@ -152,7 +152,7 @@ def test_merging_leaves_ones_own_sequences_open(stream: Stream, most: tuple[int,
 
 
 @given(st.data(), streams(), limits)
-def test_padded_steps_do_not_exist(
+def test_padded_steps_are_skipped(
     data: st.DataObject, stream: Stream, most: tuple[int, int, int]
 ) -> None:
     raster, without = raster_of(most), []
@@ -258,7 +258,7 @@ def test_what_does_not_fit_is_refused() -> None:
         raster.update(chunk(torch.ones(1, 1, 3), kind=SignalKind.ANALOG))
     other = Raster(2)
     other.update(chunk(torch.ones(1, 1, 3)))
-    with pytest.raises(MergeError, match="unlike numbers of sequences"):
+    with pytest.raises(MergeError, match="differ in their neurons, or in the numbers of sequences"):
         raster.merge(other)
     with pytest.raises(ValueError, match="expected numbers of 1 or more"):
         Raster(0)
@@ -276,7 +276,7 @@ def test_what_does_not_fit_is_refused() -> None:
         {"limits": [0, 1, 1]},
     ],
 )
-def test_a_state_that_no_stream_leads_to_is_refused(change: dict[str, Any]) -> None:
+def test_a_state_that_no_stream_can_produce_is_refused(change: dict[str, Any]) -> None:
     raster = Raster()
     raster.update(chunk(torch.ones(2, 1, 3)))
     state = raster.state_dict() | {key: torch.tensor(value) for key, value in change.items()}

@@ -1,4 +1,4 @@
-"""`SpikeCounts` against NumPy on the raw spike trains."""
+"""`SpikeCounts` equals NumPy on the raw spike trains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def result_of(stream: Stream, kind: SignalKind = SignalKind.BINARY) -> SpikeCoun
 
 
 def raw_counts(stream: Stream) -> NDArray[np.int64]:
-    """Spikes per sequence and neuron, `[sequences, *neurons]`, of sequences that have a step."""
+    """Spikes per sequence and neuron, `[sequences, *neurons]`, for sequences that have a step."""
     return np.concatenate(
         [(s != 0).sum(0) for s in stream.sequences if len(s)]
         or [np.zeros((0, *stream.neurons), dtype=np.int64)]
@@ -85,7 +85,7 @@ def test_quantiles_of_merged_counts_are_those_of_all_data(one: Stream, two: Stre
         assert result.quantile(q) == np.quantile(raw, q)
 
 
-def test_what_is_not_there_is_nan_and_no_warning() -> None:
+def test_what_does_not_exist_is_nan_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         none = result_of(Stream((np.zeros((0, 2, 3)),), (3,)))
@@ -96,15 +96,15 @@ def test_what_is_not_there_is_nan_and_no_warning() -> None:
             assert np.isnan(getattr(none, figure)).all()
         one = result_of(Stream((np.array([[[0.0, 1.0]]]),), (2,)))
         assert one.variance_per_neuron.tolist() == [0, 0]
-        assert np.isnan(one.fano_factor).all()  # one sequence has no variance to see
+        assert np.isnan(one.fano_factor).all()  # one sequence shows no variance
         silent = result_of(Stream((np.zeros((4, 2, 2)),), (2,)))
         assert (silent.mean, silent.max, silent.variance) == (0, 0, 0)
-        assert np.isnan(silent.fano_factor).all()  # nor has a neuron without a spike a mean
+        assert np.isnan(silent.fano_factor).all()  # the mean of a silent neuron is 0
 
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     sums = np.array([4, 4])
-    bad = SpikeCountsResult(np.array([0, 2, 0, 2]), sums, sums**2, 2, fault="NaN was emitted")
+    bad = SpikeCountsResult(np.array([0, 2, 0, 2]), sums, sums**2, 2, unreliable="NaN was emitted")
     for figure in ("mean", "variance", "max", "median"):
         assert math.isnan(getattr(bad, figure))
     assert np.isnan([bad.mean_per_neuron, bad.variance_per_neuron, bad.fano_factor]).all()

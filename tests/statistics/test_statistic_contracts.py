@@ -1,4 +1,4 @@
-"""Every statistic of ours passes the public suite, and gives NumPy's figures."""
+"""Each of neuroact's statistics passes the public suite and equals NumPy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def tallied(counts: list[int]) -> Any:
 
 
 def rows(values: NDArray[np.float64], keep: int) -> NDArray[np.float64]:
-    """The neurons' dimensions as one."""
+    """The values with the neurons' dimensions merged into one."""
     return values.reshape(*values.shape[:keep], math.prod(values.shape[keep:]))
 
 
@@ -55,7 +55,7 @@ class TestSpikeCounts(StatisticContract):
 
     @staticmethod
     def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
-        # A sequence of which no step was seen is none.
+        # A sequence without a step does not count.
         counts = [np.count_nonzero(s, axis=0) for s in stream.of_samples if len(s)]
         none = np.zeros(stream.neurons, dtype=np.int64)
         return {
@@ -87,18 +87,18 @@ class TestTimeCourse(StatisticContract):
     def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
         sequences = [rows(s, 2) for s in stream.sequences if s.size]
         steps = max((len(s) for s in sequences), default=0)
-        figures = {name: [0] * steps for name in ("events", "observations", "first_spikes")}
+        totals = {name: [0] * steps for name in ("events", "observations", "first_spikes")}
         total, never = [0.0] * steps, 0
         for s in sequences:
             fired = s != 0
             for step in range(len(s)):
                 first = fired[step] & ~fired[:step].any(0)
-                figures["events"][step] += int(fired[step].sum())
-                figures["observations"][step] += s.shape[1]
-                figures["first_spikes"][step] += int(first.sum())
+                totals["events"][step] += int(fired[step].sum())
+                totals["observations"][step] += s.shape[1]
+                totals["first_spikes"][step] += int(first.sum())
                 total[step] += float(s[step].sum())
             never += int((~fired.any(0)).sum())
-        return {**figures, "total": total, "never": never}
+        return {**totals, "total": total, "never": never}
 
 
 class TestInterspikeIntervals(StatisticContract):
@@ -143,7 +143,7 @@ class TestRaster(StatisticContract):
 
 
 class OfOneClass(ClassActivity):
-    """Told that all samples are of class 1."""
+    """Labels all samples with class 1."""
 
     def update(self, chunk: SpikeChunk) -> None:
         labels = torch.ones(chunk.batch, dtype=torch.int64)

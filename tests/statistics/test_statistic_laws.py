@@ -1,4 +1,4 @@
-"""What holds of neuroact's own statistics beside the laws that the shipped contract checks."""
+"""Laws of neuroact's own statistics beside those that the shipped contract checks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BINARY = SignalKind.BINARY
 
 
 def begun_by(raw: list[tuple[Any, bool, Any]]) -> int:
-    """By NumPy: how many samples' sequences have begun after chunks of values, start and mask."""
+    """How many sequences have begun after chunks of (values, start, mask), by NumPy."""
     begun, open_ones = 0, np.zeros(0, dtype=bool)
     for number, (values, starts, valid) in enumerate(raw):
         if starts or number == 0 or len(open_ones) != values.shape[1]:
@@ -48,7 +48,7 @@ def begun_by(raw: list[tuple[Any, bool, Any]]) -> int:
 def test_all_statistics_agree_on_the_sequences_of_any_stream(
     data: st.DataObject, stream: Stream
 ) -> None:
-    """Whatever chunks say, and after states were saved and loaded in mid-sequence."""
+    """Whatever chunks say, and also if states are saved and loaded in mid-sequence."""
     counted: list[Any] = [Firing(), SpikeCounts(), Raster()]
     raw: list[tuple[Any, bool, Any]] = []
     for sequence in stream.sequences:
@@ -108,7 +108,9 @@ def test_a_block_of_other_neurons_is_refused_and_nothing_is_counted(cls: Any) ->
 
 
 @pytest.mark.parametrize("cls", ALL)
-def test_a_subclass_that_counts_one_way_anew_is_refused_unless_it_does_both(cls: Any) -> None:
+def test_a_subclass_that_overrides_one_way_of_counting_is_refused_unless_it_overrides_both(
+    cls: Any,
+) -> None:
     def update(self: Any, chunk: SpikeChunk) -> None:
         """Count nothing."""
 
@@ -123,7 +125,7 @@ def test_a_subclass_that_counts_one_way_anew_is_refused_unless_it_does_both(cls:
     type("Mine", (cls,), {"result": lambda self: None})
 
 
-def test_without_the_core_a_block_is_not_counted_by_another_way(
+def test_without_the_core_a_block_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("neuroact.native.core", lambda: None)

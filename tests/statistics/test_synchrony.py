@@ -1,4 +1,4 @@
-"""`Synchrony` against NumPy on the raw spike trains."""
+"""`Synchrony` equals NumPy on the raw spike trains."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def result_of(stream: Stream, kind: SignalKind = SignalKind.BINARY) -> Synchrony
 
 
 def of_trains(*trains: list[int]) -> SynchronyResult:
-    """The result of one sample, from one list of steps a neuron."""
+    """The result of one sample, given a list of steps for each neuron."""
     values = np.array(trains, dtype=float).T[:, None]
     return result_of(Stream((values,), (len(trains),)))
 
@@ -78,7 +78,7 @@ def test_long_sequences_go_through_many_blocks_of_rows() -> None:
     np.testing.assert_array_equal(result.histogram, np.bincount(raw.sum(2).astype(int).ravel()))
 
 
-def test_what_is_not_there_is_nan_and_no_warning() -> None:
+def test_what_does_not_exist_is_nan_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         none = result_of(Stream((np.zeros((0, 2, 3)),), (3,)))
@@ -99,5 +99,5 @@ def test_chi_is_exact_where_its_integers_pass_64_bits() -> None:
 
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
-    bad = SynchronyResult(np.array([1, 1]), np.array([1]), 2, 1, fault="NaN was emitted")
+    bad = SynchronyResult(np.array([1, 1]), np.array([1]), 2, 1, unreliable="NaN was emitted")
     assert math.isnan(bad.chi + bad.mean)

@@ -1,4 +1,4 @@
-"""`TimeCourse` against NumPy on the raw spike trains."""
+"""`TimeCourse` equals NumPy on the raw spike trains."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def result_of(stream: Stream, kind: SignalKind = SignalKind.BINARY) -> TimeCours
 
 
 def summed_over_sequences(stream: Stream, per_step: Any) -> NDArray[Any]:
-    """What `per_step` finds at each step of a sequence, `[steps]`, added up over sequences."""
+    """The result of `per_step` at each step, `[steps]`, summed over sequences."""
     found = [per_step(s) for s in stream.sequences if s.shape[1]]
     length = max((len(f) for f in found), default=0)
     return sum((np.pad(f, (0, length - len(f))) for f in found), np.zeros(length))
 
 
 def latencies(stream: Stream) -> tuple[NDArray[np.int64], int]:
-    """Step of the first spike of each (sequence, neuron) that has one; how many have none."""
+    """Each (sequence, neuron) pair's step of its first spike; how many pairs have none."""
     first: list[int] = []
     never = 0
     for sequence in filter(len, stream.sequences):
@@ -115,7 +115,7 @@ def test_sequences_longer_than_a_block_of_sums_are_right() -> None:
     np.testing.assert_array_equal(result.observations, [6] * 600 + [3] * 100)
 
 
-def test_what_is_not_there_is_nan_and_no_warning() -> None:
+def test_what_does_not_exist_is_nan_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         none = result_of(Stream((np.zeros((0, 2, 3)),), (3,)))
@@ -134,7 +134,7 @@ def test_what_is_not_there_is_nan_and_no_warning() -> None:
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:
     ones = np.ones(2, dtype=np.int64)
     bad = TimeCourseResult(
-        ones, ones * 1.0, ones, ones, 0, 2, squares=ones, fault="NaN was emitted"
+        ones, ones * 1.0, ones, ones, 0, 2, squares=ones, unreliable="NaN was emitted"
     )
     assert np.isnan([bad.activity, bad.active_share, bad.active_share_std]).all()
     assert math.isnan(bad.latency_mean + bad.never_share + bad.latency_quantile(0.5))

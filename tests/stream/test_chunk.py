@@ -1,4 +1,4 @@
-"""`SpikeChunk` checks tensors where chunks are made, and copies no dense one."""
+"""`SpikeChunk` checks its tensors when it is made, and does not copy a dense one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NESTED = torch.nested.nested_tensor([torch.ones(2, 3)], layout=torch.jagged)
     ("shape", "axes"),
     [((), (1, 1)), ((3,), (1, 1, 3)), ((2, 3), (1, 2, 3)), ((2, 3, 4, 5), (1, 2, 3, 4, 5))],
 )
-def test_one_step_gets_the_axes_it_lacks(shape: Any, axes: Any) -> None:
+def test_one_step_gets_the_axes_that_it_lacks(shape: Any, axes: Any) -> None:
     chunk = SpikeChunk.of_step(torch.zeros(shape), BINARY, starts_sequence=True)
     assert chunk.values.shape == axes
 

@@ -24,7 +24,7 @@ class _BatchTrace(StateTrace):
         super().__init__()
         self.begun = False
 
-    def goes_on(self, given: object, left: object) -> bool:
+    def continues(self, given: object, left: object) -> bool:
         return self.begun
 
 

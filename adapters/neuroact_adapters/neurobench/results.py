@@ -83,9 +83,9 @@ def layer_entry(layer: LayerActivity, *, per_neuron: bool) -> dict[str, Any]:
         # Where values are more than 0 and 1, activity does not tell how often they were not 0.
         entry["events"] = layer.events.ravel().tolist()
         entry["total"] = [_number(value) for value in layer.total.ravel().tolist()]
-    if layer.fault is not None:
+    if layer.unreliable is not None:
         entry |= {
-            "error": layer.fault,
+            "error": layer.unreliable,
             "nonfinite": layer.nonfinite,
             "not_binary": layer.not_binary,
         }

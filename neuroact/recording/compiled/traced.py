@@ -306,9 +306,9 @@ class Traced:
         if counts.total is not None:
             counts.total.add_(stream.sum((0, 1), dtype=torch.float64))
         finite = stream.isfinite()
-        counts.faults[0].logical_or_(finite.logical_not().any())
+        counts.unreliable[0].logical_or_(finite.logical_not().any())
         if kind is SignalKind.BINARY:
-            counts.faults[1].logical_or_((fired & stream.ne(1) & finite).any())
+            counts.unreliable[1].logical_or_((fired & stream.ne(1) & finite).any())
         steps, batch = stream.shape[0], stream.shape[1]
         counts.observed[0].add_(steps * batch)
         if starts is not False and steps:  # without a step, none has begun
@@ -351,7 +351,7 @@ def _fold(window: Window, counts: EventCounts) -> None:
     folded = window.fold()
     counts.add_events(folded.events)
     counts.observed[0].add_(folded.steps * window.counts.shape[0])
-    counts.faults[1].logical_or_(folded.odd)
+    counts.unreliable[1].logical_or_(folded.not_binary)
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:

@@ -2,8 +2,8 @@
 
 A sum over the batch would be a loop of its own, and a test of all values another one. Here each
 value is tested too: one that is neither 0 nor 1 turns its place in the window negative. More steps
-of one sequence than an int32 can count are a fault as well. What is traced uses no name of torch's:
-the compiler would check before each call that it still means the same.
+of one sequence than an int32 can count are told in the same way. What is traced uses no name of
+torch's: the compiler would check before each call that it still means the same.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Folded(NamedTuple):
     """What a window held.
 
     Attributes:
-        events: int64 `[*neurons]`, where nothing is odd.
+        events: int64 `[*neurons]`, where every value is 0 or 1.
         steps: int64 `[]`.
-        odd: bool `[]`, a value that is neither 0 nor 1, or more steps than are counted.
+        not_binary: bool `[]`, a value that is neither 0 nor 1, or more steps than are counted.
     """
 
     events: Tensor
     steps: Tensor
-    odd: Tensor
+    not_binary: Tensor
 
 
 class Window:
@@ -60,8 +60,8 @@ class Window:
         """What it held; from now on it is empty."""
         counts, steps = self.counts, self.steps
         # What is negative is so for less than 2^31 steps.
-        odd = (counts < 0).any().logical_or(steps >= 2**31)
-        folded = Folded(counts.clamp(min=0).sum(0), steps.clone(), odd)
+        not_binary = (counts < 0).any().logical_or(steps >= 2**31)
+        folded = Folded(counts.clamp(min=0).sum(0), steps.clone(), not_binary)
         counts.zero_()
         steps.zero_()
         return folded
@@ -83,8 +83,8 @@ class PackedWindow(Window):
         """Count a step."""
         counts = self.counts
         more = counts + ((step != 0) + 2**32)
-        odd = (step * (step + -1) != 0).to(counts.dtype) << 63
-        counts.bitwise_and_(-(2**63)).bitwise_or_(more).bitwise_or_(odd)
+        not_binary = (step * (step + -1) != 0).to(counts.dtype) << 63
+        counts.bitwise_and_(-(2**63)).bitwise_or_(more).bitwise_or_(not_binary)
 
     def fold(self) -> Folded:
         """What it held; from now on it is empty."""

@@ -1,4 +1,4 @@
-"""Counting blocks of steps by the loops of the compiled core."""
+"""Counts blocks of steps by the loops of the compiled core."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import neuroact.native as native
 
 
 class CountsBlocks:
-    """Base of what counts the same steps as a chunk, by `update`, and as a block, by `count`."""
+    """Base of statistics that count the same steps in a chunk (`update`) or a block (`count`)."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -26,7 +26,7 @@ def loops() -> Any:
     """The compiled core, which counts blocks.
 
     Raises:
-        RuntimeError: it is not there, so a block is to be counted as `block.chunk()`.
+        RuntimeError: there is no core. Then count `block.chunk()` instead.
     """
     core = native.core()
     if core is None:

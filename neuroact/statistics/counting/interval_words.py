@@ -1,11 +1,11 @@
-"""Intervals between spikes by tensor operations, read off one number per sample and neuron.
+"""Counts interspike intervals by tensor operations, twelve steps at a time.
 
-A word has up to `WIDTH` steps of a neuron, bit k for step k. What lies between the spikes inside a
-word depends on the word alone, so it is looked up; only the interval that reaches into it from
-before is worked out. So some sixty operations serve twelve steps, on any device, and the host waits
-for none of them.
+A word holds up to `WIDTH` steps of one neuron of one sample, bit k for step k. The intervals inside
+a word depend on the word alone, so they are looked up. Only the interval that reaches into the word
+from earlier steps is computed. So some sixty operations serve twelve steps, on any device, and the
+host waits for none of them.
 
-Lengths are float64, which holds whole numbers up to 2^53 exactly: its arithmetic is several times
+Lengths are float64, which holds whole numbers up to 2^53 exactly. Its arithmetic is several times
 faster than that of int64, and than conditions.
 """
 
@@ -23,11 +23,11 @@ WIDTH = 12
 """Steps of a word: the tables have 2^12 rows."""
 
 FRACTION_BITS = 44
-"""Real-valued terms are counted in units of 2^-44, as whole numbers: their sum has the same bits in
-any order. A term is rounded by less than one unit."""
+"""Real-valued terms are counted as whole numbers of units of 2^-44, so their sum has the same bits
+in any order. Rounding changes a term by less than one unit."""
 
-# Numbers of intervals, their squares and pairs inside a word are looked up as one number, whose
-# fields hold the sums over 2^13 samples.
+# A word's number of intervals, the sum of their squares and the number of their pairs are looked up
+# as one number. Each of its three fields can hold the sum over 2^13 samples.
 _FIELD = 20
 _IN_FIELD = (1 << _FIELD) - 1
 
@@ -35,11 +35,11 @@ _IN_FIELD = (1 << _FIELD) - 1
 def terms(one: Tensor, next_one: Tensor) -> tuple[Tensor, Tensor]:
     """What two adjacent intervals add to CV2 and to LV, in units of 2^-44, whole numbers.
 
-    `2 |a - b| / (a + b)` and `3 ((a - b) / (a + b))²`, both 0 where there are no two intervals,
-    which is where a length is 0. Float64 in and out.
+    The terms are `2 |a - b| / (a + b)` and `3 ((a - b) / (a + b))²`. Both are 0 where a length is
+    0, since there is no pair. Float64 in and out.
     """
     ratio = (one - next_one).abs_().div_((one + next_one).clamp_(min=1))
-    ratio.frac_()  # only where a length is 0 is the ratio 1
+    ratio.frac_()  # the ratio is 1 only where a length is 0
     squared = _rounded((ratio * ratio).mul_(3.0).mul_(2.0**FRACTION_BITS))
     return _rounded(ratio.mul_(2.0).mul_(2.0**FRACTION_BITS)), squared
 
@@ -49,7 +49,8 @@ def words_of(events: Tensor, places: Tensor) -> Tensor:
 
     Args:
         events: 1 or 0, float32 `[steps, samples, neurons]`.
-        places: the bit of each step, int64 `[steps, samples]`; of any value where there is none.
+        places: the bit of each step, int64 `[steps, samples]`; without meaning where a step is
+            padding.
     """
     bits = places.clamp(0, WIDTH).to(torch.float32).exp2_().unsqueeze(2)
     words = torch.zeros_like(events[0])
@@ -66,35 +67,35 @@ def add_words(
     totals: Mapping[str, Tensor],
     seen: Tensor,
 ) -> None:
-    """Count the intervals that end in some words.
+    """Count the intervals that end in these words.
 
     Args:
         words: int64 `[samples, neurons]`, of at most 2^13 samples.
-        lengths: number of their steps, float64 `[samples]`.
-        age: steps since each neuron's last spike, to the words' first step; 0 where there was no
-            spike yet. Float64 `[samples, neurons]`, brought to the words' end in place.
-        last: its last interval, 0 where there is none; likewise.
-        totals: what is added to, by name: `histogram`, long enough, and the sums of each neuron.
-        seen: how often each word came, int64 `[2^WIDTH]`, added to: see `histogram_inside`.
+        lengths: steps in each sample's words, float64 `[samples]`.
+        age: steps from each neuron's last spike to the words' first step; 0 if it has not fired.
+            Float64 `[samples, neurons]`; updated in place to the words' end.
+        last: each neuron's last interval, 0 if there is none; likewise.
+        totals: the sums to add to, by name: `histogram`, long enough, and those of each neuron.
+        seen: how often each word occurred, int64 `[2^WIDTH]`; added to, see `histogram_inside`.
     """
     tables, flat = _tables(words.device), words.reshape(-1)
     first, since, first_gap, last_gap, packed, cv2_inside, lv_inside = (
         table.index_select(0, flat).view(words.shape) for table in tables.words
     )
     fired, alive = words.clamp(max=1).double(), age.clamp(max=1)
-    crossing = (age + first).mul_(alive).mul_(fired)  # the interval from before; 0: there is none
+    crossing = (age + first).mul_(alive).mul_(fired)  # the interval from before; 0 if none
     ended = crossing.clamp(max=1)
     pairs = (first_gap.clamp(max=1) + last.clamp(max=1)).mul_(ended)
     cv2, lv = terms(last, crossing)
     cv2_after, lv_after = terms(crossing, first_gap)
     inside = packed.sum(0)
-    spans = fired.mul(WIDTH).sub_(since).sub_(first)  # from the first spike inside to the last
+    spans = fired.mul(WIDTH).sub_(since).sub_(first)  # from the first spike in the word to the last
     found: dict[str, tuple[Tensor | int, Tensor]] = {
         "intervals": (inside >> 2 * _FIELD, ended),
         "sums": (0, spans.add_(crossing)),
         "squares": (inside >> _FIELD & _IN_FIELD, crossing * crossing),
         "pairs": (inside & _IN_FIELD, pairs),
-        # Whole numbers, but their sums may be beyond 2^53.
+        # int64, since their sums may exceed 2^53.
         "cv2_fraction": (cv2_inside.sum(0), cv2.add_(cv2_after).to(torch.int64)),
         "lv_fraction": (lv_inside.sum(0), lv.add_(lv_after).to(torch.int64)),
     }
@@ -104,7 +105,7 @@ def add_words(
     totals["histogram"].scatter_add_(0, crossing.to(torch.int64).view(-1), ones)
     totals["histogram"][:1].zero_()
     seen.scatter_add_(0, flat, ones)
-    # The last interval inside the word, else the one that ended in it, else the one before.
+    # The last interval in the word; if none, the one that ended in it; if none, the one before.
     last.addcmul_(last, ended, value=-1).add_(crossing)
     last.addcmul_(last, last_gap.clamp(max=1), value=-1).add_(last_gap)
     steps = lengths.unsqueeze(1)
@@ -113,18 +114,18 @@ def add_words(
 
 
 def histogram_inside(seen: Tensor) -> Tensor:
-    """How often each interval, 0 to `WIDTH` - 1, lies inside the words seen, int64 `[WIDTH]`."""
+    """How often each interval, 0 to `WIDTH` - 1, occurs inside the words seen, int64 `[WIDTH]`."""
     return (_tables(seen.device).gaps * seen.unsqueeze(1)).sum(0)
 
 
 class _Tables(NamedTuple):
-    """What lies inside each word, by word; 0 where it does not exist.
+    """The intervals inside each word, by word; 0 where there is no such thing.
 
     Attributes:
-        words: float64, its first spike, the steps since its last one to a word's full width, its
-            first and its last interval; int64, the numbers of intervals, squares and pairs,
-            packed, and the sums of terms of CV2 and of LV.
-        gaps: how many intervals of each length, int64 `[2^WIDTH, WIDTH]`.
+        words: of each word, as float64: its first spike; the steps from its last spike to the full
+            width; its first and its last interval. As int64: its intervals, their squares and their
+            pairs, packed into one number; the sums of the terms of CV2 and of LV.
+        gaps: number of intervals of each length, int64 `[2^WIDTH, WIDTH]`.
     """
 
     words: tuple[Tensor, ...]
@@ -152,10 +153,10 @@ def _tables(device: torch.device) -> _Tables:
 
 
 def _fixed(every: Iterable[float]) -> int:
-    """Their sum in units of 2^-44, each rounded as `terms` does."""
+    """The terms' sum in units of 2^-44, each term rounded as in `terms`."""
     return sum(round(term * 2.0**FRACTION_BITS) for term in every)
 
 
 def _rounded(numbers: Tensor) -> Tensor:
-    """To whole ones, of 0 to 2^51, in place; from that on float64 has no others."""
+    """Round numbers from 0 to 2^51 in place: from 2^52 on, every float64 is a whole number."""
     return numbers.add_(2.0**52).sub_(2.0**52)

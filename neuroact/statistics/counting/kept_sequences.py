@@ -1,4 +1,4 @@
-"""Sequences kept spike for spike: those that still go on, and those that have ended."""
+"""Sequences that are kept spike for spike: open ones and ended ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neuroact.stream.chunk import SpikeChunk
 
 
 class Ended:
-    """Sequences that take no more steps: their events as coordinates."""
+    """Sequences that get no more steps. Their events are kept as coordinates."""
 
     def __init__(self, events: Tensor, lengths: Tensor) -> None:
         self._events, self.lengths = events, lengths
@@ -21,32 +21,32 @@ class Ended:
         return len(self.lengths)
 
     def events(self, every: int) -> Tensor:
-        """Sequence, counted from this one's own first, step and neuron, int64 `[events, 3]`."""
+        """Sequence, counted from the first one here, step and neuron, int64 `[events, 3]`."""
         return self._events
 
     def between(self, first: int, end: int) -> Ended:
-        """Some of the sequences."""
+        """The sequences from `first` up to, not including, `end`."""
         at = self._events[:, 0]
         shift = torch.tensor([first, 0, 0], device=at.device)
         return Ended(self._events[(at >= first) & (at < end)] - shift, self.lengths[first:end])
 
 
 class Open:
-    """The open batch's sequences, as many as are kept: who fired when, a byte each.
+    """The kept sequences of the open batch: a byte for each step and neuron, whether it fired.
 
-    Where steps are padding each sample has a clock of its own, and writes its steps by it; what is
-    padding, or beyond the steps kept, goes into the last row, which is never read.
+    Once steps are padding, each sample has its own clock, which says where its steps are written.
+    Steps that are padding, or beyond the steps kept, go into the last row, which is never read.
     """
 
     def __init__(self, sequences: int, watched: int, limit: int, device: Any) -> None:
         self._limit = limit
         self._fired = _bools(1, sequences, watched, device=device)  # [rows + 1, sequences, watched]
-        self._clock: Tensor | None = None  # int64 [sequences]; None while all had the same steps
-        self._steps = 0  # of each sequence; where there is a clock, of none more
+        self._clock: Tensor | None = None  # int64 [sequences]; None while all have as many steps
+        self._steps = 0  # of each sequence; with a clock, the most of any
 
     @classmethod
     def resumed(cls, ended: Ended, every: int, watched: int, limit: int) -> Open:
-        """Sequences that go on after all."""
+        """Opens ended sequences again."""
         events = ended.events(every)
         new = cls(len(ended), watched, limit, events.device)
         new._grow(int(events[:, 1].max()) + 1 if len(events) else 0)
@@ -62,7 +62,7 @@ class Open:
 
     @property
     def lengths(self) -> Tensor:
-        """Steps of each sequence, those beyond the steps kept left out, int64 `[sequences]`."""
+        """Steps kept of each sequence, int64 `[sequences]`."""
         if self._clock is not None:
             return self._clock.clamp(max=self._limit)
         return torch.full((len(self),), self._steps, device=self._fired.device)
@@ -71,7 +71,7 @@ class Open:
         """As `Ended.events`."""
         step, sequence, place = self._fired[:-1].nonzero().unbind(1)
         found = torch.stack([sequence, step, place * every], 1)
-        # They come sorted by step; a stable sort keeps that within a sequence.
+        # They are sorted by step; a stable sort keeps that order within a sequence.
         return found[sequence.argsort(stable=True)]
 
     def add(self, chunk: SpikeChunk, every: int) -> None:
@@ -126,7 +126,7 @@ def _bools(*shape: int, device: Any) -> Tensor:
 def check_events(
     events: Tensor, lengths: Tensor, limits: tuple[int, int, int], neurons: int, every: int
 ) -> None:
-    """Refuse a state that no stream leads to; it may come from a file that anyone wrote."""
+    """Refuse a state that no stream can produce: a file may hold any numbers."""
     sequences, steps, _ = limits
     sequence, step, neuron = events.unbind(1)
     good = min(limits) > 0 and len(lengths) <= sequences

@@ -1,4 +1,4 @@
-"""Where the sequences of a layer's samples start, and how far they have come."""
+"""Where the sequences of a layer's samples start, and how many steps they have."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from torch import Tensor
 
 
 class OpenSequences:
-    """The sequences that may still go on, one a sample: one rule for every statistic.
+    """The sequences that may still continue, one for each sample. Every statistic uses this rule.
 
-    The first chunk starts sequences, whatever it says, and so does one of another batch size,
-    whose samples cannot be matched with those before; else the chunk says. A sample's sequence has
-    begun with its first step that is no padding, and counts from then on.
+    A chunk starts new sequences if it says so. The first chunk always does. So does a chunk of
+    another batch size, since its samples cannot be matched with those before. A sample's sequence
+    begins, and is counted, with its first step that is not padding.
 
     Attributes:
-        batch: number of samples; None where no sequence is open.
+        batch: number of samples; None if no sequence is open.
         steps: steps since the start, padding included.
-        clock: steps of each sample that were no padding, int64 `[batch]`; None where all were none,
-            so that it would be `steps` for each.
+        clock: steps of each sample without padding, int64 `[batch]`; None while no step was
+            padding, since each sample then has `steps`.
 
     >>> from neuroact.statistics.counting.open_sequences import OpenSequences
     >>> sequences = OpenSequences()
-    >>> sequences.starts(False, batch=2)         # the first chunk, whatever it says
+    >>> sequences.starts(False, batch=2)         # the first chunk always does
     True
     >>> sequences.start(2)
     >>> sequences.step(3, None), sequences.step(1, None)
@@ -36,13 +36,13 @@ class OpenSequences:
         self.close()
 
     def close(self) -> None:
-        """Have no sequence open."""
+        """End all open sequences."""
         self.batch: int | None = None
         self.steps = 0
         self.clock: Tensor | None = None
 
     def starts(self, said: bool, batch: int) -> bool:
-        """Whether what comes next starts sequences, by what it says and its batch size."""
+        """Whether the next chunk starts sequences, by what it says and by its batch size."""
         return said or batch != self.batch
 
     def start(self, batch: int) -> None:
@@ -50,15 +50,15 @@ class OpenSequences:
         self.batch, self.steps, self.clock = batch, 0, None
 
     def step(self, steps: int, lengths: Tensor | None) -> int | Tensor:
-        """Take note of steps.
+        """Add steps to the open sequences.
 
         Args:
-            steps: how many, padding included.
-            lengths: how many of each sample are none, int64 `[batch]`; None where all are.
+            steps: number of steps, padding included.
+            lengths: steps of each sample that are not padding, int64 `[batch]`; None if none is.
 
         Returns:
-            How many samples' sequences have begun with them; an int64 `[]` where only the device
-            knows.
+            How many samples' sequences begin with these steps; a tensor, int64 `[]`, if only the
+            device knows.
         """
         assert self.batch is not None
         if lengths is None and self.clock is None:
@@ -67,31 +67,32 @@ class OpenSequences:
             return begun
         before = self.clocks(None if lengths is None else lengths.device)
         self.steps += steps
-        # Never in place: who was given it may keep it.
+        # Never in place, since `clocks` hands this tensor out.
         self.clock = before + (steps if lengths is None else lengths)
         return ((before == 0) & (self.clock > 0)).sum()
 
     def clocks(self, device: torch.device | None) -> Tensor:
-        """Each sample's steps so far, int64 `[batch]`, a tensor that must not be changed."""
+        """Each sample's steps so far, int64 `[batch]`. The tensor must not be changed."""
         if self.clock is not None:
             return self.clock
         return torch.full((self.batch or 0,), self.steps, dtype=torch.int64, device=device)
 
     def places(self, steps: int, valid: Tensor | None, device: torch.device) -> Tensor:
-        """Which step of its sample's sequence each of the next steps is, int64 `[steps, batch]`.
+        """The number that each of the next steps has in its sample's sequence, from 0.
 
-        Of no meaning where a step is padding; less than `self.steps + steps` everywhere.
+        Int64 `[steps, batch]`, always less than `self.steps + steps`; without meaning where a step
+        is padding.
         """
         if valid is None:
             return self.clocks(device) + torch.arange(steps, device=device).unsqueeze(1)
         return self.clocks(device) + valid.cumsum(0) - valid.to(torch.int64)
 
     def resume(self, clock: Tensor | int) -> None:
-        """Go on with sequences that are open elsewhere; waits for the device.
+        """Continue sequences that were opened elsewhere. Waits for the device.
 
         Args:
-            clock: each sample's steps so far, int64 `[batch]`; a batch size, where it is enough
-                that each has had one.
+            clock: each sample's steps so far, int64 `[batch]`; or only the batch size, if it is
+                enough to know that each sequence has begun.
         """
         if isinstance(clock, int):
             self.batch, self.steps, self.clock = clock, max(1, self.steps), None

@@ -1,4 +1,4 @@
-"""A chunk in parts that are small enough to be worked on at once, in types that have arithmetic."""
+"""Splits a chunk into parts small enough to work on at once, of dtypes that have arithmetic."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from torch import Tensor
 
 from neuroact.stream.chunk import SpikeChunk
 
-# Values of a part, unless one sample's step has more: what is made of them on the way stays in a
-# CPU's cache; elsewhere it is each operation that costs.
+# The most values in a part, unless one step of one sample has more. On a CPU, intermediate results
+# then stay in the cache; elsewhere each operation has a cost, so parts are larger.
 _MOST_ON_CPU, _MOST_ELSEWHERE = 2**19, 2**20
-# Its (step, sample) pairs, of which float32 holds the number, and int64 sums of terms below 2^46.
+# The most (step, sample) pairs in a part: float32 counts them exactly, and int64 holds the sum of
+# as many terms below 2^46.
 _MOST_PAIRS = 2**16
 
 _WITHOUT_ARITHMETIC = (torch.uint16, torch.uint32, torch.uint64)
@@ -24,10 +25,10 @@ class Part(NamedTuple):
     """Some steps of some samples of a chunk.
 
     Attributes:
-        values: `[steps, samples, *neurons]`; 0 where a step is padding, whatever stood there.
-        steps: which of the chunk's.
-        samples: likewise.
-        valid: bool `[steps, samples]`, False where a step is padding; None where none is.
+        values: `[steps, samples, *neurons]`; 0 where a step is padding.
+        steps: which of the chunk's steps.
+        samples: which of the chunk's samples.
+        valid: bool `[steps, samples]`, False where a step is padding; None if no step is.
     """
 
     values: Tensor
@@ -37,15 +38,16 @@ class Part(NamedTuple):
 
 
 def parts_of(chunk: SpikeChunk, together: int = 64) -> Iterator[Part]:
-    """The chunk in parts, in the order of time; none where it has no step or no sample.
+    """The chunk in parts, in order of time; no parts if it has no step or no sample.
 
     Args:
-        chunk: what came.
-        together: steps that are best worked on at once; of more, fewer samples are a part.
+        chunk: the chunk to split.
+        together: how many steps are best worked on at once. A part has that many, if the chunk has,
+            and the fewer samples for it.
     """
     most = _MOST_ON_CPU if chunk.values.device.type == "cpu" else _MOST_ELSEWHERE
     pairs = max(1, min(most // max(1, math.prod(chunk.neurons)), _MOST_PAIRS))
-    # Some steps of few samples rather than few of all: much is worked out once for all steps.
+    # Many steps of few samples rather than few steps of all: some work is done once for all steps.
     samples = max(1, min(chunk.batch, pairs // max(1, min(chunk.steps, together))))
     steps = pairs // samples
     for step in range(0, chunk.steps, steps):
@@ -56,12 +58,12 @@ def parts_of(chunk: SpikeChunk, together: int = 64) -> Iterator[Part]:
 
 
 def differs(values: Tensor, other: Tensor | int) -> Tensor:
-    """1 where they differ, else 0, in the values' own type: into bool a CPU compares slowly."""
+    """1 where they differ, else 0, in the values' dtype: comparing into bool is slow on a CPU."""
     return torch.ne(values, other, out=torch.empty_like(values))
 
 
 def events_of(values: Tensor) -> Tensor:
-    """1 for an event, a value that is not zero, else 0: float32, which sums fast.
+    """1 where a value is not zero, an event, else 0: float32, which sums fast.
 
     >>> import torch
     >>> from neuroact.statistics.counting.parts import events_of
@@ -72,7 +74,7 @@ def events_of(values: Tensor) -> Tensor:
 
 
 def per_sample(values: Tensor) -> Tensor:
-    """`[steps, samples, *neurons]` as `[steps, samples, neurons]`, whatever is empty."""
+    """`[steps, samples, *neurons]` as `[steps, samples, neurons]`, also where a size is 0."""
     return values.reshape(*values.shape[:2], math.prod(values.shape[2:]))
 
 

@@ -1,6 +1,6 @@
-"""Steps of a binary layer as a CPU counts them: a bit a value, or sums alone.
+"""Steps of a binary layer in the form that a CPU counts: one bit for each value, or only sums.
 
-A layer packs its steps once, and every statistic reads the same words.
+A layer packs its steps once. All its statistics read the same words.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from numpy.typing import NDArray
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 WIDTH = 64
-"""Most steps of a block: the bits of a word."""
+"""The most steps in a block: the bits of a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepBlock:
-    """Up to 64 steps in a row, of one sequence of each sample.
+    """Up to 64 consecutive steps, of one sequence of each sample.
 
-    An event is a value that is not zero, whatever else it is.
+    Any value that is not zero is an event.
 
     Attributes:
-        starts_sequence: its first step begins a sequence for every sample.
+        starts_sequence: whether the first step begins a sequence for every sample.
         neurons: shape of the neurons.
-        words: uint64 `[batch, neurons]`, the neurons in C order: bit k is the event of step k. Bits
-            of steps that are padding, or not there, are 0.
+        words: uint64 `[batch, neurons]`, the neurons in C order: bit k is 1 if the neuron has an
+            event at step k. It is 0 if that step is padding, or not in the block.
         sums: events of each sample at each step, int32 `[steps, batch]`.
-        lengths: how many steps of each sample are valid, the rest being padding, int64 `[batch]`;
-            None where all are.
-        nonfinite: a NaN or an infinity was among the values.
-        not_binary: a finite value other than 0 and 1 was among them.
+        lengths: valid steps of each sample, int64 `[batch]`; the later ones are padding. None if no
+            step is padding.
+        nonfinite: whether a value was NaN or infinite.
+        not_binary: whether a finite value was neither 0 nor 1.
 
     >>> import numpy as np, torch
     >>> from neuroact.statistics.counting.step_block import StepBlock
-    >>> words = np.array([[0b101, 0b010]], dtype=np.uint64)        # one sample of two neurons
+    >>> words = np.array([[0b101, 0b010]], dtype=np.uint64)        # one sample, two neurons
     >>> sums = np.array([[1], [1], [1]], dtype=np.int32)
     >>> block = StepBlock(True, torch.Size([2]), words, sums)
     >>> block.steps, block.batch, block.chunk().values.tolist()
@@ -62,7 +62,7 @@ class StepBlock:
         return len(self.words)
 
     def chunk(self) -> SpikeChunk:
-        """The same as a chunk, uint8 `[steps, batch, *neurons]`: 1 where there is an event."""
+        """The block as a chunk, uint8 `[steps, batch, *neurons]`: 1 for an event, else 0."""
         octets = self.words.astype("<u8", copy=False)[..., None].view(np.uint8)
         bits = np.unpackbits(octets, axis=-1, count=self.steps, bitorder="little")
         values = np.moveaxis(bits.reshape(self.batch, *self.neurons, self.steps), -1, 0)
@@ -72,17 +72,17 @@ class StepBlock:
 
 @dataclass(frozen=True, slots=True)
 class StepSums:
-    """What steps come to where nobody asks which fired when; of one or many sequences.
+    """The sums of steps, for statistics that do not need each step. May span several sequences.
 
     Attributes:
         neurons: shape of the neurons.
-        events: values that are not zero, int64 `[neurons]`, the neurons in C order.
-        steps: number of time steps, none of them padding.
+        events: events of each neuron, int64 `[neurons]`, the neurons in C order.
+        steps: number of time steps; none of them is padding.
         batch: number of samples.
-        sequences: samples' sequences that began with one of the steps.
-        starts_sequence: the first step is one of those.
-        nonfinite: a NaN or an infinity was among the values.
-        not_binary: a finite value other than 0 and 1 was among them.
+        sequences: how many samples' sequences began with one of the steps.
+        starts_sequence: whether sequences began with the first step.
+        nonfinite: whether a value was NaN or infinite.
+        not_binary: whether a finite value was neither 0 nor 1.
     """
 
     neurons: torch.Size
@@ -96,5 +96,5 @@ class StepSums:
 
 
 def valid_steps(lengths: NDArray[np.int64], steps: int) -> torch.Tensor:
-    """The mask of samples that end in padding, bool `[steps, batch]`."""
+    """The mask that is True for the first `lengths` steps of each sample, bool `[steps, batch]`."""
     return torch.from_numpy(np.arange(steps)[:, None] < lengths)

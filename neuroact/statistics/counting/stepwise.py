@@ -1,4 +1,4 @@
-"""What the statistics that read a stream step by step have in common."""
+"""The base of the statistics that read a stream step by step."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Steps(NamedTuple):
 
     Attributes:
         events: 1 for an event, else 0, float32 `[steps, samples, *neurons]`; 0 where padding.
-        amounts: the values, where they are more than their events; 0 where padding.
-        samples: which of the batch.
-        places: which step of its sample's sequence each is, int64 `[steps, samples]`, as
+        amounts: the values of a layer that is not binary; 0 where padding. None if binary.
+        samples: which samples of the batch.
+        places: each step's number in its sample's sequence, int64 `[steps, samples]`, see
             `OpenSequences.places`.
-        valid: 1 where a step is no padding, else 0, int64 `[steps, samples]`.
+        valid: 0 where a step is padding, else 1, int64 `[steps, samples]`.
     """
 
     events: Tensor
@@ -41,11 +41,11 @@ class Steps(NamedTuple):
 
 
 class BlockPlaces(NamedTuple):
-    """Where a block's steps are in their samples' sequences.
+    """Where a block's steps lie in their samples' sequences.
 
     Attributes:
-        clock: how many valid steps each sample had before, int64 `[batch]`.
-        lengths: how many it has in the block, int64 `[batch]`.
+        clock: valid steps of each sample before the block, int64 `[batch]`.
+        lengths: valid steps of each sample in the block, int64 `[batch]`.
     """
 
     clock: NDArray[np.int64]
@@ -58,27 +58,27 @@ class BlockPlaces(NamedTuple):
 
 
 class StepwiseStatistic(CountsBlocks, ABC):
-    """Reads one step after the other, knows where sequences start and what is padding.
+    """Reads a stream step by step. Knows where sequences start and which steps are padding.
 
-    An event is a value that is not zero. A sample's sequence is its valid steps, in order: a
-    padded step does not exist, whatever stands there, so that padding anywhere changes nothing.
-    Where sequences start, `OpenSequences` says.
+    An event is a value that is not zero. A sample's sequence consists of its valid steps, in order.
+    Padded steps are skipped, whatever their values, so padding anywhere changes nothing.
+    `OpenSequences` says where sequences start.
 
-    What is counted is split in two. *Totals* are added up when statistics merge. What is *open*
-    belongs to the sequences that may still go on: a report counts it as if they ended here;
-    merging counts the merged one's so, and leaves one's own open.
+    The counts have two parts. *Totals* are added up when statistics merge. *Open* counts belong to
+    the sequences that may still continue. A report counts these as if they ended now. A merge
+    counts the other statistic's open sequences as ended, and leaves its own open.
 
-    A subclass names its totals, and says how steps are counted and what an end does.
+    A subclass defines its totals, how to count steps, and what to do when sequences end.
     """
 
     kinds: ClassVar[frozenset[SignalKind]] = SPIKING
     """The kinds of layers it applies to."""
 
     _growing: ClassVar[frozenset[str]] = frozenset()
-    """Totals whose length grows with the data: they are added from the front, end in no zero."""
+    """Totals whose length grows with the data; they are added from index 0, and end in no zero."""
 
     _together: ClassVar[int] = 64
-    """Steps of a chunk that are best counted at once."""
+    """How many steps of a chunk are best counted at once."""
 
     def __init__(self) -> None:
         self.reset()
@@ -128,10 +128,10 @@ class StepwiseStatistic(CountsBlocks, ABC):
         self._add_block(core, block, BlockPlaces(clock, lengths))
 
     def merge(self, other: Self) -> None:
-        """Add another's counts, exact in any order; the other's open sequences count as ended.
+        """Add another's counts, exact in any order. Its open sequences count as ended.
 
         Raises:
-            MergeError: the two were fed by layers of different neurons.
+            MergeError: the two counted layers whose neurons have different shapes.
         """
         if other._shape is None:
             return
@@ -147,11 +147,11 @@ class StepwiseStatistic(CountsBlocks, ABC):
             self._add_total(name, tensor.to(self._device))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What was counted, as new tensors on the layer's device; empty before the first chunk.
+        """The counts, as new tensors on the layer's device; empty before the first chunk.
 
-        Keys: the totals by name; `shape`, that of the neurons; and, while a sequence is open and
-        what comes next depends on it, `open_clock`, each sample's steps so far, int64 `[batch]`,
-        and what else is open.
+        Keys: the totals by name; `shape`, the shape of the neurons. While sequences are open, and
+        the next steps' counts depend on them: `open_clock`, each sample's steps so far, int64
+        `[batch]`, and the open counts, `open_<name>`.
         """
         if self._shape is None:
             return {}
@@ -165,7 +165,7 @@ class StepwiseStatistic(CountsBlocks, ABC):
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take over a state given by `state_dict`."""
+        """Replace the counts by a state that `state_dict` returned."""
         self.reset()
         if not state:
             return
@@ -178,51 +178,51 @@ class StepwiseStatistic(CountsBlocks, ABC):
             self._begin(len(state["open_clock"]))
             self._restore({name.removeprefix("open_"): tensor for name, tensor in state.items()})
 
-    # What a subclass says.
+    # What a subclass defines.
 
     @abstractmethod
     def _make_totals(self) -> dict[str, Tensor]:
-        """The totals of nothing counted."""
+        """The totals before anything is counted."""
 
     @abstractmethod
     def _begin(self, batch: int) -> None:
-        """Open a sequence of each sample."""
+        """Open a sequence for each sample."""
 
     @abstractmethod
     def _add(self, steps: Steps) -> None:
-        """Count steps; `self._sequences` has taken note of them already."""
+        """Count steps. `self._sequences` includes them already."""
 
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
-        """Count a block as `_add` would, by the loops of the core where they know how."""
+        """Count a block as `_add` would. Override it if the core has a loop for it."""
         events = block.chunk().values.to(torch.float32)
         self._add(Steps(events, None, slice(None), *at.each(block.steps)))
 
     def _close(self) -> None:
-        """Add to the totals what the end of the open sequences adds."""
+        """Add to the totals what is known only when the open sequences end."""
 
     def _see_amounts(self) -> None:
-        """Take note that values come that are more than their events."""
+        """Prepare for values of a layer that is not binary."""
 
     def _open_state(self) -> dict[str, Tensor]:
-        """What is open besides the clock, of each sample and neuron."""
+        """The open counts besides the clock, of each sample and neuron."""
         return {}
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take up what `_open_state` gave, after `_begin`."""
+        """Restore what `_open_state` returned. Called after `_begin`."""
 
     def _matched(self, theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The totals to add, where one of two statistics may have some that the other has not."""
+        """The other's totals to add, in case one statistic has totals that the other lacks."""
         return theirs
 
-    # What it gets.
+    # What a subclass can use.
 
     def _zeros(self, *size: int, dtype: torch.dtype = torch.int64) -> Tensor:
-        # A tensor made in inference mode could not be updated after it.
+        # A tensor made in inference mode could not be updated outside it.
         with torch.inference_mode(False):
             return torch.zeros(size, dtype=dtype, device=self._device)
 
     def _room(self, name: str, length: int) -> Tensor:
-        """The growing total of that name, made long enough: twice as long where it is not."""
+        """The growing total of that name; if it is too short, it becomes at least twice as long."""
         tensor = self._totals[name]
         if len(tensor) < length:
             longer = self._zeros(max(length, 2 * len(tensor), 16), dtype=tensor.dtype)
@@ -231,7 +231,7 @@ class StepwiseStatistic(CountsBlocks, ABC):
         return tensor
 
     def _on_host(self) -> dict[str, Any] | None:
-        """The totals, open sequences counted as ended; None before the first chunk."""
+        """The totals as arrays, open sequences counted as ended; None before the first chunk."""
         if self._shape is None:
             return None
         return {name: t.cpu().numpy() for name, t in self._ended()._totals_so_far().items()}
@@ -288,9 +288,9 @@ class StepwiseStatistic(CountsBlocks, ABC):
 
 
 def sums_of_samples(events: Tensor) -> Tensor:
-    """Events of each sample at each step of `[steps, samples, *neurons]`, int64 `[steps, samples]`.
+    """Events of each sample at each step, int64 `[steps, samples]`.
 
-    Exact in float32, unless a layer has more neurons than that counts.
+    Summed in float32 as long as that is exact: up to 2^24 neurons.
     """
     rows = per_sample(events)
     exact = torch.float32 if rows.shape[2] <= 2**24 else torch.float64
@@ -298,12 +298,12 @@ def sums_of_samples(events: Tensor) -> Tensor:
 
 
 def add_at(totals: Tensor, places: Tensor, found: Tensor) -> None:
-    """Add what was found to the totals at its place; nothing waits for the device."""
+    """Add each number found to the total at its place, without waiting for the device."""
     totals.scatter_add_(0, places.reshape(-1), found.reshape(-1))
 
 
 def flat(tensor: Tensor) -> NDArray[Any]:
-    """A tensor of neurons on the CPU as an array `[neurons]` on the same memory."""
+    """A tensor on the CPU as a flat array that shares its memory."""
     array: NDArray[Any] = tensor.view(-1).numpy()
     return array
 
@@ -315,5 +315,5 @@ def without_trailing_zeros(tensor: Tensor) -> Tensor:
 
 
 def padded(array: NDArray[Any], length: int) -> NDArray[Any]:
-    """The array with zeros behind, up to `length`."""
+    """The array with zeros appended, up to `length`."""
     return np.concatenate([array, np.zeros(length - len(array), array.dtype)])
