@@ -175,6 +175,12 @@ HEADERS = {
     "a size beyond 2^63": (with_entries(x=entry(shape=[2**63])), UNFIT),
     "a dtype that is none": (with_entries(x=entry("F8")), UNFIT),
     "a dtype that is a list": (with_entries(x=entry([])), UNFIT),
+    "a dtype that is not neuroact's": (with_entries(x=entry("C64")), UNFIT),
+    "a shape that torch refuses": (with_entries(b"", x=entry(shape=[0, 2**63], end=0)), UNFIT),
+    "strides beyond 2^63": (
+        with_entries(b"", x=entry(shape=[0, 2**31, 2**31, 2], end=0)),
+        UNFIT,
+    ),
     "an entry that is none": (with_entries(x=[]), UNFIT),
     "one offset": (with_entries(x={**entry(), "data_offsets": [0]}), UNFIT),
     "offsets turned round": (with_entries(x=entry(begin=8, end=0)), UNFIT),
