@@ -19,14 +19,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Size, Tensor
 
 from neuroact.atomic_file import write_bytes
 from neuroact.errors import RecordingFileError
-from neuroact.files.tensor_file import PREFIX, TensorFile, header_end, pack, parse_json
+from neuroact.files.tensor_file import PREFIX, header_end, pack, parse_json, text_of, unpack
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.parts import RecordingParts, seconds_of
@@ -47,6 +47,7 @@ _PADDING = "padding"
 
 _OURS = "neuroact."  # before a statistic's name: it is one of neuroact's own
 _T = TypeVar("_T")
+_States: TypeAlias = dict[str, dict[str, Tensor]]
 
 
 def to_bytes(recording: RecordingParts) -> bytes:
@@ -77,10 +78,7 @@ def from_bytes(data: bytes, *, statistics: Sequence[StatisticFactory] = ()) -> R
         RecordingFileError: the bytes are damaged, foreign, of a newer schema, or hold a statistic
             that is not known here.
     """
-    file = TensorFile(data, len(data))
-    document = _document(file)
-    file.check(data)
-    return _recording(file, document, data, statistics)
+    return _recording(_parts_of(data), statistics)
 
 
 def save(recording: RecordingParts, path: str | os.PathLike[str]) -> None:
@@ -93,12 +91,14 @@ def load(
 ) -> RecordingParts:
     """Read what `save` wrote; a file of another kind is told by its header, without the rest."""
     try:
-        with Path(path).open("rb") as handle:
+        # Without a buffer: one would hold the whole file twice for a moment.
+        with Path(path).open("rb", buffering=0) as handle:
             size = os.fstat(handle.fileno()).st_size
             prefix = handle.read(PREFIX)
             header = prefix + handle.read(header_end(prefix, size) - PREFIX)
-            _document(TensorFile(header, size))
-            return from_bytes(header + handle.read(), statistics=statistics)
+            _document(text_of(header, size))
+            handle.seek(0)
+            return _recording(_parts_of(handle.read()), statistics)
     except RecordingFileError as cause:
         raise RecordingFileError(f"{path}: {cause}", layer=cause.layer) from cause
 
@@ -148,9 +148,9 @@ def _layer_document(layer: LayerRecorder) -> dict[str, Any]:
     }
 
 
-def _document(file: TensorFile) -> dict[str, Any]:
-    """The file's text, if it is one that this version reads."""
-    document = parse_json(file.text, "text")
+def _document(text: str) -> dict[str, Any]:
+    """What the file's text says, if this version reads it."""
+    document = parse_json(text, "text")
     if document.get("schema") != SCHEMA:
         raise RecordingFileError(f'expected a text with "schema": "{SCHEMA}"; this is another')
     version = document.get("schema_version")
@@ -162,16 +162,20 @@ def _document(file: TensorFile) -> dict[str, Any]:
     return document
 
 
+def _parts_of(data: bytes) -> tuple[dict[str, Any], _States, int]:
+    """What a file's text says, the states that its tensors are, and its size."""
+    document = _document(text_of(data, len(data)))
+    return document, _states(unpack(data)), len(data)
+
+
 def _recording(
-    file: TensorFile,
-    document: Mapping[str, Any],
-    data: bytes,
-    statistics: Sequence[StatisticFactory],
+    parts: tuple[Mapping[str, Any], _States, int], statistics: Sequence[StatisticFactory]
 ) -> RecordingParts:
+    """The recording that these parts of a file describe; each state is dropped once it is taken."""
+    document, states, size = parts
     known = _known(statistics)
-    keys = _keys(file)
     try:
-        document = _with_classes_apart(document, keys)
+        document = _with_classes_apart(document, states)
         dt, origin, factories = _options(document, known)
         names = document["statistics"]
         layers = [_layer(entry, names, known) for entry in _list_of(dict, document["layers"])]
@@ -184,38 +188,35 @@ def _recording(
         if by_name.setdefault(layer.info.name, layer) is not layer:
             raise RecordingFileError("two of its layers have one name", layer=layer.info.name)
         for place, statistic in enumerate(layer.statistics):
-            found = keys.pop(f"{number}.{place}", {})
-            state = {key: file.tensor(found[key], data) for key in found}
+            state = states.pop(f"{number}.{place}", {})
             needed += _checked(layer, statistic, state)
-            if needed > _FREE + _TIMES * len(data):
+            if needed > _FREE + _TIMES * size:
                 raise RecordingFileError(
-                    f"reading its {len(data):,} bytes would take {needed:,} of memory, for "
+                    f"reading its {size:,} bytes would take {needed:,} of memory, for "
                     "sequences so long that are open: no recording was saved so",
                     layer=layer.info.name,
                 )
             _take_over(layer, statistic, state)
-    if keys:
+    if states:
         raise RecordingFileError("it holds tensors that belong to none of its layers")
     return RecordingParts(dt, origin, factories, by_name)
 
 
-def _with_classes_apart(
-    document: Mapping[str, Any], keys: dict[str, dict[str, str]]
-) -> Mapping[str, Any]:
+def _with_classes_apart(document: Mapping[str, Any], states: _States) -> Mapping[str, Any]:
     """What a file says in which `Firing` counted by class, as if `ClassActivity` had.
 
-    Such files are older than `ClassActivity`. `keys` are brought to the same.
+    Such files are older than `ClassActivity`. `states` is changed in the same way.
     """
     statistics, name = document["statistics"], _name_of(ClassActivity())
     layers = [dict(entry) for entry in _list_of(dict, document["layers"])]
     found = False
     for number, layer in enumerate(layers):
-        of_firing = keys.get(f"{number}.0", {})
+        of_firing = states.get(f"{number}.0", {})
         own = {key: of_firing.pop(key) for key in [*of_firing] if key.startswith("class_")}
         layer["statistics"] = [*layer["statistics"], name]
         if own:
             found = True
-            keys[f"{number}.{len(layer['statistics']) - 1}"] = own
+            states[f"{number}.{len(layer['statistics']) - 1}"] = own
     return {**document, "statistics": [*statistics, name], "layers": layers} if found else document
 
 
@@ -320,15 +321,14 @@ def _name_of(statistic: Statistic) -> str:
     return _OURS + name if BUILT_IN.get(name) is type(statistic) else name
 
 
-def _keys(file: TensorFile) -> dict[str, dict[str, str]]:
-    """The tensors' names by "<layer>.<statistic>", then by key."""
-    keys: dict[str, dict[str, str]] = {}
-    for name in file.names:
-        if name == _PADDING:
-            continue
-        layer, place, key = (*name.split(".", 2), "", "")[:3]
-        keys.setdefault(f"{layer}.{place}", {})[key] = name
-    return keys
+def _states(tensors: Mapping[str, Tensor]) -> _States:
+    """The statistics' states by "<layer>.<statistic>"."""
+    states: _States = {}
+    for name, tensor in tensors.items():
+        if name != _PADDING:
+            layer, place, key = (*name.split(".", 2), "", "")[:3]
+            states.setdefault(f"{layer}.{place}", {})[key] = tensor
+    return states
 
 
 def _list_of(kind: type[_T], value: Any) -> list[_T]:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from neuroact.errors import RECORD_WITH, MissingStatisticError
 from neuroact.layers.names import nearest
-from neuroact.quantiles import quantile, tally
+from neuroact.quantiles import tally
 from neuroact.results.binning import binned
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.firing import Firing, FiringResult, SumOfValues
-from neuroact.statistics.results import LayerResult, ratio, seconds_per_step
+from neuroact.statistics.results import LayerResult, quantile_or_nan, ratio, seconds_per_step
 from neuroact.stream.chunk import SignalKind
 
 OBSERVED = "observed"
@@ -249,10 +249,7 @@ class LayerActivity:
         Raises:
             ValueError: a level outside [0, 1] or an unknown method.
         """
-        distinct, counts = self.activity_counts
-        if self.problem is not None:
-            distinct, counts = np.array([np.nan]), np.ones(1, np.int64)
-        return quantile(distinct, q, counts=counts, method=method)
+        return quantile_or_nan(*self.activity_counts, q, method)
 
     def histogram(
         self, bins: int | NDArray[Any] = 10, range: tuple[float, float] | None = None

@@ -144,11 +144,18 @@ def moments(histogram: Integers) -> tuple[int, int, int]:
 
 
 def histogram_quantile(histogram: Integers, q: float, method: str) -> float:
-    """Quantile of the numbers that a histogram holds; NaN if it holds none."""
-    occurring = np.flatnonzero(histogram)
-    if not len(occurring):
-        return quantile([math.nan], q, method=method)
-    return quantile(occurring, q, counts=histogram[occurring], method=method)
+    """Quantile of the numbers that a histogram holds; NaN where it holds none."""
+    occurring = np.flatnonzero(histogram)  # few, even where the histogram is long
+    return quantile_or_nan(occurring, histogram[occurring], q, method)
+
+
+def quantile_or_nan(
+    values: NDArray[Any], counts: Integers, q: float, method: str = "linear"
+) -> float:
+    """Quantile of values that occurred so often, each at least once; NaN where there are none."""
+    if len(values) == 0:
+        values, counts = np.array([np.nan]), np.ones(1, np.int64)
+    return quantile(values, q, counts=counts, method=method)
 
 
 def exact_spread(n: int | Integers, sums: Integers, squares: Integers) -> NDArray[Any]:

@@ -7,7 +7,9 @@ than what the file itself holds, but for what its open sequences take, which `wo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,6 +23,8 @@ MOST_COUNT = 2**62
 """Counts below it can be added to others without leaving int64."""
 
 _OPEN, _CLOCK = "open_", "open_clock"
+_Form: TypeAlias = tuple[torch.dtype, Sequence[int | None]]
+"""A tensor's dtype and shape; None where a dimension may have any size."""
 
 
 def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.Size | None) -> None:
@@ -41,15 +45,17 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
             raise ValueError("the layer was never called, and has figures")
         if neurons is not None and isinstance(statistic, Firing):
             raise ValueError("the layer was called, and has no figures")
-    elif isinstance(statistic, Firing):
+        return
+    if "shape" in state and (came := state["shape"].tolist()) != list(neurons):
+        raise ValueError(f"expected neurons of shape {list(neurons)}, came {came}")
+    if isinstance(statistic, Firing):
         _check_firing(state, neurons)
     elif isinstance(statistic, ClassActivity):
         _check_by_class(state, neurons)
     elif isinstance(statistic, Raster):
         _check_raster(state, neurons)
     else:
-        _check_totals(statistic, state, neurons)
-        _check_open(state, neurons)
+        _check_stepwise(statistic, state, neurons)
 
 
 def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
@@ -73,108 +79,97 @@ def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
 
 
 def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
-    needed = ("events", "observations", "sequences", "faults")
-    _check_keys(state, needed, (*needed, "total", "pending"))
-    if "pending" in state:
-        _check_tensor("pending", state, torch.bool, None)
-    _check_tensor("events", state, torch.int64, neurons)
-    _check_tensor("observations", state, torch.int64, ())
-    _check_tensor("sequences", state, torch.int64, ())
-    _check_tensor("faults", state, torch.bool, (2,))
-    if "total" in state:
-        _check_tensor("total", state, torch.float64, neurons)
-        if not (state["faults"][0] or state["total"].isfinite().all()):
-            raise ValueError("total is not finite, and all values are said to be")
+    _check_tensors(
+        state,
+        {
+            "events": (torch.int64, neurons),
+            "observations": (torch.int64, ()),
+            "sequences": (torch.int64, ()),
+            "faults": (torch.bool, (2,)),
+        },
+        {"total": (torch.float64, neurons), "pending": (torch.bool, (None,))},
+    )
+    if "total" in state and not (state["faults"][0] or state["total"].isfinite().all()):
+        raise ValueError("total is not finite, and all values are said to be")
     if (state["events"] > state["observations"]).any():
         raise ValueError("a neuron has more events than it was looked at")
 
 
 def _check_by_class(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
-    keys = ("class_events", "class_total", "class_observations")
-    _check_keys(state, keys, keys)
-    _check_tensor("class_observations", state, torch.int64, None)
-    classes = len(state["class_observations"])
-    _check_tensor("class_events", state, torch.int64, (classes, *neurons))
-    _check_tensor("class_total", state, torch.float64, (classes, *neurons))
+    classes = _length(state, "class_observations")
+    _check_tensors(
+        state,
+        {
+            "class_observations": (torch.int64, (None,)),
+            "class_events": (torch.int64, (classes, *neurons)),
+            "class_total": (torch.float64, (classes, *neurons)),
+        },
+    )
 
 
 def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     """What makes it large: the rest is checked where it is loaded."""
-    needed = ("events", "lengths", "begun", "limits", "shape")
-    _check_keys(state, needed, (*needed, "open", "pending"))
-    _check_shape(state, neurons)
-    _check_tensor("lengths", state, torch.int64, None)
-    _check_tensor("events", state, torch.int64, (len(state["events"].reshape(-1)) // 3, 3))
-    _check_tensor("begun", state, torch.int64, ())
-    _check_tensor("limits", state, torch.int64, (3,))
-    if "open" in state:
-        _check_tensor("open", state, torch.int64, (3,))
-        if "pending" in state:
-            _check_tensor("pending", state, torch.bool, (int(state["open"][0]),))
+    _check_tensors(
+        state,
+        {
+            "events": (torch.int64, (None, 3)),
+            "lengths": (torch.int64, (None,)),
+            "begun": (torch.int64, ()),
+            "limits": (torch.int64, (3,)),
+            "shape": (torch.int64, (len(neurons),)),
+        },
+        {"open": (torch.int64, (3,)), "pending": (torch.bool, (None,))},
+    )
+    if {"open", "pending"} <= state.keys() and len(state["pending"]) != state["open"][0]:
+        raise ValueError(f"expected pending of {int(state['open'][0])} samples")
 
 
-def _check_totals(
+def _check_stepwise(
     statistic: StepwiseStatistic, state: Mapping[str, Tensor], neurons: torch.Size
 ) -> None:
-    _check_shape(state, neurons)
     blank = type(statistic)()
     blank._prepare(neurons, torch.device("cpu"))
-    totals = dict(blank._totals)
-    if "total" in blank._growing:
-        totals["total"] = torch.zeros(0, dtype=torch.float64)
-    opened = {key for key in state if key.startswith(_OPEN)}
-    _check_keys(state, blank._totals, {"shape", *totals, *opened})
-    for name, total in totals.items():
-        if name in state:
-            shape = None if name in blank._growing else total.shape
-            _check_tensor(name, state, total.dtype, shape)
-
-
-def _check_open(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
-    opened = {key for key in state if key.startswith(_OPEN)} - {_CLOCK}
-    if not opened and _CLOCK not in state:
-        return
-    _check_keys(state, (_CLOCK,), state)
-    _check_tensor(_CLOCK, state, torch.int64, None)
-    clock = state[_CLOCK]
-    batch = len(clock)
-    if not opened:
-        raise ValueError("sequences are open, and nothing tells how far they are")
+    opened = [key for key in state if key.startswith(_OPEN) and key != _CLOCK]
+    needed: dict[str, _Form] = {"shape": (torch.int64, (len(neurons),))}
+    for key, total in blank._totals.items():
+        needed[key] = (total.dtype, (None,) if key in blank._growing else total.shape)
     for key in opened:
-        _check_tensor(key, state, state[key].dtype, (batch, *neurons))
+        needed[_CLOCK] = (torch.int64, (None,))
+        needed[key] = (state[key].dtype, (_length(state, _CLOCK), *neurons))
+    amounts = "total" in blank._growing
+    _check_tensors(state, needed, {"total": (torch.float64, (None,))} if amounts else {})
+    for key in opened:
+        steps = state[_CLOCK].reshape(-1, *(1,) * len(neurons))
         # Spikes so far, steps since the last one, whether there was one: at most one a step each.
-        if (state[key].to(torch.int64) > clock.reshape(-1, *(1,) * len(neurons))).any():
+        if (state[key].to(torch.int64) > steps).any():
             raise ValueError(f"{key} holds more than its open sequences have steps")
 
 
-def _check_shape(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
-    _check_tensor("shape", state, torch.int64, (len(neurons),))
-    came = state["shape"].tolist()
-    if came != list(neurons):
-        raise ValueError(f"expected neurons of shape {list(neurons)}, came {came}")
+def _length(state: Mapping[str, Tensor], key: str) -> int | None:
+    return state[key].numel() if key in state else None
 
 
-def _check_keys(state: Mapping[str, Tensor], needed: Iterable[str], known: Iterable[str]) -> None:
-    missing, unknown = {*needed} - state.keys(), state.keys() - {*known}
+def _check_tensors(
+    state: Mapping[str, Tensor],
+    needed: Mapping[str, _Form],
+    optional: Mapping[str, _Form] = MappingProxyType({}),
+) -> None:
+    """Refuse other keys, dtypes and shapes than these, and counts below 0 or above the limit."""
+    missing, unknown = needed.keys() - state.keys(), state.keys() - needed.keys() - optional.keys()
     if missing or unknown:
         raise ValueError(f"it lacks {sorted(missing)} and has the unknown {sorted(unknown)}")
-
-
-def _check_tensor(
-    key: str, state: Mapping[str, Tensor], dtype: torch.dtype, shape: Sequence[int] | None
-) -> None:
-    """A tensor of that dtype and shape, of one dimension where that is None; no count below 0."""
-    if key not in state:
-        raise ValueError(f"it lacks {key}")
-    tensor = state[key]
-    fits = tensor.ndim == 1 if shape is None else list(tensor.shape) == list(shape)
-    if tensor.dtype != dtype or not fits:
-        expected = "[n]" if shape is None else list(shape)
-        raise ValueError(
-            f"expected {key} to be {dtype} of shape {expected}, came {tensor.dtype} of shape "
-            f"{list(tensor.shape)}"
+    for key, tensor in state.items():
+        dtype, shape = needed[key] if key in needed else optional[key]
+        fits = len(shape) == tensor.ndim and all(
+            size in (None, came) for size, came in zip(shape, tensor.shape, strict=True)
         )
-    if dtype is torch.int64 and tensor.numel():
-        least, most = (int(end) for end in tensor.aminmax())
-        if least < 0 or most >= MOST_COUNT:
-            raise ValueError(f"{key} holds a count of {least if least < 0 else most}")
+        if tensor.dtype != dtype or not fits:
+            expected = ["n" if size is None else size for size in shape]
+            raise ValueError(
+                f"expected {key} to be {dtype} of shape {expected}, came {tensor.dtype} of shape "
+                f"{list(tensor.shape)}"
+            )
+        if dtype is torch.int64 and tensor.numel():
+            least, most = (int(end) for end in tensor.aminmax())
+            if least < 0 or most >= MOST_COUNT:
+                raise ValueError(f"{key} holds a count of {least if least < 0 else most}")

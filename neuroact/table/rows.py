@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.quantiles import quantile
 from neuroact.results.layer_activity import LayerActivity
+from neuroact.statistics.results import quantile_or_nan
 from neuroact.table.totals import Totals, counted
 
 MOST_ROWS = 24
@@ -73,10 +73,10 @@ class Row:
         if len(self.layers) == 1:
             return float(getattr(self.layers[0], name))
         values, counts = self.activity_counts
+        if name in _LEVELS:
+            return quantile_or_nan(values, counts, _LEVELS[name])
         if len(values) == 0:
             return np.nan
-        if name in _LEVELS:
-            return quantile(values, _LEVELS[name], counts=counts)
         mean = np.average(values, weights=counts)
         return float(
             mean if name == "mean" else np.average((values - mean) ** 2, weights=counts) ** 0.5

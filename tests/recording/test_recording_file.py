@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 from hypothesis import given
@@ -21,11 +23,16 @@ from toy import Net, ToyAdapter
 import neuroact
 from neuroact import Recording, SignalKind
 from neuroact.errors import RecordingClosedError, RecordingFileError
+from neuroact.files.tensor_file import pack, unpack
 from neuroact.recording.recording_file import LONGEST_NAME
 from neuroact.testing.strategies import Stream, cuts, streams
 
 ADAPTERS = [ToyAdapter()]
 kinds = st.sampled_from(list(LEVELS))
+DTYPES = (
+    torch.bool, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16,
+    torch.uint32, torch.uint64, torch.float16, torch.bfloat16, torch.float32, torch.float64,
+)  # fmt: skip
 
 
 @given(st.data(), kinds, st.sampled_from([None, 0.001, 1 / 3]))
@@ -38,6 +45,32 @@ def test_a_recording_comes_back_from_bytes_to_the_bit(
     assert same(again, recording)
     assert again.to_bytes() == recording.to_bytes()
     assert again.report() == recording.report()
+
+
+def test_a_file_written_before_safetensors_read_them_is_read_and_written_alike() -> None:
+    path = Path(__file__).parents[1] / "data" / "recording-v1.nact"
+    recording, stored = Recording.load(path), safetensors.numpy.load(path.read_bytes())
+    assert recording.to_bytes() == path.read_bytes()
+    for number, layer in enumerate(recording.report().values()):
+        np.testing.assert_array_equal(layer.events, stored[f"{number}.0.events"])
+        histogram = layer[neuroact.SpikeCounts].histogram
+        assert histogram.sum() == layer.sequences * layer.neurons
+
+
+def test_a_file_does_not_depend_on_the_order_in_which_tensors_come() -> None:
+    tensors = {name: torch.ones(3, dtype=dtype) for name, dtype in zip("bac", DTYPES, strict=False)}
+    assert b"".join(pack(tensors, "{}")) == b"".join(pack(dict(sorted(tensors.items())), "{}"))
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (5,), (2, 3)])
+def test_a_tensor_of_any_dtype_and_shape_comes_back_to_the_bit(
+    dtype: torch.dtype, shape: tuple[int, ...]
+) -> None:
+    values = torch.arange(math.prod(shape)).reshape(shape)
+    for tensor in (values.to(dtype), values.to(dtype).expand(2, *shape).transpose(0, -1)):
+        again = unpack(b"".join(pack({"x": tensor, "other": torch.ones(3)}, "{}")))["x"]
+        assert form_of(again) == form_of(tensor)
 
 
 def test_a_file_tells_all_that_the_report_does(tmp_path: Path) -> None:
@@ -215,7 +248,7 @@ def test_loading_imports_no_framework_and_nothing_that_the_file_names(tmp_path: 
         "import sys, neuroact; before = set(sys.modules); "
         f"neuroact.Recording.load({str(tmp_path / 'run.nact')!r}).report(); "
         "new = {m.partition('.')[0] for m in set(sys.modules) - before}; "
-        "assert new <= {'neuroact', *sys.stdlib_module_names}, new"
+        "assert new <= {'neuroact', 'safetensors', *sys.stdlib_module_names}, new"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -104,7 +104,7 @@ def test_every_flipped_bit_is_found() -> None:
 @given(st.binary(max_size=200))
 def test_foreign_bytes_are_refused(data: bytes) -> None:
     refused(data)
-    refused(GOOD + data + b"x", "goes on after its end")
+    refused(GOOD + data + b"x", "its header does not fit")
 
 
 @given(st.integers(0, len(GOOD)), st.binary(max_size=20), st.integers(0, 20))
@@ -143,6 +143,9 @@ FOREIGN = {
     "UTF-16": (b"\x04" + bytes(7) + "{}".encode("utf-16-le"), "header is not JSON"),
 }
 
+# The safetensors package says in which way.
+UNFIT = r"its header does not fit its [\d,]+ bytes \(.+\)$"
+
 HEADERS = {
     "a header of 2^63 bytes": (b"\xff" * 8 + b"{}", "does not begin like a recording"),
     "a header beyond the file": (b"\x00\x00\x01" + bytes(5) + b"{}", "cut short in its header"),
@@ -160,28 +163,34 @@ HEADERS = {
         with_header('{"__metadata__": {"neuroact": {}}}'),
         "not one that neuroact wrote",
     ),
-    "a huge shape": (with_entries(x=entry(shape=[2**40, 2**20])), "shape that 8 bytes do not fill"),
+    "a huge shape": (with_entries(x=entry(shape=[2**40, 2**20])), UNFIT),
     "a huge empty shape": (
         with_entries(x=entry(shape=[2**62, 2**62, 0], end=0)),
-        "shape that 0 bytes do not fill",
+        UNFIT,
     ),
-    "many dimensions": (with_entries(x=entry(shape=[2**62] * 1000)), "do not fill"),
-    "a negative size": (with_entries(x=entry(shape=[-1, -1])), "damaged at the tensor 'x'"),
-    "a size that is true": (with_entries(x=entry(shape=[True])), "damaged at the tensor 'x'"),
-    "a size that is a float": (with_entries(x=entry(shape=[1.0])), "damaged at the tensor 'x'"),
-    "a size beyond 2^63": (with_entries(x=entry(shape=[2**63])), "damaged at the tensor 'x'"),
-    "a dtype that is none": (with_entries(x=entry("F8")), "damaged at the tensor 'x'"),
-    "a dtype that is a list": (with_entries(x=entry([])), "damaged at the tensor 'x'"),
-    "an entry that is none": (with_entries(x=[]), "damaged at the tensor 'x'"),
-    "one offset": (with_entries(x={**entry(), "data_offsets": [0]}), "damaged at the tensor 'x'"),
-    "offsets turned round": (with_entries(x=entry(begin=8, end=0)), "do not fill"),
-    "overlapping tensors": (with_entries(x=entry(), y=entry()), "overlap, or leave a gap"),
-    "a gap": (with_entries(bytes(16), x=entry(begin=8, end=16)), "overlap, or leave a gap"),
-    "data cut short": (with_entries(bytes(4), x=entry()), "cut short: expected 8 bytes"),
-    "more data": (with_entries(bytes(9), x=entry()), "goes on after its end: expected 8 bytes"),
+    "many dimensions": (with_entries(x=entry(shape=[2**62] * 1000)), UNFIT),
+    "a negative size": (with_entries(x=entry(shape=[-1, -1])), UNFIT),
+    "a size that is true": (with_entries(x=entry(shape=[True])), UNFIT),
+    "a size that is a float": (with_entries(x=entry(shape=[1.0])), UNFIT),
+    "a size beyond 2^63": (with_entries(x=entry(shape=[2**63])), UNFIT),
+    "a dtype that is none": (with_entries(x=entry("F8")), UNFIT),
+    "a dtype that is a list": (with_entries(x=entry([])), UNFIT),
+    "a dtype that is not neuroact's": (with_entries(x=entry("C64")), UNFIT),
+    "a shape that torch refuses": (with_entries(b"", x=entry(shape=[0, 2**63], end=0)), UNFIT),
+    "strides beyond 2^63": (
+        with_entries(b"", x=entry(shape=[0, 2**31, 2**31, 2], end=0)),
+        UNFIT,
+    ),
+    "an entry that is none": (with_entries(x=[]), UNFIT),
+    "one offset": (with_entries(x={**entry(), "data_offsets": [0]}), UNFIT),
+    "offsets turned round": (with_entries(x=entry(begin=8, end=0)), UNFIT),
+    "overlapping tensors": (with_entries(x=entry(), y=entry()), UNFIT),
+    "a gap": (with_entries(bytes(16), x=entry(begin=8, end=16)), UNFIT),
+    "data cut short": (with_entries(bytes(4), x=entry()), UNFIT),
+    "more data": (with_entries(bytes(9), x=entry()), UNFIT),
     "a tensor's name of a megabyte": (
         with_entries(**{"n" * 2**20: entry(shape=[2])}),
-        "the tensor 'n{80}' declares",
+        UNFIT,
     ),
     "nothing but brackets": (
         with_header("[" + "[]," * (LARGEST_HEADER // 3 - 8) + "[]]"),
