@@ -19,7 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
-from neuroact.testing.adapter import ADAPTER_CHECKS, AdapterContract, check_adapter
+from neuroact.testing.adapter import AdapterContract, check_adapter
+from neuroact.testing.adapter_checks import ADAPTER_CHECKS
 from neuroact.testing.example import (
     AdapterExample,
     ExpectedLayer,
@@ -34,7 +35,8 @@ from neuroact.testing.raw import RawRecorder
 
 if TYPE_CHECKING:
     from neuroact.testing.machine import RecordingMachine
-    from neuroact.testing.statistic import STATISTIC_CHECKS, StatisticContract, check_statistic
+    from neuroact.testing.statistic import StatisticContract, check_statistic
+    from neuroact.testing.statistic_checks import STATISTIC_CHECKS
 
 __all__ = [
     "ADAPTER_CHECKS",
@@ -59,7 +61,7 @@ __all__ = [
 
 _BY_HYPOTHESIS = {
     "RecordingMachine": "machine",
-    "STATISTIC_CHECKS": "statistic",
+    "STATISTIC_CHECKS": "statistic_checks",
     "StatisticContract": "statistic",
     "check_statistic": "statistic",
 }

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from neuroact.layers.adapter import Adapter
-from neuroact.testing import (
-    adapter_checks,
-    adapter_checks_modes,
-    adapter_checks_pattern,
-    adapter_checks_untouched,
-)
+from neuroact.testing.adapter_checks import ADAPTER_CHECKS
 from neuroact.testing.example import AdapterExample
-from neuroact.testing.outcomes import Check, CheckReport, refuse_unknown, run_checks
+from neuroact.testing.outcomes import CheckReport, refuse_unknown, run_checks
 from neuroact.testing.playing import AdapterCase
 from neuroact.testing.suites import CheckSuite, Task
-
-ADAPTER_CHECKS: Mapping[str, Check[AdapterCase]] = {
-    check.name: check
-    for module in (
-        adapter_checks,
-        adapter_checks_pattern,
-        adapter_checks_untouched,
-        adapter_checks_modes,
-    )
-    for check in module.CHECKS
-}
-"""Every check of an adapter by its name, in the order in which they run."""
 
 
 def check_adapter(

@@ -6,17 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from neuroact.statistics import Statistic
-from neuroact.testing import statistic_checks, statistic_checks_resources
-from neuroact.testing.outcomes import Check, CheckReport, refuse_unknown, run_checks
-from neuroact.testing.statistic_checks import Expected, StatisticCase
+from neuroact.testing.outcomes import CheckReport, refuse_unknown, run_checks
+from neuroact.testing.statistic_checks import STATISTIC_CHECKS
+from neuroact.testing.statistic_checks.case import Expected, StatisticCase
 from neuroact.testing.suites import CheckSuite, Task
-
-STATISTIC_CHECKS: Mapping[str, Check[StatisticCase]] = {
-    check.name: check
-    for module in (statistic_checks, statistic_checks_resources)
-    for check in module.CHECKS
-}
-"""Every check of a statistic by its name, in the order in which they run."""
 
 
 def check_statistic(

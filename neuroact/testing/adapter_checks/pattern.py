@@ -1,4 +1,4 @@
-"""The checks of an adapter: what it says once of all calls agrees with what it reads of each."""
+"""The checks of an adapter: its pattern reads each call as `read` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neuroact.layers.adapter import LayerCall
 from neuroact.layers.call_pattern import CallPattern, PatternAdapter, has_pattern
 from neuroact.layers.state_trace import StateTrace
 from neuroact.stream.chunk import SpikeChunk, as_stream
-from neuroact.testing.adapter_checks import adapter_check
+from neuroact.testing.adapter_checks.check import adapter_check
 from neuroact.testing.example import Limit
 from neuroact.testing.playing import AdapterCase, Player, Run, state_of, usual_runs
 from neuroact.testing.raw import module_of
