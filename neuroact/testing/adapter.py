@@ -1,4 +1,4 @@
-"""The two doors to the checks of an adapter: a plain function, and a class for pytest."""
+"""Two ways to run the checks of an adapter: a plain function, and a class for pytest."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def check_adapter(
 
     Args:
         adapter: the adapter.
-        examples: models it has to read, and what is true of them.
-        stop: raise at the first failure; else run all checks and tell of them in the report.
+        examples: models that it has to read, and what is true of them.
+        stop: raise at the first failure; otherwise run all checks and return the report.
 
     Returns:
-        What came of each check; its `str` is a table.
+        The outcome of each check; its `str` is a table.
 
     Raises:
         CheckFailedError: with `stop`, names the check, what was expected, what came and where to
@@ -76,8 +76,8 @@ def adapter_tasks(adapter: Adapter, examples: Iterable[AdapterExample]) -> Seque
 class AdapterContract(CheckSuite):
     """A pytest suite of all checks of an adapter: subclass it in a test file.
 
-    One test a check and example, named `example-check`. A check in an example's
-    `expected_failures` shows as xfailed, and fails where it passes after all.
+    Each check of each example is a test, named `example-check`. A check in an example's
+    `expected_failures` shows as xfailed; if it passes after all, the test fails.
 
     Attributes:
         adapter: the adapter.

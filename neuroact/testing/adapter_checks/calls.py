@@ -21,7 +21,7 @@ from neuroact.testing.raw import RawRecorder, in_order, module_of
 
 @adapter_check()
 def wrong_output(case: AdapterCase) -> None:
-    """An output that the adapter does not know is an error, never a guess."""
+    """The adapter raises an error for an output that it does not know; it never guesses."""
     player = Player(case).watch()
     calls = {call.layer: call for call in player.play(usual_runs(case.example)[:1])}
     for name, (module, call) in player.last.items():
@@ -39,17 +39,17 @@ def _assert_refused(
         read = adapter.read(module, LayerCall(call.args, call.kwargs, output, call.state))
     except Exception:
         return
-    # An adapter that reads from the module, not from the output, may read on.
+    # An adapter that reads from the module, not from the output, still reads the right values.
     same = isinstance(read, SpikeChunk) and np.array_equal(read.values.cpu().numpy(), right.truth)
     assert same, (
-        f'layer "{right.layer}": given {described(output)} for an output, read came back with '
-        f"{described(read)}. It has to raise, with what it expected and what came."
+        f'layer "{right.layer}": given the output {described(output)}, read returned '
+        f"{described(read)}. It has to raise an error that says what it expected and what came."
     )
 
 
 @adapter_check(applies=lambda case: isinstance(case.adapter, InputAdapter))
 def input_axes(case: AdapterCase) -> None:
-    """`input_axes` says how what goes into a layer is laid out."""
+    """`input_axes` says the order of dimensions of a layer's input."""
     player = Player(case)
     names = list(case.example.layers)
     with (
@@ -90,8 +90,8 @@ def view(case: AdapterCase) -> None:
         assert call.chunk.values.numel() == 0 or call.shares, (
             f"{call}: the chunk's values lie in memory of their own. Copying costs as much as "
             "the layer itself: look in `read` for clone, contiguous, reshape after a transpose, "
-            "to(dtype), cat or stack. Where the output is in pieces or sparse and no view can do, "
-            "expect this check to fail, and say so."
+            "to(dtype), cat or stack. If the output is in pieces or sparse, so that no view is "
+            "possible, put this check into expected_failures."
         )
 
 
@@ -101,9 +101,9 @@ def no_host_sync(case: AdapterCase) -> None:
     for call in Player(case).watch().play(usual_runs(case.example)):
         assert call.chunk is not None
         assert not call.syncs, (
-            f"{call}: {', '.join(dict.fromkeys(call.syncs))} waits for the device on a GPU, at "
+            f"{call}: on a GPU {', '.join(dict.fromkeys(call.syncs))} waits for the device, at "
             "each call. Look in `read` and `state` for item(), bool() or `if` of a tensor, "
-            "tolist, cpu, numpy, indexing by a mask; what is fixed belongs in `kind`."
+            "tolist, cpu, numpy, indexing by a mask. Decide in `kind` what never changes."
         )
 
 

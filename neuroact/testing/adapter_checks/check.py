@@ -1,4 +1,4 @@
-"""What makes a function a check of an adapter."""
+"""Makes a function a check of an adapter."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Function = Callable[[AdapterCase], None]
 def adapter_check(
     *limits: Limit, applies: Callable[[AdapterCase], bool] = lambda case: True
 ) -> Callable[[Function], Check[AdapterCase]]:
-    """Make a function a check by its name, its claim the docstring's first line.
+    """Make a function a check. Its claim is the first line of the docstring.
 
     Args:
-        *limits: those with which it is left out.
-        applies: says more of when it applies.
+        *limits: leave the check out for examples with one of these limits.
+        applies: leave the check out where this is false.
     """
 
     def made(run: Function) -> Check[AdapterCase]:

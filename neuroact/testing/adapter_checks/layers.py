@@ -24,7 +24,7 @@ from neuroact.testing.raw import module_of
 
 @adapter_check()
 def interface(case: AdapterCase) -> None:
-    """The adapter has `framework`, `kind` and `read`, and is an instance."""
+    """The adapter is an instance and has `framework`, `kind` and `read`."""
     adapter: Any = case.adapter
     assert not isinstance(adapter, type), "expected an adapter, came a class: pass an instance"
     assert isinstance(adapter, Adapter), f"{described(adapter)} lacks framework, kind or read"
@@ -50,7 +50,7 @@ def telling_example(case: AdapterCase) -> None:
         silent = np.count_nonzero(values == 0)
         assert layer.kind is SignalKind.ANALOG or 0 < silent < values.size, (
             f'layer "{name}": {silent} of {values.size} values are zero. Where all neurons rest '
-            "or all fire, much goes unseen: draw other `inputs` or weights."
+            "or all fire, errors stay hidden: draw other `inputs` or weights."
         )
 
 
@@ -59,9 +59,9 @@ def _assert_sizes_differ(name: str, layer: ExpectedLayer, calls: list[ReadCall])
     steps = call.run.steps if "T" in layer.axes else 1
     samples = call.run.batch if "B" in layer.axes else 1
     assert call.truth.shape[:2] == (steps, samples), (
-        f'layer "{name}": by `axes` {layer.axes!r} and `spikes` it emitted '
-        f"{call.truth.shape[0]} steps of {call.truth.shape[1]} samples, where a run has {steps} "
-        f"of {samples} a call"
+        f'layer "{name}": by `axes` {layer.axes!r} and `spikes`, a call emitted '
+        f"{call.truth.shape[0]} steps of {call.truth.shape[1]} samples; expected {steps} steps of "
+        f"{samples} samples"
     )
     sizes = [call.run.steps, call.run.batch, *call.truth.shape[2:]]
     assert len(set(sizes)) == len(sizes), (
@@ -84,12 +84,12 @@ def layers_found(case: AdapterCase) -> None:
     kinds = {name: _named(case.adapter.kind(module_of(model, name))) for name in missing + extra}
     assert not missing, (
         f"expected the layers {case.spiking}, and {missing} were not found: `kind` says "
-        f"{kinds}, and only BINARY and GRADED are recorded without being named"
+        f"{kinds}, and only BINARY and GRADED layers are recorded without being named"
     )
     assert not extra, (
-        f"expected the layers {case.spiking}, came {extra} too, of which `kind` says {kinds}. A "
-        "wrapper that repeats its child's spikes, or a part of a layer whose spikes the layer "
-        "itself emits, is none: `kind` gives None for it."
+        f"expected the layers {case.spiking}, came {extra} too; `kind` says {kinds} of them. A "
+        "wrapper that repeats its child's spikes is not a layer. Nor is a part of a layer, whose "
+        "spikes the layer itself emits. `kind` has to give None for them."
     )
 
 
@@ -99,7 +99,7 @@ def _named(kind: SignalKind | None) -> str:
 
 @adapter_check()
 def other_modules(case: AdapterCase) -> None:
-    """`kind` gives None for every module that is no layer of the framework."""
+    """`kind` gives None for every module that is not a layer of the framework."""
     model = case.example.build()
     others = [m for m in named_modules(model) if m.name not in case.example.layers]
     foreign: list[tuple[str, nn.Module]] = [(m.name, m.module) for m in others]
@@ -108,8 +108,8 @@ def other_modules(case: AdapterCase) -> None:
         kind = case.adapter.kind(module)
         assert kind is None, (
             f'`kind` gives {kind} for the {type(module).__name__} "{name}", which `layers` of the '
-            "example does not name. Name it there if it is a layer, of kind ANALOG where it emits "
-            "real values; or let `kind` give None."
+            "example does not name. If it is a layer, name it there, with kind ANALOG if it emits "
+            "real values. Otherwise let `kind` give None."
         )
 
 

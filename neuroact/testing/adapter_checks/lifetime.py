@@ -1,4 +1,4 @@
-"""The checks of an adapter: copies of a recorded model, and what is kept alive."""
+"""The checks of an adapter: copies of a recorded model, and what stays in memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from neuroact.testing.raw import module_of, tensors_in
 
 @adapter_check()
 def copies(case: AdapterCase) -> None:
-    """A model that can be copied and pickled can be so while it is recorded; copies report not."""
+    """A recorded model can still be copied and pickled, and its copies are not recorded."""
     runs = usual_runs(case.example)[:1]
     for way in (copy.deepcopy, _through_pickle):
         bare = Player(case)
@@ -29,7 +29,7 @@ def copies(case: AdapterCase) -> None:
             bare.model = bare.called = way(bare.model)
             bare.play(runs)
         except Exception:
-            continue  # the model cannot be copied so, whoever looks
+            continue  # the model cannot be copied this way, recorded or not
         _assert_copied(case, way, runs, bare)
 
 
@@ -44,7 +44,7 @@ def _assert_copied(
         player.play(runs)
         after = _counts(recording)
     assert before == after, (
-        f"a copy made by {way.__name__.strip('_')} while recording reports into the recording of "
+        f"a copy made by {way.__name__.strip('_')} while recording is counted in the recording of "
         "the original"
     )
     assert_same_tensors(tensors_in(bare.output), tensors_in(player.output), "outputs of a copy")
@@ -60,7 +60,7 @@ def _counts(recording: Recording) -> list[tuple[str, int]]:
 
 @adapter_check()
 def nothing_kept(case: AdapterCase) -> None:
-    """Neither outputs nor the model are kept alive by an adapter."""
+    """An adapter keeps neither outputs nor the model alive."""
 
     def survivors(watched: bool) -> tuple[int, bool]:
         player = Player(case)
@@ -83,12 +83,12 @@ def nothing_kept(case: AdapterCase) -> None:
     (outputs, model), (plain_outputs, plain_model) = survivors(True), survivors(False)
     assert outputs <= plain_outputs, (
         f"{outputs - plain_outputs} outputs are still in memory after the model is gone, and "
-        "their autograd graph with them. An adapter holds nothing of a call: look for attributes "
-        "of the adapter that `read` sets."
+        "their autograd graph with them. An adapter must keep nothing of a call: look for "
+        "attributes of the adapter that `read` sets."
     )
     assert model <= plain_model, (
-        "the model is still in memory after all else let go of it. What an adapter remembers of a "
-        "module goes into a weakref.WeakKeyDictionary."
+        "the model is still in memory after everything else let go of it. Keep what the adapter "
+        "remembers of a module in a weakref.WeakKeyDictionary."
     )
 
 

@@ -1,4 +1,4 @@
-"""The check of an example: its limits are true."""
+"""A check of the example itself: its limits are true."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ _TRIED: dict[Limit, Attempt] = {
 
 @adapter_check(applies=lambda case: bool(case.example.limits & {*_TRIED}))
 def true_limits(case: AdapterCase) -> None:
-    """What the example says that the model cannot do, it cannot do."""
+    """The model really cannot do what the example's limits say."""
     for limit, attempt in _TRIED.items():
         if limit in case.example.limits and _succeeds(case, attempt):
             raise AssertionError(
-                f"limits says that the model cannot {limit.value}, and it can: take "
-                f"Limit.{limit.name} out, and have it checked"
+                f"limits says that the model cannot {limit.value}, but it can: take "
+                f"Limit.{limit.name} out, so that it is checked"
             )
 
 
 def _succeeds(case: AdapterCase, attempt: Attempt) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # What a framework compiles in its first calls may decide what it can do in later ones.
+        # A framework may compile something in its first calls, and only then be able to run more.
         Player(case).play([*usual_runs(case.example)] * 2)
         try:
             attempt(case, case.example)

@@ -25,7 +25,7 @@ AUTOCAST = partial(torch.autocast, "cpu", torch.bfloat16)
 
 @adapter_check()
 def train_and_eval(case: AdapterCase) -> None:
-    """Both modes are read right."""
+    """Runs in training mode and in evaluation mode are read right."""
     for training in (True, False):
         player = Player(case)
         player.model.train(training)
@@ -40,7 +40,7 @@ def no_grad(case: AdapterCase) -> None:
 
 @adapter_check(Limit.INFERENCE)
 def inference_mode(case: AdapterCase) -> None:
-    """Runs in inference mode are read right, sequences that go on too."""
+    """Runs in inference mode are read right, also sequences that continue."""
     _assert_mode(case, Limit.INFERENCE, torch.inference_mode)
 
 
@@ -76,7 +76,7 @@ def _assert_mode(
     example, dtype = case.example, DTYPES.get(limit)
     runs = [*usual_runs(example)]
     if case.without(Limit.STATE, Limit.CARRY_ON):
-        runs.append(Run(runs[-1].steps, runs[-1].batch, goes_on=True))
+        runs.append(Run(runs[-1].steps, runs[-1].batch, continues=True))
     assert_runs_by_itself(Player(case, around, dtype), runs, limit)
     assert_read_truly(Player(case, around, dtype), runs)
 

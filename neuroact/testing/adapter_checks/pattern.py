@@ -29,14 +29,14 @@ def pattern(case: AdapterCase) -> None:
         player.play(
             [
                 Run(steps, batch),
-                Run(steps, batch, goes_on=True),
-                Run(steps, batch, goes_on=True, detached=True),
+                Run(steps, batch, continues=True),
+                Run(steps, batch, continues=True, detached=True),
             ]
         )
 
 
 class _Twofold:
-    """Reads each call of a layer twice, by `read` and by the pattern, and compares."""
+    """Reads each call of a layer twice, with `read` and with the pattern, and compares."""
 
     def __init__(self, adapter: Any, name: str, module: nn.Module) -> None:
         adapter.kind(module)
@@ -71,8 +71,8 @@ class _Twofold:
         ):
             assert ours == theirs, (
                 f'layer "{self.name}": the pattern and `read` disagree about {what}: expected '
-                f"{theirs}, as `read` says, came {ours}. Look at `pattern`; it is used in place "
-                "of `read`."
+                f"{theirs}, as `read` says, came {ours}. Look at `pattern`, which neuroact uses in "
+                "place of `read`."
             )
 
 

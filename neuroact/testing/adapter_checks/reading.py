@@ -20,21 +20,21 @@ FEW_LEVELS = 64
 
 @adapter_check()
 def axes(case: AdapterCase) -> None:
-    """Time, batch and neurons lie where the protocol has them."""
+    """Time, batch and neurons are in the order [time, batch, *neurons]."""
     for call in Player(case).watch().play(usual_runs(case.example)):
         assert_axes(call, case.example.layers[call.layer])
 
 
 @adapter_check()
 def values(case: AdapterCase) -> None:
-    """Chunks hold the layer's spikes, as an independent recorder keeps them."""
+    """Chunks hold the layer's spikes, compared with an independent recorder."""
     for call in Player(case).watch().play(usual_runs(case.example)):
         assert_values(call, case.example.layers[call.layer])
 
 
 @adapter_check()
 def kind(case: AdapterCase) -> None:
-    """`kind` and chunks say what the values are: 0 and 1, few levels, or real."""
+    """`kind` and the chunks say what the values are: 0 and 1, few levels, or real."""
     player = Player(case).watch()
     calls = player.play(usual_runs(case.example))
     for name, layer in case.example.layers.items():
@@ -65,8 +65,8 @@ def _assert_kind_fits(name: str, kind: SignalKind, seen: np.ndarray[Any, Any]) -
         f"{_shown(seen)}: that is ANALOG"
     )
     assert kind is not SignalKind.ANALOG or not binary or len(seen) < 2, (
-        f'layer "{name}" is declared ANALOG, and all its values are 0 or 1: that is BINARY; say '
-        "by_request=True where it is to be recorded by name alone"
+        f'layer "{name}" is declared ANALOG, and all its values are 0 or 1: that is BINARY. If it '
+        "is recorded only when named, say by_request=True."
     )
 
 

@@ -37,7 +37,7 @@ def figures(case: AdapterCase) -> None:
 
 @adapter_check()
 def used_twice(case: AdapterCase) -> None:
-    """A model that stands at two places in another one is recorded once, with all its calls."""
+    """A model that is in two places of another one is recorded once, with all its calls."""
     player = Player(case)
     names = {f"first.{name}".removesuffix(".model"): name for name in case.spiking}
     if not names:
@@ -63,8 +63,8 @@ def _stateless(case: AdapterCase) -> bool:
 
 @adapter_check(Limit.COMPILE)
 def compiled(case: AdapterCase) -> None:
-    """A model under torch.compile gives the figures that it gives without."""
-    # One shape: programs made anew for others are the compiler's matter, and cost seconds each.
+    """A model has the same figures under torch.compile as without it."""
+    # One shape only: for each other shape the compiler makes a new program, which takes seconds.
     runs = [Run(case.example.steps, case.example.samples)] * 2
     plain = _figures(case, runs, lambda model: model)
     with warnings.catch_warnings():
@@ -84,7 +84,7 @@ def compiled(case: AdapterCase) -> None:
             f'layer "{name}": expected {ours.events.sum()} events in {ours.observations} '
             f"observations of {ours.sequences} sequences, as without torch.compile, came "
             f"{theirs.events.sum()} in {theirs.observations} of {theirs.sequences}. Look in `read` "
-            "and `state` for what is decided while the graph is traced, and holds for one call."
+            "and `state` for decisions that are made once, while the graph is traced."
         )
 
 

@@ -1,4 +1,4 @@
-"""The checks of an adapter: where sequences start, and how long and wide they are."""
+"""The checks of an adapter: where sequences start, and sequences of other sizes."""
 
 from __future__ import annotations
 
@@ -22,30 +22,33 @@ def sequence_starts(case: AdapterCase) -> None:
 
 @adapter_check(Limit.STATE, Limit.CARRY_ON)
 def carried_state(case: AdapterCase) -> None:
-    """A run that is given the state of the run before goes on with its sequence."""
+    """A run that is given the state of the run before continues its sequence."""
     example = case.example
     run = Run(example.steps, example.samples)
-    going_on = Run(example.steps, example.samples, goes_on=True)
-    assert_read_truly(Player(case), (run, going_on, going_on, run, going_on))
+    continuing = Run(example.steps, example.samples, continues=True)
+    assert_read_truly(Player(case), (run, continuing, continuing, run, continuing))
 
 
 @adapter_check(Limit.STATE, Limit.CARRY_ON)
 def detached_state(case: AdapterCase) -> None:
-    """Truncated backpropagation, a state detached between runs, is no new sequence."""
+    """A state detached between runs, as in truncated backpropagation, starts no sequence."""
     example = case.example
     run = Run(example.steps, example.samples)
-    detached = Run(example.steps, example.samples, goes_on=True, detached=True)
+    detached = Run(example.steps, example.samples, continues=True, detached=True)
     assert_read_truly(Player(case), (run, detached, detached))
 
 
 @adapter_check(Limit.STATE, Limit.CARRY_ON, Limit.BATCH, Limit.OTHER_BATCHES)
 def changed_batch(case: AdapterCase) -> None:
-    """A state of another batch size is replaced, by whomever, so a sequence starts.
+    """A batch of another size starts a sequence, since its state has to be replaced.
 
-    Where the framework refuses such a state there is nothing to check.
+    If the framework refuses a state of another batch size, there is nothing to check.
     """
     example = case.example
-    runs = (Run(example.steps, example.batch), Run(example.steps, example.batch - 1, goes_on=True))
+    runs = (
+        Run(example.steps, example.batch),
+        Run(example.steps, example.batch - 1, continues=True),
+    )
     try:
         Player(case).play(runs)
     except Exception:
@@ -54,19 +57,19 @@ def changed_batch(case: AdapterCase) -> None:
         expected = call.number == 0
         assert call.chunk.starts_sequence is expected, (
             f"{call}: expected starts_sequence={expected}, came {call.chunk.starts_sequence}. A "
-            "state of another batch's size cannot be the state that this call started from."
+            "state of another batch size cannot be the state that this call started from."
         )
 
 
 @adapter_check()
 def many_models(case: AdapterCase) -> None:
-    """One adapter reads two models by turns, and keeps them apart."""
+    """One adapter reads two models in turn, and does not mix them up."""
     example = case.example
     players = [Player(case, seed=seed).watch() for seed in (0, 1)]
-    goes_on = case.without(Limit.STATE, Limit.CARRY_ON)
+    continues = case.without(Limit.STATE, Limit.CARRY_ON)
     for run in (
         Run(example.steps, example.samples),
-        Run(example.steps, example.samples, goes_on=goes_on),
+        Run(example.steps, example.samples, continues=continues),
     ):
         for player in players:
             player.run(run)
@@ -78,19 +81,19 @@ def many_models(case: AdapterCase) -> None:
 
 @adapter_check(Limit.ONE_STEP, Limit.OTHER_LENGTHS)
 def one_step(case: AdapterCase) -> None:
-    """A sequence of one time step is read as one."""
+    """A sequence of one time step is read right."""
     _assert_short_run(case, Run(1, case.example.samples), Limit.ONE_STEP)
 
 
 @adapter_check(Limit.ONE_SAMPLE, Limit.OTHER_BATCHES)
 def one_sample(case: AdapterCase) -> None:
-    """A batch of one sample is read as one, and keeps its axis."""
+    """A batch of one sample is read right, and keeps its axis."""
     _assert_short_run(case, Run(case.example.steps, 1), Limit.ONE_SAMPLE)
 
 
 @adapter_check(Limit.NO_SAMPLE, Limit.OTHER_BATCHES, Limit.BATCH)
 def no_sample(case: AdapterCase) -> None:
-    """An empty batch is read as one."""
+    """An empty batch is read right."""
     _assert_short_run(case, Run(case.example.steps, 0), Limit.NO_SAMPLE)
 
 

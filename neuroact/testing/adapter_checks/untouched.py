@@ -33,7 +33,7 @@ def unrecorded(model: nn.Module) -> AbstractContextManager[Any]:
 
 @adapter_check()
 def outputs_unchanged(case: AdapterCase) -> None:
-    """A recorded model computes what it computes when nobody looks."""
+    """A recorded model computes the same as an unrecorded one."""
 
     def computed(around: Around) -> list[Tensor]:
         player, found = Player(case), []
@@ -47,7 +47,7 @@ def outputs_unchanged(case: AdapterCase) -> None:
 
 @adapter_check(Limit.GRADIENTS)
 def gradients_unchanged(case: AdapterCase) -> None:
-    """A recorded model has the gradients that it has when nobody looks."""
+    """A recorded model has the same gradients as an unrecorded one."""
 
     def computed(around: Around) -> list[Tensor]:
         player = Player(case)
@@ -62,8 +62,8 @@ def gradients_unchanged(case: AdapterCase) -> None:
 
     plain = computed(unrecorded)
     assert any(bool(grad.count_nonzero()) for grad in plain), (
-        "all gradients are zero while nobody looks, which proves nothing: have `run` return an "
-        "output that depends on parameters, or say limits={Limit.GRADIENTS}"
+        "all gradients of the unrecorded model are zero, which proves nothing: have `run` return "
+        "an output that depends on parameters, or say limits={Limit.GRADIENTS}"
     )
     assert_same_tensors(plain, computed(recorded(case)), "gradients of the parameters")
 
@@ -88,7 +88,7 @@ def assert_same_tensors(plain: list[Tensor], watched: list[Tensor], what: str) -
             *(torch.nan_to_num(t.to_dense() if t.is_sparse else t) for t in (ours, theirs))
         )
         assert same, (
-            f"the {what} are not those that come when nobody looks: tensor {at} of {len(plain)} "
+            f"the {what} are not those of an unrecorded model: tensor {at} of {len(plain)} "
             "differs. Look in `kind`, `state` and `read` for operations in place, for random "
             "numbers, and for calls of the module itself."
         )
@@ -112,14 +112,14 @@ def random_state_unchanged(case: AdapterCase) -> None:
     np.random.set_state(kept[1])
     for name, ours, theirs in zip(("torch", "random", "numpy"), plain, watched, strict=True):
         assert ours == theirs, (
-            f"the random numbers of {name} that follow are others than when nobody looks. Look in "
-            "`kind`, `state` and `read`; torch.random.fork_rng puts the state back."
+            f"the random numbers of {name} that follow differ from those of an unrecorded run. "
+            "Look in `kind`, `state` and `read`; torch.random.fork_rng restores the state."
         )
 
 
 @adapter_check()
 def attributes_unchanged(case: AdapterCase) -> None:
-    """Attributes and hooks are those of a model that nobody looked at, also after an exception."""
+    """Attributes and hooks are those of an unrecorded model, also after an exception."""
     for fails in (False, True):
 
         def traces(around: Around, fails: bool = fails) -> list[str]:
@@ -137,7 +137,7 @@ def attributes_unchanged(case: AdapterCase) -> None:
         when = "after an exception in the block" if fails else "after the recording"
         assert not differing, (
             f"a module is not as it was found, {when}: expected {differing[0][0]}, came "
-            f"{differing[0][1]}. An adapter sets nothing on a module, and puts no hook on it."
+            f"{differing[0][1]}. An adapter must not set anything on a module, nor hook it."
         )
 
 

@@ -1,4 +1,4 @@
-"""The checks of a statistic: its methods, and its results beside NumPy."""
+"""The checks of a statistic: its methods, and its results compared with NumPy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neuroact.testing.strategies import Stream
 
 @statistic_check()
 def interface(case: StatisticCase) -> None:
-    """It has the verbs of `Statistic`, and is built without arguments."""
+    """It has the methods of `Statistic`, and is built without arguments."""
     statistic = case.build()
     assert isinstance(statistic, Statistic), (
         f"{type(statistic).__name__} lacks one of update, merge, reset, state_dict, "
@@ -27,7 +27,7 @@ def interface(case: StatisticCase) -> None:
 
 @statistic_check()
 def nothing_yet(case: StatisticCase) -> None:
-    """Before the first chunk there is nothing: an empty state, which can be merged and loaded."""
+    """Before the first chunk the state is empty, and can be merged and loaded."""
     statistic = case.build()
     assert statistic.state_dict() == {}, (
         f"expected an empty state_dict before the first chunk, came {[*statistic.state_dict()]}"
@@ -39,7 +39,7 @@ def nothing_yet(case: StatisticCase) -> None:
 
 @statistic_check(applies=lambda case: case.expected is not None)
 def figures(case: StatisticCase) -> None:
-    """The result is what NumPy makes of the raw values."""
+    """The result is what NumPy computes from the raw values."""
 
     @hold(kinds_and_streams(case))
     def _(drawn: tuple[SignalKind, Stream]) -> None:
@@ -48,7 +48,7 @@ def figures(case: StatisticCase) -> None:
         result = case.fed(stream.sequences, kind).result()
         for name, value in case.expected(stream, kind).items():
             differs = difference(getattr(result, name), value)
-            assert not differs, f"{name} is not what NumPy makes of the raw values: {differs}"
+            assert not differs, f"{name} is not what NumPy computes from the raw values: {differs}"
 
 
 CHECKS = (

@@ -1,4 +1,4 @@
-"""What each check of a statistic is given, and what makes a function a check."""
+"""What each check of a statistic gets, and what makes a function a check."""
 
 from __future__ import annotations
 
@@ -18,15 +18,11 @@ from neuroact.testing.same import assert_same_result, assert_same_state
 from neuroact.testing.strategies import Stream, cuts, streams
 
 BINARY, GRADED, ANALOG = SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG
-
-
 LEVELS = {
     BINARY: strategies.BINARY_LEVELS,
     GRADED: strategies.GRADED_LEVELS,
     ANALOG: (0.0, -1.25, 0.375, 2.5, 0.0625),
 }
-
-
 Expected = Callable[[Stream, SignalKind], Mapping[str, Any]]
 
 
@@ -36,7 +32,7 @@ class StatisticCase:
 
     Attributes:
         build: builds one.
-        expected: from the raw values of a stream to attributes of `result()`, by NumPy.
+        expected: computes what attributes of `result()` have to be, with NumPy, from a stream.
     """
 
     build: Callable[[], Any]
@@ -44,12 +40,12 @@ class StatisticCase:
 
     @property
     def kinds(self) -> list[SignalKind]:
-        """The kinds it applies to, in the order of their generality."""
+        """The kinds of layers that it applies to."""
         applies = getattr(self.build(), "kinds", frozenset(SignalKind))
         return [kind for kind in SignalKind if kind in applies]
 
     def fed(self, sequences: Iterable[Any], kind: SignalKind) -> Any:
-        """A fresh one, told of each sequence in one chunk."""
+        """A fresh one that got each sequence in one chunk."""
         statistic = self.build()
         for sequence in sequences:
             statistic.update(chunk(sequence, kind))
@@ -63,13 +59,13 @@ class StatisticCase:
         return whole
 
     def resumed(self, statistic: Any) -> Any:
-        """A fresh one that took over the state."""
+        """A fresh one that loaded the state."""
         again = self.build()
         again.load_state_dict(statistic.state_dict())
         return again
 
     def assert_same(self, came: Any, expected: Any, what: str) -> None:
-        """The two counted the same; which sequences are still open does not matter."""
+        """Both counted the same; which sequences are still open does not matter."""
         assert_same_result(came.result(), expected.result(), what)
         assert_same_state(self.merged(came), self.merged(expected), what)
 
@@ -86,7 +82,7 @@ Function = Callable[[StatisticCase], None]
 def statistic_check(
     applies: Callable[[StatisticCase], bool] = lambda case: True,
 ) -> Callable[[Function], Check[StatisticCase]]:
-    """Make a function a check by its name, its claim the docstring's first line."""
+    """Make a function a check. Its claim is the first line of the docstring."""
 
     def made(run: Function) -> Check[StatisticCase]:
         claim = (run.__doc__ or "").strip().splitlines()[0].rstrip(".")
@@ -96,7 +92,7 @@ def statistic_check(
 
 
 def hold(*drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], None]:
-    """Run a law at once on what Hypothesis draws, as often as its profile says."""
+    """Run a law at once on what Hypothesis draws, as often as Hypothesis's profile says."""
     quiet = settings(
         deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False
     )

@@ -22,7 +22,7 @@ from neuroact.testing.strategies import Stream
 
 @statistic_check()
 def cut_in_time(case: StatisticCase) -> None:
-    """However a sequence is cut in time, the state is the same to the bit."""
+    """The state is the same to the bit, however a sequence is cut in time."""
 
     @hold(st.data(), kinds_and_streams(case))
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
@@ -38,7 +38,7 @@ def cut_in_time(case: StatisticCase) -> None:
 
 @statistic_check()
 def asked_in_between(case: StatisticCase) -> None:
-    """Asking for a result or a state in mid-sequence changes nothing."""
+    """Asking for a result or a state in the middle of a sequence changes nothing."""
 
     @hold(st.data(), kinds_and_streams(case))
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
@@ -55,7 +55,7 @@ def asked_in_between(case: StatisticCase) -> None:
 
 @statistic_check()
 def state_round_trip(case: StatisticCase) -> None:
-    """A state saved and loaded anywhere, in mid-sequence too, changes nothing."""
+    """Saving and loading the state anywhere, even in the middle of a sequence, changes nothing."""
 
     @hold(st.data(), kinds_and_streams(case))
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
@@ -74,7 +74,7 @@ def state_round_trip(case: StatisticCase) -> None:
 
 @statistic_check()
 def split_and_merged(case: StatisticCase) -> None:
-    """Samples split among statistics and merged, in any order and grouping, are the whole."""
+    """Samples may be split among statistics and merged, in any order and grouping."""
 
     @hold(st.data(), kinds_and_streams(case))
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
@@ -104,7 +104,7 @@ def _merge_unchanged(ours: Any, theirs: Any) -> None:
 
 @statistic_check()
 def goes_on_after_merge(case: StatisticCase) -> None:
-    """A sequence that is open goes on after another statistic was merged in."""
+    """An open sequence continues after another statistic was merged in."""
 
     @hold(st.data(), kinds_and_streams(case))
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:

@@ -15,13 +15,13 @@ from neuroact.testing.statistic_checks.case import (
     statistic_check,
 )
 
-# Beyond float16, float32 and int32, each by no more than a step; far below int64.
+# 2 to these powers: just beyond what float16, float32 and int32 can count, and far below int64.
 DOUBLINGS = (12, 25, 33, 40)
 
 
 @statistic_check()
 def large_counts(case: StatisticCase) -> None:
-    """Counts beyond 2^24 and 2^31 are exact: nothing small is lost beside something large."""
+    """Counts beyond 2^24 and 2^31 are exact: a small count added to a large one is not lost."""
     ones = np.ones((1, 1, 2))
     for kind in case.kinds:
         large = case.fed([ones], kind)
@@ -34,7 +34,7 @@ def large_counts(case: StatisticCase) -> None:
 
 
 def _assert_adds(case: StatisticCase, large: Any, kind: SignalKind, count: str) -> None:
-    """64 events added to it one by one are 64 events added at once."""
+    """Adding 64 events one by one is the same as adding them at once."""
     one = np.ones((1, 1, 2))
     singly, at_once = case.resumed(large), case.resumed(large)
     for _ in range(64):
@@ -61,7 +61,7 @@ def _assert_no_less(after: dict[str, Tensor], before: dict[str, Tensor]) -> None
 
 @statistic_check()
 def long_sequences(case: StatisticCase) -> None:
-    """Many steps one by one are counted as one long chunk of them."""
+    """Many single steps are counted like one long chunk."""
     steps = 300
     for kind in case.kinds:
         for value in (0.0, 1.0):

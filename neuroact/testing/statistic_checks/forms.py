@@ -1,4 +1,4 @@
-"""The checks of a statistic: the forms in which spikes come."""
+"""The checks of a statistic: dtypes, blocks, kinds and shapes in which spikes come."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from neuroact.testing.strategies import SPIKE_DTYPES, Stream, cuts, ends, stream
 
 @statistic_check(applies=lambda case: BINARY in case.kinds)
 def dtypes(case: StatisticCase) -> None:
-    """Spikes of any type are counted alike."""
+    """Spikes of any dtype are counted alike."""
 
     @hold(streams(), st.sampled_from(SPIKE_DTYPES))
     def _(stream: Stream, dtype: torch.dtype) -> None:
@@ -43,7 +43,7 @@ def dtypes(case: StatisticCase) -> None:
 
 @statistic_check(applies=lambda case: BINARY in case.kinds)
 def blocks(case: StatisticCase) -> None:
-    """Steps that come in blocks, in chunks or in turns leave the same state to the bit."""
+    """Blocks, chunks, and both in turn leave the same state to the bit."""
 
     @hold(st.data(), streams(most_steps=150))
     def _(data: st.DataObject, stream: Stream) -> None:
@@ -78,7 +78,7 @@ def _count(statistic: Any, block: StepBlock) -> None:
 
 @statistic_check(applies=lambda case: len(case.kinds) > 1)
 def mixed_kinds(case: StatisticCase) -> None:
-    """Chunks of all its kinds may follow each other, and merge."""
+    """Chunks of all its kinds may follow each other, and be merged."""
 
     @hold(st.data(), strategies.neuron_shapes)
     def _(data: st.DataObject, neurons: tuple[int, ...]) -> None:
@@ -94,7 +94,7 @@ def mixed_kinds(case: StatisticCase) -> None:
 
 @statistic_check()
 def negative_zero(case: StatisticCase) -> None:
-    """-0.0 is silence, as 0.0 is."""
+    """-0.0 is no spike, just like 0.0."""
 
     @hold(kinds_and_streams(case))
     def _(drawn: tuple[SignalKind, Stream]) -> None:
@@ -106,7 +106,7 @@ def negative_zero(case: StatisticCase) -> None:
 
 @statistic_check()
 def reset(case: StatisticCase) -> None:
-    """Reset forgets everything, the neurons' shape too."""
+    """Reset forgets everything, even the neurons' shape."""
 
     @hold(st.sampled_from(case.kinds), streams(), streams())
     def _(kind: SignalKind, before: Stream, after: Stream) -> None:
@@ -122,7 +122,7 @@ def reset(case: StatisticCase) -> None:
 
 @statistic_check()
 def edge_shapes(case: StatisticCase) -> None:
-    """Chunks without a step, a sample or a neuron, and single ones, count like any other."""
+    """Chunks with no or one step, sample or neuron are counted like any other."""
     shapes = [(4, 0, 3), (0, 2, 3), (4, 2, 0), (4, 2), (1, 1, 1), (1, 2, 3)]
     for kind in case.kinds:
         for shape in shapes:

@@ -1,4 +1,4 @@
-"""The checks of a statistic: what it refuses, and a result free of torch."""
+"""The checks of a statistic: what it refuses, and what its result is made of."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from neuroact.testing.statistic_checks.case import (
 
 @statistic_check()
 def other_neurons(case: StatisticCase) -> None:
-    """Other neurons are refused, in update and in merge, and nothing is counted."""
+    """A layer of other neurons is refused, in update and in merge, and nothing is counted."""
     kind = case.kinds[0]
     statistic, other = case.fed([np.ones((2, 1, 3))], kind), case.fed([np.ones((2, 1, 4))], kind)
     untouched = case.resumed(statistic)
@@ -35,7 +35,7 @@ def other_neurons(case: StatisticCase) -> None:
 
 @statistic_check(applies=lambda case: len(case.kinds) < len(SignalKind))
 def other_kinds(case: StatisticCase) -> None:
-    """A kind it does not apply to is refused, and nothing is counted."""
+    """A kind that it does not apply to is refused, and nothing is counted."""
     statistic = case.fed([np.ones((2, 1, 3))], case.kinds[0])
     untouched = case.resumed(statistic)
     for kind in SignalKind:
@@ -56,12 +56,12 @@ def _assert_raises(error: type[Exception], attempt: Any, what: str) -> None:
         raise AssertionError(
             f"{what}: expected {error.__name__}, came {type(other).__name__}: {other}"
         ) from other
-    raise AssertionError(f"{what}: expected {error.__name__}, and it was taken")
+    raise AssertionError(f"{what}: expected {error.__name__}, but it was accepted")
 
 
 @statistic_check()
 def free_of_torch(case: StatisticCase) -> None:
-    """A result is on the host and free of torch; counting on does not change it."""
+    """A result has no tensors, and does not change when the statistic counts more."""
     for kind in case.kinds:
         statistic = case.fed([np.ones((2, 1, 3))], kind)
         result = statistic.result()
@@ -70,7 +70,7 @@ def free_of_torch(case: StatisticCase) -> None:
         shown = repr(result)
         statistic.update(chunk(np.ones((2, 1, 3)), kind))
         statistic.result()
-        assert repr(result) == shown, "a result changed when the statistic counted on: copy it"
+        assert repr(result) == shown, "a result changed when the statistic counted more: copy it"
 
 
 def _tensors_of(result: Any, name: str = "it") -> list[str]:

@@ -34,12 +34,12 @@ def memory(case: StatisticCase) -> None:
             sizes.append(_bytes_of(statistic))
         assert sizes[1] <= sizes[0] + 256, (
             f"after 70 equal batches it holds {sizes[0]} bytes, after 280 it holds {sizes[1]}. "
-            "Keep totals per neuron, not what each batch gave."
+            "Keep totals per neuron, not the values of each batch."
         )
 
 
 def _bytes_of(root: object) -> int:
-    """Bytes of an object and of all that it alone leads to, tensors' memory included."""
+    """Bytes of an object and of everything that it refers to, tensors' memory included."""
     seen: set[int] = set()
     total, waiting = 0, [root]
     while waiting:
@@ -59,7 +59,7 @@ def _bytes_of(root: object) -> int:
 
 @statistic_check()
 def nothing_kept(case: StatisticCase) -> None:
-    """Nothing is kept of a chunk's tensors or their graph; a state's tensors are its own."""
+    """It keeps neither a chunk's tensors nor their graph; tensors of a state are copies."""
     for kind in case.kinds:
         weights = torch.ones(3, 2, 4, requires_grad=True)
         emitted = weights * 1.0
@@ -97,7 +97,7 @@ def no_host_sync(case: StatisticCase) -> None:
                 with HostSyncs() as syncs:
                     statistic.update(piece)
                 assert not syncs.found, (
-                    f"{', '.join(dict.fromkeys(syncs.found))} waits for the device on a GPU, in "
+                    f"on a GPU {', '.join(dict.fromkeys(syncs.found))} waits for the device, in "
                     f"update {number + 1} of a {kind.value} layer"
                     f"{' with padding' * (valid is not None)}. Look for item(), `if` of a tensor, "
                     "tolist, cpu, numpy, nonzero, bincount, unique, indexing by a mask."

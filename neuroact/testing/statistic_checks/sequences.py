@@ -20,7 +20,7 @@ from neuroact.testing.strategies import Stream, cuts, ragged
 
 @statistic_check()
 def padding(case: StatisticCase) -> None:
-    """Padding, anywhere and whatever stands in it, is as if it were not there."""
+    """Padding changes nothing, wherever it is and whatever its values are."""
 
     @hold(st.data(), st.sampled_from([0.0, 1.0, float("nan"), float("inf")]))
     def _(data: st.DataObject, filler: float) -> None:
@@ -44,7 +44,7 @@ def padding(case: StatisticCase) -> None:
 
 @statistic_check()
 def starts(case: StatisticCase) -> None:
-    """The first chunk and one of another batch size start sequences, whatever they say."""
+    """The first chunk, and a chunk of another batch size, always start sequences."""
 
     @hold(kinds_and_streams(case))
     def _(drawn: tuple[SignalKind, Stream]) -> None:
@@ -55,7 +55,7 @@ def starts(case: StatisticCase) -> None:
             unsaid.update(chunk(sequence, kind, False))
             said.update(chunk(sequence, kind, batch != before))
             before = batch
-        assert_same_state(unsaid, said, "starts that chunks did not say, and did")
+        assert_same_state(unsaid, said, "starts that chunks do not declare, and declare")
 
 
 CHECKS = (

@@ -22,7 +22,7 @@ from neuroact.testing.strategies import SPIKE_DTYPES
 
 @statistic_check()
 def modes(case: StatisticCase) -> None:
-    """Inference mode, no_grad and gradients may take turns."""
+    """Inference mode, no_grad and gradients may alternate."""
     for kind in case.kinds:
         around = itertools.cycle([torch.inference_mode, torch.enable_grad, torch.no_grad])
         statistic, plain = case.build(), case.build()
@@ -41,7 +41,7 @@ def modes(case: StatisticCase) -> None:
 
 @statistic_check()
 def layouts(case: StatisticCase) -> None:
-    """Values are counted by value: their layout in memory, strides of 0 and type are no matter."""
+    """The layout of values in memory, strides of 0 and the dtype do not matter."""
     rng = np.random.default_rng(0)
     valid = torch.from_numpy(rng.random((4, 3)) < 0.7)
     for kind in case.kinds:
