@@ -1,17 +1,21 @@
 """What the author of an adapter or of a statistic tests with.
 
-Two doors each. `check_adapter` and `check_statistic` are plain functions that run named checks,
-raise at the first that does not hold, or return a report of all; `AdapterContract` and
-`StatisticContract` are classes to subclass in a pytest suite, one test a check. An adapter's
-author gives models, how they are run, and what is true of them by hand; the checks hold the
-adapter against an independent recorder of raw outputs. A statistic is held against the laws of
-counting, on streams that Hypothesis draws, and against figures by NumPy.
+There are two ways to run the checks. `check_adapter` and `check_statistic` are plain functions.
+They run named checks and raise at the first that fails, or return a report of all.
+`AdapterContract` and `StatisticContract` are classes to subclass in a pytest suite; each check is a
+test.
 
-`neuroact.testing.strategies` are Hypothesis strategies for spikes, cuts and counted values;
-`RecordingMachine` drives a recording by all its verbs beside a model that keeps everything.
+The author of an adapter gives models, says how they are run, and states by hand what is true of
+them. The checks compare the adapter with an independent recorder of raw outputs. The checks of a
+statistic test the laws of counting, on streams that Hypothesis draws, and compare its results with
+NumPy's.
 
-Needs `pip install "neuroact[testing]"` (pytest and hypothesis); what is about adapters needs
-neither, and what is about statistics no pytest.
+`neuroact.testing.strategies` has Hypothesis strategies for spikes, cuts and counted values.
+`RecordingMachine` calls all methods of a recording in random order, and compares it with a model
+that keeps everything.
+
+Install `pip install "neuroact[testing]"` (pytest and hypothesis). The checks of adapters need
+neither; the checks of statistics need no pytest.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
-from neuroact.testing.adapter import ADAPTER_CHECKS, AdapterContract, check_adapter
+from neuroact.testing.adapter import AdapterContract, check_adapter
+from neuroact.testing.adapter_checks import ADAPTER_CHECKS
 from neuroact.testing.example import (
     AdapterExample,
     ExpectedLayer,
@@ -34,7 +39,8 @@ from neuroact.testing.raw import RawRecorder
 
 if TYPE_CHECKING:
     from neuroact.testing.machine import RecordingMachine
-    from neuroact.testing.statistic import STATISTIC_CHECKS, StatisticContract, check_statistic
+    from neuroact.testing.statistic import StatisticContract, check_statistic
+    from neuroact.testing.statistic_checks import STATISTIC_CHECKS
 
 __all__ = [
     "ADAPTER_CHECKS",
@@ -59,14 +65,14 @@ __all__ = [
 
 _BY_HYPOTHESIS = {
     "RecordingMachine": "machine",
-    "STATISTIC_CHECKS": "statistic",
+    "STATISTIC_CHECKS": "statistic_checks",
     "StatisticContract": "statistic",
     "check_statistic": "statistic",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """What needs hypothesis is imported when it is asked for."""
+    """Import what needs hypothesis only when it is asked for."""
     if name not in _BY_HYPOTHESIS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -1,33 +1,16 @@
-"""The two doors to the checks of an adapter: a plain function, and a class for pytest."""
+"""Two ways to run the checks of an adapter: a plain function, and a class for pytest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from neuroact.layers.adapter import Adapter
-from neuroact.testing import (
-    adapter_checks,
-    adapter_checks_modes,
-    adapter_checks_pattern,
-    adapter_checks_untouched,
-)
+from neuroact.testing.adapter_checks import ADAPTER_CHECKS
 from neuroact.testing.example import AdapterExample
-from neuroact.testing.outcomes import Check, CheckReport, refuse_unknown, run_checks
+from neuroact.testing.outcomes import CheckReport, refuse_unknown, run_checks
 from neuroact.testing.playing import AdapterCase
 from neuroact.testing.suites import CheckSuite, Task
-
-ADAPTER_CHECKS: Mapping[str, Check[AdapterCase]] = {
-    check.name: check
-    for module in (
-        adapter_checks,
-        adapter_checks_pattern,
-        adapter_checks_untouched,
-        adapter_checks_modes,
-    )
-    for check in module.CHECKS
-}
-"""Every check of an adapter by its name, in the order in which they run."""
 
 
 def check_adapter(
@@ -37,11 +20,11 @@ def check_adapter(
 
     Args:
         adapter: the adapter.
-        examples: models it has to read, and what is true of them.
-        stop: raise at the first failure; else run all checks and tell of them in the report.
+        examples: models that it has to read, and what is true of them.
+        stop: raise at the first failure; otherwise run all checks and return the report.
 
     Returns:
-        What came of each check; its `str` is a table.
+        The outcome of each check; its `str` is a table.
 
     Raises:
         CheckFailedError: with `stop`, names the check, what was expected, what came and where to
@@ -93,8 +76,8 @@ def adapter_tasks(adapter: Adapter, examples: Iterable[AdapterExample]) -> Seque
 class AdapterContract(CheckSuite):
     """A pytest suite of all checks of an adapter: subclass it in a test file.
 
-    One test a check and example, named `example-check`. A check in an example's
-    `expected_failures` shows as xfailed, and fails where it passes after all.
+    Each check of each example is a test, named `example-check`. A check in an example's
+    `expected_failures` shows as xfailed; if it passes after all, the test fails.
 
     Attributes:
         adapter: the adapter.

@@ -1,4 +1,4 @@
-"""What one read call is held against, with messages that say where to look."""
+"""Assertions about one call that an adapter read. Their messages say where to look."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neuroact.testing.playing import Player, ReadCall, Run
 
 
 def assert_axes(call: ReadCall, layer: ExpectedLayer) -> None:
-    """The chunk has the shape `[time, batch, *neurons]` that the spikes have by hand."""
+    """The chunk has the shape `[time, batch, *neurons]` of the layer's spikes."""
     expected, came = call.truth.shape, tuple(call.chunk.values.shape)
     if came == expected:
         return
@@ -26,7 +26,7 @@ def assert_axes(call: ReadCall, layer: ExpectedLayer) -> None:
 
 
 def assert_values(call: ReadCall, layer: ExpectedLayer) -> None:
-    """The chunk holds the layer's spikes, each of them, to the bit."""
+    """The chunk holds each of the layer's spikes, to the bit."""
     assert_axes(call, layer)
     assert call.values is not None
     differ = ~((call.values == call.truth) | (np.isnan(call.values) & np.isnan(call.truth)))
@@ -42,7 +42,7 @@ def assert_values(call: ReadCall, layer: ExpectedLayer) -> None:
 
 
 def assert_start(call: ReadCall, example: AdapterExample) -> None:
-    """The chunk says rightly whether it begins a sequence."""
+    """The chunk says correctly whether it begins a sequence."""
     expected, came = starts(call, example), call.chunk.starts_sequence
     if bool(came) is expected:
         return
@@ -55,14 +55,14 @@ def assert_start(call: ReadCall, example: AdapterExample) -> None:
 
 
 def starts(call: ReadCall, example: AdapterExample) -> bool:
-    """Whether a call begins a sequence, by what is known of the run."""
+    """Whether a call begins a sequence, according to the run."""
     if Limit.STATE in example.limits:
         return True
-    return call.number == 0 and not call.run.goes_on
+    return call.number == 0 and not call.run.continues
 
 
 def assert_read_truly(player: Player, runs: Iterable[Run]) -> Sequence[ReadCall]:
-    """Play the runs; every call is read right: shape, values and where sequences start."""
+    """Every call of the runs is read right: shape, values and where sequences start."""
     calls = player.watch().play(runs)
     example = player.case.example
     assert calls, "no declared layer was called; look at the example's `run` and `layers`"
@@ -73,12 +73,12 @@ def assert_read_truly(player: Player, runs: Iterable[Run]) -> Sequence[ReadCall]
 
 
 def assert_runs_by_itself(player: Player, runs: Iterable[Run], limit: Limit) -> None:
-    """The model runs while nobody looks."""
+    """The model runs when nothing watches it."""
     try:
         player.play(runs)
     except Exception as error:
         raise AssertionError(
-            f"the model itself raised {type(error).__name__}: {error}, while nobody looked. If it "
+            f"the model itself raised {type(error).__name__}: {error}, unwatched. If it "
             f"cannot {limit.value}, say so: limits={{Limit.{limit.name}}}."
         ) from error
 
@@ -89,8 +89,8 @@ def _why(call: ReadCall, example: AdapterExample, *, expected: bool) -> str:
     if expected:
         return "it is the first one after a reset"
     if call.number:
-        return "the state it is given is the one that the call before it left"
-    return f"the run goes on from the state of the run before{_cut(call)}"
+        return "it is given the state that the call before it left"
+    return f"the run continues from the state of the run before{_cut(call)}"
 
 
 def _cut(call: ReadCall) -> str:

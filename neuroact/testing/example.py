@@ -1,4 +1,4 @@
-"""What an adapter's author says of a model by hand: the other side of every comparison."""
+"""What an adapter's author states by hand about a model. The checks compare the adapter with it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ Run = Callable[[nn.Module, Tensor, Any], tuple[Any, Any]]
 
 
 class Limit(enum.Enum):
-    """What a framework's model cannot do, whoever looks.
+    """What a framework's model cannot do, watched or not.
 
-    Checks that need it are left out; that it truly cannot is checked where trying tells.
+    Checks that need it are left out. Where it can be tried, a check makes sure that the model
+    really cannot do it.
     """
 
     STATE = "keep or take a state: each call of a layer is a sequence of its own"
-    CARRY_ON = "go on, in a second run, where the first one ended"
+    CARRY_ON = "continue, in a second run, where the first one ended"
     BATCH = "take more than one sample"
     ONE_SAMPLE = "take a batch of one"
     NO_SAMPLE = "take an empty batch"
@@ -50,16 +51,17 @@ def itself(output: Any) -> Tensor:
 
 @dataclass(frozen=True)
 class ExpectedLayer:
-    """What is known by hand of one layer, told apart from its adapter.
+    """What is true of one layer, stated by hand and without its adapter.
 
     Attributes:
         axes: order of the dimensions of its spikes: `T` time, `B` batch, `N` all the neurons'
-            dimensions; without `T` a call is one step, without `B` one sample.
+            dimensions. Without `T` a call is one step, without `B` one sample.
         kind: what its spikes mean.
-        spikes: from what one call of the layer returned to the tensor of its spikes.
-        takes: order of the dimensions of what goes in; as `axes` where None.
-        given: from the layer's first argument to the tensor that has those axes.
-        by_request: recorded only where `layers=` names it; None says so of kind ANALOG alone.
+        spikes: takes what one call of the layer returned, and gives the tensor of its spikes.
+        takes: order of the dimensions of the layer's input; None: the same as `axes`.
+        given: takes the layer's first argument, and gives the tensor that has the axes `takes`.
+        by_request: whether the layer is recorded only if `layers=` names it. None means that this
+            is so for kind ANALOG.
     """
 
     axes: str = "BN"
@@ -74,22 +76,22 @@ class ExpectedLayer:
             if sorted(axes) not in ([*"N"], [*"BN"], [*"NT"], [*"BNT"]):
                 raise ValueError(
                     "expected axes of N (neurons) and at most one T (time) and one B (batch), "
-                    f'such as "TBN", came {axes!r}; part time from batch in spikes= and given='
+                    f'such as "TBN", came {axes!r}; separate time from batch in spikes= and given='
                 )
 
     @property
     def recorded_by_request(self) -> bool:
-        """Whether it is recorded only where `layers=` names it."""
+        """Whether it is recorded only if `layers=` names it."""
         return self.kind is SignalKind.ANALOG if self.by_request is None else self.by_request
 
 
 def call_once(model: nn.Module, x: Tensor, state: Any) -> tuple[Any, Any]:
-    """One call takes the whole input; whatever state there is stays on the model."""
+    """One call takes the whole input; any state stays on the model."""
     return model(x), True
 
 
 def call_each_step(model: nn.Module, x: Tensor, state: Any) -> tuple[Any, Any]:
-    """One call a time step, time being the input's first axis; state stays on the model."""
+    """One call for each time step; time is the input's first axis; state stays on the model."""
     return [model(step) for step in x], True
 
 
@@ -100,7 +102,7 @@ def pass_state(model: nn.Module, x: Tensor, state: Any) -> tuple[Any, Any]:
 
 
 def pass_state_each_step(model: nn.Module, x: Tensor, state: Any) -> tuple[Any, Any]:
-    """One call `model(step, state)` a time step, time first; each returns `(output, state)`."""
+    """One call `model(step, state)` for each time step, time first; returns `(output, state)`."""
     outputs = []
     for step in x:
         output, state = model(step, state)
@@ -117,24 +119,25 @@ class AdapterExample:
     """A model of the framework, how to run it, and what is true of it.
 
     Attributes:
-        name: tells it from the adapter's other examples.
-        model: builds the model; built with the same seed twice, the two compute the same.
-        inputs: `inputs(steps, batch)` draws an input of so many time steps and samples, strong
-            enough for neurons to fire, and not always.
-        layers: every layer of the framework in the model, by the name it is reported under
-            ("model" for the model itself), those of kind ANALOG too.
-        run: `run(model, input, state)` runs the model over an input and gives its output, and
-            the state to go on from. `state` is None for a new sequence, else what the run before
-            gave. `call_once`, `call_each_step`, `pass_state` and `pass_state_each_step` are some.
+        name: distinguishes it from the adapter's other examples.
+        model: builds the model. Two models built with the same seed compute the same.
+        inputs: `inputs(steps, batch)` draws an input of so many time steps and samples. It has to
+            be strong enough that neurons fire, and weak enough that they also rest.
+        layers: every layer of the framework in the model, also those of kind ANALOG, by the name
+            it is reported under ("model" for the model itself).
+        run: `run(model, input, state)` runs the model over an input. It gives the output, and the
+            state to continue from. `state` is None for a new sequence, otherwise what the run
+            before gave. You can use `call_once`, `call_each_step`, `pass_state` or
+            `pass_state_each_step`.
         reset: forgets the state that the model holds; called before each new sequence.
-        detach: cuts the state that the model holds from the autograd graph; a state that is
-            passed is cut without it.
-        limits: what the model cannot do, whoever looks.
-        expected_failures: reasons by name of check, for what the adapter is known to get wrong.
-            A check that passes after all is a failure.
+        detach: detaches the state that the model holds from the autograd graph. A state that is
+            passed is detached without it.
+        limits: what the model cannot do, watched or not.
+        expected_failures: reasons by name of check, for checks that the adapter is known to fail.
+            If such a check passes after all, that is a failure.
         steps: length of most runs.
-        batch: batch size of most runs. `steps`, `batch` and every layer's neurons have to
-            differ, or swapped axes would not show.
+        batch: batch size of most runs. `steps`, `batch` and the sizes of every layer's neurons
+            have to differ; otherwise swapped axes would not show.
     """
 
     name: str
@@ -151,7 +154,7 @@ class AdapterExample:
 
     @property
     def samples(self) -> int:
-        """The batch size of most runs: 1 where the model takes no batch."""
+        """The batch size of most runs; 1 if the model takes no batch."""
         return 1 if Limit.BATCH in self.limits else self.batch
 
     def build(self, seed: int = 0) -> nn.Module:

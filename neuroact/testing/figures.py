@@ -1,4 +1,4 @@
-"""Figures of a report, held against NumPy on raw outputs."""
+"""A layer's figures in a report, compared with NumPy on its raw outputs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def assert_true_figures(
     """Counts and activity per neuron are those of the raw outputs, to the bit.
 
     Args:
-        figures: what was reported.
-        layer: how to read its raw outputs.
-        calls: the raw calls; each run of an example begins a sequence.
-        stateless: each call is a sequence of its own.
+        figures: the layer in the report.
+        layer: says how to read its raw outputs.
+        calls: the raw calls. Each run of an example begins a sequence.
+        stateless: whether each call is a sequence of its own.
     """
     raw = [true_values(layer, call.output) for call in calls]
     flat = np.concatenate([values.reshape(-1, *values.shape[2:]) for values in raw])

@@ -1,4 +1,4 @@
-"""Checking an installed adapter with the examples that its package brings."""
+"""Checks an installed adapter with its package's examples."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def check_installed_adapter(framework: str) -> CheckReport:
     """Run all checks of the adapter that is installed for a framework.
 
     Args:
-        framework: its import name, that of the adapter's entry point. An entry point of the same
-            name in the group `neuroact.adapter_examples` leads to the examples, a sequence of
-            `AdapterExample`.
+        framework: its import name, which is the name of the adapter's entry point. An entry point
+            of the same name in the group `neuroact.adapter_examples` leads to the examples, a
+            sequence of `AdapterExample`.
 
     Raises:
-        UnknownAdapterError: there is no adapter of that name, or there are no examples of it, or
-            their framework is not installed.
+        UnknownAdapterError: there is no adapter of that name, it has no examples, or its framework
+            is not installed.
     """
     adapters = installed_adapters()
     examples = {point.name: point for point in entry_points(group=EXAMPLES_ENTRY_POINT_GROUP)}

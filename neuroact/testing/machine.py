@@ -1,4 +1,4 @@
-"""A state machine of Hypothesis that drives a recording, beside a model that keeps everything."""
+"""A Hypothesis state machine that drives a recording, and compares it with a simple model."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Model = dict[str, NaiveLayer]
 
 
 class Held(nn.Module):
-    """Integrate and fire, a step a call; the potential is kept on the module."""
+    """Integrate and fire, one step a call; the module keeps the membrane potential."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Held(nn.Module):
 
 
 class Passed(nn.Module):
-    """Integrate and fire, a step a call; the potential is passed and returned."""
+    """Integrate and fire, one step a call; the membrane potential is passed and returned."""
 
     def forward(self, current: Tensor, mem: Tensor | None) -> tuple[Tensor, Tensor]:
         """One step."""
@@ -67,7 +67,7 @@ def _fired(current: Tensor, mem: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 class TwoLayers(nn.Module):
-    """A layer of each way to keep state."""
+    """One layer that keeps its state, and one whose state is passed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class TwoLayers(nn.Module):
 
 
 class TwoLayersAdapter:
-    """Reads them."""
+    """Reads both layers."""
 
     framework = "neuroact"
 
@@ -90,7 +90,7 @@ class TwoLayersAdapter:
         return SignalKind.BINARY if isinstance(module, Held | Passed) else None
 
     def state(self, module: nn.Module) -> object:
-        """The potential that `Held` keeps."""
+        """The membrane potential that `Held` keeps."""
         return module.mem if isinstance(module, Held) else None
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
@@ -104,7 +104,7 @@ class TwoLayersAdapter:
 
 
 def by_class() -> ClassActivity:
-    """Activity per class, of as many as there may be."""
+    """Activity per class, of all classes that may come."""
     return ClassActivity(CLASSES)
 
 
@@ -115,14 +115,14 @@ def record(model: nn.Module) -> Recording:
 
 
 class Runner:
-    """A model, the state it is run from, and what it emits by an oracle of raw outputs."""
+    """A model and its state. Running it gives the raw spikes, from an oracle."""
 
     def __init__(self) -> None:
         self.net, self.mem = TwoLayers(), None
         self.batch: int | None = None
 
     def run(self, steps: int, batch: int, *, fresh: bool, seed: int) -> dict[str, list[Any]]:
-        """Run some steps; the raw spikes of each layer, `[1, batch, neurons]` a step."""
+        """Run some steps, and return each layer's raw spikes, `[1, batch, neurons]` a step."""
         if fresh:
             self.net.held.mem = self.mem = None
         currents = torch.rand(steps, batch, *NEURONS, generator=torch.Generator().manual_seed(seed))
@@ -138,11 +138,11 @@ class Runner:
 
 
 class RecordingMachine(RuleBasedStateMachine):
-    """Drives a recording by every verb it has, and holds it against a naive model.
+    """Calls all methods of a recording in random order, and compares it with a naive model.
 
-    Two layers are hooked, one that keeps its state and one that is passed it, and one is fed by
-    hand. After each verb the figures of all are those that NumPy gives on everything kept.
-    `RecordingMachine.TestCase` is the test; pytest finds it under any name.
+    Two layers of a model are recorded: one keeps its state, the other's state is passed. A third
+    layer is fed by hand. After each call the figures of all layers are those that NumPy computes
+    from everything kept. `RecordingMachine.TestCase` is the test; pytest finds it under any name.
     """
 
     recordings = Bundle("recordings")
@@ -154,16 +154,16 @@ class RecordingMachine(RuleBasedStateMachine):
         self.model: Model = {}
         self.paused = False
         self.marked: set[str] = set()
-        self.goes_on = False  # whether a run from the state that is there goes on from the last
+        self.goes_on = False  # whether a run from the present state continues the last one
 
     @initialize(target=recordings)
     def none(self) -> Any:
-        """No recording has been put by at first."""
+        """At first there is no other recording."""
         return multiple()
 
     @rule(size=steps_and_batches, fresh=st.booleans(), seed=seeds, data=st.data())
     def run(self, size: tuple[int, int], fresh: bool, seed: int, data: st.DataObject) -> None:
-        """Run the model, from a reset or from where it is; some steps may be padding."""
+        """Run the model, from a reset or from its present state; some steps may be padding."""
         steps, batch = size
         before = self.runner.batch
         mask = None
@@ -188,7 +188,7 @@ class RecordingMachine(RuleBasedStateMachine):
     def observe(
         self, data: st.DataObject, size: tuple[int, int], starts: bool, labelled: bool
     ) -> None:
-        """Feed spikes by hand, of samples whose classes may be known."""
+        """Feed spikes by hand; the classes of the samples may be known."""
         values = data.draw(spikes(*size, NEURONS))
         labels = None
         if labelled:
@@ -216,13 +216,13 @@ class RecordingMachine(RuleBasedStateMachine):
 
     @rule()
     def pause(self) -> None:
-        """Look away."""
+        """Stop watching."""
         self.recording.pause()
         self.paused = True
 
     @rule()
     def resume(self) -> None:
-        """Look again."""
+        """Watch again."""
         self.recording.resume()
         self.paused = False
 
@@ -235,7 +235,7 @@ class RecordingMachine(RuleBasedStateMachine):
 
     @rule(target=recordings, size=steps_and_batches, seed=seeds, data=st.data())
     def record_another(self, size: tuple[int, int], seed: int, data: st.DataObject) -> Any:
-        """Record another model, and put the recording by."""
+        """Record another model, and keep that recording for a later merge."""
         other, runner = NaiveLayer(), Runner()
         model: Model = {}
         with record(runner.net) as recording:
@@ -251,7 +251,7 @@ class RecordingMachine(RuleBasedStateMachine):
 
     @rule(target=recordings)
     def save_and_load(self) -> Any:
-        """Save to a file, load, and put by what was loaded."""
+        """Save to a file, load it, and keep the loaded recording for a later merge."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "recording.nact"
             self.recording.save(path)
@@ -262,7 +262,7 @@ class RecordingMachine(RuleBasedStateMachine):
 
     @rule(other=recordings)
     def merge(self, other: tuple[Recording, Model]) -> None:
-        """Merge a recording that was put by; it stays as it was."""
+        """Merge a recording that was kept; it must not change."""
         recording, model = other
         self.recording.merge(recording)
         for name, layer in model.items():
@@ -271,7 +271,7 @@ class RecordingMachine(RuleBasedStateMachine):
 
     @rule()
     def close_and_record_anew(self) -> None:
-        """Close; record the same model anew, and merge what was there."""
+        """Close; record the same model anew, and merge the closed recording."""
         self.recording.close()
         closed = self.recording
         self.recording = record(self.runner.net)
@@ -280,7 +280,7 @@ class RecordingMachine(RuleBasedStateMachine):
 
     @invariant()
     def figures_are_those_of_the_naive_model(self) -> None:
-        """The figures of every layer are NumPy's on everything kept."""
+        """The figures of every layer are what NumPy computes from everything kept."""
         _assert_same(self.recording, self.model, "driven")
 
     def teardown(self) -> None:

@@ -1,4 +1,4 @@
-"""A model of a recording that keeps everything it is told, and counts with NumPy when asked."""
+"""A simple model of a recording: it keeps everything, and counts with NumPy when asked."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class NaiveChunk:
 
     Attributes:
         values: `[time, batch, *neurons]`.
-        valid: which of the steps are no padding, `[time, batch]`.
-        labels: class of each sample, `[batch]`; None where that is not known.
+        valid: False where a step is padding, `[time, batch]`.
+        labels: class of each sample, `[batch]`; None if not known.
     """
 
     values: Floats
@@ -38,7 +38,7 @@ class NaiveBatch:
     """One sequence of each sample of a batch.
 
     Attributes:
-        chunks: what came of it, in order.
+        chunks: its chunks, in order.
     """
 
     chunks: tuple[NaiveChunk, ...]
@@ -65,7 +65,7 @@ class NaiveLayer:
 
     Attributes:
         batches: in order.
-        open: whether the last one may go on.
+        open: whether the last one may continue.
     """
 
     batches: list[NaiveBatch] = field(default_factory=list)
@@ -79,7 +79,7 @@ class NaiveLayer:
         valid: NDArray[np.bool_] | None = None,
         labels: Integers | None = None,
     ) -> None:
-        """Keep a chunk. Samples of another batch size cannot go on from the ones before."""
+        """Keep a chunk. A chunk of another batch size begins sequences."""
         mask = np.ones(values.shape[:2], dtype=bool) if valid is None else valid
         chunk = NaiveChunk(values, mask, labels)
         if starts or not self.open or self.batches[-1].samples != values.shape[1]:
@@ -90,17 +90,17 @@ class NaiveLayer:
         self.open = True
 
     def merge(self, other: NaiveLayer) -> None:
-        """Keep another's chunks too; what it had open has ended, unless nothing was here."""
+        """Keep another's chunks too. Its open sequences have ended, unless this one was empty."""
         self.open = self.open if self.batches else other.open
         self.batches = [*other.batches, *self.batches]
 
     def copy(self) -> NaiveLayer:
-        """The same, apart."""
+        """A copy that shares no list."""
         return replace(self, batches=list(self.batches))
 
     @property
     def begun(self) -> int:
-        """Samples' sequences of which a step came."""
+        """Number of samples' sequences that have a step."""
         return len(self.of_samples)
 
     @property
@@ -119,7 +119,7 @@ class NaiveLayer:
         return np.concatenate([chunk.values[chunk.valid] for chunk in self.chunks])
 
     def of_class(self, label: int) -> Floats:
-        """Those of one class of samples."""
+        """The valid (time step, sample) pairs of one class of samples."""
         none = self.flat[:0]
         found = (steps for chunk in self.chunks for own, steps in chunk.of_classes if own == label)
         return np.concatenate([none, *found])

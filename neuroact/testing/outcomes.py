@@ -1,4 +1,4 @@
-"""Named checks: running them, expected failures, and the report of what came of each."""
+"""Named checks: running them, expected failures, and the report of their outcomes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Check(Generic[Case]):
     """One named check.
 
     Attributes:
-        name: what expected failures and reports call it.
-        claim: what holds where it passes, one sentence.
-        run: raises where it does not hold.
-        applies: whether it says anything about a case.
+        name: its name in expected failures and reports.
+        claim: what is true if it passes, in one sentence.
+        run: raises if the claim is false.
+        applies: whether the check makes sense for a case.
     """
 
     name: str
@@ -41,15 +41,15 @@ class Check(Generic[Case]):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check on one case.
+    """The outcome of one check on one case.
 
     Attributes:
-        case: the example's or statistic's name.
-        check: the check's name.
+        case: name of the example or statistic.
+        check: name of the check.
         claim: what the check claims.
-        verdict: "passed", "failed", "expected failure", "passed unexpectedly" or "not checked",
-            where something is missing on this machine.
-        message: why, where it did not pass.
+        verdict: "passed", "failed", "expected failure", "passed unexpectedly", or "not checked" if
+            something is missing on this machine.
+        message: why it did not pass.
     """
 
     case: str
@@ -60,20 +60,20 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether it is as it should be."""
+        """Whether it passed, was expected to fail, or could not be checked."""
         return self.verdict in ("passed", "expected failure", "not checked")
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """Outcomes of all checks, in the order they ran; `str` is a table."""
+    """Outcomes of all checks, in the order in which they ran; `str` is a table."""
 
     subject: str
     outcomes: tuple[Outcome, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether every outcome is as it should be."""
+        """Whether every outcome is ok."""
         return all(outcome.ok for outcome in self.outcomes)
 
     @property
@@ -101,7 +101,7 @@ class CheckReport:
 def outcome_of(
     check: Check[Case], case: Case, *, name: str, expected: Mapping[str, str]
 ) -> Outcome:
-    """Run one check on one case; the caller's random state is left as it is."""
+    """Run one check on one case; the caller's random state does not change."""
     reason = expected.get(check.name)
     try:
         with torch.random.fork_rng(devices=()):
@@ -127,7 +127,7 @@ def run_checks(
     """Run `(check, case, name of the case, expected failures)` one after another.
 
     Raises:
-        CheckFailedError: with `stop`, at the first outcome that is not as it should be.
+        CheckFailedError: with `stop`, at the first outcome that is not ok.
     """
     outcomes: list[Outcome] = []
     for check, case, name, expected in tasks:
@@ -138,7 +138,7 @@ def run_checks(
 
 
 def failure_of(subject: str, outcome: Outcome) -> CheckFailedError:
-    """The error that tells of an outcome that is not as it should be."""
+    """The error for an outcome that is not ok."""
     return CheckFailedError(
         f"{subject}, {outcome.case}: the check {outcome.check!r} "
         f'("{outcome.claim}") {outcome.verdict}: {outcome.message}',
@@ -165,5 +165,5 @@ def _told(failure: Exception) -> str:
     told = str(failure)
     if not isinstance(failure, AssertionError):
         told = f"{type(failure).__name__}: {failure}"
-    # Hypothesis notes there the smallest example that fails.
+    # Hypothesis puts the smallest failing example into the notes.
     return "\n".join([told, *getattr(failure, "__notes__", ())])

@@ -1,4 +1,4 @@
-"""Blocks of steps made from raw values by NumPy."""
+"""Makes blocks of steps from raw values, with NumPy."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def block_of(
 
     Args:
         values: `[steps, batch, *neurons]`, up to 64 steps.
-        starts: its first step begins a sequence for every sample.
-        lengths: how many steps of each sample are no padding, int64 `[batch]`; None: all.
+        starts: whether its first step begins a sequence of every sample.
+        lengths: number of each sample's steps before its padding, int64 `[batch]`; None: all steps.
 
     >>> import numpy as np
     >>> from neuroact.testing.packing import block_of

@@ -1,4 +1,4 @@
-"""Running an example while an adapter reads it directly, with no recorder in between."""
+"""Runs an example while an adapter reads it directly, without a recording in between."""
 
 from __future__ import annotations
 
@@ -42,32 +42,39 @@ class AdapterCase:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of an example: so many steps and samples, from a fresh state or from the last one."""
+    """One run of an example, from a fresh state or from the state of the run before.
+
+    Attributes:
+        steps: time steps.
+        batch: samples.
+        continues: it continues from the state of the run before.
+        detached: that state is detached first.
+    """
 
     steps: int
     batch: int
-    goes_on: bool = False
+    continues: bool = False
     detached: bool = False
 
     def __str__(self) -> str:
-        begun = "that goes on from the one before" if self.goes_on else "from a fresh state"
+        begun = "that continues the one before" if self.continues else "from a fresh state"
         cut = ", detached" if self.detached else ""
         return f"a run of {self.steps} steps and {self.batch} samples {begun}{cut}"
 
 
 @dataclass(frozen=True)
 class ReadCall:
-    """One call of a layer: what the adapter read, and what is true by hand.
+    """One call of a layer: what the adapter read, and what is true.
 
     Attributes:
         layer: the layer's name.
-        number: how many calls of the layer came before it in the same run.
-        run: the run it belongs to.
-        read: what the adapter gave; an exception where it raised one.
-        values: its values at the time, where it is a chunk.
+        number: number of the layer's earlier calls in the same run.
+        run: the run that the call belongs to.
+        read: what the adapter returned, or the exception that it raised.
+        values: a copy of the values at that time, if it read a chunk.
         truth: what it should have read, `[time, batch, *neurons]`.
-        shares: whether the chunk's values lie in the memory of the layer's spikes.
-        syncs: names of what the adapter called that waits for a device.
+        shares: whether the chunk's values share the memory of the layer's spikes.
+        syncs: names of functions that the adapter called and that wait for a device.
     """
 
     layer: str
@@ -84,7 +91,7 @@ class ReadCall:
         """The chunk that was read.
 
         Raises:
-            AssertionError: the adapter raised an error, or gave something else.
+            AssertionError: the adapter raised an error, or returned something else.
         """
         if isinstance(self.read, SpikeChunk):
             return self.read
@@ -100,20 +107,21 @@ class ReadCall:
 
 @dataclass
 class Player:
-    """Builds an example's model and runs it, the adapter reading each call of each layer.
+    """Builds an example's model and runs it, while the adapter reads each call of each layer.
 
-    The hooks are the kit's own, and so is the oracle; the recorder has no part in it.
+    It uses hooks and an oracle of its own, and no recording.
 
     Attributes:
         case: the adapter and the example.
-        around: entered around each run.
-        dtype: of the model and its input; their own where None.
-        seed: draws the model, and with one more the input of each run.
+        around: a context that is entered around each run.
+        dtype: dtype of the model and its input; None leaves them as they are.
+        seed: draws the model; seed + 1 draws the input of each run.
         model: the model.
         called: what is run: the model, or a wrapper of it.
-        calls: what was read.
+        calls: the calls that were read.
         last: the last call of each layer, and its module.
-        state: what the last run left.
+        output: what the last run gave.
+        state: the state that the last run left.
     """
 
     case: AdapterCase
@@ -142,7 +150,7 @@ class Player:
         return self
 
     def play(self, runs: Iterable[Run], raw: RawRecorder | None = None) -> list[ReadCall]:
-        """Run the model; the calls that were read, in order. `raw` is told of each run."""
+        """Run the model, and return the calls that were read. `raw` gets each run's number."""
         for number, run in enumerate(runs):
             if raw is not None:
                 raw.run = number
@@ -150,7 +158,7 @@ class Player:
         return self.calls
 
     def run(self, run: Run) -> Any:
-        """One run; its output."""
+        """Run once, and return the output."""
         example = self.case.example
         self._run, self._made = run, {}
         torch.manual_seed(self.seed + 1)
@@ -158,7 +166,7 @@ class Player:
         if self.dtype is not None and x.is_floating_point():
             x = x.to(self.dtype)
         with self.around():
-            if not run.goes_on:
+            if not run.continues:
                 example.reset(self.model)
                 self.state = None
             elif run.detached:
@@ -213,13 +221,13 @@ class Player:
 
 
 def state_of(adapter: Adapter, module: nn.Module) -> object:
-    """The state that the adapter sees on the module; None where it sees none."""
+    """The state that the adapter finds on the module; None without one."""
     state = getattr(adapter, "state", None)
     return None if state is None else state(module)
 
 
 def usual_runs(example: AdapterExample) -> Sequence[Run]:
-    """Two fresh sequences, of which the second is longer and has one sample more."""
+    """Two fresh sequences. The second is one step longer and has one sample more."""
     longer = 0 if Limit.OTHER_LENGTHS in example.limits else 1
     more = 0 if example.limits & {Limit.BATCH, Limit.OTHER_BATCHES} else 1
     return (

@@ -1,4 +1,4 @@
-"""An oracle: keeps what layers return, and shares no code with the recorder or with an adapter."""
+"""An oracle: keeps what layers return. It shares no code with a recording or an adapter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RawCall:
     """One call of one layer, copied.
 
     Attributes:
-        run: number of the run it belongs to, from 0.
+        run: number of its run, from 0.
         args: its positional arguments.
         kwargs: its keyword arguments.
         output: what it returned.
@@ -31,7 +31,7 @@ class RawCall:
 
 
 class RawRecorder:
-    """Keeps copies of all that the named layers are given and return, by hooks of its own.
+    """Keeps copies of what the named layers are given and return, by hooks of its own.
 
     Args:
         model: the model.
@@ -81,7 +81,7 @@ def true_values(layer: ExpectedLayer, output: Any) -> NDArray[np.float64]:
 
 
 def in_order(values: Tensor, axes: str) -> NDArray[np.float64]:
-    """A tensor of these axes as NumPy's `[time, batch, *neurons]`, the axes that lack of size 1.
+    """A tensor of these axes as NumPy's `[time, batch, *neurons]`; a missing axis has size 1.
 
     >>> import torch
     >>> from neuroact.testing.raw import in_order
@@ -103,7 +103,7 @@ def in_order(values: Tensor, axes: str) -> NDArray[np.float64]:
 
 
 def copy_of(value: Any) -> Any:
-    """A copy of any nesting of tensors, cut from the autograd graph."""
+    """A copy of any nesting of tensors, detached from the autograd graph."""
     if isinstance(value, Tensor):
         return value.detach().clone()
     if isinstance(value, tuple) and hasattr(value, "_fields"):

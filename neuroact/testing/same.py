@@ -1,4 +1,4 @@
-"""Comparing states and results to the bit, and telling where they differ."""
+"""Compares states and results to the bit, and says where they differ."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def assert_same_result(came: Any, expected: Any, what: str) -> None:
 
 
 def difference(came: Any, expected: Any) -> str:
-    """Where two results differ; empty where they do not."""
+    """Where two results differ; empty if they are the same."""
     if dataclasses.is_dataclass(expected) and not isinstance(expected, type):
         expected = vars(expected)
         came = vars(came) if hasattr(came, "__dict__") else came

@@ -1,4 +1,4 @@
-"""The two doors to the checks of a statistic: a plain function, and a class for pytest."""
+"""Two ways to run the checks of a statistic: a plain function, and a class for pytest."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from neuroact.statistics import Statistic
-from neuroact.testing import statistic_checks, statistic_checks_resources
-from neuroact.testing.outcomes import Check, CheckReport, refuse_unknown, run_checks
-from neuroact.testing.statistic_checks import Expected, StatisticCase
+from neuroact.testing.outcomes import CheckReport, refuse_unknown, run_checks
+from neuroact.testing.statistic_checks import STATISTIC_CHECKS
+from neuroact.testing.statistic_checks.case import Expected, StatisticCase
 from neuroact.testing.suites import CheckSuite, Task
-
-STATISTIC_CHECKS: Mapping[str, Check[StatisticCase]] = {
-    check.name: check
-    for module in (statistic_checks, statistic_checks_resources)
-    for check in module.CHECKS
-}
-"""Every check of a statistic by its name, in the order in which they run."""
 
 
 def check_statistic(
@@ -30,14 +23,15 @@ def check_statistic(
 
     Args:
         statistic: the class, or a function that builds one without arguments.
-        expected: `expected(stream, kind)` gives attributes of `result()` by name, made from the
-            raw values of a `neuroact.testing.strategies.Stream` by NumPy.
-        expected_failures: reasons by name of check, for what it is known to get wrong. A check
-            that passes after all is a failure.
-        stop: raise at the first failure; else run all checks and tell of them in the report.
+        expected: `expected(stream, kind)` returns what attributes of `result()` have to be, by
+            name. It computes them with NumPy from the raw values of a
+            `neuroact.testing.strategies.Stream`.
+        expected_failures: reasons by name of check, for checks that the statistic is known to fail.
+            If such a check passes after all, that is a failure.
+        stop: raise at the first failure; otherwise run all checks and return the report.
 
     Returns:
-        What came of each check; its `str` is a table.
+        The outcome of each check; its `str` is a table.
 
     Raises:
         CheckFailedError: with `stop`, names the check, what was expected and what came, with the
@@ -74,12 +68,12 @@ def statistic_tasks(
 class StatisticContract(CheckSuite):
     """A pytest suite of all checks of a statistic: subclass it in a test file.
 
-    One test a check. A check in `expected_failures` shows as xfailed, and fails where it passes
-    after all.
+    Each check is a test. A check in `expected_failures` shows as xfailed; if it passes after all,
+    the test fails.
 
     Attributes:
         statistic: the class, or a static method that builds one.
-        expected: a static method, as `expected` in `check_statistic`; None where there is none.
+        expected: a static method, like `expected` in `check_statistic`; or None.
         expected_failures: as in `check_statistic`.
     """
 

@@ -1,6 +1,6 @@
-"""Hypothesis strategies for spikes, for the ways to cut a stream, and for counted values.
+"""Hypothesis strategies for spikes, for ways to cut a stream, and for counted values.
 
-They need hypothesis, which `pip install "neuroact[testing]"` brings.
+They need hypothesis: `pip install "neuroact[testing]"`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Pattern = Literal["mixed", "silent", "saturated", "sparse", "bursting"]
 BINARY_LEVELS = (0.0, 1.0)
 TERNARY_LEVELS = (0.0, 1.0, -1.0)
 GRADED_LEVELS = (0.0, -0.5, 1.0, 3.0)
-"""Levels a layer may have; multiples of a power of two, so that their sums are exact."""
+"""Values that a layer may emit; multiples of a power of two, so that their sums are exact."""
 
 PATTERNS: tuple[Pattern, ...] = ("mixed", "silent", "saturated", "sparse", "bursting")
-"""How neurons fire: each at a rate of its own, never, always, seldom, or in bursts."""
+"""How neurons fire: each at a firing rate of its own, never, always, seldom, or in bursts."""
 
 SPIKE_DTYPES = (
     torch.bool,
@@ -43,44 +43,44 @@ SPIKE_DTYPES = (
     torch.float8_e4m3fn,
     torch.float8_e5m2,
 )
-"""Types that spikes of 0 and 1 come in."""
+"""Dtypes that spikes of 0 and 1 may have."""
 
-# Small whole numbers make ties and zeros of both signs likely, as floats alone hardly do.
+# Floats alone would hardly give ties or zeros; small whole numbers make them likely.
 finite = st.one_of(
     st.integers(-3, 3).map(float),
     st.just(-0.0),
     st.floats(allow_nan=False, allow_infinity=False),
 )
-"""Values to be counted: finite floats, ties and zeros of both signs likely."""
+"""Values to be counted: finite floats, among which ties and zeros of both signs are likely."""
 
 extended = st.one_of(finite, st.sampled_from([float("inf"), float("-inf")]))
-"""As `finite`, with infinities."""
+"""Like `finite`, with infinities."""
 
-# k / m makes levels that fall exactly on an order statistic, or next to it by a rounding.
+# k / m makes levels that fall exactly on an order statistic, or miss it by a rounding error.
 levels = st.one_of(
     st.floats(0, 1),
     st.tuples(st.integers(0, 40), st.integers(1, 40)).map(lambda pair: min(pair) / max(pair)),
 )
-"""Levels of quantiles, those that fall on an order statistic likely."""
+"""Levels of quantiles; levels that fall on an order statistic are likely."""
 
 some_levels = st.lists(levels, min_size=1, max_size=8)
-"""A few of `levels`."""
+"""A few levels of quantiles."""
 
 neuron_shapes = st.lists(st.integers(1, 4), max_size=3).map(tuple)
-"""Shapes of a layer's neurons; `()` is a single neuron without a dimension."""
+"""Shapes of a layer's neurons; `()` is a single neuron."""
 
 
 def samples(elements: st.SearchStrategy[float]) -> st.SearchStrategy[list[float]]:
-    """At least one value, and seldom the same number of them."""
+    """One to thirty values."""
     return st.lists(elements, min_size=1, max_size=30)
 
 
 def histograms(
     values: st.SearchStrategy[float], most: int = 5
 ) -> st.SearchStrategy[list[tuple[float, int]]]:
-    """Counted values: pairs of value and count, some counts zero but not all.
+    """Counted values: pairs of value and count.
 
-    In no order, and a value may come twice.
+    Some counts may be zero, but not all. The values are in no order, and may come twice.
     """
     pairs = st.lists(st.tuples(values, st.integers(0, most)), min_size=1, max_size=10)
     return pairs.filter(lambda found: any(count for _, count in found))
@@ -105,12 +105,12 @@ class Stream:
 
     @property
     def flat(self) -> Floats:
-        """Every (time step, sample) pair, `[observations, *neurons]`."""
+        """The values of every (time step, sample) pair, `[observations, *neurons]`."""
         return np.concatenate([s.reshape(-1, *self.neurons) for s in self.sequences])
 
     @property
     def of_samples(self) -> list[Floats]:
-        """Each sample's sequence by itself, `[time, *neurons]`."""
+        """Each sample's sequence, `[time, *neurons]`."""
         return [s[:, sample] for s in self.sequences for sample in range(s.shape[1])]
 
 
@@ -124,15 +124,15 @@ def spikes(
     levels: Sequence[float] = BINARY_LEVELS,
     patterns: Sequence[Pattern] = PATTERNS,
 ) -> Floats:
-    """One sequence, float64 `[time, batch, *neurons]`: torch.from_numpy makes it a tensor.
+    """One sequence, float64 `[time, batch, *neurons]`.
 
     Args:
         draw: given by Hypothesis.
         steps: time steps; may be 0.
         batch: samples; may be 0.
         neurons: shape of the neurons.
-        levels: what a value may be, 0 among them.
-        patterns: of which one is drawn.
+        levels: the possible values, 0 among them.
+        patterns: how neurons may fire; one pattern is drawn.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     fires = _fires(rng, draw(st.sampled_from(patterns)), (steps, batch, *neurons))
@@ -141,7 +141,7 @@ def spikes(
 
 
 def _fires(rng: np.random.Generator, pattern: Pattern, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    if pattern == "bursting":  # each neuron of each sample fires from one step to another
+    if pattern == "bursting":  # each neuron of each sample fires from some step to another
         first, last = np.sort(rng.integers(0, shape[0] + 1, (2, *shape[1:])), axis=0)
         step = np.arange(shape[0]).reshape(-1, *(1 for _ in shape[1:]))
         return np.asarray((first <= step) & (step < last))
@@ -158,7 +158,7 @@ def streams(
     patterns: Sequence[Pattern] = PATTERNS,
     neurons: st.SearchStrategy[tuple[int, ...]] = neuron_shapes,
 ) -> Stream:
-    """A few sequences of unequal length and batch size, empty ones and single steps among them."""
+    """A few sequences of unequal length and batch size; some may be empty or of one step."""
     shape = draw(neurons)
     sizes = st.tuples(st.integers(0, most_steps), st.integers(0, 4))
     sequences = [
@@ -170,9 +170,9 @@ def streams(
 
 @st.composite
 def cuts(draw: st.DrawFn, steps: int, most: int | None = None) -> list[slice]:
-    """A way to cut `steps` time steps into consecutive pieces, of `most` steps where that is given.
+    """A way to cut `steps` time steps into consecutive pieces of at most `most` steps.
 
-    One piece at least, which is empty where there is no step.
+    There is at least one piece, which is empty if there is no step.
     """
     edges = draw(st.sets(st.integers(1, max(1, steps - 1)), max_size=4))
     if most is not None:
@@ -183,7 +183,7 @@ def cuts(draw: st.DrawFn, steps: int, most: int | None = None) -> list[slice]:
 
 @st.composite
 def ends(draw: st.DrawFn, values: Floats) -> NDArray[np.int64]:
-    """How many steps of each sample of `[time, batch, *neurons]` are no padding, `[batch]`."""
+    """How many steps of each sample come before its padding, int64 `[batch]`."""
     steps, batch = values.shape[:2]
     drawn = draw(st.lists(st.integers(0, steps), min_size=batch, max_size=batch))
     return np.array(drawn, dtype=np.int64)
@@ -191,9 +191,9 @@ def ends(draw: st.DrawFn, values: Floats) -> NDArray[np.int64]:
 
 @st.composite
 def paddings(draw: st.DrawFn, steps: int, batch: int) -> tuple[NDArray[np.int64], int]:
-    """Where each sample's steps go in a padded batch, int64 `[steps, batch]`, and its length.
+    """Where each sample's steps are in a padded batch, int64 `[steps, batch]`; and its length.
 
-    Padding may come before, between and behind a sample's steps.
+    Padding may be before, between and behind a sample's steps.
     """
     length = steps + draw(st.integers(0, 4))
     places = st.permutations(range(length)).map(lambda order: sorted(order[:steps]))
@@ -204,7 +204,7 @@ def paddings(draw: st.DrawFn, steps: int, batch: int) -> tuple[NDArray[np.int64]
 def padded(
     values: Floats, places: NDArray[np.int64], length: int, filler: float
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """The values `[time, batch, *neurons]` at their places among the filler, and the mask."""
+    """The values `[time, batch, *neurons]` at their places among padding, and the mask."""
     batch = values.shape[1]
     wide = np.full((length, batch, *values.shape[2:]), filler)
     mask = np.zeros((length, batch), dtype=bool)
@@ -219,7 +219,7 @@ class Ragged:
     """Sequences of unequal length in one batch.
 
     Attributes:
-        values: float64 `[time, batch, *neurons]`, a filler where a step is padding.
+        values: float64 `[time, batch, *neurons]`; padded steps hold a filler.
         valid: bool `[time, batch]`, False where a step is padding.
         samples: each sample's own steps, `[time, *neurons]`.
     """

@@ -1,4 +1,4 @@
-"""What the two contracts share: one pytest test for each named check."""
+"""What both contracts share: one pytest test for each named check."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ PARAMETER = "neuroact_check"
 
 
 class CheckSuite:
-    """Base of the contracts. Importing it needs no pytest."""
+    """Base class of the contracts. Importing it needs no pytest."""
 
     __test__: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        # The contracts themselves have nothing to check.
+        # The contracts themselves have nothing to check; their subclasses outside neuroact do.
         cls.__test__ = not cls.__module__.startswith("neuroact.testing")
 
     @classmethod
@@ -27,7 +27,7 @@ class CheckSuite:
         raise NotImplementedError
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Pytest's own hook: one test a task."""
+        """Pytest's hook: make one test of each task."""
         if PARAMETER in metafunc.fixturenames:
             tasks = self.tasks()
             ids = [f"{name}-{check.name}" for check, _, name, _ in tasks]

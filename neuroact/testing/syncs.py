@@ -1,4 +1,4 @@
-"""Finding calls that would make the host wait for an accelerator, on any machine."""
+"""Finds calls that would make the host wait for a GPU, on any machine."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# What Python code calls to get at values. On a CPU these need no dispatch, so only this mode sees.
+# What Python code calls to look at values. On a CPU PyTorch does not dispatch these, so only a mode
+# of torch functions sees them.
 _METHODS = {
     *("item", "tolist", "numpy", "cpu", "__bool__", "__int__", "__float__", "__index__"),
     *("__complex__", "__array__", "__contains__", "__repr__", "__format__"),
 }
-# Operations that look at values to know the shape of what they return, whoever calls them.
+# Operations that look at values to know the shape of their result.
 _OPERATIONS = {
     *("_local_scalar_dense", "nonzero", "masked_select", "unique_dim", "_unique", "_unique2"),
     *("unique_consecutive", "equal", "is_nonzero", "repeat_interleave", "bincount"),
@@ -24,7 +25,7 @@ _OPERATIONS = {
 
 
 class HostSyncs:
-    """Collects, while it is entered, what would wait for a device; `found` are the names.
+    """While it is entered, collects in `found` the names of calls that would wait for a device.
 
     >>> import torch
     >>> from neuroact.testing.syncs import HostSyncs
@@ -81,7 +82,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
         by_mask = name in ("index", "index_put_", "index_put") and any(
             isinstance(at, Tensor) and at.dtype in (torch.bool, torch.uint8) for at in args[1]
         )
-        # `.item()` comes twice: as the method, then as the operation under it.
+        # `.item()` comes twice: first the method, then the operation that it calls.
         if (name in _OPERATIONS and not self.found) or by_mask:
             self.found.append("indexing by a mask" if by_mask else name)
         return func(*args, **(kwargs or {}))

@@ -15,8 +15,8 @@ from neuroact.testing import (
     STATISTIC_CHECKS,
     StatisticContract,
     check_statistic,
-    statistic_checks,
 )
+from neuroact.testing.statistic_checks import forms
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ class NeedsTheCore(Spread):
 def test_blocks_that_cannot_be_counted_without_the_core_are_said_not_to_be_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(statistic_checks, "core", lambda: None)
-    monkeypatch.setattr(statistic_checks, "why_missing", lambda: "no compiler here")
+    monkeypatch.setattr(forms, "core", lambda: None)
+    monkeypatch.setattr(forms, "why_missing", lambda: "no compiler here")
     report = check_statistic(NeedsTheCore, expected=expected)
     verdicts = {outcome.check: outcome.verdict for outcome in report.outcomes}
     assert verdicts.pop("blocks") == "not checked"

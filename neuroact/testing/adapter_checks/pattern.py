@@ -1,4 +1,4 @@
-"""The checks of an adapter: what it says once of all calls agrees with what it reads of each."""
+"""The checks of an adapter: its pattern reads each call as `read` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neuroact.layers.adapter import LayerCall
 from neuroact.layers.call_pattern import CallPattern, PatternAdapter, has_pattern
 from neuroact.layers.state_trace import StateTrace
 from neuroact.stream.chunk import SpikeChunk, as_stream
-from neuroact.testing.adapter_checks import adapter_check
+from neuroact.testing.adapter_checks.check import adapter_check
 from neuroact.testing.example import Limit
 from neuroact.testing.playing import AdapterCase, Player, Run, state_of, usual_runs
 from neuroact.testing.raw import module_of
@@ -29,14 +29,14 @@ def pattern(case: AdapterCase) -> None:
         player.play(
             [
                 Run(steps, batch),
-                Run(steps, batch, goes_on=True),
-                Run(steps, batch, goes_on=True, detached=True),
+                Run(steps, batch, continues=True),
+                Run(steps, batch, continues=True, detached=True),
             ]
         )
 
 
 class _Twofold:
-    """Reads each call of a layer twice, by `read` and by the pattern, and compares."""
+    """Reads each call of a layer twice, with `read` and with the pattern, and compares."""
 
     def __init__(self, adapter: Any, name: str, module: nn.Module) -> None:
         adapter.kind(module)
@@ -71,8 +71,8 @@ class _Twofold:
         ):
             assert ours == theirs, (
                 f'layer "{self.name}": the pattern and `read` disagree about {what}: expected '
-                f"{theirs}, as `read` says, came {ours}. Look at `pattern`; it is used in place "
-                "of `read`."
+                f"{theirs}, as `read` says, came {ours}. Look at `pattern`, which neuroact uses in "
+                "place of `read`."
             )
 
 
