@@ -12,6 +12,7 @@ import torch
 from machine import ADAPTERS, CPU, CUDA, PRETENDED, Machine, Tape, check, check_same
 from networks import Case, norse, snntorch_case, spikingjelly_case
 from torch import Tensor, nn
+from toy import Neuron
 
 import neuroact
 from neuroact import (
@@ -25,7 +26,6 @@ from neuroact import (
     TimeCourse,
 )
 from neuroact.errors import UnsupportedModelError
-from toy import Neuron
 
 EVERY: list[Any] = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
 ALL: list[Any] = [*EVERY, Raster(4), ClassActivity]

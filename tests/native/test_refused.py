@@ -13,10 +13,10 @@ import torch
 from cores import DTYPES, array_of, find_core, taken
 from hypothesis import given
 from hypothesis import strategies as st
-from layers import run_at_once
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from layers import run_at_once
 from neuroact.testing.packing import block_of
 
 core = find_core()

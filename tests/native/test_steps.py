@@ -14,8 +14,9 @@ import torch
 from cores import find_core, taken
 from hypothesis import given
 from hypothesis import strategies as st
-from layers import SHAPE, Watched, run_at_once, spikes
 from torch import Tensor, nn
+
+from layers import SHAPE, Watched, run_at_once, spikes
 
 core = find_core()
 

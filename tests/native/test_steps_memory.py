@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 from cores import find_core, taken
-from layers import SHAPE, Watched, spikes
 from torch import nn
+
+from layers import SHAPE, Watched, spikes
 
 core = find_core()
 
