@@ -27,6 +27,7 @@ D = TypeVar("D", bound="Document")
 class Document(Struct, kw_only=True, tag_field="schema"):
     """A JSON text's whole content; a class's tag is the name of its schema."""
 
+    oldest: ClassVar[int] = 1
     newest: ClassVar[int]
 
 
@@ -67,7 +68,7 @@ def opened(document: Any, cls: type[D]) -> D:
     """A document as an object of its class, which declares its schema and newest version.
 
     Raises:
-        ReportFileError: it is another document, of a later version, or damaged.
+        ReportFileError: it is another document, of a version that is not read, or damaged.
     """
     schema, newest = str(cls.__struct_config__.tag), cls.newest
     what = schema.partition(".")[2]
@@ -78,6 +79,11 @@ def opened(document: Any, cls: type[D]) -> D:
         raise ReportFileError(
             f"the {what} has schema version {short(version)}, this neuroact reads up to "
             f"{newest}: update neuroact"
+        )
+    if type(version) is int and 0 < version < cls.oldest:
+        raise ReportFileError(
+            f"the {what} has schema version {version}, this neuroact reads from {cls.oldest} on: "
+            "make it anew"
         )
     try:
         found: D = checked(document, cls)

@@ -186,3 +186,49 @@ class Report(Document, kw_only=True, tag="neuroact.report"):
     definitions: dict[str, str] | UnsetType = UNSET
     not_called: list[Text]
     layers: list[_LayerEntry]
+
+
+class LabelledReport(Struct):
+    """A report and its label: the number of an epoch, or a text."""
+
+    label: int | Text
+    report: Any
+
+
+class History(Document, kw_only=True, tag="neuroact.history"):
+    """What History.to_json writes: reports in the order in which they were made."""
+
+    newest: ClassVar[Literal[1]] = 1
+    schema_version: Literal[1]
+    reports: list[LabelledReport]
+
+
+class ComparedLayer(Struct):
+    """A layer of the first report, and what the others differ by.
+
+    Attributes:
+        name: in the first report.
+        names: its name in each report that has it, by the report's label.
+        differences: not read back: they follow from the reports.
+    """
+
+    name: Text
+    names: Annotated[dict[Text, Text], Meta(min_length=2)]
+    differences: Any
+
+
+class Comparison(Document, kw_only=True, tag="neuroact.comparison"):
+    """What Comparison.to_json writes; version 1 had no reports in it, and is not read.
+
+    Attributes:
+        reports: the reports, the one that the others are compared with first.
+        unmatched: layers without a partner, by the label of their report. Not read back.
+        layers: the layers that were matched.
+    """
+
+    oldest: ClassVar = 2
+    newest: ClassVar[Literal[2]] = 2
+    schema_version: Literal[2]
+    reports: Annotated[list[LabelledReport], Meta(min_length=2)]
+    unmatched: Any
+    layers: Annotated[list[ComparedLayer], Meta(min_length=1)]

@@ -33,20 +33,24 @@ def to_document(report: Layers) -> dict[str, Any]:
     return document
 
 
-def to_text(document: Mapping[str, Any], rows: str) -> str:
-    """A document as JSON text, a line for each row of one of its lists and each other entry.
+def to_text(document: Mapping[str, Any]) -> str:
+    """A document as JSON text, a line for each layer or report and for each other entry.
 
     Numbers are written in full: the nearest shorter one would be another one.
     """
-    entries = {name: _json(value) for name, value in document.items()}
-    lines = ",\n".join(f"  {_json(row)}" for row in document[rows])
-    entries[rows] = f"[\n{lines}\n ]" if lines else "[]"
-    return "{\n" + ",\n".join(f' "{name}": {text}' for name, text in entries.items()) + "\n}\n"
+    entries = (f' "{name}": {_entry(name, value)}' for name, value in document.items())
+    return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
 def finite_or_none(value: float) -> float | None:
     """A number as JSON has it: null where it is not finite."""
     return value if math.isfinite(value) else None
+
+
+def _entry(name: str, value: Any) -> str:
+    if name not in ("layers", "reports") or not value:
+        return _json(value)
+    return "[\n" + ",\n".join(f"  {_json(row)}" for row in value) + "\n ]"
 
 
 def _json(value: Any) -> str:

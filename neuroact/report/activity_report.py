@@ -101,7 +101,7 @@ class ActivityReport(Layers):
         from neuroact.atomic_file import write_text
         from neuroact.files.report_document import to_text
 
-        text = to_text(self.to_dict(), "layers")
+        text = to_text(self.to_dict())
         if path is not None:
             write_text(path, text)
         return text
