@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import UNSET, to_builtins
 
+from neuroact.atomic_file import write_text
 from neuroact.files.layout import COUNTS, FIGURES, RESULTS, Layer, Report, entries_of
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
@@ -33,13 +35,17 @@ def to_document(report: Layers) -> dict[str, Any]:
     return document
 
 
-def to_text(document: Mapping[str, Any]) -> str:
+def write(document: Mapping[str, Any], path: str | os.PathLike[str] | None) -> str:
     """A document as JSON text, a line for each layer or report and for each other entry.
 
-    Numbers are written in full: the nearest shorter one would be another one.
+    Numbers are written in full: the nearest shorter one would be another one. Where there is a
+    path, the text is also written to it, whole or not at all.
     """
     entries = (f' "{name}": {_entry(name, value)}' for name, value in document.items())
-    return "{\n" + ",\n".join(entries) + "\n}\n"
+    text = "{\n" + ",\n".join(entries) + "\n}\n"
+    if path is not None:
+        write_text(path, text)
+    return text
 
 
 def finite_or_none(value: float) -> float | None:

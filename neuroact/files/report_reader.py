@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import UNSET
+from msgspec.structs import asdict
 
 from neuroact.errors import LayerNameError, ReportFileError
 from neuroact.files.json_document import checked, opened, short
@@ -35,12 +36,12 @@ def from_document(document: Any) -> Layers:
         ReportFileError: it is no report, or one that this version cannot read.
     """
     report = opened(document, Report)
+    layers = [_layer(at, entry) for at, entry in enumerate(report.layers)]
     try:
-        layers = [_layer(at, entry) for at, entry in enumerate(report.layers)]
         origin = _plain(report.origin, _DEEPEST)
         return Layers(layers, origin=origin, not_called=report.not_called)
     except (ValueError, LayerNameError) as cause:
-        layer = cause.layer if isinstance(cause, LayerNameError | _LayerDamagedError) else None
+        layer = cause.layer if isinstance(cause, LayerNameError) else None
         raise ReportFileError(f"the report is damaged: {cause}", layer=layer) from cause
 
 
@@ -52,40 +53,31 @@ def layer_from(entry: Any) -> LayerActivity:
     """
     layer = checked(entry, Layer)
     shape, binary = tuple(layer.shape), layer.kind is SignalKind.BINARY
-    _check_counts(layer.events, layer.observations)
+    if len(layer.events) * layer.observations > MOST:
+        steps = layer.observations
+        raise ValueError(f"{steps} steps of {len(layer.events)} neurons cannot be counted")
+    if (most := max(layer.events, default=0)) > layer.observations:
+        raise ValueError(f"a neuron has {most} events in {layer.observations} steps")
     if not binary and layer.total is UNSET:
         raise ValueError("it has no `total`")
-    trusted = not (layer.nonfinite or layer.not_binary)
     total = np.empty(0) if binary else _shaped("total", layer.total, shape)
     if not layer.nonfinite and np.isnan(total).any():
         raise ValueError("total: null where all values are said to be finite")
+    trusted = not (layer.nonfinite or layer.not_binary)
+    given = asdict(layer)
+    del given["shape"], given["figures"]
     return LayerActivity(
-        name=layer.name,
-        aliases=tuple(layer.aliases),
-        framework=layer.framework,
-        layer_type=layer.layer_type,
-        kind=layer.kind,
-        dt=layer.dt,
-        observations=layer.observations,
-        sequences=layer.sequences,
-        nonfinite=layer.nonfinite,
-        not_binary=layer.not_binary,
-        events=_shaped("events", layer.events, shape),
-        total=total,
-        results={
-            name: _result(name, getattr(layer.results, name), shape, trusted)
-            for name in entry.get("results", ())  # in the file's order, which pages keep
-        },
+        **given
+        | {
+            "aliases": tuple(layer.aliases),
+            "events": _shaped("events", layer.events, shape),
+            "total": total,
+            "results": {
+                name: _result(name, getattr(layer.results, name), shape, trusted)
+                for name in entry.get("results", ())  # in the file's order, which pages keep
+            },
+        }
     )
-
-
-class _LayerDamagedError(ValueError):
-    """What is wrong with a layer's entry."""
-
-    def __init__(self, layer: str | None, at: int, cause: Exception) -> None:
-        shown = f"number {at}" if layer is None else f'"{printable(layer)}"'
-        super().__init__(f"layer {shown}: {cause}")
-        self.layer = layer
 
 
 def _layer(at: int, entry: Any) -> LayerActivity:
@@ -93,15 +85,10 @@ def _layer(at: int, entry: Any) -> LayerActivity:
         return layer_from(entry)
     except ValueError as cause:
         name = entry.get("name") if isinstance(entry, Mapping) else None
-        shown = name if isinstance(name, str) and len(name) < 200 else None
-        raise _LayerDamagedError(shown, at, cause) from cause
-
-
-def _check_counts(events: list[int], observations: int) -> None:
-    if len(events) * observations > MOST:
-        raise ValueError(f"{observations} steps of {len(events)} neurons cannot be counted")
-    if (most := max(events, default=0)) > observations:
-        raise ValueError(f"a neuron has {most} events in {observations} steps")
+        layer = name if isinstance(name, str) and len(name) < 200 else None
+        shown = f"number {at}" if layer is None else f'"{printable(layer)}"'
+        message = f"the report is damaged: layer {shown}: {cause}"
+        raise ReportFileError(message, layer=layer) from cause
 
 
 def _shaped(name: str, values: list[Any], shape: tuple[int, ...]) -> Any:

@@ -98,13 +98,9 @@ class ActivityReport(Layers):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as JSON text; also written to `path`, whole or not at all, where given."""
-        from neuroact.atomic_file import write_text
-        from neuroact.files.report_document import to_text
+        from neuroact.files.report_document import write
 
-        text = to_text(self.to_dict())
-        if path is not None:
-            write_text(path, text)
-        return text
+        return write(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Self:
