@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from neuroact.cli.pictures import check_ending
-from neuroact.cli.reading import read_history, read_report
-from neuroact.cli.reports import print_json
+from neuroact.cli.reading import read_file, report_of
+from neuroact.cli.reports import print_comparison
 from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import History
 
 EXAMPLES = """
 neuroact compare before.json after.json
@@ -65,7 +66,6 @@ def compare(
     their frameworks have to be there.
     """
     from neuroact.report.comparison import compare as compared
-    from neuroact.table.comparison import print_comparison
 
     if plot is not None:
         check_ending(plot, "--plot")
@@ -76,10 +76,7 @@ def compare(
     ]
     labels = label or [text for text, _ in named]
     comparison = compared(*(r for _, r in named), labels=labels, layers=_mapping(layers))
-    if as_json:
-        print_json(comparison.to_dict())
-    else:
-        print_comparison(comparison)
+    print_comparison(comparison, as_json=as_json)
     for file, write in ((plot, comparison.plot), (html, comparison.to_html)):
         if file is not None:
             write(file)
@@ -95,10 +92,10 @@ def _labels(files: list[Path]) -> list[str]:
 
 
 def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
-    history = read_history(file)
-    if history is None:
-        return [(name, read_report(file))]
-    epochs = ((f"epoch {label}" if isinstance(label, int) else label, r) for label, r in history)
+    found = read_file(file)
+    if not isinstance(found, History):
+        return [(name, report_of(found, file))]
+    epochs = ((f"epoch {label}" if isinstance(label, int) else label, r) for label, r in found)
     return [(f"{name} {label}".strip(), report) for label, report in epochs]
 
 

@@ -1,4 +1,4 @@
-"""`neuroact html`: a report's file as one page."""
+"""`neuroact html`: a report or a comparison as one page."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.reading import read_report
+from neuroact.cli.reading import read_file, report_of
+from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
 neuroact html activity.json
 neuroact html activity.json --out report.html
+neuroact html comparison.json
 """
 
 
@@ -19,7 +21,10 @@ def html(
     file: Annotated[
         Path,
         typer.Argument(
-            exists=True, dir_okay=False, metavar="FILE", help="A report's JSON, or a recording."
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="The JSON of a report or a comparison, or a recording.",
         ),
     ],
     out: Annotated[
@@ -29,10 +34,13 @@ def html(
         ),
     ] = None,
 ) -> None:
-    """Write a report as one page of HTML, which needs neither network nor any other file.
+    """Write a report or a comparison as one page of HTML.
 
-    A table that sorts and filters, verdicts first, the plots, and what every figure means.
+    It needs neither network nor any other file. A table that sorts and filters, what is wrong
+    or differs most first, the plots, and what every figure means.
     """
     page = file.with_suffix(".html") if out is None else out
-    read_report(file).to_html(page)
+    found = read_file(file)
+    shown = found if isinstance(found, Comparison) else report_of(found, file)
+    shown.to_html(page)
     typer.echo(f"Written: {page}", err=True)

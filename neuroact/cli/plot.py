@@ -1,4 +1,4 @@
-"""`neuroact plot`: a report's file, or a training's history, as a picture."""
+"""`neuroact plot`: a report, a comparison, or a training's history, as a picture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from neuroact.cli.pictures import check_ending
-from neuroact.cli.reading import read_history, read_report
+from neuroact.cli.reading import read_file
 from neuroact.report.activity_report import ActivityReport
+from neuroact.report.comparison import Comparison
 from neuroact.report.history import History
 
 EXAMPLES = """
@@ -18,6 +19,7 @@ neuroact plot activity.json
 neuroact plot activity.json --kind violin --out paper.pdf
 neuroact plot activity.json --kind neurons --layer conv2.lif
 neuroact plot history.json --figure dead
+neuroact plot comparison.json
 """
 
 
@@ -28,7 +30,7 @@ def plot(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="A report's JSON, a recording, or the history of a training.",
+            help="The JSON of a report, a comparison or a training's history, or a recording.",
         ),
     ],
     out: Annotated[
@@ -64,14 +66,16 @@ def plot(
 
     Time courses, intervals and rasters need the statistic that keeps them, as in
     `neuroact run ... --statistics TimeCourse`. The history of a training is drawn as layer by
-    epoch. Needs the extra `plots`.
+    epoch; a comparison as a box per layer and report. Needs the extra `plots`.
     """
     picture = file.with_suffix(".png") if out is None else out
-    history = read_history(file)
-    if history is None:
-        _draw_report(read_report(file), picture, kind, layer, figure)
+    found = read_file(file)
+    if isinstance(found, History):
+        _draw_history(found, picture, kind, layer, figure)
+    elif isinstance(found, Comparison):
+        _draw_comparison(found, picture, {"--kind": kind, "--layer": layer, "--figure": figure})
     else:
-        _draw_history(history, picture, kind, layer, figure)
+        _draw_report(found, picture, kind, layer, figure)
     typer.echo(f"Written: {picture}", err=True)
 
 
@@ -88,6 +92,14 @@ def _draw_report(
     if kind in OF_LAYERS and layer is None and len(report) != 1:
         raise _wrong("--layer", f"{kind} shows one layer; there are: {', '.join(report)}")
     report.plot(out, kind=kind, layer=layer)
+
+
+def _draw_comparison(comparison: Comparison, out: Path, options: dict[str, str | None]) -> None:
+    check_ending(out, "--out")
+    for option, value in options.items():
+        if value is not None:
+            raise _wrong(option, "FILE is a comparison: it has one picture, of all its layers")
+    comparison.plot(out)
 
 
 def _draw_history(

@@ -1,4 +1,4 @@
-"""A report on standard output, for people or for programs."""
+"""A report or a comparison on standard output, for people or for programs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuroact.report.activity_report import ActivityReport
+from neuroact.report.comparison import Comparison
 
 
 def print_report(
@@ -20,6 +21,16 @@ def print_report(
         print_json(document(report, asked))
     else:
         print_table(report)
+
+
+def print_comparison(comparison: Comparison, *, as_json: bool) -> None:
+    """Print the table, or the JSON that `Comparison.from_json` reads."""
+    from neuroact.table import comparison as table
+
+    if as_json:
+        print(comparison.to_json(), end="")
+    else:
+        table.print_comparison(comparison)
 
 
 def print_json(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""`neuroact show`: the table of a report's or a recording's file."""
+"""`neuroact show`: the table of a report, a recording or a comparison."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.reading import read_report
-from neuroact.cli.reports import print_report
+from neuroact.cli.reading import read_file, report_of
+from neuroact.cli.reports import print_comparison, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
+from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
 neuroact show activity.json
 neuroact show activity.json --json
 neuroact show all.nact
+neuroact show comparison.json
 neuroact show activity.json --fail-on dead=0.3 --fail-on saturated
 """
 
@@ -26,17 +28,25 @@ def show(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="A report's JSON, or a recording that Recording.save wrote.",
+            help="The JSON of a report or a comparison, or a recording.",
         ),
     ],
     as_json: AsJson = False,
     fail_on: FailOn = None,
 ) -> None:
-    """Print the table of a report's or a recording's file.
+    """Print the table of a report, a recording or a comparison.
 
     Neither the model nor its framework has to be there.
     """
     asked = conditions(fail_on)
-    report = read_report(file)
+    found = read_file(file)
+    if isinstance(found, Comparison):
+        if asked:
+            raise typer.BadParameter(
+                "FILE is a comparison: verdicts are of a report.", param_hint="--fail-on"
+            )
+        print_comparison(found, as_json=as_json)
+        return
+    report = report_of(found, file)
     print_report(report, asked, as_json=as_json)
     end_by_verdicts(report, asked)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from neuroact.errors import MissingExtraError
-from neuroact.files.report_document import FIGURES
+from neuroact.files.layout import FIGURES
 from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:

@@ -1,15 +1,18 @@
-"""A report as a JSON document; `docs/reference/report.schema.json` describes it.
-
-`neuroact.report_reader` reads it back, and every older version of it.
-"""
+"""A report as a JSON document; `neuroact.files.layout` declares what is in it."""
 
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from neuroact.files.result_document import number_or_null, results_document
+import numpy as np
+from msgspec import UNSET, to_builtins
+
+from neuroact.atomic_file import write_text
+from neuroact.files.layout import COUNTS, FIGURES, RESULTS, Layer, Report, entries_of
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
@@ -17,37 +20,43 @@ from neuroact.stream.chunk import SignalKind
 if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
-SCHEMA = "neuroact.report"
-SCHEMA_VERSION = 2
-"""2 adds results of neuroact's own statistics, `definitions` and, in the origin, the statistics
-and the layers that were asked for."""
-
-# Written for whoever reads the file without neuroact; reading back derives them anew.
-FIGURES = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity", "dead", "saturated")
-COUNTS = ("neurons", "sequences", "observations", "events", "total", "activity")
-
 
 def to_document(report: Layers) -> dict[str, Any]:
     """The report as plain JSON values."""
-    return {
-        "schema": SCHEMA,
-        "schema_version": SCHEMA_VERSION,
-        "origin": _plain(report.origin),
-        "definitions": {name: definition(name) for name in (*COUNTS, *FIGURES)},
-        "not_called": list(report.not_called),
-        "layers": [_layer_document(layer) for layer in report.values()],
-    }
+    document: dict[str, Any] = to_builtins(
+        Report(
+            schema_version=Report.newest,
+            origin=_plain(report.origin),
+            definitions={name: definition(name) for name in (*COUNTS, *FIGURES)},
+            not_called=list(report.not_called),
+            layers=[_layer(layer) for layer in report.values()],
+        )
+    )
+    return document
 
 
-def to_text(document: Mapping[str, Any]) -> str:
-    """A document as JSON text, a line for each layer and for each other entry.
+def write(document: Mapping[str, Any], path: str | os.PathLike[str] | None) -> str:
+    """A document as JSON text, a line for each layer or report and for each other entry.
 
-    Numbers are written in full: the nearest shorter one would be another one.
+    Numbers are written in full: the nearest shorter one would be another one. Where there is a
+    path, the text is also written to it, whole or not at all.
     """
-    layers = ",\n".join(f"  {_json(layer)}" for layer in document["layers"])
-    entries = {name: _json(value) for name, value in document.items()}
-    entries["layers"] = f"[\n{layers}\n ]" if layers else "[]"
-    return "{\n" + ",\n".join(f' "{name}": {text}' for name, text in entries.items()) + "\n}\n"
+    entries = (f' "{name}": {_entry(name, value)}' for name, value in document.items())
+    text = "{\n" + ",\n".join(entries) + "\n}\n"
+    if path is not None:
+        write_text(path, text)
+    return text
+
+
+def finite_or_none(value: float) -> float | None:
+    """A number as JSON has it: null where it is not finite."""
+    return value if math.isfinite(value) else None
+
+
+def _entry(name: str, value: Any) -> str:
+    if name not in ("layers", "reports") or not value:
+        return _json(value)
+    return "[\n" + ",\n".join(f"  {_json(row)}" for row in value) + "\n ]"
 
 
 def _json(value: Any) -> str:
@@ -55,26 +64,28 @@ def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def _layer_document(layer: LayerActivity) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "name": layer.name,
-        "aliases": list(layer.aliases),
-        "framework": layer.framework,
-        "layer_type": layer.layer_type,
-        "kind": layer.kind.value,
-        "shape": list(layer.shape),
-        "dt": layer.dt,
-        "observations": layer.observations,
-        "sequences": layer.sequences,
-        "nonfinite": layer.nonfinite,
-        "not_binary": layer.not_binary,
-        "figures": {name: number_or_null(getattr(layer, name)) for name in FIGURES},
-        "events": layer.events.ravel().tolist(),
-    }
-    if layer.kind is not SignalKind.BINARY:
-        document["total"] = [number_or_null(value) for value in layer.total.ravel().tolist()]
-    document["results"] = results_document(layer.results)
-    return document
+def _layer(layer: LayerActivity) -> Layer:
+    same = ("name", "framework", "layer_type", "kind", "dt", "observations", "sequences")
+    return Layer(
+        **{name: getattr(layer, name) for name in (*same, "nonfinite", "not_binary")},
+        aliases=list(layer.aliases),
+        shape=list(layer.shape),
+        figures={name: finite_or_none(getattr(layer, name)) for name in FIGURES},
+        events=layer.events.ravel().tolist(),
+        total=UNSET if layer.kind is SignalKind.BINARY else _value(layer.total),
+        results={  # no Results, which would sort them: pages show them as they were asked for
+            name: {entry: _value(getattr(result, entry)) for entry in entries_of(name)}
+            for name, result in layer.results.items()
+            if type(result) is RESULTS.get(name)
+        },
+    )
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    values = value.ravel().tolist()
+    return values if value.dtype.kind == "i" else [finite_or_none(x) for x in values]
 
 
 def _plain(value: Any) -> Any:

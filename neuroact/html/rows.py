@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroact.files.report_document import FIGURES
+from neuroact.files.layout import FIGURES
 from neuroact.html.drawings import Histogram, Shares, Strip
 from neuroact.html.pictures import Picture
 from neuroact.html.results import Fact, ResultBlock, result_blocks

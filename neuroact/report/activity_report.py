@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.printable import printable
@@ -99,13 +98,9 @@ class ActivityReport(Layers):
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as JSON text; also written to `path`, whole or not at all, where given."""
-        from neuroact.atomic_file import write_text
-        from neuroact.files.report_document import to_text
+        from neuroact.files.report_document import write
 
-        text = to_text(self.to_dict())
-        if path is not None:
-            write_text(path, text)
-        return text
+        return write(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Self:
@@ -114,11 +109,10 @@ class ActivityReport(Layers):
         Raises:
             ReportFileError: it is damaged, foreign, or of a newer schema.
         """
-        from neuroact.files.report_reader import parse
+        from neuroact.files.json_document import read
+        from neuroact.files.report_reader import from_document
 
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls.of(parse(source, "the text"))
-        return cls.of(parse(Path(source).read_bytes(), str(source)))
+        return cls.of(read(source, from_document))
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as one self-contained web page; also written to `path` where given.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.errors import ComparisonError
 from neuroact.printable import printable
@@ -22,9 +19,6 @@ from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-SCHEMA = "neuroact.comparison"
-SCHEMA_VERSION = 1
 
 LayerMap = Mapping[str, str | Sequence[str]]
 
@@ -54,38 +48,43 @@ class Comparison(ComparedLayers):
         return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as plain JSON values; what is not a number is None."""
-        return {
-            "schema": SCHEMA,
-            "schema_version": SCHEMA_VERSION,
-            "labels": list(self.labels),
-            "unmatched": {label: list(names) for label, names in self.unmatched.items()},
-            "not_called": {
-                label: list(report.not_called)
-                for label, report in self.reports.items()
-                if report.not_called
-            },
-            "layers": [
-                {
-                    "name": entry.name,
-                    "names": {label: layer.name for label, layer in entry.layers.items()},
-                    "differences": {
-                        label: {name: _number(value) for name, value in asdict(less).items()}
-                        for label, less in entry.differences.items()
-                    },
-                }
-                for entry in self._layers.values()
-            ],
-        }
+        """The comparison as plain JSON values, its reports included; `from_dict` reads it back.
+
+        Results of the user's own statistics are not in it: only their author knows their form.
+        """
+        from neuroact.files.labelled_reports import comparison_document
+
+        return comparison_document(self)
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Self:
+        """The comparison that `to_dict` described.
+
+        Raises:
+            ReportFileError: the mapping is damaged, foreign, or of a schema that is not read.
+        """
+        from neuroact.files.labelled_reports import comparison_from
+
+        found = comparison_from(document)
+        reports = {label: ActivityReport.of(report) for label, report in found.reports.items()}
+        return cls(reports, found.values())
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The comparison as JSON text; also written to `path`, whole or not at all."""
-        from neuroact.atomic_file import write_text
+        from neuroact.files.report_document import write
 
-        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
-        if path is not None:
-            write_text(path, text)
-        return text
+        return write(self.to_dict(), path)
+
+    @classmethod
+    def from_json(cls, source: str | os.PathLike[str]) -> Self:
+        """The comparison in a file, or in a text that begins with `{`.
+
+        Raises:
+            ReportFileError: it is damaged, foreign, or of a schema that is not read.
+        """
+        from neuroact.files.json_document import read
+
+        return read(source, cls.from_dict)
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """The comparison as one self-contained web page; also written to `path` where given.
@@ -238,7 +237,3 @@ def _at(ours: str, to: str | Sequence[str], place: int) -> str:
 
 def _values(difference: Difference) -> tuple[Any, ...]:
     return tuple(getattr(difference, name) for name in FIGURES)
-
-
-def _number(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self, overload
 
-from neuroact.errors import ReportFileError
 from neuroact.report.activity_report import ActivityReport
-
-SCHEMA = "neuroact.history"
-SCHEMA_VERSION = 1
 
 Label = int | str
 Entry = tuple[Label, ActivityReport]
@@ -66,64 +60,35 @@ class History(Sequence[Entry]):
 
     def to_dict(self) -> dict[str, Any]:
         """The history as plain JSON values; `from_dict` reads it back, to the bit."""
-        reports = [{"label": label, "report": report.to_dict()} for label, report in self]
-        return {"schema": SCHEMA, "schema_version": SCHEMA_VERSION, "reports": reports}
+        from neuroact.files.labelled_reports import history_document
+
+        return history_document(self)
 
     @classmethod
-    def from_dict(cls, document: Any) -> History:
+    def from_dict(cls, document: Any) -> Self:
         """The history that `to_dict` described.
 
         Raises:
             ReportFileError: the mapping is damaged, foreign, or of a newer schema; says which of
                 its reports is at fault.
         """
-        if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
-            raise ReportFileError(f'expected a document with "schema": "{SCHEMA}"; this is none')
-        version = document.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise ReportFileError(
-                f"the history has schema version {version!r}, this neuroact reads up to "
-                f"{SCHEMA_VERSION}: update neuroact"
-            )
-        entries = document.get("reports")
-        if not isinstance(entries, list):
-            raise ReportFileError("the history is damaged: it has no list of reports")
-        return cls(_entry(number, entry) for number, entry in enumerate(entries))
+        from neuroact.files.labelled_reports import history_from
+
+        return cls((label, ActivityReport.of(layers)) for label, layers in history_from(document))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The history as JSON text; also written to `path`, whole or not at all, where given."""
-        from neuroact.atomic_file import write_text
+        from neuroact.files.report_document import write
 
-        text = json.dumps(self.to_dict(), allow_nan=False) + "\n"
-        if path is not None:
-            write_text(path, text)
-        return text
+        return write(self.to_dict(), path)
 
     @classmethod
-    def from_json(cls, source: str | os.PathLike[str]) -> History:
+    def from_json(cls, source: str | os.PathLike[str]) -> Self:
         """The history in a file, or in a text that begins with `{`.
 
         Raises:
             ReportFileError: it is damaged, foreign, or of a newer schema.
         """
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return _parsed(source, "the text")
-        return _parsed(Path(source).read_bytes(), str(source))
+        from neuroact.files.json_document import read
 
-
-def _entry(number: int, entry: Any) -> Entry:
-    if not isinstance(entry, Mapping) or type(entry.get("label")) not in (int, str):
-        raise ReportFileError(f"the history is damaged: its report {number} has no label")
-    try:
-        return entry["label"], ActivityReport.from_dict(entry.get("report", {}))
-    except ReportFileError as cause:
-        raise ReportFileError(f"report {number} of the history: {cause}") from cause
-
-
-def _parsed(text: str | bytes, source: str) -> History:
-    try:
-        return History.from_dict(json.loads(text))
-    except ReportFileError as cause:
-        raise ReportFileError(f"{source}: {cause}") from cause
-    except (ValueError, RecursionError) as cause:
-        raise ReportFileError(f"{source}: not JSON, or cut short: {cause}") from cause
+        return read(source, cls.from_dict)

@@ -98,6 +98,8 @@ class LayerComparison:
 class ComparedLayers(Mapping[str, LayerComparison]):
     """Reports compared with the first of them, by the layer's name in it.
 
+    Two are equal when their reports, labels and matched layers are.
+
     Args:
         reports: by label, the first one first.
         layers: what was matched.
@@ -140,6 +142,14 @@ class ComparedLayers(Mapping[str, LayerComparison]):
             return self._layers[name]
         except KeyError:
             raise UnmatchedLayerError(name, tuple(self._layers)) from None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ComparedLayers):
+            return NotImplemented
+        reports = list(self.reports.items()), list(other.reports.items())  # the first one tells
+        return reports[0] == reports[1] and self._layers == other._layers
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)

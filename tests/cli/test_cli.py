@@ -128,7 +128,7 @@ def commands() -> list[str]:
 
 def test_without_arguments_the_commands_are_listed() -> None:
     listed = " ".join(invoke().output.split())
-    assert "show Print the table of a report's or a recording's file." in listed
+    assert "show Print the table of a report, a recording or a comparison." in listed
 
 
 def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "activity.json").write_text("{}")
-    monkeypatch.setattr(ActivityReport, "from_json", lambda path: 1 / 0)
+    monkeypatch.setattr(ActivityReport, "from_dict", lambda document: 1 / 0)
     code, out, err = neuroact_command("show", tmp_path / "activity.json")
     assert (code, out) == (70, "")
     assert "ZeroDivisionError" in err

@@ -17,6 +17,7 @@ from pyarrow import parquet
 
 from neuroact import (
     ActivityReport,
+    Comparison,
     InterspikeIntervals,
     Raster,
     Recording,
@@ -176,7 +177,7 @@ def test_neurobenchs_results_are_told_from_other_files(
     path.write_text(json.dumps({"AverageActivityMetric": part, "Footprint": 3} if nested else part))
     result = neuroact(command, path)
     assert (result.code, result.out) == (2, "")
-    assert f"{path} holds the results of a NeuroBench run" in result.err
+    assert f"{path}: it holds the results of a NeuroBench run" in result.err
     assert "neuroact_adapters.neurobench.report(path)" in result.err
 
 
@@ -252,7 +253,7 @@ def test_files_of_either_kind_are_compared_with_the_first(tmp_path: Path) -> Non
     result = neuroact("compare", *files)
     assert (result.code, result.out, result.err) == (0, f"{expected}\n", "")
     result = neuroact("compare", *files, "--json")
-    assert json.loads(result.out) == expected.to_dict()
+    assert Comparison.from_json(result.out) == expected
 
 
 def test_reports_of_one_name_are_labelled_by_their_path_or_as_told(tmp_path: Path) -> None:
@@ -260,17 +261,48 @@ def test_reports_of_one_name_are_labelled_by_their_path_or_as_told(tmp_path: Pat
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         files.append(written(tmp_path / folder / "activity.json", recorded(3)))
-    document = json.loads(neuroact("compare", *files, "--json").out)
-    assert document["labels"] == [str(file) for file in files]
-    labels = ["--label", "old", "--label", "new"]
-    assert json.loads(neuroact("compare", *files, *labels, "--json").out)["labels"] == [
-        "old",
-        "new",
-    ]
-    assert json.loads(neuroact("compare", files[0], files[0], "--json").out)["labels"] == [
-        f"1: {files[0]}",
-        f"2: {files[0]}",
-    ]
+    assert labels_of(*files) == tuple(map(str, files))
+    assert labels_of(*files, "--label", "old", "--label", "new") == ("old", "new")
+    assert labels_of(files[0], files[0]) == (f"1: {files[0]}", f"2: {files[0]}")
+
+
+def labels_of(*arguments: Any) -> tuple[str, ...]:
+    return Comparison.from_json(neuroact("compare", *arguments, "--json").out).labels
+
+
+def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> None:
+    found = compare(recorded(10).report(), recorded(10, dead=3).report(), labels=("a", "b"))
+    file = tmp_path / "comparison.json"
+    text = found.to_json(file)
+    assert neuroact("show", file) == (0, f"{found}\n", "")
+    assert neuroact("show", file, "--json") == (0, text, "")
+    assert neuroact("html", file).code == 0
+    assert file.with_suffix(".html").read_text() == found.to_html()
+    assert neuroact("plot", file).code == 0
+    found.plot(tmp_path / "expected.png")
+    assert file.with_suffix(".png").read_bytes() == (tmp_path / "expected.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "--fail-on", "dead"], "FILE is a comparison: verdicts are of a report"),
+        (["plot", "--kind", "box"], "FILE is a comparison: it has one picture"),
+        (["plot", "--layer", "lif"], "FILE is a comparison: it has one picture"),
+        (["plot", "--figure", "mean"], "FILE is a comparison: it has one picture"),
+        (["export"], "is a comparison of 2 reports: see neuroact show"),
+        (["compare"], "is a comparison of 2 reports: see neuroact show"),
+    ],
+)
+def test_what_cannot_be_done_with_a_comparison_is_said(
+    arguments: list[str], message: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "comparison.json"
+    compare(recorded(10).report(), recorded(10).report()).to_json(file)
+    command, *options = arguments
+    result = neuroact(command, file, *options)
+    assert (result.code, result.out) == (2, "")
+    assert message in " ".join(result.err.split())
 
 
 def test_layers_of_other_names_are_matched_by_a_map(tmp_path: Path) -> None:
@@ -436,16 +468,15 @@ def test_a_historys_picture_that_cannot_be_is_bad_use(
 
 
 def test_a_history_is_compared_epoch_with_epoch(history: Path) -> None:
-    document = json.loads(neuroact("compare", history, "--json").out)
-    assert document["labels"] == ["epoch 0", "epoch 1", "epoch 2"]
-    differences = document["layers"][0]["differences"]
-    assert [differences[label]["dead"] for label in document["labels"][1:]] == [3, 6]
+    found = Comparison.from_json(neuroact("compare", history, "--json").out)
+    assert found.labels == ("epoch 0", "epoch 1", "epoch 2")
+    assert [difference.dead for difference in found["lif"].differences.values()] == [3, 6]
 
 
 def test_a_history_beside_a_report_has_its_name_in_front(history: Path) -> None:
     report = written(history.with_name("best.json"), recorded(10))
-    document = json.loads(neuroact("compare", report, history, "--json").out)
-    assert document["labels"] == ["best", "history epoch 0", "history epoch 1", "history epoch 2"]
+    epochs = tuple(f"history epoch {epoch}" for epoch in range(3))
+    assert labels_of(report, history) == ("best", *epochs)
 
 
 @pytest.mark.parametrize("command", ["show", "html", "export"])

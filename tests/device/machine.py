@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from toy import ToyAdapter
 
 from neuroact import Recording
 from neuroact_adapters.norse import NorseAdapter
 from neuroact_adapters.snntorch import SnnTorchAdapter
 from neuroact_adapters.spikingjelly import SpikingJellyAdapter
-from toy import ToyAdapter
 
 CUDA, CPU, PRETENDED = "cuda", "cpu", "pretended"
 # Given by hand: on a bare machine neuroact is a folder, which offers no adapter of its own accord.

@@ -19,7 +19,7 @@ from pyarrow import parquet
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind, atomic_file
 from neuroact.errors import MissingExtraError
-from neuroact.files.report_document import FIGURES
+from neuroact.files.layout import FIGURES
 
 HOSTILE = 'a,"b"\r\n=cmd();<script>'
 

@@ -14,7 +14,7 @@ from page_reports import SCRIPT, hostile, layer, mixed, with_results
 
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
-from neuroact.files.report_document import COUNTS, FIGURES
+from neuroact.files.layout import COUNTS, FIGURES
 from neuroact.html.drawings import Histogram, Shares, Strip, scales
 from neuroact.results.definitions import definition, headline
 

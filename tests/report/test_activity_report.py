@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
 from neuroact.errors import LayerNameError, MissingExtraError, ReportFileError, UnknownLayerError
-from neuroact.files.report_document import FIGURES
+from neuroact.files.layout import FIGURES
 from neuroact.quantiles import METHODS
 from neuroact.testing.strategies import Stream, streams
 
@@ -117,7 +117,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         report.to_json(tmp_path / "missing" / "activity.json")
     path.write_text("old")
     kill_while_writing = (
-        "import os, sys; from neuroact import atomic_file\n"
+        "import os, sys\nfrom neuroact import atomic_file\n"
         "os.fsync = lambda handle: os._exit(9)\n"
         "atomic_file.write_text(sys.argv[1], 'new' * 100000)"
     )
@@ -152,18 +152,21 @@ def damaged(change: Mapping[str, Any]) -> str:
         ("{", "not JSON, or cut short"),
         ("{}", 'expected a document with "schema": "neuroact.report"'),
         ('{"schema": "neuroact.report", "schema_version": 3}', "version 3.*update neuroact"),
-        ('{"schema": "neuroact.report", "schema_version": 1}', 'damaged: it has no "layers"'),
+        (
+            '{"schema": "neuroact.report", "schema_version": 1}',
+            "missing required field `origin`",
+        ),
         ('{"a":' + "[" * 100_000, "not JSON, or cut short"),
         (damaged({"shape": [4]}), "3 values do not make the shape"),
         (damaged({"shape": [10**12]}), "3 values do not make the shape"),
-        (damaged({"events": [1, 2, -1]}), "expected a count, came -1"),
-        (damaged({"events": [1, 2, 10**30]}), "expected a count, came 1000"),
-        (damaged({"events": [1, 2, "x"]}), "expected a count, came 'x'"),
-        (damaged({"kind": "loud"}), "'loud' is not a valid SignalKind"),
-        (damaged({"name": 3}), "expected a text, came 3"),
-        (damaged({"dt": "x"}), "expected a finite number, came 'x'"),
-        (damaged({"nonfinite": 0}), "nonfinite: expected true or false, came 0"),
-        (damaged({"kind": "graded"}), 'damaged: layer "lif": it has no "total"'),
+        (damaged({"events": [1, 2, -1]}), "expected `int` >= 0, came -1"),
+        (damaged({"events": [1, 2, 10**30]}), "expected `int` <= 9223372036854775807, came 1000"),
+        (damaged({"events": [1, 2, "x"]}), "expected `int`, came 'x'"),
+        (damaged({"kind": "loud"}), "kind: invalid enum value 'loud'"),
+        (damaged({"name": 3}), "name: expected `str`, came 3"),
+        (damaged({"dt": "x"}), r"dt: expected `float \| null`, came 'x'"),
+        (damaged({"nonfinite": 0}), "nonfinite: expected `bool`, came 0"),
+        (damaged({"kind": "graded"}), 'damaged: layer "lif": it has no `total`'),
     ],
 )
 def test_a_damaged_foreign_or_newer_file_is_a_clear_error(

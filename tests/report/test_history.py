@@ -43,6 +43,24 @@ def test_a_file_gives_back_the_same_history_to_the_bit(history: History, tmp_pat
         assert [dict(r.origin) for _, r in again] == [dict(r.origin) for _, r in history]
 
 
+def test_a_subclass_reads_one_of_its_own_kind(history: History) -> None:
+    class Ours(History):
+        pass
+
+    class OurReport(ActivityReport):
+        pass
+
+    assert type(Ours.from_json(history.to_json())) is Ours
+    assert type(Ours.from_dict(history.to_dict())) is Ours
+    last = history[-1][1]
+    assert type(OurReport.from_json(last.to_json())) is OurReport
+    assert type(OurReport.from_dict(last.to_dict())) is OurReport
+
+
+def test_a_report_is_a_line(history: History) -> None:
+    assert sum('"label": ' in line for line in history.to_json().splitlines()) == len(history)
+
+
 def test_an_empty_history_has_a_file_too() -> None:
     assert History.from_json(History().to_json()) == History()
 
@@ -59,13 +77,25 @@ def test_histories_of_other_reports_labels_or_orders_are_not_equal(history: Hist
     [
         (lambda d: d.update(schema="neuroact.report"), 'expected a document with "schema": "neur'),
         (lambda d: d.update(schema_version=99), "schema version 99, this neuroact reads up to 1"),
-        (lambda d: d.pop("reports"), "it has no list of reports"),
-        (lambda d: d["reports"].__setitem__(2, []), "its report 2 has no label"),
-        (lambda d: d["reports"][1].update(label=True), "its report 1 has no label"),
-        (lambda d: d["reports"][3].pop("report"), "report 3 of the history: expected a document"),
+        (
+            lambda d: d.pop("reports"),
+            "damaged: object missing required field `reports`",
+        ),
+        (
+            lambda d: d["reports"].__setitem__(2, []),
+            "the history is damaged: reports[2]: expected `object`, came []",
+        ),
+        (
+            lambda d: d["reports"][1].update(label=True),
+            "reports[1].label: expected `int | str`, came True",
+        ),
+        (
+            lambda d: d["reports"][3].pop("report"),
+            "reports[3]: object missing required field `report`",
+        ),
         (
             lambda d: d["reports"][0]["report"]["layers"][0].update(events=[-1] * 7),
-            'report 0 of the history: the report is damaged: layer "lif": expected a count',
+            'report 0 of the history: the report is damaged: layer "lif": events[0]: expected',
         ),
     ],
 )

@@ -24,7 +24,7 @@ from neuroact.errors import (
     ReportFileError,
     StatisticKindError,
 )
-from neuroact.files.result_document import RESULTS
+from neuroact.files.layout import RESULTS
 from neuroact.statistics.results import LayerResult
 from neuroact.testing.strategies import Stream, streams
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from neuroact import ActivityReport, LayerActivity, SignalKind
 from neuroact.errors import NothingRecordedError, ReportFileError, UnreliableLayerWarning
-from neuroact.files.json_checks import expect_count, expect_number, value_of
+from neuroact.files.json_document import checked
+from neuroact.files.layout import Count, Finite
 from neuroact.files.report_reader import layer_from
 
 Results = Mapping[str, Any] | str | os.PathLike[str]
@@ -140,20 +141,20 @@ def _layer(name: str, figures: Mapping[str, Any]) -> LayerActivity:
         )
     try:
         return layer_from(_entry(name, figures))
-    except (ValueError, OverflowError) as cause:
+    except ValueError as cause:
         message = f'layer "{name}": its figures are damaged: {cause}'
         raise ReportFileError(message, layer=name) from cause
 
 
 def _entry(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """The figures as the layer's entry in a report's JSON, whose reader checks the rest."""
-    steps = expect_count(figures["timesteps"])
+    steps = checked(figures["timesteps"], Count)
     if figures.get("kind") != SignalKind.BINARY.value:
         events = figures.get("events")
     elif "error" in figures:
-        events = [0] * len(value_of(figures, "histogram", list))
+        events = [0] * len(checked(figures["histogram"], list))
     else:
-        activity = [expect_number(value) for value in value_of(figures, "histogram", list)]
+        activity = checked(figures["histogram"], list[Finite])
         events = [int(count) for count in np.rint(np.array(activity) * steps)]
     taken = ("kind", "shape", "framework", "layer_type", "aliases", "total")
     return {key: figures[key] for key in taken if key in figures} | {
@@ -163,5 +164,6 @@ def _entry(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
         "sequences": figures.get("samples"),
         "nonfinite": figures.get("nonfinite", False),
         "not_binary": figures.get("not_binary", False),
+        "figures": None,
         "events": events,
     }

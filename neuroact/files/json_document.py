@@ -1,0 +1,130 @@
+"""From a JSON text to a document of a class; nothing in it is taken for granted.
+
+A file may be cut short, of another program, of a later neuroact, or made to do harm. Whatever is
+in it, reading takes time and memory in proportion to its length, and ends in what was written or in
+a `ReportFileError` that says what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from reprlib import Repr
+from typing import Any, ClassVar, TypeVar
+
+from msgspec import Struct, ValidationError, convert
+
+from neuroact.errors import ReportFileError
+
+T = TypeVar("T")
+D = TypeVar("D", bound="Document")
+
+
+class Document(Struct, kw_only=True, tag_field="schema"):
+    """A JSON text's whole content; a class's tag is the name of its schema."""
+
+    oldest: ClassVar[int] = 1
+    newest: ClassVar[int]
+
+
+_REPR = Repr()
+_REPR.maxlevel = 1
+short = _REPR.repr
+"""A value in a few words, however large it is."""
+
+
+def read(source: str | os.PathLike[str], from_document: Callable[[Any], T]) -> T:
+    """What a function makes of the document in a file, or in a text that begins with `{`.
+
+    Raises:
+        ReportFileError: names the file and what is wrong with it.
+    """
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        return parse(source, "the text", from_document)
+    return parse(Path(source).read_bytes(), str(source), from_document)
+
+
+def parse(text: str | bytes, source: str, from_document: Callable[[Any], T]) -> T:
+    """What a function makes of the document in a JSON text.
+
+    Raises:
+        ReportFileError: names `source` and what is wrong with it.
+    """
+    try:
+        document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as cause:
+        raise ReportFileError(f"{source}: not JSON, or cut short: {cause}") from cause
+    try:
+        return from_document(document)
+    except ReportFileError as cause:
+        raise ReportFileError(f"{source}: {cause}", layer=cause.layer) from cause
+
+
+def opened(document: Any, cls: type[D]) -> D:
+    """A document as an object of its class, which declares its schema and newest version.
+
+    Raises:
+        ReportFileError: it is another document, of a version that is not read, or damaged.
+    """
+    schema, newest = str(cls.__struct_config__.tag), cls.newest
+    what = schema.partition(".")[2]
+    if not isinstance(document, Mapping) or document.get("schema") != schema:
+        raise ReportFileError(f'expected a document with "schema": "{schema}"; this is none')
+    version = document.get("schema_version")
+    if type(version) is int and version > newest:
+        raise ReportFileError(
+            f"the {what} has schema version {short(version)}, this neuroact reads up to "
+            f"{newest}: update neuroact"
+        )
+    if type(version) is int and 0 < version < cls.oldest:
+        raise ReportFileError(
+            f"the {what} has schema version {version}, this neuroact reads from {cls.oldest} on: "
+            "make it anew"
+        )
+    try:
+        found: D = checked(document, cls)
+    except ValueError as cause:
+        raise ReportFileError(f"the {what} is damaged: {cause}") from cause
+    return found
+
+
+def checked(value: Any, cls: Any) -> Any:
+    """A JSON value as an object of a type.
+
+    Raises:
+        ValueError: says where in the value, what was expected, and what came.
+    """
+    try:
+        return convert(value, cls)
+    except ValidationError as cause:
+        raise ValueError(_explained(str(cause), value)) from cause
+
+
+def _explained(message: str, value: Any) -> str:
+    """The message of msgspec, with the place in front and the value that came behind."""
+    what, _, path = message.partition(" - at ")
+    what = what[:1].lower() + what[1:200]
+    what = re.sub("`str` matching regex.*", "a text of whole characters", what)
+    for key, at in re.findall(r"\.(\w+)|\[(\d+)\]", path):
+        value = value[key] if key else value[int(at)]
+    if what.startswith(("expected", "number")):
+        what = f"{what.partition(', got')[0]}, came {short(value)}"
+    place = path.strip("`").removeprefix("$").removeprefix(".")
+    return f"{place}: {what}" if place else what
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = Counter(key for key, _ in pairs)
+        twice = keys.most_common(1)[0][0]
+        raise ValueError(f"the key {short(twice)} comes twice in one object")
+    return found

@@ -1,0 +1,109 @@
+"""Histories and comparisons as JSON documents, and back: reports with their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from msgspec import to_builtins
+
+from neuroact.errors import ReportFileError
+from neuroact.files.json_document import opened
+from neuroact.files.layout import ComparedLayer, Comparison, History, LabelledReport
+from neuroact.files.report_document import finite_or_none, to_document
+from neuroact.files.report_reader import from_document
+from neuroact.results.compared_layers import ComparedLayers, LayerComparison
+from neuroact.results.layers import Layers
+
+Labelled = list[tuple[int | str, Layers]]
+
+
+def history_document(reports: Iterable[tuple[int | str, Layers]]) -> dict[str, Any]:
+    """The reports of a history as plain JSON values."""
+    document: dict[str, Any] = to_builtins(
+        History(schema_version=History.newest, reports=_entries(reports))
+    )
+    return document
+
+
+def history_from(document: Any) -> Labelled:
+    """The reports of the history that a document describes.
+
+    Raises:
+        ReportFileError: it is none, or damaged; says which of its reports is.
+    """
+    return _reports(opened(document, History).reports, "history")
+
+
+def comparison_document(compared: ComparedLayers) -> dict[str, Any]:
+    """A comparison as plain JSON values, its reports included."""
+    document: dict[str, Any] = to_builtins(
+        Comparison(
+            schema_version=Comparison.newest,
+            reports=_entries(compared.reports.items()),
+            unmatched={label: list(names) for label, names in compared.unmatched.items()},
+            layers=[_compared_layer(layer) for layer in compared.values()],
+        )
+    )
+    return document
+
+
+def comparison_from(document: Any) -> ComparedLayers:
+    """The comparison that a document describes.
+
+    Raises:
+        ReportFileError: it is none, or damaged.
+    """
+    found = opened(document, Comparison)
+    reports = {str(label): report for label, report in _reports(found.reports, "comparison")}
+    try:
+        if len(reports) < len(found.reports):
+            raise ValueError("two of its reports have the same label")
+        layers = {entry.name: _layer_comparison(entry, reports) for entry in found.layers}
+        if len(layers) < len(found.layers):
+            raise ValueError("a layer of the first report comes twice")
+    except ValueError as cause:
+        raise ReportFileError(f"the comparison is damaged: {cause}") from cause
+    return ComparedLayers(reports, layers.values())
+
+
+def _entries(reports: Iterable[tuple[int | str, Layers]]) -> list[LabelledReport]:
+    return [LabelledReport(label, to_document(report)) for label, report in reports]
+
+
+def _reports(entries: list[LabelledReport], what: str) -> Labelled:
+    found: Labelled = []
+    for number, entry in enumerate(entries):
+        try:
+            found.append((entry.label, from_document(entry.report)))
+        except ReportFileError as cause:
+            message = f"report {number} of the {what}: {cause}"
+            raise ReportFileError(message, layer=cause.layer) from cause
+    return found
+
+
+def _compared_layer(layer: LayerComparison) -> ComparedLayer:
+    return ComparedLayer(
+        name=layer.name,
+        names={label: there.name for label, there in layer.layers.items()},
+        differences={
+            label: {
+                name: None if value is None else finite_or_none(value)
+                for name, value in asdict(difference).items()
+            }
+            for label, difference in layer.differences.items()
+        },
+    )
+
+
+def _layer_comparison(entry: ComparedLayer, reports: dict[str, Layers]) -> LayerComparison:
+    first, *_ = reports
+    for label, name in entry.names.items():
+        if name not in reports.get(label, ()):
+            raise ValueError(f"no report {label!r} with a layer {name!r} is in it")
+    if entry.names.get(first) != entry.name:
+        raise ValueError(f"the layer {entry.name!r} has another name in the first report")
+    # In the reports' order, the first one first.
+    there = {label: reports[label][entry.names[label]] for label in reports if label in entry.names}
+    return LayerComparison(entry.name, there)
