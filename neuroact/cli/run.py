@@ -70,7 +70,7 @@ def run(
     import torch
 
     from neuroact.recording.measure import shown
-    from neuroact.recording.recording import record
+    from neuroact.recording.start import record
 
     _check_can_be_written(out)
     if dt is not None and not 0 < dt < math.inf:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from neuroact.recording.recording import record
+from neuroact.recording.start import record
 from neuroact.report.activity_report import ActivityReport
 
 Batch = TypeVar("Batch")

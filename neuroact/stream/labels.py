@@ -1,4 +1,4 @@
-"""Of which class the samples of a batch are, as `recording.label` is told."""
+"""Of which class the samples of a batch are, as `recording.batch` is given it."""
 
 from __future__ import annotations
 

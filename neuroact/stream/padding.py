@@ -1,4 +1,4 @@
-"""Which steps of a batch are padding, as `recording.valid` is told."""
+"""Which steps of a batch are padding, as `recording.batch` is given it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Validity:
 
     def __init__(self, mask: Any = None, *, lengths: Any = None) -> None:
         if (mask is None) is (lengths is None):
-            raise ValueError("expected either a mask or lengths=, came both or neither")
+            raise ValueError("expected either valid= or lengths=, came both or neither")
         self._told = as_tensor(mask if lengths is None else lengths)
         self._by_length = lengths is not None
         self._check()
@@ -79,4 +79,4 @@ class Validity:
             if told.ndim != 1 or not whole:
                 raise ValueError(f"expected lengths= to be whole numbers [batch], came {kind}")
         elif told.dtype is not torch.bool or told.ndim not in (1, 2):
-            raise ValueError(f"expected the mask to be bool, [time, batch] or [batch], came {kind}")
+            raise ValueError(f"expected valid= to be bool, [time, batch] or [batch], came {kind}")
