@@ -26,7 +26,6 @@ from neuroact.report.activity_report import ActivityReport
 from neuroact.report.provenance import provenance
 from neuroact.results.layer_activity import OBSERVED
 from neuroact.statistics.choice import (
-    StatisticFactory,
     StatisticSelection,
     builders,
     check_pickled,
@@ -69,6 +68,11 @@ class Recording:
     def layers(self) -> Mapping[str, LayerInfo]:
         """The recorded layers by reported name, in the model's order."""
         return MappingProxyType({name: layer.info for name, layer in self._layers.items()})
+
+    @property
+    def _counts_classes(self) -> bool:
+        """Whether `ClassActivity` is among the statistics, so that labels are counted by."""
+        return any(isinstance(build(), ClassActivity) for build in self._factories)
 
     def report(self) -> ActivityReport:
         """The exact figures so far, free of torch; recording goes on.
@@ -147,7 +151,7 @@ class Recording:
         >>> layer.observations, layer[ClassActivity].class_observations.tolist()
         (4, [3, 1])
         """
-        if labels is not None and not any(_counts_classes(build) for build in self._factories):
+        if labels is not None and not self._counts_classes:
             raise ValueError(
                 "none of the recording's statistics counts by class, so labels would be lost: "
                 "record with statistics=[neuroact.ClassActivity]"
@@ -362,7 +366,3 @@ def _each(items: Iterable[_T], do: Callable[[_T], None]) -> None:
             raised = raised or cause
     if raised is not None:
         raise raised
-
-
-def _counts_classes(build: StatisticFactory) -> bool:
-    return isinstance(build(), ClassActivity)

@@ -46,8 +46,9 @@ def record(
             puts in place of an output is the input of the layer behind it.
         axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
             the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
-        statistics: what is kept of each layer beside `Firing`, which always is: classes, statistics
-            as they are configured (`Raster(3)`), or functions that build one; or one alone.
+        statistics: what is kept of each layer beside `Firing`, which always is: names
+            ("TimeCourse"), classes, statistics as they are configured (`Raster(3)`), or functions
+            that build one; or one alone.
         adapters: adapters asked before the installed ones, about every module.
         dt: seconds per time step.
 

@@ -313,6 +313,19 @@ class LayerActivity:
         )
 
     @property
+    def dead_share(self) -> float:
+        """Share of neurons without a single event, `dead / neurons`; NaN without figures."""
+        return self.dead / self.neurons if self.problem is None else math.nan
+
+    @property
+    def saturated_share(self) -> float:
+        """Share of neurons with an event at every observation, `saturated / neurons`.
+
+        NaN without figures.
+        """
+        return self.saturated / self.neurons if self.problem is None else math.nan
+
+    @property
     def dead_neurons(self) -> Integers:
         """Where the dead neurons are, int64 `[dead, len(shape)]`."""
         return self._where(self.events == 0)

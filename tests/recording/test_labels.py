@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from toy import Net, RawOutputs, ToyAdapter
 
 import neuroact
@@ -259,3 +260,45 @@ def test_labels_that_are_none_are_refused(labels: Any, message: str) -> None:
 def test_a_number_of_classes_below_0_is_refused() -> None:
     with pytest.raises(ValueError, match="classes= of 0 or more, came -1"):
         ClassActivity(-1)
+
+
+INPUTS, LABELS = torch.ones(3, 4), torch.tensor([0, 2, 2])
+
+
+def measured_classes(batch: Any, **options: Any) -> list[int]:
+    report = neuroact.measure(
+        nn.Sequential(nn.ReLU()), [batch], layers="0", statistics="ClassActivity", **options
+    )
+    found: list[int] = report["0"][ClassActivity].class_observations.tolist()
+    return found
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS.to(torch.uint8)])
+@pytest.mark.parametrize("pair", [tuple, list])
+def test_measure_labels_a_batch_that_is_a_pair_with_whole_numbers(pair: Any, labels: Any) -> None:
+    assert measured_classes(pair([INPUTS, labels])) == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        INPUTS,
+        (INPUTS,),
+        (INPUTS, LABELS, LABELS),
+        (INPUTS, LABELS.float()),
+        (INPUTS, LABELS.bool()),
+        (INPUTS, LABELS[:, None]),
+        (INPUTS, [0, 2, 2]),
+    ],
+)
+def test_measure_takes_nothing_else_for_labels(batch: Any) -> None:
+    assert measured_classes(batch) == []
+
+
+def test_measure_leaves_the_labels_to_run_where_it_is_given() -> None:
+    assert measured_classes((INPUTS, LABELS), run=lambda model, batch: model(batch[0])) == []
+
+
+def test_measure_without_class_activity_takes_a_pair_as_before() -> None:
+    report = neuroact.measure(nn.Sequential(nn.ReLU()), [(INPUTS, LABELS)], layers="0")
+    assert report["0"].observations == 3
