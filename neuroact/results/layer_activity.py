@@ -365,14 +365,8 @@ class LayerActivity:
 
     @property
     def _firing(self) -> FiringResult:
-        return FiringResult(
-            events=self.events,
-            total=vars(self)["total"],
-            observations=self.observations,
-            sequences=self.sequences,
-            nonfinite=self.nonfinite,
-            not_binary=self.not_binary,
-        )
+        kept = vars(self)  # where a total of None stands for the events
+        return FiringResult(**{f.name: kept[f.name] for f in fields(FiringResult)})
 
     @property
     def _own_results(self) -> dict[str, LayerResult]:
