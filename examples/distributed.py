@@ -67,7 +67,7 @@ def main() -> None:
     with torch.no_grad(), neuroact.record(net, dt=0.001) as recording:
         for batch, valid in zip(loader, counted, strict=True):
             utils.reset(net)
-            with recording.valid(valid):
+            with recording.batch(valid=valid):
                 for step in batch.transpose(0, 1):
                     net(step)
 

@@ -24,7 +24,8 @@ from neuroact.layers.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.layers.call_pattern import CallPattern, PatternAdapter
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.measure import measure
-from neuroact.recording.recording import Recording, record
+from neuroact.recording.recording import Recording
+from neuroact.recording.start import record
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.comparison import Comparison, compare
 from neuroact.report.history import History

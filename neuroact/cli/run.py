@@ -61,29 +61,32 @@ def run(
     TARGET names a function of yours, in a module of the working folder or an installed one. It
     takes no arguments and returns (model, batches) or (model, batches, run). Each batch is run by
     run(model, batch), time steps and resets included; without a run, the model is called with the
-    batch's first member. It all runs without gradients, the model in the mode, train or eval,
-    that it comes in.
+    batch's first member, and with ClassActivity the second one of a pair is the samples' labels,
+    where it is a tensor of whole numbers. It all runs without gradients, the model in the mode,
+    train or eval, that it comes in.
 
     Ctrl-C ends it after the batch at hand: what was recorded is shown and written all the same,
     and the exit code is 130. A second Ctrl-C drops everything.
     """
     import torch
 
-    from neuroact.recording.measure import shown
-    from neuroact.recording.recording import record
+    from neuroact.recording.measure import run_batch, shown
+    from neuroact.recording.start import record
 
     _check_can_be_written(out)
     if dt is not None and not 0 < dt < math.inf:
         raise typer.BadParameter(f"expected seconds above 0, came {dt:g}.", param_hint="--dt")
     asked = conditions(fail_on)
     kept = [statistic(name) for name in statistics or ()]
-    model, batches, run_batch = subject(target)
+    model, batches, run_one = subject(target)
     with (
         users_code(),
         record(model, layers=layers or None, statistics=kept, dt=dt) as recording,
         torch.no_grad(),
     ):
-        progress = run_each(shown(batches), lambda batch: run_batch(model, batch))
+        progress = run_each(
+            shown(batches), lambda batch: run_batch(recording, model, batch, run_one)
+        )
     if progress.interrupted and not progress.batches:
         typer.echo("Ctrl-C came before the first batch was done: nothing was recorded.", err=True)
         raise typer.Exit(INTERRUPTED)

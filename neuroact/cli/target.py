@@ -17,7 +17,7 @@ from torch import nn
 from neuroact.cli.application import UNEXPECTED
 from neuroact.errors import NeuroactError
 from neuroact.layers.names import nearest
-from neuroact.recording.measure import call_with_first
+from neuroact.recording.measure import Run
 
 _CONTRACT = (
     "Expected a function without arguments that returns (model, batches) or (model, batches, run): "
@@ -31,12 +31,12 @@ class Subject(NamedTuple):
     Attributes:
         model: the model.
         batches: what goes through it.
-        run: runs one batch, time steps, resets and all.
+        run: runs one batch, time steps, resets and all; None where `measure`'s way will do.
     """
 
     model: nn.Module
     batches: Iterable[Any]
-    run: Callable[[nn.Module, Any], object]
+    run: Run | None
 
 
 def subject(target: str) -> Subject:
@@ -52,11 +52,11 @@ def subject(target: str) -> Subject:
         returned = function()
     if not isinstance(returned, tuple) or len(returned) not in (2, 3):
         raise _wrong(f"{target} returned {_described(returned)}.")
-    model, batches, run = (*returned, call_with_first)[:3]
+    model, batches, run = (*returned, None)[:3]
     for name, value, fits in (
         ("model", model, isinstance(model, nn.Module)),
         ("batches", batches, hasattr(batches, "__iter__") or hasattr(batches, "__getitem__")),
-        ("run", run, callable(run)),
+        ("run", run, len(returned) == 2 or callable(run)),
     ):
         if not fits:
             raise _wrong(f"{target} returned {_described(value)} for its {name}.")
@@ -69,17 +69,16 @@ def statistic(name: str) -> Callable[[], Any]:
     Raises:
         BadParameter: there is none.
     """
-    from neuroact.statistics import BUILT_IN
+    from neuroact.statistics.choice import built_in
 
     if ":" in name:
         return named(name, hint="--statistics")  # type: ignore[no-any-return]  # record checks it
-    if name not in BUILT_IN:
+    try:
+        return built_in(name)
+    except ValueError as cause:
         raise typer.BadParameter(
-            f"there is no statistic {name!r}.{nearest(name, BUILT_IN)} There are: "
-            f"{', '.join(BUILT_IN)}; name one of your own as package.module:Class.",
-            param_hint="--statistics",
-        )
-    return BUILT_IN[name]
+            f"{cause}; name one of your own as package.module:Class.", param_hint="--statistics"
+        ) from cause
 
 
 def named(target: str, *, hint: str) -> Any:

@@ -97,7 +97,7 @@ def valid_samples(
 
     Returns:
         bool `[samples of this rank]`, on the CPU: False where one is padding. Split by batch, it
-        goes to `recording.valid`.
+        goes to `recording.batch(valid=…)`.
 
     Raises:
         TypeError: a sampler of another kind, or indices that are none.

@@ -6,11 +6,13 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import nn
 
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.layers.call_pattern import CallPattern, always, has_pattern
+from neuroact.layers.layer_info import LayerInfo
 from neuroact.native import core
 from neuroact.recording.compiled.traced import Traced
 from neuroact.recording.forward import UNTOLD, Watcher
@@ -19,6 +21,9 @@ from neuroact.recording.open_block import Rows
 from neuroact.recording.step_reader import StepReader, Steps
 from neuroact.recording.uninterrupted import Uninterrupted
 from neuroact.stream.chunk import SpikeChunk
+
+# What torch.func's transforms are under way; None where none is.
+_transform = torch._C._functorch.peek_interpreter_stack
 
 MOST_STEPS = 255
 """Steps that are counted at little cost, at most; then one is read in full again.
@@ -171,9 +176,9 @@ class CallReader:
                 raise TypeError(f"expected a SpikeChunk from read, came {type(chunk).__name__}")
         except Exception as cause:
             if isinstance(cause, RuntimeError):  # torch's: an adapter that knows better says so
-                self._layer.check_transforms()
+                _check_transforms(self._layer.info)
             raise self._unreadable(cause) from cause
-        self._layer.check_transforms()
+        _check_transforms(self._layer.info)
         return chunk
 
     def _leave_to_steps(self, output: Any) -> None:
@@ -200,6 +205,22 @@ class CallReader:
         return AdapterReadError(
             f"{info} could not be read by the adapter {type(self._adapter).__name__}: {cause}. "
             f"Leave the layer out with layers=, or {advice}. What was recorded before stays.",
+            layer=info.name,
+        )
+
+
+def _check_transforms(info: LayerInfo) -> None:
+    """Refuse a call inside of torch.func's transforms, whose values are not to be had.
+
+    Raises:
+        UnsupportedModelError: names the layer.
+    """
+    if _transform() is not None:
+        raise UnsupportedModelError(
+            f"{info} was called inside of torch.func's vmap, grad, jvp or the like, where values "
+            "stand for many calls, or for none yet, and cannot be counted. Pause the recording "
+            "for it (recording.pause(), then recording.resume()), or run the model itself while "
+            "recording. The call is not counted.",
             layer=info.name,
         )
 

@@ -9,24 +9,18 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
-from neuroact.errors import ChunkError, LayerShapeError, MergeError, UnsupportedModelError
+from neuroact.errors import LayerShapeError
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.state_trace import StateTrace
 from neuroact.recording.cuda_streams import StreamOrder
+from neuroact.recording.known_batch import BatchesUnderWay, KnownBatch
 from neuroact.recording.open_block import OpenBlock
 from neuroact.recording.threads import OneThread
 from neuroact.recording.uninterrupted import Uninterrupted
-from neuroact.statistics import Firing, Statistic, check_kind
-from neuroact.statistics.counting.stepwise import StepwiseStatistic
+from neuroact.statistics import Statistic, check_kind
 from neuroact.stream.chunk import SignalKind, SpikeChunk
-from neuroact.stream.padding import Validity
 
-# Of neurons of one shape, that is.
-_NEVER_REFUSE = (Firing.merge, StepwiseStatistic.merge)
-# What torch.func's transforms are under way; None where none is.
-_transform = torch._C._functorch.peek_interpreter_stack
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
 
 
@@ -82,9 +76,7 @@ class LayerRecorder:
         self.block = OpenBlock(self.statistics, self._tell, self.streams)
         self.lock = threading.RLock()
         self.thread = OneThread()
-        self.validity: Validity | None = None
-        self._position = 0  # steps that came since the validity was told
-        self._labels: Tensor | None = None
+        self._batches = BatchesUnderWay(self.block)
         self._begin = self.marked = False
         self.plain = True
         self._raised: Exception | None = None
@@ -98,23 +90,24 @@ class LayerRecorder:
     @property
     def needs_eager(self) -> bool:
         """Whether each call must be read in full, in Python."""
-        masked = self.validity is not None and not self.block.is_limited
-        return masked or self._labels is not None
+        return self._batches.needs_eager
 
-    def see_validity(self, validity: Validity | None) -> None:
-        """Say which of the steps that come are padding; None where none is."""
+    def enter(self, batch: KnownBatch) -> None:
+        """Have the chunks that come be of that batch, inside those under way."""
         with self.settled():
             self.interrupt()
-            self.block.limit(None)
-            self.validity, self._position = validity, 0
+            self._batches.enter(batch)
             self._see_whether_plain()
 
-    def label(self, labels: Tensor | None) -> None:
-        """Say of which class the samples are that come; None where that is not known."""
-        with self.settled():
-            self.interrupt()
-            self._labels = labels
-            self._see_whether_plain()
+    def leave(self, batch: KnownBatch) -> None:
+        """End a batch that is under way, also where what came cannot be settled."""
+        with self.lock:
+            try:
+                with self.settled():
+                    self.interrupt()
+            finally:
+                self._batches.leave(batch)
+                self._see_whether_plain()
 
     def interrupt(self) -> None:
         """Have the next call read in full, from whatever thread, after whatever calls."""
@@ -178,7 +171,7 @@ class LayerRecorder:
             has_state: it is of a layer whose state tells where sequences start.
 
         Raises:
-            ChunkError: samples or steps are not those that were labelled, or told valid.
+            ChunkError: samples or steps are not those of the batch under way.
             LayerShapeError: its neurons are not those of the chunks before.
             StatisticKindError: a statistic does not apply to its kind.
             OtherThreadError: the chunks before came from another thread, which is still running.
@@ -211,19 +204,10 @@ class LayerRecorder:
                 "before stays.",
                 layer=self.info.name,
             )
-        check_kind(self.statistics, self._general(chunk.kind), layer=self.info.name)
+        check_kind(self.statistics, self.general(chunk.kind), layer=self.info.name)
         if self.source is not None:
             self.source.programs.check_device(device)
-        labels = chunk.labels
-        if self._labels is not None:
-            labels = self._labels_of(chunk.batch)
-        valid = chunk.valid
-        if self.validity is not None:
-            if self._position == 0 and device.type == "cpu":
-                self.block.limit(self.validity.lengths)
-            told = self._valid_steps(self.validity, chunk)
-            if not self.block.is_limited:
-                valid = told if valid is None else valid & told
+        valid, labels = self._batches.known(chunk, self.info)
         starts = self._starts(chunk, has_state=has_state)
         return replace(chunk, starts_sequence=starts, valid=valid, labels=labels)
 
@@ -233,7 +217,7 @@ class LayerRecorder:
         Returns:
             Whether it was collected in `block`, as steps that go on from it can be.
         """
-        kind = self._general(chunk.kind)
+        kind = self.general(chunk.kind)
         if kind is not self.info.kind:
             self.info = replace(self.info, kind=kind)
         # A CUDA graph can be captured after one call: there are counters then that it adds to.
@@ -243,7 +227,7 @@ class LayerRecorder:
         if self._begin:
             self._begin = False
             self._see_whether_plain()
-        self._position += chunk.steps
+        self._batches.advance(chunk.steps)
         plain = chunk.kind is SignalKind.BINARY and chunk.labels is None and chunk.valid is None
         collects = plain and chunk.steps > 0 and not first_on_device
         collected = collects and self.block.take(chunk)
@@ -265,83 +249,7 @@ class LayerRecorder:
 
     def _see_whether_plain(self) -> None:
         """Tell compiled programs in one, since they look at all they are told before each call."""
-        told = self.validity is None and self._labels is None
-        self.plain = told and not self._begin
-
-    def check_fits(self, other: LayerRecorder) -> None:
-        """Refuse a layer whose counts cannot be added to this one's.
-
-        Raises:
-            MergeError: it is of another class, or has other neurons or statistics; or a statistic
-                refuses for reasons of its own.
-            StatisticKindError: a statistic does not apply to the kind of the sum.
-        """
-        for what, mine in self._means().items():
-            theirs = other._means()[what]
-            if mine != theirs and None not in (mine, theirs):
-                raise MergeError(
-                    f"{self.info}: cannot add figures of {what} {theirs} to figures of {what} "
-                    f"{mine}",
-                    layer=self.info.name,
-                )
-        if other.neurons is None:
-            return
-        with self._beside(other) as pairs:
-            check_kind(self.statistics, self._general(other.info.kind), layer=self.info.name)
-            for ours, their in pairs:
-                if type(ours).merge not in _NEVER_REFUSE:
-                    before = ours.state_dict()
-                    try:
-                        self._add(ours, their)
-                    finally:
-                        ours.load_state_dict(before)
-
-    def merge(self, other: LayerRecorder) -> None:
-        """Add another's counts, which `check_fits` let pass; `other` stays unchanged."""
-        self._see_aliases(other.info.aliases)
-        with self._beside(other) as pairs:
-            kind = self._general(other.info.kind)
-            if other.neurons is None:
-                if self.neurons is None:
-                    self.info = replace(self.info, kind=kind)
-                return
-            for ours, their in pairs:
-                self._add(ours, their)
-                if self.neurons is None:
-                    # Merged, the other's open sequences would have ended.
-                    ours.load_state_dict(their.state_dict())
-            self.info = replace(self.info, kind=kind)
-            self.neurons = other.neurons
-
-    @contextmanager
-    def _beside(self, other: LayerRecorder) -> Iterator[list[tuple[Statistic, Statistic]]]:
-        """The statistics and another layer's, in pairs, while neither of the two counts."""
-        # In one order, whoever is added to whom: two threads may do both.
-        one, two = sorted((self, other), key=id)
-        with one.lock, two.lock, other.at_rest() as theirs, self.at_rest() as ours:
-            self.interrupt()
-            yield list(zip(ours, theirs, strict=True))
-
-    def _add(self, ours: Statistic, theirs: Statistic) -> None:
-        try:
-            ours.merge(theirs)
-        except MergeError as cause:
-            raise MergeError(f"{self.info}: {cause}", layer=self.info.name) from cause
-
-    def check_transforms(self) -> None:
-        """Refuse a call inside of torch.func's transforms, whose values are not to be had.
-
-        Raises:
-            UnsupportedModelError: names the layer.
-        """
-        if _transform() is not None:
-            raise UnsupportedModelError(
-                f"{self.info} was called inside of torch.func's vmap, grad, jvp or the like, where "
-                "values stand for many calls, or for none yet, and cannot be counted. Pause the "
-                "recording for it (recording.pause(), then recording.resume()), or run the model "
-                "itself while recording. The call is not counted.",
-                layer=self.info.name,
-            )
+        self.plain = not self._batches and not self._begin
 
     def _tell(self, count: Callable[[Any], None]) -> None:
         """Have each statistic count; what one of the user's own raises waits for `_raise`."""
@@ -361,51 +269,11 @@ class LayerRecorder:
             finally:
                 del raised  # else it would hold this frame, which holds it
 
-    def _labels_of(self, batch: int) -> Tensor:
-        assert self._labels is not None
-        if len(self._labels) != batch:
-            raise ChunkError(
-                f"{self.info}: recording.label was told of {len(self._labels)} samples, "
-                f"and {batch} came. Label each batch before its forward call; "
-                "recording.label(None) ends it.",
-                layer=self.info.name,
-            )
-        return self._labels
-
-    def _valid_steps(self, validity: Validity, chunk: SpikeChunk) -> Tensor:
-        try:
-            return validity.of(
-                steps=chunk.steps,
-                batch=chunk.batch,
-                first=self._position,
-                device=chunk.values.device,
-            )
-        except ValueError as cause:
-            raise ChunkError(
-                f"{self.info}: what recording.valid was told does not fit what came: {cause}. One "
-                "`with recording.valid(...)` block holds the steps of one batch.",
-                layer=self.info.name,
-            ) from cause
-
     def _places(self) -> str:
         names = self.info.name, *self.info.aliases
         return f" ({', '.join(names)})" if self.info.aliases else ""
 
-    def _means(self) -> dict[str, str | None]:
-        """What figures can only be added to figures of; None where it is not known yet."""
-        return {
-            "the class": f"{self.info.framework} {self.info.layer_type}",
-            "the statistics": ", ".join(type(s).__name__ for s in self.statistics),
-            "neurons of shape": None if self.neurons is None else str(list(self.neurons)),
-        }
-
-    def _see_aliases(self, aliases: tuple[str, ...]) -> None:
-        if aliases != self.info.aliases:
-            # No order of theirs or ours: the sum is the same, whichever is added to the other.
-            names = tuple(sorted({*aliases, *self.info.aliases}))
-            self.info = replace(self.info, aliases=names)
-
-    def _general(self, kind: SignalKind) -> SignalKind:
+    def general(self, kind: SignalKind) -> SignalKind:
         """What holds of all chunks, with one more of that kind: what the most general promises."""
         kinds = (kind,) if self.neurons is None else (self.info.kind, kind)
         return max(kinds, key=_GENERALITY.index)

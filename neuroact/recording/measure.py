@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from neuroact.recording.recording import record
+from neuroact.recording.recording import Recording
+from neuroact.recording.start import record
 from neuroact.report.activity_report import ActivityReport
 
 Batch = TypeVar("Batch")
+Run = Callable[[nn.Module, Any], object]
+"""Runs one batch, time steps, resets and all: `run(model, batch)`."""
 
 
 def measure(
     model: nn.Module,
     batches: Iterable[Any],
     *,
-    run: Callable[[nn.Module, Any], object] | None = None,
+    run: Run | None = None,
     progress: bool = True,
     **record_options: Any,
 ) -> ActivityReport:
@@ -32,6 +36,8 @@ def measure(
         batches: a DataLoader or any other iterable.
         run: `run(model, batch)` runs one batch, time steps, resets and all. Where None, the
             model is called once a batch, with its first member where a batch is a tuple or list.
+            Where a batch is a pair whose second member is a tensor of whole numbers `[batch]`,
+            these are its labels for `ClassActivity`, if that is among the statistics.
         progress: show a progress bar on a terminal.
         **record_options: as in `record`.
 
@@ -47,16 +53,28 @@ def measure(
     >>> report["0"].activity.tolist()
     [0.25, 0.25]
     """
-    run_batch = call_with_first if run is None else run
     with record(model, **record_options) as recording, torch.no_grad():
         for batch in shown(batches) if progress else batches:
-            run_batch(model, batch)
+            run_batch(recording, model, batch, run)
     return recording.report()
 
 
-def call_with_first(model: nn.Module, batch: Any) -> object:
-    """How a batch is run where nobody says otherwise: its first member goes through the model."""
-    return model(batch[0] if isinstance(batch, tuple | list) else batch)
+def run_batch(recording: Recording, model: nn.Module, batch: Any, run: Run | None) -> None:
+    """Run one batch, by `run` or, where None, as `measure` says."""
+    if run is not None:
+        run(model, batch)
+        return
+    members = list(batch) if isinstance(batch, tuple | list) else [batch]
+    known = len(members) == 2 and recording._counts_classes and _are_labels(members[1])
+    with recording.batch(labels=members[1]) if known else nullcontext():
+        model(members[0])
+
+
+def _are_labels(member: Any) -> bool:
+    """Whether it is a whole number for each sample."""
+    if not isinstance(member, Tensor) or member.ndim != 1:
+        return False
+    return not (member.is_floating_point() or member.is_complex() or member.dtype is torch.bool)
 
 
 def shown(batches: Iterable[Batch]) -> Iterator[Batch]:

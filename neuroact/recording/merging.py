@@ -1,12 +1,20 @@
-"""Whether two recordings were made alike, so that their figures mean the same."""
+"""Adding one recording's counts to another's, where their figures mean the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from neuroact.errors import MergeError
+from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.parts import RecordingParts
+from neuroact.statistics import Firing, Statistic, check_kind
+from neuroact.statistics.counting.stepwise import StepwiseStatistic
+
+# Of layers with neurons of one shape, these can always be merged.
+_NEVER_REFUSE = (Firing.merge, StepwiseStatistic.merge)
 
 
 def check_options(ours: RecordingParts, theirs: RecordingParts) -> None:
@@ -20,6 +28,83 @@ def check_options(ours: RecordingParts, theirs: RecordingParts) -> None:
     for option, expected, came in _options(ours, theirs):
         if expected != came:
             _refuse(theirs, f"{option}={came}", f"{option}={expected}")
+
+
+def check_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
+    """Refuse a layer whose counts cannot be added to ours.
+
+    Raises:
+        MergeError: it is of another class, or has other neurons or statistics; or a statistic
+            refuses for reasons of its own.
+        StatisticKindError: a statistic does not apply to the kind of the sum.
+    """
+    came = _meaning(theirs)
+    for what, expected in _meaning(ours).items():
+        if came[what] != expected and None not in (came[what], expected):
+            raise MergeError(
+                f"{ours.info}: cannot add figures of {what} {came[what]} to figures of {what} "
+                f"{expected}",
+                layer=ours.info.name,
+            )
+    if not theirs.called:
+        return
+    with _at_rest(ours, theirs) as pairs:
+        check_kind(ours.statistics, ours.general(theirs.info.kind), layer=ours.info.name)
+        for mine, other in pairs:
+            if type(mine).merge not in _NEVER_REFUSE:
+                before = mine.state_dict()
+                try:
+                    _add(ours, mine, other)
+                finally:
+                    mine.load_state_dict(before)
+
+
+def merge_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
+    """Add a layer's counts to ours, which `check_layer` let pass; `theirs` stays unchanged."""
+    with _at_rest(ours, theirs) as pairs:
+        aliases, kind = ours.info.aliases, ours.info.kind
+        if theirs.info.aliases != aliases:
+            # Sorted, so that the sum is the same whichever is added to the other.
+            aliases = tuple(sorted({*aliases, *theirs.info.aliases}))
+        if theirs.called or not ours.called:
+            kind = ours.general(theirs.info.kind)
+        ours.info = replace(ours.info, aliases=aliases, kind=kind)
+        if not theirs.called:
+            return
+        for mine, other in pairs:
+            _add(ours, mine, other)
+            if not ours.called:
+                # Merged, the other's open sequences would have ended.
+                mine.load_state_dict(other.state_dict())
+        ours.neurons = theirs.neurons
+
+
+@contextmanager
+def _at_rest(
+    ours: LayerRecorder, theirs: LayerRecorder
+) -> Iterator[list[tuple[Statistic, Statistic]]]:
+    """The statistics of two layers, in pairs, while neither of the two counts."""
+    # Locked in one order, whoever is added to whom: two threads may do both.
+    one, two = sorted((ours, theirs), key=id)
+    with one.lock, two.lock, theirs.at_rest() as others, ours.at_rest() as mine:
+        ours.interrupt()
+        yield list(zip(mine, others, strict=True))
+
+
+def _add(layer: LayerRecorder, ours: Statistic, theirs: Statistic) -> None:
+    try:
+        ours.merge(theirs)
+    except MergeError as cause:
+        raise MergeError(f"{layer.info}: {cause}", layer=layer.info.name) from cause
+
+
+def _meaning(layer: LayerRecorder) -> dict[str, str | None]:
+    """What has to be the same where figures are added; None where it is not known yet."""
+    return {
+        "the class": f"{layer.info.framework} {layer.info.layer_type}",
+        "the statistics": ", ".join(type(s).__name__ for s in layer.statistics),
+        "neurons of shape": None if layer.neurons is None else str(list(layer.neurons)),
+    }
 
 
 def _options(ours: RecordingParts, theirs: RecordingParts) -> Iterator[tuple[str, Any, Any]]:

@@ -149,6 +149,11 @@ class OpenBlock:
         """Whether samples end in padding."""
         return self._remaining is not None
 
+    @property
+    def remaining(self) -> NDArray[np.int64] | None:
+        """How many steps of each sample are still valid, `[batch]`; None where all are."""
+        return self._remaining
+
     def limit(self, lengths: NDArray[np.int64] | None) -> None:
         """Say how many steps of each sample are valid from now on, `[batch]`; None for all."""
         self.flush()

@@ -1,121 +1,39 @@
-"""`record`: watches a model's layers; a `Recording` holds what they did."""
+"""A `Recording` holds what a model's layers did."""
 
 from __future__ import annotations
 
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
-from weakref import finalize, ref
-
-from torch import Tensor, nn
 
 from neuroact.errors import OtherProcessError, RecordingClosedError
-from neuroact.layers.adapter import Adapter
-from neuroact.layers.axes import Side
-from neuroact.layers.choose import choose_layers
 from neuroact.layers.layer_info import LayerInfo
-from neuroact.layers.names import LayerSelection
 from neuroact.recording import recording_file
+from neuroact.recording.known_batch import KnownBatch
 from neuroact.recording.layer import LayerRecorder
-from neuroact.recording.merging import check_options
+from neuroact.recording.merging import check_layer, check_options, merge_layer
 from neuroact.recording.observed import observed
 from neuroact.recording.parts import RecordingParts, seconds_of
 from neuroact.recording.summary import report_of
 from neuroact.recording.threads import one_at_a_time, refuse_when_forked
 from neuroact.recording.watched_layer import WatchedLayer
 from neuroact.report.activity_report import ActivityReport
-from neuroact.report.provenance import provenance, selection_text
+from neuroact.report.provenance import provenance
 from neuroact.results.layer_activity import OBSERVED
 from neuroact.statistics.choice import (
-    StatisticFactory,
     StatisticSelection,
     builders,
     check_pickled,
 )
 from neuroact.statistics.class_activity import ClassActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.stream.labels import labels_of
-from neuroact.stream.padding import Validity
 
 _T = TypeVar("_T")
-
-
-def record(
-    model: nn.Module,
-    *,
-    layers: LayerSelection = None,
-    of: Side = "output",
-    axes: str | None = None,
-    statistics: StatisticSelection = None,
-    adapters: Sequence[Adapter] | None = None,
-    dt: float | None = None,
-) -> Recording:
-    """Record what a model's spiking layers emit, until the recording is closed or nobody holds it.
-
-    The model works as before: the same outputs, gradients and random numbers; nothing is stored
-    on it but, on each recorded layer, a stand-in for its `forward`, which is taken away then.
-    Copies of it made meanwhile are not recorded. Compiled models are, with no graph break, and in
-    training a checkpoint's second forward call counts once.
-
-    Args:
-        model: any `torch.nn.Module`.
-        layers: None for every spiking layer; for others a module's name, a glob, a class of
-            modules, a module itself, a list of these, or a predicate `(name, module) -> bool`.
-            Naming a layer that emits real values (a leaky integrator, a ReLU) records it.
-        of: "output" for what a layer's `forward` returns, before forward hooks may replace it;
-            "input" for the first argument of its `forward`, as it is when it goes in. What a hook
-            puts in place of an output is the input of the layer behind it.
-        axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
-            the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
-        statistics: what is kept of each layer beside `Firing`, which always is: classes, statistics
-            as they are configured (`Raster(3)`), or functions that build one; or one alone.
-        adapters: adapters asked before the installed ones, about every module.
-        dt: seconds per time step.
-
-    Returns:
-        The recording, which is also a context manager that closes itself.
-
-    Raises:
-        NoSpikingLayersError: no adapter knows a spiking layer of the model; says which there are.
-        UnknownLayerError: `layers` matches nothing; says which names there are.
-        LayerNameError: two layers would have one name.
-        StatisticKindError: a statistic does not apply to what a layer emits.
-        TypeError, ValueError: an argument is none that there is; says what it may be.
-
-    >>> import neuroact, torch
-    >>> net = torch.nn.Sequential(torch.nn.ReLU())
-    >>> with neuroact.record(net, layers="0") as recording:
-    ...     _ = net(torch.tensor([[1.0, 0.0], [3.0, 0.0]]))
-    >>> recording.report()["0"].activity.tolist()
-    [2.0, 0.0]
-    """
-    recording = Recording(statistics=statistics, dt=dt)
-    if isinstance(layers, Iterator):
-        layers = list(layers)
-    for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
-        layer = recording._add(chosen.info)
-        watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
-        recording._watched.append(watched)
-    recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
-    asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
-    recording._origin["options"] = asked
-    # Weak on both sides: a model may hold its recording, and what is watched holds its layer.
-    watched_weakly = [ref(watched) for watched in recording._watched]
-    finalize(recording, one_at_a_time.when_free, partial(_let_go, watched_weakly)).atexit = False
-    recording.resume()
-    return recording
-
-
-def _let_go(watched_weakly: list[ref[WatchedLayer]]) -> None:
-    for held in watched_weakly:
-        watched = held()
-        if watched is not None:
-            watched.let_go()
 
 
 class Recording:
@@ -143,14 +61,18 @@ class Recording:
         self._watched: list[WatchedLayer] = []  # none once it is closed
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
-        self._validity: Validity | None = None
-        self._labels: Tensor | None = None
+        self._batches: list[KnownBatch] = []  # under way, the innermost last
         refuse_when_forked(self)
 
     @property
     def layers(self) -> Mapping[str, LayerInfo]:
         """The recorded layers by reported name, in the model's order."""
         return MappingProxyType({name: layer.info for name, layer in self._layers.items()})
+
+    @property
+    def _counts_classes(self) -> bool:
+        """Whether `ClassActivity` is among the statistics, so that labels are counted by."""
+        return any(isinstance(build(), ClassActivity) for build in self._factories)
 
     def report(self) -> ActivityReport:
         """The exact figures so far, free of torch; recording goes on.
@@ -196,60 +118,52 @@ class Recording:
         _each(self._layers.values(), lambda layer: layer.begin_sequence())
 
     @contextmanager
-    def valid(self, mask: Any = None, *, lengths: Any = None) -> Iterator[None]:
-        """Say which steps of a batch are padding, for what is run inside the `with` block.
+    def batch(
+        self, *, valid: Any = None, lengths: Any = None, labels: Any = None
+    ) -> Iterator[None]:
+        """Say what is known of the samples that run inside the `with` block: one batch.
 
         Step 0 is each layer's first one inside the block. A padded step is no observation and no
-        event, whatever stands there; a sample of padding alone is no sequence.
+        event, whatever stands there; a sample of padding alone is no sequence. After the block
+        nothing is known any more. A block may stand in another one: what the inner one does not
+        say stays as the outer one says.
 
         Args:
-            mask: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where
+            valid: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where
                 all of a sample is.
-            lengths: in place of a mask the number of valid steps of each sample, `[batch]`.
+            lengths: in place of `valid` the number of valid steps of each sample, `[batch]`.
+            labels: the class of each sample, whole numbers from 0, `[batch]`; those on a device
+                are waited for. `ClassActivity` counts by them, and has to be among the recording's
+                statistics.
 
         Raises:
-            ValueError: both or neither of them, or of another shape or type.
+            ValueError: nothing is given, or both `valid` and `lengths`; one of them has another
+                shape or type; labels are negative or 2^20 or more, or nothing counts by class.
             ChunkError: inside the block, a layer came with other samples or more steps; nothing of
                 that call is counted.
 
         >>> import torch
-        >>> from neuroact import Recording
-        >>> recording = Recording()
-        >>> with recording.valid(lengths=[3, 1]):
+        >>> from neuroact import ClassActivity, Recording
+        >>> recording = Recording(statistics=ClassActivity)
+        >>> with recording.batch(lengths=[3, 1], labels=[0, 1]):
         ...     recording.observe("lif", torch.ones(3, 2, 5))
-        >>> recording.report()["lif"].observations
-        4
+        >>> layer = recording.report()["lif"]
+        >>> layer.observations, layer[ClassActivity].class_observations.tolist()
+        (4, [3, 1])
         """
-        validity = Validity(mask, lengths=lengths)
-        outer, self._validity = self._validity, validity
-        self._tell_validity()
-        try:
-            yield
-        finally:
-            self._validity = outer
-            self._tell_validity()
-
-    def label(self, labels: Any) -> None:
-        """Say of which class the samples are that come next: until the next call, or None.
-
-        `ClassActivity` counts by it, and has to be among the recording's statistics.
-
-        Args:
-            labels: whole numbers from 0, `[batch]`, those on a device are waited for; None for
-                samples whose class is not counted.
-
-        Raises:
-            ValueError: labels that are no whole numbers `[batch]`, are negative or 2^20 or more, or
-                nothing counts by class.
-            ChunkError: from the next call, a layer came with another number of samples.
-        """
-        if labels is not None and not any(_counts_classes(build) for build in self._factories):
+        if labels is not None and not self._counts_classes:
             raise ValueError(
                 "none of the recording's statistics counts by class, so labels would be lost: "
                 "record with statistics=[neuroact.ClassActivity]"
             )
-        self._labels = None if labels is None else labels_of(labels)
-        _each(self._layers.values(), lambda layer: layer.label(self._labels))
+        batch = KnownBatch(valid=valid, lengths=lengths, labels=labels)
+        self._batches.append(batch)
+        try:
+            _each(self._layers.values(), lambda layer: layer.enter(batch))
+            yield
+        finally:
+            self._batches.remove(batch)
+            _each(self._layers.values(), lambda layer: layer.leave(batch))
 
     def observe(
         self,
@@ -317,11 +231,13 @@ class Recording:
             for name, theirs in list(other._layers.items())
         ]
         for ours, theirs in pairs:
-            ours.check_fits(theirs)
+            check_layer(ours, theirs)
         if self._origin is None and not self._layers:
             self._origin = other._origin
         for ours, theirs in pairs:
-            self._layers.setdefault(ours.info.name, ours).merge(theirs)  # two threads may add one
+            merge_layer(
+                self._layers.setdefault(ours.info.name, ours), theirs
+            )  # two threads may add one
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything counted to a file, whole or not at all; recording goes on.
@@ -414,8 +330,8 @@ class Recording:
 
     def _new_layer(self, info: LayerInfo) -> LayerRecorder:
         layer = LayerRecorder(info, [build() for build in self._factories])
-        layer.validity = self._validity
-        layer.label(self._labels)
+        for batch in self._batches:
+            layer.enter(batch)
         return layer
 
     def refuse(self) -> None:
@@ -425,9 +341,6 @@ class Recording:
             layer.lock = threading.RLock()  # a thread that is not here may have held it
         for watched in self._watched:
             watched.refuse()
-
-    def _tell_validity(self) -> None:
-        _each(self._layers.values(), lambda layer: layer.see_validity(self._validity))
 
     def _check_open(self, what: str) -> None:
         if self._forked:
@@ -453,7 +366,3 @@ def _each(items: Iterable[_T], do: Callable[[_T], None]) -> None:
             raised = raised or cause
     if raised is not None:
         raise raised
-
-
-def _counts_classes(build: StatisticFactory) -> bool:
-    return isinstance(build(), ClassActivity)

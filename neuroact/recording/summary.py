@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from neuroact.errors import LayerNotCalledWarning, NothingRecordedError, UnreliableLayerWarning
@@ -69,12 +70,7 @@ def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity | None:
         framework=layer.info.framework,
         layer_type=layer.info.layer_type,
         kind=layer.info.kind,
-        observations=firing.observations,
-        sequences=firing.sequences,
-        events=firing.events,
-        total=firing.total,
-        nonfinite=firing.nonfinite,
-        not_binary=firing.not_binary,
         dt=dt,
         results=results,
+        **{f.name: getattr(firing, f.name) for f in fields(firing)},
     )

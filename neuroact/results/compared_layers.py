@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
 
 from neuroact.errors import UnknownLayerError
 from neuroact.layers.names import nearest
@@ -52,18 +50,15 @@ class Difference:
     @classmethod
     def between(cls, first: LayerActivity, other: LayerActivity) -> Difference:
         """The other's figures less the first's."""
-        figures = ("mean", "std", "q1", "median", "q3", "sparsity")
+        figures = ("mean", "std", "q1", "median", "q3", "sparsity", "dead_share", "saturated_share")
         less = {name: getattr(other, name) - getattr(first, name) for name in figures}
         measured = first.problem is None is other.problem
-        counts: dict[str, Any] = {}
-        for name in ("dead", "saturated"):
-            here, there = getattr(first, name), getattr(other, name)
-            counts[name] = there - here if measured else None
-            counts[f"{name}_share"] = (
-                there / other.neurons - here / first.neurons if measured else math.nan
-            )
-        apart = wasserstein(*first.activity_counts, *other.activity_counts)
-        return cls(**less, **counts, distance=apart)
+        return cls(
+            **less,
+            dead=other.dead - first.dead if measured else None,
+            saturated=other.saturated - first.saturated if measured else None,
+            distance=wasserstein(*first.activity_counts, *other.activity_counts),
+        )
 
 
 FIGURES = tuple(field.name for field in fields(Difference))

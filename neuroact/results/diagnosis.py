@@ -195,7 +195,7 @@ def judge(
             verdicts.append(
                 _verdict(layer, "fading", "rate over busiest before", ratio, thresholds["fading"])
             )
-        if rates[number] > far_out and not layer.dead / layer.neurons > thresholds["dead"]:
+        if rates[number] > far_out and not layer.dead_share > thresholds["dead"]:
             verdicts.append(_verdict(layer, "busy", "event rate", rates[number], far_out))
         if (split := _split(layer)) > thresholds["bimodal"]:
             verdicts.append(
@@ -237,13 +237,12 @@ def _is_judged(layer: LayerActivity) -> bool:
 
 
 def _shares(layer: LayerActivity, dead: float, saturated: float) -> Iterator[Verdict]:
-    without, always = layer.dead / layer.neurons, layer.saturated / layer.neurons
-    if without == 1:
-        yield _verdict(layer, "silent", "dead", without, 1.0)
-    elif without > dead:
-        yield _verdict(layer, "dead", "dead", without, dead)
-    if always > saturated:
-        yield _verdict(layer, "saturated", "saturated", always, saturated)
+    if layer.dead_share == 1:
+        yield _verdict(layer, "silent", "dead", layer.dead_share, 1.0)
+    elif layer.dead_share > dead:
+        yield _verdict(layer, "dead", "dead", layer.dead_share, dead)
+    if layer.saturated_share > saturated:
+        yield _verdict(layer, "saturated", "saturated", layer.saturated_share, saturated)
 
 
 def _fades_from(rates: NDArray[np.float64], fading: float) -> int | None:

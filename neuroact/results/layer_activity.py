@@ -310,6 +310,19 @@ class LayerActivity:
         )
 
     @property
+    def dead_share(self) -> float:
+        """Share of neurons without a single event, `dead / neurons`; NaN without figures."""
+        return self.dead / self.neurons if self.problem is None else math.nan
+
+    @property
+    def saturated_share(self) -> float:
+        """Share of neurons with an event at every observation, `saturated / neurons`.
+
+        NaN without figures.
+        """
+        return self.saturated / self.neurons if self.problem is None else math.nan
+
+    @property
     def dead_neurons(self) -> Integers:
         """Where the dead neurons are, int64 `[dead, len(shape)]`."""
         return self._where(self.events == 0)
@@ -349,14 +362,8 @@ class LayerActivity:
 
     @property
     def _firing(self) -> FiringResult:
-        return FiringResult(
-            events=self.events,
-            total=vars(self)["total"],
-            observations=self.observations,
-            sequences=self.sequences,
-            nonfinite=self.nonfinite,
-            not_binary=self.not_binary,
-        )
+        kept = vars(self)  # where a total of None stands for the events
+        return FiringResult(**{f.name: kept[f.name] for f in fields(FiringResult)})
 
     @property
     def _own_results(self) -> dict[str, LayerResult]:

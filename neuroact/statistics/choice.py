@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from neuroact.layers.names import nearest
 from neuroact.statistics.class_activity import ClassActivity
 from neuroact.statistics.firing import Firing
 from neuroact.statistics.interspike_intervals import InterspikeIntervals
@@ -32,8 +33,9 @@ BUILT_IN: Mapping[str, type[Statistic]] = {
 """neuroact's own statistics by name, in the order in which they are listed."""
 
 StatisticFactory = Callable[[], Statistic]
-# A class, a configured instance, which is cloned for each layer, or a function without arguments.
-StatisticChoice = StatisticFactory | Statistic
+# A name of neuroact's own, a class, a configured instance, which is cloned for each layer, or a
+# function without arguments.
+StatisticChoice = StatisticFactory | Statistic | str
 StatisticSelection = StatisticChoice | Iterable[StatisticChoice] | None
 
 
@@ -57,10 +59,10 @@ def builders(statistics: StatisticSelection) -> tuple[StatisticFactory, ...]:
 
     Raises:
         TypeError: one of them is not a statistic.
-        ValueError: two of them have the same name.
+        ValueError: two of them have the same name, or a name is not one of neuroact's own.
 
-    >>> from neuroact import Raster, SpikeCounts
-    >>> [type(build()).__name__ for build in builders([SpikeCounts, Raster(3)])]
+    >>> from neuroact import Raster
+    >>> [type(build()).__name__ for build in builders(["SpikeCounts", Raster(3)])]
     ['Firing', 'SpikeCounts', 'Raster']
     """
     chosen = [_builder(choice) for choice in _listed(statistics)]
@@ -72,6 +74,20 @@ def builders(statistics: StatisticSelection) -> tuple[StatisticFactory, ...]:
             "leave one out, or record it with another recording"
         )
     return found
+
+
+def built_in(name: str) -> type[Statistic]:
+    """Neuroact's own statistic of this name.
+
+    Raises:
+        ValueError: there is none; the message lists the names and the nearest one.
+    """
+    if name not in BUILT_IN:
+        raise ValueError(
+            f"there is no statistic {name!r}.{nearest(name, BUILT_IN)} There are: "
+            f"{', '.join(BUILT_IN)}"
+        )
+    return BUILT_IN[name]
 
 
 def check_pickled(found: Iterable[StatisticFactory]) -> None:
@@ -100,13 +116,15 @@ def _listed(statistics: Any) -> list[Any]:
 
 
 def _builder(choice: Any) -> StatisticFactory:
+    if isinstance(choice, str):
+        return built_in(choice)
     if isinstance(choice, Statistic) and not isinstance(choice, type):
         return Clones(choice)
     if callable(choice) and isinstance(choice(), Statistic):
         build: StatisticFactory = choice
         return build
-    like = choice if isinstance(choice, str) and choice in BUILT_IN else "TimeCourse"
     raise TypeError(
-        f"statistics= takes classes such as neuroact.{like}, configured statistics such as "
-        f"neuroact.Raster(3), or functions that build one without arguments; came {choice!r}"
+        'statistics= takes names such as "TimeCourse", classes such as neuroact.TimeCourse, '
+        "configured statistics such as neuroact.Raster(3), or functions that build one without "
+        f"arguments; came {choice!r}"
     )

@@ -1,4 +1,4 @@
-"""Checks the classes of a batch's samples that a user passes to `recording.label`."""
+"""Checks the classes of a batch's samples that a user passes to `recording.batch`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mask of padding that a user passes to `recording.valid`."""
+"""The mask of padding that a user passes to `recording.batch`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Validity:
 
     def __init__(self, mask: Any = None, *, lengths: Any = None) -> None:
         if (mask is None) is (lengths is None):
-            raise ValueError("expected either a mask or lengths=, came both or neither")
+            raise ValueError("expected either valid= or lengths=, came both or neither")
         self._given = as_tensor(mask if lengths is None else lengths)
         self._by_length = lengths is not None
         self._check()
@@ -79,4 +79,4 @@ class Validity:
             if real or given.dtype is torch.bool or given.ndim != 1:
                 raise ValueError(f"expected lengths= to be whole numbers [batch], came {kind}")
         elif given.dtype is not torch.bool or given.ndim not in (1, 2):
-            raise ValueError(f"expected the mask to be bool, [time, batch] or [batch], came {kind}")
+            raise ValueError(f"expected valid= to be bool, [time, batch] or [batch], came {kind}")

@@ -170,7 +170,7 @@ class RecordingMachine(RuleBasedStateMachine):
         if data.draw(st.booleans()):
             drawn = st.lists(st.booleans(), min_size=steps * batch, max_size=steps * batch)
             mask = np.array(data.draw(drawn), dtype=bool).reshape(steps, batch)
-        with nullcontext() if mask is None else self.recording.valid(mask):
+        with nullcontext() if mask is None else self.recording.batch(valid=mask):
             emitted = self.runner.run(steps, batch, fresh=fresh, seed=seed)
         if fresh:
             self.goes_on = False
@@ -194,9 +194,8 @@ class RecordingMachine(RuleBasedStateMachine):
         if labelled:
             drawn = st.lists(st.integers(0, CLASSES - 1), min_size=size[1], max_size=size[1])
             labels = np.array(data.draw(drawn), dtype=np.int64)
-            self.recording.label(labels)
-        self.recording.observe("chip", torch.from_numpy(values), starts_sequence=starts)
-        self.recording.label(None)
+        with nullcontext() if labels is None else self.recording.batch(labels=labels):
+            self.recording.observe("chip", torch.from_numpy(values), starts_sequence=starts)
         self._take("chip", values, starts=starts, labels=labels)
 
     @rule(data=st.data(), starts=st.booleans())

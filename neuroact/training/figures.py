@@ -39,14 +39,9 @@ def scalars(report: ActivityReport) -> dict[str, float]:
     activity_saturated_share/lif 0.25
     """
     return {
-        f"activity_{figure}/{name}": value
+        f"activity_{figure}/{name}": getattr(layer, figure)
         for name, layer in report.items()
-        for figure, value in (
-            ("mean", layer.mean),
-            ("sparsity", layer.sparsity),
-            ("dead_share", _share(layer, layer.dead)),
-            ("saturated_share", _share(layer, layer.saturated)),
-        )
+        for figure in ("mean", "sparsity", "dead_share", "saturated_share")
     }
 
 
@@ -106,7 +101,3 @@ def write_histograms(writer: Any, report: ActivityReport, step: int) -> None:
 
 def _measured(report: ActivityReport) -> Iterator[LayerActivity]:
     return (layer for layer in report.values() if np.isfinite(layer.mean))
-
-
-def _share(layer: LayerActivity, neurons: int) -> float:
-    return neurons / layer.neurons if np.isfinite(layer.mean) else float("nan")

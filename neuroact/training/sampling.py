@@ -11,7 +11,8 @@ from torch import nn
 
 from neuroact import distributed
 from neuroact.errors import LayerNotCalledWarning, MergeError, NothingRecordedError
-from neuroact.recording.recording import Recording, record
+from neuroact.recording.recording import Recording
+from neuroact.recording.start import record
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.history import History, Label
 

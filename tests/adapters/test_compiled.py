@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import norse.torch as norse
@@ -220,9 +221,8 @@ def test_marks_padding_and_labels_by_hand_hold_in_compiled_models(statistics: li
                 recording.new_sequence()
                 for step in x:
                     call(step)
-            if statistics:
-                recording.label([0, 1, 0])
-            with recording.valid(lengths=[4, 2, 0]):
+            labels = [0, 1, 0] if statistics else None
+            with recording.batch(lengths=[4, 2, 0], labels=labels):
                 for step in x:
                     call(step)
         reports.append(recording.report())
@@ -272,22 +272,25 @@ def test_what_is_told_in_the_middle_of_a_sequence_means_the_same_in_compiled_cal
         call: Any = torch.compile(net, backend="aot_eager") if compile_it else net
         statistics = [ClassActivity] if what == "label" else []
         with torch.no_grad(), neuroact.record(net, statistics=statistics) as recording:
-            calls = 0
+            calls, blocks = 0, ExitStack()
 
-            def step(*args: Any, call: Any = call, recording: Any = recording) -> Any:
+            def step(
+                *args: Any, call: Any = call, recording: Any = recording, blocks: Any = blocks
+            ) -> Any:
                 nonlocal calls
                 calls += 1
                 if calls % 6 == 3 and what == "label":
-                    recording.label([0, 1, 0, 1][: len(args[0])])
+                    labels = [0, 1, 0, 1][: len(args[0])]
+                    blocks.enter_context(recording.batch(labels=labels))
                 elif calls % 6 == 3 and what == "valid":
-                    with recording.valid([True, False, True, True][: len(args[0])]):
+                    with recording.batch(valid=[True, False, True, True][: len(args[0])]):
                         return call(*args)
                 elif calls % 6 == 3 and what == "pause":
                     recording.pause()
                 elif calls % 6 == 3:
                     getattr(recording, what)()
                 elif calls % 6 == 5:
-                    recording.label(None) if what == "label" else recording.resume()
+                    blocks.close() if what == "label" else recording.resume()
                 return call(*args)
 
             for x in batches():

@@ -155,7 +155,7 @@ def test_marks_and_padding_hold_after_steps_that_had_none() -> None:
         for run in (net, call):
             with neuroact.record(net) as recording:
                 spikes = [play(run, x)]
-                with recording.valid(lengths=[6, 4, 0, 1]):
+                with recording.batch(lengths=[6, 4, 0, 1]):
                     play(run, x)
                 play(run, x)
                 recording.new_sequence()

@@ -204,8 +204,8 @@ def test_what_cannot_be_configured_is_refused_at_once() -> None:
 
 @pytest.mark.parametrize(
     "statistics",
-    [TimeCourse, TimeCourse(), lambda: TimeCourse(), (s for s in [TimeCourse])],
-    ids=["class", "configured", "function", "generator"],
+    ["TimeCourse", TimeCourse, TimeCourse(), lambda: TimeCourse(), (s for s in [TimeCourse])],
+    ids=["name", "class", "configured", "function", "generator"],
 )
 def test_statistics_are_given_in_every_way_that_record_takes(statistics: Any) -> None:
     metric = AverageActivityMetric.configured(name="Own", statistics=statistics)
@@ -215,9 +215,9 @@ def test_statistics_are_given_in_every_way_that_record_takes(statistics: Any) ->
     ]
 
 
-@pytest.mark.parametrize("statistics", ["TimeCourse", 3, ["TimeCourse"], [3]])
+@pytest.mark.parametrize("statistics", [3, [3], object()])
 def test_what_is_no_statistic_is_refused_by_what_statistics_takes(statistics: Any) -> None:
-    with pytest.raises(TypeError, match=r"statistics= takes classes such as neuroact\.TimeCourse"):
+    with pytest.raises(TypeError, match="statistics= takes names such as"):
         AverageActivityMetric.configured(name="X", statistics=statistics)
 
 

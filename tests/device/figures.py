@@ -124,19 +124,18 @@ def _padded(name: str) -> Callable[[Machine], str]:
         lengths = torch.randint(0, steps + 1, (batch,))
         by_length = torch.arange(steps)[:, None] < lengths
         told: list[tuple[dict[str, Any], Tensor | None]] = [
-            ({"mask": mask}, mask),
-            ({"mask": mask.to(machine.device)}, mask),
+            ({"valid": mask}, mask),
+            ({"valid": mask.to(machine.device)}, mask),
             ({"lengths": lengths.tolist()}, by_length),
             ({"lengths": lengths.to(machine.device)}, by_length),
         ]
         for valid, same in told:
             labels = torch.randint(0, 5, (batch,))
-            for recording in (both.recording, both.reference):
-                recording.label(labels)
-            both.run(x, lambda valid=valid: both.recording.valid(**valid))
-            both.observe(same)
-            both.recording.label(None)
-            both.reference.label(None)
+            both.run(
+                x, lambda valid=valid, labels=labels: both.recording.batch(**valid, labels=labels)
+            )
+            with both.reference.batch(labels=labels):
+                both.observe(same)
             both.run(x)
             both.observe()
         return both.check()
@@ -313,13 +312,12 @@ def _waits(name: str) -> Callable[[Machine], str]:
                     x = machine.of(x)
                     with machine.no_waits():
                         case.run(net, x)
-                        with recording.valid(lengths=lengths):
+                        with recording.batch(lengths=lengths):
                             case.run(net, x)
-                        with recording.valid([[True] * x.shape[1]] * x.shape[0]):
+                        with recording.batch(valid=[[True] * x.shape[1]] * x.shape[0]):
                             case.run(net, x)
-                        if statistics:
-                            recording.label(labels)
-                        case.run(net, x)
+                        with recording.batch(labels=labels) if statistics else nullcontext():
+                            case.run(net, x)
                     report = recording.report()
                     assert all(layer.sequences == 5 * x.shape[1] for layer in report.values())
         return "default and all statistics, lengths, mask, labels"

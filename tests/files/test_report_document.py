@@ -44,8 +44,8 @@ def everything() -> ActivityReport:
     """A report with all that a document can have."""
     recording = Recording(statistics=[getattr(neuroact, name) for name in RESULTS])
     spikes = np.random.default_rng(0).random((7, 2, 1, 3)) < 0.6
-    recording.label([0, 1])
-    recording.observe("lif", spikes)
+    with recording.batch(labels=[0, 1]):
+        recording.observe("lif", spikes)
     layers = [
         LayerActivity(
             name=f"layer.{kind.value}",

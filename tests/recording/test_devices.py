@@ -257,7 +257,7 @@ def test_what_a_graph_adds_to_outlives_the_recording() -> None:
 
 def test_labels_are_those_that_were_told_whatever_becomes_of_the_tensor() -> None:
     recording, labels = Recording(statistics=ClassActivity), torch.tensor([1, 0])
-    recording.label(labels)
-    labels.zero_()
-    recording.observe("lif", torch.ones(4, 2, 3))
+    with recording.batch(labels=labels):
+        labels.zero_()
+        recording.observe("lif", torch.ones(4, 2, 3))
     assert recording.report()["lif"].results["ClassActivity"].class_observations.tolist() == [4, 4]

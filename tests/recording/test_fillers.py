@@ -153,22 +153,21 @@ def _between(what: str, recording: Recording, layer: Emitting, statistics: Any) 
         recording.merge(other)
         return 4
     elif what == "valid":
-        with recording.valid(torch.tensor([[True, False], [False, True]])):
+        with recording.batch(valid=torch.tensor([[True, False], [False, True]])):
             _, state = layer(ones)
             layer(ones, state)
         return 2
     elif what == "lengths":
         state = None
-        with recording.valid(lengths=[70, 3]):
+        with recording.batch(lengths=[70, 3]):
             for _ in range(75):
                 _, state = layer(ones, state)
         return 73
     elif what == "label":
         if ClassActivity not in statistics:
             return 0
-        recording.label([0, 1])
-        layer(ones)
-        recording.label(None)
+        with recording.batch(labels=[0, 1]):
+            layer(ones)
         return 2
     elif what == "other":
         with recorded(layer):
@@ -245,7 +244,7 @@ def test_what_stands_around_a_wrong_value_is_counted_as_it_is(
 @some_or_all
 def test_what_stands_in_padding_is_not_tested(way: Way, statistics: Any) -> None:
     layer, state = Emitting(), None
-    with way(), recorded(layer, statistics) as recording, recording.valid(lengths=[80, 66]):
+    with way(), recorded(layer, statistics) as recording, recording.batch(lengths=[80, 66]):
         for number in range(80):
             values = spikes(2, number)
             if number >= 66:

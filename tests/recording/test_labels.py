@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from toy import Net, RawOutputs, ToyAdapter
 
 import neuroact
@@ -42,11 +43,11 @@ def values_of(labels: list[int], steps: int, kind: str, seed: int) -> np.ndarray
 def recorded(batches: list[Any], seed: int, *, step_by_step: bool = False) -> Recording:
     recording = by_class_recording()
     for number, (labels, steps, kind) in enumerate(batches):
-        recording.label(labels)
         values = values_of(labels, steps, kind, seed + number)
         pieces = values[:, None] if step_by_step else [values]
-        for at, piece in enumerate(pieces):
-            recording.observe("lif", piece, kind=kind, starts_sequence=at == 0)
+        with recording.batch(labels=labels):
+            for at, piece in enumerate(pieces):
+                recording.observe("lif", piece, kind=kind, starts_sequence=at == 0)
     return recording
 
 
@@ -94,7 +95,6 @@ def test_an_older_file_in_which_firing_counted_by_class_is_read(
     batches: list[Any], seed: int
 ) -> None:
     recording = recorded(batches, seed)
-    recording.label(None)
     recording.observe("other", torch.ones(1, 1, 2))  # and a layer without a label
     ours = recording.report()
     tensors = {
@@ -134,8 +134,8 @@ def test_a_labelled_models_activity_is_that_of_each_classs_raw_outputs() -> None
     net = Net()
     samples, labels = torch.randn(70, 6, 5), torch.tensor([0, 1, 2, 1, 0, 1])
     raw = RawOutputs(net.lif1)
-    with neuroact.record(net, adapters=[ToyAdapter()], statistics=[ClassActivity]) as recording:
-        recording.label(labels)
+    recording = neuroact.record(net, adapters=[ToyAdapter()], statistics=[ClassActivity])
+    with recording, recording.batch(labels=labels):
         net(samples)
     values = raw.flat().reshape(70, 6, 7)
     by_class = recording.report()["lif1"][ClassActivity]
@@ -146,8 +146,7 @@ def test_a_labelled_models_activity_is_that_of_each_classs_raw_outputs() -> None
 
 def test_padding_is_of_no_class() -> None:
     recording = by_class_recording()
-    recording.label([0, 1])
-    with recording.valid(lengths=[3, 1]):
+    with recording.batch(lengths=[3, 1], labels=[0, 1]):
         recording.observe("lif", torch.ones(3, 2, 1))
     by_class = recording.report()["lif"][ClassActivity]
     assert by_class.class_observations.tolist() == [3, 1]
@@ -156,9 +155,9 @@ def test_padding_is_of_no_class() -> None:
 
 def test_selectivity_is_leavitt_and_morcoss() -> None:
     recording = Recording(statistics=[lambda: ClassActivity(4)])
-    recording.label([0, 1, 2, 2])
     spikes = torch.tensor([[1.0, 1, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]]).expand(2, 4, 3)
-    recording.observe("lif", spikes)
+    with recording.batch(labels=[0, 1, 2, 2]):
+        recording.observe("lif", spikes)
     by_class = recording.report()["lif"][ClassActivity]
     # Activities by class: (1, 0, 1/2), (1, 1, 0) and none; the class without samples counts not.
     best, others = np.array([1, 1]), np.array([0.25, 0.5])
@@ -170,21 +169,20 @@ def test_selectivity_is_leavitt_and_morcoss() -> None:
 
 def test_one_class_has_no_selectivity() -> None:
     recording = by_class_recording()
-    recording.label([0])
-    recording.observe("lif", torch.ones(1, 1, 2))
+    with recording.batch(labels=[0]):
+        recording.observe("lif", torch.ones(1, 1, 2))
     assert np.isnan(recording.report()["lif"][ClassActivity].selectivity).all()
 
 
-def test_without_labels_nothing_is_counted_by_class_and_none_ends_them() -> None:
+def test_without_labels_nothing_is_counted_by_class_and_the_block_ends_them() -> None:
     recording = by_class_recording()
     recording.observe("lif", torch.ones(2, 1, 1))
     unlabelled = recording.report()["lif"][ClassActivity]
     assert (unlabelled.classes, unlabelled.activity.shape) == (0, (0, 1))
     assert np.isnan(unlabelled.selectivity).all()
     assert unlabelled.preferred.tolist() == [-1]
-    recording.label([0])
-    recording.observe("lif", torch.ones(2, 1, 1))
-    recording.label(None)
+    with recording.batch(labels=[0]):
+        recording.observe("lif", torch.ones(2, 1, 1))
     recording.observe("lif", torch.ones(4, 5, 1))
     layer = recording.report()["lif"]
     assert layer[ClassActivity].class_observations.tolist() == [2]
@@ -192,8 +190,9 @@ def test_without_labels_nothing_is_counted_by_class_and_none_ends_them() -> None
 
 
 def test_labels_that_nothing_counts_by_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"counts by class.*statistics=\[neuroact\.ClassActivity"):
-        Recording().label([0, 1])
+    message = r"counts by class.*statistics=\[neuroact\.ClassActivity"
+    with pytest.raises(ValueError, match=message), Recording().batch(labels=[0, 1]):
+        pass
 
 
 def test_only_the_labels_are_looked_at_while_counting() -> None:
@@ -224,17 +223,19 @@ def test_labels_that_do_not_fit_a_chunk_are_refused(labels: Any, message: str) -
 
 def test_reset_forgets_the_classes_and_keeps_the_labels() -> None:
     recording = by_class_recording()
-    recording.label([1])
-    recording.observe("lif", torch.ones(2, 1, 1))
-    recording.reset()
-    recording.observe("lif", torch.ones(1, 1, 1))
+    with recording.batch(labels=[1]):
+        recording.observe("lif", torch.ones(2, 1, 1))
+        recording.reset()
+        recording.observe("lif", torch.ones(1, 1, 1))
     assert recording.report()["lif"][ClassActivity].class_observations.tolist() == [0, 1]
 
 
 def test_labels_for_other_samples_name_the_layer() -> None:
     recording = by_class_recording()
-    recording.label([0, 1])
-    with pytest.raises(ChunkError, match=r'layer "lif".*told of 2 samples, and 3 came') as caught:
+    with (
+        recording.batch(labels=[0, 1]),
+        pytest.raises(ChunkError, match=r'layer "lif".*labels= is of 2 samples, and 3') as caught,
+    ):
         recording.observe("lif", torch.ones(2, 3, 1))
     assert caught.value.layer == "lif"
 
@@ -252,10 +253,52 @@ def test_labels_for_other_samples_name_the_layer() -> None:
     ],
 )
 def test_labels_that_are_none_are_refused(labels: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        by_class_recording().label(labels)
+    with pytest.raises(ValueError, match=message), by_class_recording().batch(labels=labels):
+        pass
 
 
 def test_a_number_of_classes_below_0_is_refused() -> None:
     with pytest.raises(ValueError, match="classes= of 0 or more, came -1"):
         ClassActivity(-1)
+
+
+INPUTS, LABELS = torch.ones(3, 4), torch.tensor([0, 2, 2])
+
+
+def measured_classes(batch: Any, **options: Any) -> list[int]:
+    report = neuroact.measure(
+        nn.Sequential(nn.ReLU()), [batch], layers="0", statistics="ClassActivity", **options
+    )
+    found: list[int] = report["0"][ClassActivity].class_observations.tolist()
+    return found
+
+
+@pytest.mark.parametrize("labels", [LABELS, LABELS.to(torch.uint8)])
+@pytest.mark.parametrize("pair", [tuple, list])
+def test_measure_labels_a_batch_that_is_a_pair_with_whole_numbers(pair: Any, labels: Any) -> None:
+    assert measured_classes(pair([INPUTS, labels])) == [1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        INPUTS,
+        (INPUTS,),
+        (INPUTS, LABELS, LABELS),
+        (INPUTS, LABELS.float()),
+        (INPUTS, LABELS.bool()),
+        (INPUTS, LABELS[:, None]),
+        (INPUTS, [0, 2, 2]),
+    ],
+)
+def test_measure_takes_nothing_else_for_labels(batch: Any) -> None:
+    assert measured_classes(batch) == []
+
+
+def test_measure_leaves_the_labels_to_run_where_it_is_given() -> None:
+    assert measured_classes((INPUTS, LABELS), run=lambda model, batch: model(batch[0])) == []
+
+
+def test_measure_without_class_activity_takes_a_pair_as_before() -> None:
+    report = neuroact.measure(nn.Sequential(nn.ReLU()), [(INPUTS, LABELS)], layers="0")
+    assert report["0"].observations == 3

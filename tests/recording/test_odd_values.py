@@ -54,8 +54,8 @@ def told(recording: Recording, mask: str) -> contextlib.AbstractContextManager[N
     if mask == "no mask":
         return contextlib.nullcontext()
     if mask == "lengths":
-        return recording.valid(lengths=LENGTHS)
-    return recording.valid(MASKS[mask][0] if mask == "samples" else MASKS[mask])
+        return recording.batch(lengths=LENGTHS)
+    return recording.batch(valid=MASKS[mask][0] if mask == "samples" else MASKS[mask])
 
 
 class Sequences(nn.Module):

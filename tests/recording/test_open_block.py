@@ -13,9 +13,10 @@ from torch import Tensor
 from neuroact import Firing, SignalKind, SpikeChunk, SpikeCounts
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.native import without_core
+from neuroact.recording.known_batch import KnownBatch
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.merging import merge_layer
 from neuroact.statistics.counting.step_block import WIDTH
-from neuroact.stream.padding import Validity
 
 
 def layer(*statistics: type) -> LayerRecorder:
@@ -56,12 +57,13 @@ def happen(of: LayerRecorder, what: str, values: Tensor, mask: Tensor) -> None:
     elif what == "masked":
         of.take(SpikeChunk(values, BINARY, starts_sequence=False, valid=mask))
     elif what == "lengths":
-        of.see_validity(Validity(lengths=mask.sum(0)))
+        batch = KnownBatch(lengths=mask.sum(0))
+        of.enter(batch)
         for step in values.split(
             [1, *[1] * (len(values) // 2), len(values) - 1 - len(values) // 2]
         ):
             of.take(SpikeChunk(step, BINARY, starts_sequence=False))
-        of.see_validity(None)
+        of.leave(batch)
     elif what == "reset":
         of.reset()
     elif what == "load":
@@ -70,7 +72,7 @@ def happen(of: LayerRecorder, what: str, values: Tensor, mask: Tensor) -> None:
     elif what == "merge":
         other = layer(*ALL)
         other.take(SpikeChunk(values, BINARY, starts_sequence=True))
-        of.merge(other)
+        merge_layer(of, other)
     elif what == "other":
         of.take(SpikeChunk(values[:, :1].repeat(1, 4, 1, 1), BINARY, starts_sequence=False))
 
@@ -123,7 +125,7 @@ def test_steps_after_graded_ones_were_merged_add_to_the_total() -> None:
         with way or torch.no_grad():
             other.take(SpikeChunk(ones / 2, SignalKind.GRADED, starts_sequence=True))
             happen(of, "steps", ones.repeat(4, 1, 1, 1), ones)
-            of.merge(other)
+            merge_layer(of, other)
             happen(of, "steps", ones.repeat(100, 1, 1, 1), ones)
         found.append(states(of))
         assert found[-1][0]["events"].eq(2 * 105).all()

@@ -46,7 +46,7 @@ def test_lengths_give_what_the_samples_alone_give(
     spikes = batch(seed, lengths)
     padded = Recording(statistics=STATISTICS)
     mask = np.arange(6)[:, None] < np.array(lengths)
-    told = padded.valid(mask) if by_mask else padded.valid(lengths=lengths)
+    told = padded.batch(valid=mask) if by_mask else padded.batch(lengths=lengths)
     with told:
         padded.observe("lif", torch.where(torch.tensor(mask)[..., None], spikes, torch.nan))
     if any(lengths):
@@ -59,9 +59,9 @@ def test_lengths_give_what_the_samples_alone_give(
 def test_step_by_step_is_the_same_as_the_whole(lengths: list[int], seed: int) -> None:
     spikes = batch(seed, lengths)
     whole, stepped = Recording(statistics=STATISTICS), Recording(statistics=STATISTICS)
-    with whole.valid(lengths=lengths):
+    with whole.batch(lengths=lengths):
         whole.observe("lif", spikes)
-    with stepped.valid(lengths=lengths):
+    with stepped.batch(lengths=lengths):
         for number, step in enumerate(spikes):
             stepped.observe("lif", step[None], starts_sequence=number == 0)
     assert figures(stepped) == figures(whole)
@@ -71,7 +71,7 @@ def test_a_models_padded_batch_counts_as_its_samples_run_alone() -> None:
     torch.manual_seed(0)
     net, x, lengths = Net(), torch.randn(8, 3, 5), [8, 5, 2]
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=STATISTICS) as padded:
-        with padded.valid(lengths=lengths):
+        with padded.batch(lengths=lengths):
             net(x)
         net(x[:, :1])  # after the block nothing is padding
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=STATISTICS) as alone:
@@ -83,7 +83,7 @@ def test_a_models_padded_batch_counts_as_its_samples_run_alone() -> None:
 
 def test_a_mask_of_samples_holds_at_all_steps_and_its_padding_is_no_sequence() -> None:
     recording = Recording()
-    with recording.valid([True, False, True]):
+    with recording.batch(valid=[True, False, True]):
         recording.observe("lif", torch.ones(4, 3, 2))
     layer = recording.report()["lif"]
     assert (layer.observations, layer.sequences, layer.events.tolist()) == (8, 2, [8, 8])
@@ -93,7 +93,7 @@ def test_a_sequence_begins_with_its_first_valid_step_however_it_is_cut() -> None
     mask = torch.tensor([[False, True], [True, True], [True, False]])
     for pieces in ([slice(0, 3)], [slice(0, 1), slice(1, 3)]):
         recording = Recording()
-        with recording.valid(mask):
+        with recording.batch(valid=mask):
             for number, piece in enumerate(pieces):
                 recording.observe("lif", torch.ones(3, 2, 1)[piece], starts_sequence=number == 0)
         assert recording.report()["lif"].sequences == 2
@@ -101,8 +101,8 @@ def test_a_sequence_begins_with_its_first_valid_step_however_it_is_cut() -> None
 
 def test_an_inner_block_ends_with_the_outer_one_in_force_again() -> None:
     recording = Recording()
-    with recording.valid(lengths=[1]):
-        with recording.valid(lengths=[2]):
+    with recording.batch(lengths=[1]):
+        with recording.batch(lengths=[2]):
             recording.observe("lif", torch.ones(3, 1, 1))
         recording.observe("lif", torch.ones(3, 1, 1))
     assert recording.report()["lif"].observations == 3
@@ -114,12 +114,12 @@ def test_what_does_not_fit_names_the_layer_and_counts_nothing() -> None:
         net(torch.ones(2, 3, 4))
         before = recording.report()
         with (
-            recording.valid(lengths=[1, 2]),
+            recording.batch(lengths=[1, 2]),
             pytest.raises(ChunkError, match=r'layer "0".*of 2 samples, and 3 came') as caught,
         ):
             net(torch.ones(2, 3, 4))
         with (
-            recording.valid(torch.ones(1, 3, dtype=torch.bool)),
+            recording.batch(valid=torch.ones(1, 3, dtype=torch.bool)),
             pytest.raises(ChunkError, match=r"of 1 steps, and step 1 came"),
         ):
             net(torch.ones(2, 3, 4))
@@ -130,14 +130,14 @@ def test_what_does_not_fit_names_the_layer_and_counts_nothing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "came both or neither"),
-        ({"mask": [True], "lengths": [1]}, "came both or neither"),
-        ({"mask": [1, 0]}, r"mask to be bool.*came torch.int64"),
-        ({"mask": np.ones((2, 2, 2), bool)}, r"came torch.bool of shape \[2, 2, 2\]"),
+        ({}, "says nothing of the batch"),
+        ({"valid": [True], "lengths": [1]}, "came both or neither"),
+        ({"valid": [1, 0]}, r"expected valid= to be bool.*came torch.int64"),
+        ({"valid": np.ones((2, 2, 2), bool)}, r"came torch.bool of shape \[2, 2, 2\]"),
         ({"lengths": [1.5]}, r"whole numbers \[batch\], came torch.float64"),
         ({"lengths": [True]}, r"whole numbers \[batch\], came torch.bool"),
     ],
 )
 def test_a_mask_that_is_none_is_refused(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message), Recording().valid(**arguments):
+    with pytest.raises(ValueError, match=message), Recording().batch(**arguments):
         pass

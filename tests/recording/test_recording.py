@@ -585,7 +585,7 @@ def test_wrong_arguments_are_refused() -> None:
         record(Net(), of="both")
     with pytest.raises(TypeError, match="pass an instance, not a class"):
         neuroact.record(Net(), adapters=[ToyAdapter])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match="statistics= takes classes"):
+    with pytest.raises(TypeError, match='statistics= takes names such as "TimeCourse", classes'):
         record(Net(), statistics=[dict])
 
 

@@ -337,18 +337,13 @@ def test_a_first_call_that_is_refused_leaves_nothing_behind(told: str) -> None:
     recording.new_sequence()
     wrong = torch.ones(1, 3, 4)
     if told == "valid":
-        with (
-            recording.valid(lengths=[1, 1]),
-            pytest.raises(ChunkError, match='layer "x"'),
-        ):
+        with recording.batch(lengths=[1, 1]), pytest.raises(ChunkError, match='layer "x"'):
             recording.observe("x", wrong)
     else:
         recording = Recording(statistics=[ClassActivity])
         recording.new_sequence()
-        recording.label([0, 1])
-        with pytest.raises(ChunkError, match='layer "x"'):
+        with recording.batch(labels=[0, 1]), pytest.raises(ChunkError, match='layer "x"'):
             recording.observe("x", wrong)
-        recording.label(None)
     with pytest.raises(NothingRecordedError):
         recording.report()
     recording.observe("x", torch.ones(1, 2, 5), starts_sequence=False)  # another shape
@@ -359,7 +354,7 @@ def test_a_first_call_that_is_refused_leaves_nothing_behind(told: str) -> None:
 def test_a_refused_call_does_not_move_the_place_in_the_mask() -> None:
     recording = Recording()
     mask = torch.tensor([[True, True], [True, False], [True, False]])
-    with recording.valid(mask):
+    with recording.batch(valid=mask):
         recording.observe("x", torch.ones(1, 2, 3))
         with pytest.raises(ChunkError, match='layer "x"'):
             recording.observe("x", torch.ones(1, 3, 3), starts_sequence=False)

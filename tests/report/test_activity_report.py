@@ -48,6 +48,8 @@ def test_every_figure_equals_numpy_on_the_raw_values(data: st.DataObject, kind: 
     assert layer.sparsity == pytest.approx((raw == 0).mean(), abs=1e-15)
     dead, saturated = (raw == 0).all(0), (raw != 0).all(0)
     assert (layer.dead, layer.saturated) == (dead.sum(), saturated.sum())
+    assert layer.dead_share == dead.mean()
+    assert layer.saturated_share == saturated.mean()
     np.testing.assert_array_equal(layer.dead_neurons, np.argwhere(dead))
     np.testing.assert_array_equal(layer.saturated_neurons, np.argwhere(saturated))
 

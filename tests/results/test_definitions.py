@@ -85,8 +85,8 @@ NOTHING_TO_SEE = {
 def test_a_figure_that_is_nan_says_when_and_is_no_warning(case: str) -> None:
     spikes = NOTHING_TO_SEE[case]
     recording = Recording(statistics=BUILT_IN.values(), dt=0.001)
-    recording.label(torch.arange(spikes.shape[1]) % 2)
-    recording.observe("lif", spikes)
+    with recording.batch(labels=torch.arange(spikes.shape[1]) % 2):
+        recording.observe("lif", spikes)
     layer = recording.report()["lif"]
     unsaid, undefined = [], 0
     for found in (layer, *layer.results.values()):

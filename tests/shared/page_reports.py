@@ -52,9 +52,9 @@ def with_results() -> ActivityReport:
     """Layers recorded with every statistic, one of them mostly dead."""
     recording = neuroact.Recording(statistics=BUILT_IN.values(), dt=0.001)
     rng = np.random.default_rng(0)
-    recording.label([0, 1, 1, 2])
-    recording.observe("conv", rng.random((20, 4, 2, 5, 5)) < 0.2)
-    recording.observe("fc", rng.random((20, 4, 30)) < np.where(np.arange(30) < 20, 0, 0.3))
+    with recording.batch(labels=[0, 1, 1, 2]):
+        recording.observe("conv", rng.random((20, 4, 2, 5, 5)) < 0.2)
+        recording.observe("fc", rng.random((20, 4, 30)) < np.where(np.arange(30) < 20, 0, 0.3))
     return recording.report()
 
 

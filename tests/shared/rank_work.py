@@ -209,7 +209,7 @@ def evaluated(numbers: list[int], batch_size: int, valid: Tensor | None = None) 
     exact = [c for c in statistics() if c not in (Steps, neuroact.statistics.Raster)]
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=exact) as recording:
         for samples, mask in parts if numbers else []:
-            with recording.valid(mask):
+            with recording.batch(valid=mask):
                 net(torch.stack([sample(int(number)) for number in samples], 1))
     return recording
 

@@ -136,7 +136,7 @@ class Traced:
         layer = self.layer
         others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
         if others or pattern is None or not layer.plain:
-            what = ", ".join(others) or "recording.valid, recording.label or this adapter"
+            what = ", ".join(others) or "a recording.batch or this adapter"
             return (
                 f"{what} needs Python in each call. Record the default statistic in it, or run "
                 "without a graph."

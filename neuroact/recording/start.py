@@ -1,0 +1,93 @@
+"""`record` starts to watch a model's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from weakref import finalize, ref
+
+from torch import nn
+
+from neuroact.layers.adapter import Adapter
+from neuroact.layers.axes import Side
+from neuroact.layers.choose import choose_layers
+from neuroact.layers.names import LayerSelection
+from neuroact.recording.recording import Recording
+from neuroact.recording.threads import one_at_a_time
+from neuroact.recording.watched_layer import WatchedLayer
+from neuroact.report.provenance import provenance, selection_text
+from neuroact.statistics.choice import StatisticSelection
+
+
+def record(
+    model: nn.Module,
+    *,
+    layers: LayerSelection = None,
+    of: Side = "output",
+    axes: str | None = None,
+    statistics: StatisticSelection = None,
+    adapters: Sequence[Adapter] | None = None,
+    dt: float | None = None,
+) -> Recording:
+    """Record what a model's spiking layers emit, until the recording is closed or nobody holds it.
+
+    The model works as before: the same outputs, gradients and random numbers; nothing is stored
+    on it but, on each recorded layer, a stand-in for its `forward`, which is taken away then.
+    Copies of it made meanwhile are not recorded. Compiled models are, with no graph break, and in
+    training a checkpoint's second forward call counts once.
+
+    Args:
+        model: any `torch.nn.Module`.
+        layers: None for every spiking layer; for others a module's name, a glob, a class of
+            modules, a module itself, a list of these, or a predicate `(name, module) -> bool`.
+            Naming a layer that emits real values (a leaky integrator, a ReLU) records it.
+        of: "output" for what a layer's `forward` returns, before forward hooks may replace it;
+            "input" for the first argument of its `forward`, as it is when it goes in. What a hook
+            puts in place of an output is the input of the layer behind it.
+        axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
+            the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
+        statistics: what is kept of each layer beside `Firing`, which always is: names
+            ("TimeCourse"), classes, statistics as they are configured (`Raster(3)`), or functions
+            that build one; or one alone.
+        adapters: adapters asked before the installed ones, about every module.
+        dt: seconds per time step.
+
+    Returns:
+        The recording, which is also a context manager that closes itself.
+
+    Raises:
+        NoSpikingLayersError: no adapter knows a spiking layer of the model; says which there are.
+        UnknownLayerError: `layers` matches nothing; says which names there are.
+        LayerNameError: two layers would have one name.
+        StatisticKindError: a statistic does not apply to what a layer emits.
+        TypeError, ValueError: an argument is none that there is; says what it may be.
+
+    >>> import neuroact, torch
+    >>> net = torch.nn.Sequential(torch.nn.ReLU())
+    >>> with neuroact.record(net, layers="0") as recording:
+    ...     _ = net(torch.tensor([[1.0, 0.0], [3.0, 0.0]]))
+    >>> recording.report()["0"].activity.tolist()
+    [2.0, 0.0]
+    """
+    recording = Recording(statistics=statistics, dt=dt)
+    if isinstance(layers, Iterator):
+        layers = list(layers)
+    for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
+        layer = recording._add(chosen.info)
+        watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
+        recording._watched.append(watched)
+    recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
+    asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
+    recording._origin["options"] = asked
+    # Weak on both sides: a model may hold its recording, and what is watched holds its layer.
+    watched_weakly = [ref(watched) for watched in recording._watched]
+    finalize(recording, one_at_a_time.when_free, partial(_let_go, watched_weakly)).atexit = False
+    recording.resume()
+    return recording
+
+
+def _let_go(watched_weakly: list[ref[WatchedLayer]]) -> None:
+    for held in watched_weakly:
+        watched = held()
+        if watched is not None:
+            watched.let_go()
