@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from neuroact.recording import recording as recording_module
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.recording import Recording
+from neuroact.recording.watched_layer import WatchedLayer
 from neuroact.testing import RecordingMachine
 
 TestRecording = RecordingMachine.TestCase
@@ -39,14 +41,15 @@ def reset_but_one(recording: Recording) -> None:
     ("owner", "verb", "wrong"),
     [
         (LayerRecorder, "begin_sequence", nothing),
-        (LayerRecorder, "unwatch", nothing),
-        (LayerRecorder, "merge", nothing),
+        (LayerRecorder, "enter", nothing),
+        (WatchedLayer, "unwatch", nothing),
+        (recording_module, "merge_layer", nothing),
         (Recording, "reset", reset_but_one),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_recording_whose_verb_is_wrong_is_found_out(
-    owner: type, verb: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
+    owner: Any, verb: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, verb, wrong)
     with pytest.raises(AssertionError, match="recording"):
