@@ -115,7 +115,7 @@ def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
     first, *_, last = graphs
     assert "observe" in str(first)
     assert addition in last
-    assert not last & {"sum", "any", "logical_or_", "observe", "goes_on"}
+    assert not last & {"sum", "any", "logical_or_", "observe", "continues"}
 
 
 @pytest.mark.parametrize("marked", [False, True], ids=["automatic", "mark_dynamic"])
