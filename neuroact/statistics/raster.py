@@ -86,8 +86,9 @@ class Raster(CountsBlocks):
     The first `sequences` sequences are kept, in the order in which they begin; within a batch, in
     the order of its samples. A sequence of padding alone takes one of these places and leaves it
     empty. Of each sequence the first `steps` valid steps are kept. If a layer has more than
-    `neurons` neurons, one in every few is watched. An event is a value that is not zero. Sequences
-    start, and padded steps are skipped, as in the other statistics.
+    `neurons` neurons, only every k-th is watched, with the smallest k that keeps to the limit. An
+    event is a value that is not zero. Sequences start, and padded steps are skipped, as in the
+    other statistics.
 
     Memory is bounded by `sequences · steps · neurons` bytes and does not grow with the data. Once
     the sequences are complete, an update costs next to nothing.

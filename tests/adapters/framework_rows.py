@@ -38,9 +38,9 @@ class SpyTrace(StateTrace):
 
     left: object = None
 
-    def goes_on(self, given: object, left: object) -> bool:
+    def continues(self, given: object, left: object) -> bool:
         self.left = left
-        return super().goes_on(given, left)
+        return super().continues(given, left)
 
 
 class Spy:

@@ -99,7 +99,7 @@ def test_the_window_counts_what_the_network_returned(
 
 
 @pytest.mark.parametrize(("largest_packed", "addition"), [(0, "add_"), (4096, "bitwise_or_")])
-def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
+def test_a_step_that_continues_is_counted_without_a_sum_or_a_test_over_all_values(
     largest_packed: int, addition: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They would be loops of their own in the program, where an addition joins the neuron's."""
@@ -116,7 +116,7 @@ def test_a_step_that_goes_on_is_counted_without_a_sum_or_a_test_over_all_values(
     first, *_, last = graphs
     assert "observe" in str(first)
     assert addition in last
-    assert not last & {"sum", "any", "logical_or_", "observe", "goes_on"}
+    assert not last & {"sum", "any", "logical_or_", "observe", "other_state"}
 
 
 @pytest.mark.parametrize("marked", [False, True], ids=["automatic", "mark_dynamic"])

@@ -38,7 +38,7 @@ def test_every_statistic_is_on_the_page() -> None:
 @pytest.mark.parametrize("name", [name for name in BUILT_IN if name != "Raster"])
 def test_a_statistic_says_its_memory_its_kinds_and_what_no_spikes_give(name: str) -> None:
     text = " ".join((inspect.getdoc(getattr(stats, name)) or "").split())
-    said = "With zero spikes", "before any chunk there is no result", "O(neurons)", "Memory:"
+    said = "With zero spikes", "Before any chunk there is no result", "O(neurons)", "Memory:"
     assert said[0] in text
     assert said[1] in text
     assert said[2] in text or said[3] in text

@@ -54,7 +54,8 @@ class OpenSequences:
 
         Args:
             steps: number of steps, padding included.
-            lengths: steps of each sample that are not padding, int64 `[batch]`; None if none is.
+            lengths: steps of each sample that are not padding, int64 `[batch]`; None if no step is
+                padding.
 
         Returns:
             How many samples' sequences begin with these steps; a tensor, int64 `[]`, if only the
