@@ -263,9 +263,9 @@ def test_a_name_in_layers_that_matches_nothing_is_told() -> None:
 
 
 def test_what_neurobench_made_of_an_exception_is_no_result() -> None:
-    with pytest.raises(NothingRecordedError, match=r"no figures of neurons: 0\.0"):
+    with pytest.raises(NothingRecordedError, match=r"not figures of neurons: 0\.0"):
         report({NAME: 0.0, "ActivationSparsity": 0.5}, name=NAME)
-    with pytest.raises(NothingRecordedError, match="no figures of neurons"):
+    with pytest.raises(NothingRecordedError, match="not figures of neurons"):
         AverageActivityMetric.plot_activity_distributions({NAME: 0.0})
 
 

@@ -236,5 +236,5 @@ def test_the_adapter_needs_no_look_at_the_module_before_a_call() -> None:
 
 def test_what_is_no_layer_of_norse_cannot_be_read() -> None:
     lift = snn.Lift(nn.Linear(INPUTS, HIDDEN))
-    with pytest.raises(TypeError, match="Lift is no layer of Norse"):
+    with pytest.raises(TypeError, match="Lift is not a layer of Norse"):
         NorseAdapter().read(lift, LayerCall((), {}, sequence()))

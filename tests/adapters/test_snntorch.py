@@ -328,7 +328,7 @@ def test_the_adapter_is_all_three_protocols_and_knows_the_axes_of_inputs() -> No
     assert isinstance(adapter, InputAdapter)
     assert adapter.input_axes(snn.Leaky(0.9)) == "BN"
     assert adapter.input_axes(snn.LeakyParallel(5, 4)) == "TBN"
-    with pytest.raises(TypeError, match="Linear is no neuron of snnTorch"):
+    with pytest.raises(TypeError, match="Linear is not a neuron of snnTorch"):
         adapter.input_axes(nn.Linear(1, 1))
 
 

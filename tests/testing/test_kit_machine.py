@@ -10,6 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.recording import Recording
+from neuroact.recording.watched_layer import WatchedLayer
 from neuroact.testing import RecordingMachine
 
 TestRecording = RecordingMachine.TestCase
@@ -39,7 +40,7 @@ def reset_but_one(recording: Recording) -> None:
     ("owner", "verb", "wrong"),
     [
         (LayerRecorder, "begin_sequence", nothing),
-        (LayerRecorder, "unwatch", nothing),
+        (WatchedLayer, "unwatch", nothing),
         (LayerRecorder, "merge", nothing),
         (Recording, "reset", reset_but_one),
     ],
