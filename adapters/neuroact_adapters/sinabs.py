@@ -70,8 +70,8 @@ class SinabsAdapter:
         if not _is_a(type(module), "SqueezeMixin"):
             return "BTN"
         layer: Any = module
-        told = layer.num_timesteps > 0
-        return f"(B T={layer.num_timesteps})N" if told else f"(B={layer.batch_size} T)N"
+        by_time = layer.num_timesteps > 0
+        return f"(B T={layer.num_timesteps})N" if by_time else f"(B={layer.batch_size} T)N"
 
 
 def _is_a(cls: type, name: str) -> bool:

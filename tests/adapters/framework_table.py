@@ -35,8 +35,8 @@ NOTES = {
     "sequence with each call. The LIF of 1.0 fires a step later than that of 1.1: with a constant "
     "current of 15 a neuron spikes in 4 of the first 5 steps, not in all 5.",
     "spikingjelly": "Where a row has two entries, the first is for step mode `s` and the second "
-    "for `m`, except for classes that have one mode or none. Layers of `layer.*` (Linear, Conv2d, …) "
-    "and encoders are read by their step mode when they are named. Containers repeat what is in "
+    "for `m`, except for classes that have one mode or none. Layers of `layer.*` (Linear, Conv2d, "
+    "…) and encoders are read by their step mode when they are named. Containers repeat what is in "
     "them, so they are not layers.",
     "sinabs": "The kind depends on `spike_fn`: graded with `MultiSpike` and `MaxSpike`, binary "
     "with `SingleSpike` and `MaxSpike(1)`, analog with None. `(BT)` is one dimension, batch first.",

@@ -67,7 +67,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
     def __init__(self) -> None:
         super().__init__(requires_hooks=True)
         self._run = Run(self.options)
-        self._told = 0
+        self._warned_of = 0
 
     @classmethod
     def configured(
@@ -122,7 +122,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
             NeuroactWarning: a layer, or the whole run, has no figures.
         """
         self._run.read(model, data)
-        self._tell()
+        self._warn()
         return Figures(self._tally())
 
     def compute(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         layers has an empty hook. Results returned earlier keep their figures.
         """
         self._run = Run(self.options)
-        self._told = 0
+        self._warned_of = 0
         model = running_model()
         if model is not None:
             prepare(model)
@@ -162,11 +162,11 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
     def _tally(self) -> Tally:
         return Tally(self._run.layers, self._run.problem, self.options)
 
-    def _tell(self) -> None:
+    def _warn(self) -> None:
         problems = self._run.problems()
-        if len(problems) == self._told:
+        if len(problems) == self._warned_of:
             return
-        self._told = len(problems)
+        self._warned_of = len(problems)
         # If warnings are errors, NeuroBench would swallow this one. The results say it anyway.
         with contextlib.suppress(NeuroactWarning):
             text = f"{type(self).__name__} has no figures of {'; '.join(problems)}"
