@@ -1,7 +1,8 @@
-"""One report from all the processes that torchrun starts: the bits that one process alone gives.
+"""One report from all processes of torchrun, with the same bits as from a single process.
 
-Each process runs its share of a data set through its copy of the network. Shares are of one size,
-so the sampler repeats some samples; those are not counted. At the end all shares are added up.
+Each process runs its share of a data set through its copy of the network. Shares have the same
+size, so the sampler repeats some samples; these are not counted. At the end all shares are added
+up.
 
 Run: torchrun --nproc-per-node=4 examples/distributed.py
 or:  python examples/distributed.py
@@ -37,8 +38,8 @@ class Spikes(Dataset[Tensor]):
 def network() -> nn.Sequential:
     """Two layers of neurons.
 
-    The weights are multiples of 1/8, and so every sum of them is exact. With others, how a library
-    multiplies matrices, and with it the last bit of a sum, may depend on the size of a batch.
+    The weights are multiples of 1/8, so every sum of them is exact. With other weights the last bit
+    of a sum may depend on the batch size, since a library may multiply matrices in different ways.
     """
     torch.manual_seed(0)
     net = nn.Sequential(
@@ -52,7 +53,7 @@ def network() -> nn.Sequential:
 
 def main() -> None:
     """Evaluate, add up, report."""
-    launched = "RANK" in os.environ  # torchrun says so
+    launched = "RANK" in os.environ  # set by torchrun
     if launched:
         dist.init_process_group("gloo")  # for GPUs: torch.cuda.set_device(...) and "nccl"
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if launched else (0, 1)
@@ -63,7 +64,7 @@ def main() -> None:
     counted = neuroact.distributed.valid_samples(sampler).split(BATCH)
     net = network()
 
-    # Nothing is trained, so no DistributedDataParallel; recorded in one, names are the same.
+    # Nothing is trained, so DistributedDataParallel is not needed. It would not change the names.
     with torch.no_grad(), neuroact.record(net, dt=0.001) as recording:
         for batch, valid in zip(loader, counted, strict=True):
             utils.reset(net)
@@ -77,7 +78,7 @@ def main() -> None:
         print(recording.report())
         recording.save("activity.nact")
     if launched:
-        dist.barrier()  # so that none ends while another still needs it
+        dist.barrier()  # so that no process ends while another still needs it
         dist.destroy_process_group()
 
 

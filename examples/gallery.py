@@ -1,7 +1,7 @@
-"""Every picture that neuroact draws, from real runs: handwritten digits, trained while you wait.
+"""Every picture that neuroact draws, from real runs on handwritten digits.
 
-The network is the demo's, trained and recorded over the digits held out, a time step taken to be
-1 ms; the map of a convolutional layer is of a smaller network of its own.
+The network is the demo's. It is trained, and recorded over the digits held out, with time steps of
+1 ms. The map of a convolutional layer is of another, smaller network.
 
 Run: python examples/gallery.py [FOLDER]
 """
@@ -67,7 +67,7 @@ NAMES = (
 
 
 def measured(net: nn.Module, data: TensorDataset) -> ActivityReport:
-    """What the network's neurons do over a data set, with all that pictures need."""
+    """A report of the network over a data set, with every statistic that pictures need."""
 
     def run(net: nn.Module, batch: Any) -> object:
         return net(coded(batch[0]))
@@ -95,7 +95,7 @@ def trained(net: nn.Module, data: TensorDataset, epochs: int) -> TrainingMonitor
 
 
 def conv_report(digits: Digits, *, epochs: int) -> ActivityReport:
-    """A layer of eight channels of 8 x 8 neurons, trained a little."""
+    """A report of a layer with eight channels of 8 x 8 neurons, after a short training."""
     net = nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1), snntorch.Leaky(beta=0.9, init_hidden=True),
         nn.Flatten(), nn.Linear(512, 10), snntorch.Leaky(beta=0.9, init_hidden=True),

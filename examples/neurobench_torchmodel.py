@@ -1,8 +1,8 @@
-"""Norse and SpikingJelly in NeuroBench: the digits again, in its TorchModel.
+"""Norse and SpikingJelly in NeuroBench's TorchModel, on handwritten digits.
 
-NeuroBench knows snnTorch's neurons only. `add_spiking_layers` shows it those of every framework
-that neuroact has an adapter for. TorchModel neither turns the axes nor resets state: each network
-here takes `[batch, time, 64]`, starts afresh and gives one spike count per digit.
+NeuroBench knows only snnTorch's neurons. `add_spiking_layers` adds those of every framework that
+neuroact has an adapter for. TorchModel neither moves axes nor resets state. So each network here
+takes `[batch, time, 64]`, resets its state, and returns one spike count per digit.
 
 Run: python examples/neurobench_torchmodel.py
 """
@@ -29,7 +29,7 @@ STEPS, HIDDEN = 10, 48
 
 
 class NorseNet(nn.Module):
-    """Step by step; SequentialState hands the state on."""
+    """Step by step; SequentialState passes the state on."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""NeuroBench's custom-metrics workshop, on handwritten digits: accuracy and average activity.
+"""NeuroBench's custom-metrics workshop on handwritten digits: accuracy and average activity.
 
 A small snnTorch network learns the digits that come with scikit-learn; NeuroBench then runs it
 over the test split. Only the import of AverageActivityMetric is not NeuroBench's own.
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     benchmark = Benchmark(
         model, test_set_loader, [encode], [ChooseMaxCount()], [static_metrics, workload_metrics]
     )
-    with torch.no_grad():  # NeuroBench does not; its hooks would keep the graph of each batch
+    with torch.no_grad():  # otherwise NeuroBench's hooks would keep each batch's graph
         results: dict[str, Any] = benchmark.run(quiet=True)
     pprint(results, compact=True)
 

@@ -1,4 +1,4 @@
-"""A statistic of one's own: the longest silence of each neuron, checked and then recorded.
+"""A statistic of your own: the longest silence of each neuron, first checked, then recorded.
 
 Run: python examples/own_statistic.py
 """
@@ -23,7 +23,7 @@ from neuroact.testing.strategies import Stream
 
 @dataclass(frozen=True)
 class LongestSilenceResult:
-    """What is found: steps, int64 `[*neurons]`."""
+    """The longest silence of each neuron in steps, int64 `[*neurons]`."""
 
     longest: np.ndarray[Any, Any]
 
@@ -31,10 +31,10 @@ class LongestSilenceResult:
 class LongestSilence:
     """The longest run of steps without a spike of each neuron, within one sample's sequence.
 
-    A run that is cut off by its sequence's end counts as far as it goes.
+    A silence that lasts until its sequence ends counts up to that end.
     """
 
-    kinds = frozenset({SignalKind.BINARY, SignalKind.GRADED})  # real values are hardly ever silent
+    kinds = frozenset({SignalKind.BINARY, SignalKind.GRADED})  # real values are hardly ever 0
 
     def __init__(self) -> None:
         self.reset()
@@ -45,7 +45,7 @@ class LongestSilence:
         self.silent: Tensor | None = None  # int64 [batch, *neurons]: how long it has lasted
 
     def update(self, chunk: SpikeChunk) -> None:
-        """Look at the layer's next chunk, without waiting for the device."""
+        """Count the layer's next chunk, without waiting for the device."""
         check_kind([self], chunk.kind)
         device = chunk.values.device
         if self.longest is None:
@@ -57,7 +57,7 @@ class LongestSilence:
         longest, silent = self.longest.to(device), self.silent.to(device)
         for number, step in enumerate(chunk.values):
             grown = torch.where(step == 0, silent + 1, 0)
-            if chunk.valid is not None:  # a padded step does not exist, whatever stands there
+            if chunk.valid is not None:  # a padded step does not exist, whatever its values are
                 valid = chunk.valid[number].reshape(-1, *(1,) * len(chunk.neurons))
                 grown = torch.where(valid, grown, silent)
             silent = grown
@@ -65,7 +65,7 @@ class LongestSilence:
         self.longest, self.silent = longest, silent
 
     def merge(self, other: LongestSilence) -> None:
-        """The longest of both, which is the same in any order and grouping."""
+        """Take the longer silence of both, which does not depend on order or grouping."""
         if other.longest is None:
             return
         if self.longest is None:
@@ -75,12 +75,12 @@ class LongestSilence:
         self.longest = torch.maximum(self.longest, other.longest.to(self.longest.device))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything known, the silences that last included."""
+        """Everything counted, including silences that still last."""
         kept = {"longest": self.longest, "silent": self.silent}
         return {name: tensor.clone() for name, tensor in kept.items() if tensor is not None}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what `state_dict` gave."""
+        """Continue from what `state_dict` gave."""
         kept = {name: tensor.clone() for name, tensor in state.items()}
         self.longest, self.silent = kept.get("longest"), kept.get("silent")
 
@@ -90,7 +90,7 @@ class LongestSilence:
 
 
 def by_numpy(stream: Stream, kind: SignalKind) -> dict[str, np.ndarray[Any, Any]]:
-    """The same figure the slow way, from the raw values."""
+    """The same, computed slowly by NumPy from the raw values."""
     longest = np.zeros(stream.neurons, dtype=np.int64)
     for sequence in stream.sequences:
         run = np.zeros(sequence.shape[1:], dtype=np.int64)

@@ -1,9 +1,9 @@
 """One integrate-and-fire network in three frameworks: the same input gives the same counts.
 
-Two layers, the same weights, a membrane potential without leak that is set to zero after a spike.
-The frameworks then follow the same rule, but for one thing: SpikingJelly fires at the threshold,
-the others only above it. Here all weights are multiples of 1/8 and the threshold is 1 + 1/16, so
-no membrane potential ever equals it, and every sum is exact in float32.
+Two layers with the same weights. The membrane potential has no leak, and is set to zero after a
+spike. The frameworks then follow the same rule, with one exception: SpikingJelly fires at the
+threshold, the others only above it. Here all weights are multiples of 1/8 and the threshold is 1 +
+1/16, so no membrane potential ever equals it, and every sum is exact in float32.
 
 Run: python examples/same_network.py
 """

@@ -1,4 +1,5 @@
-"""neuroact's own adapters, one module a framework; each imports its framework, so none is here.
+"""neuroact's own adapters, one module or folder for each framework.
 
-Installed adapters are found by entry point, not by this package: see `neuroact.layers.adapter`.
+This package imports none of them. neuroact finds installed adapters by their entry points: see
+`neuroact.layers.adapter`.
 """

@@ -1,7 +1,7 @@
 """Norse's neurons, of both generations, 1.0 and 1.1.
 
-Classes are told by the names in their MRO: Norse is never imported here, and a class that one
-release lacks is simply never met.
+The adapter recognises classes by the names in their MRO. So it never imports Norse, and a release
+may lack some of the classes.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SEQUENCE = "TBN"
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What has to be known of one class.
+    """How one class is read.
 
     Attributes:
-        axes: order of the dimensions of what it emits.
+        axes: order of the dimensions of its output.
         kind: what the values mean.
-        takes: order of the dimensions of its input; as `axes` where None.
+        takes: order of the dimensions of its input; None: the same as `axes`.
         state_at: position of the argument `state`, if it takes one.
-        by_default: recorded without being named, if it spikes.
+        by_default: whether it is recorded without being named, if it spikes.
     """
 
     axes: str
@@ -44,7 +44,7 @@ def _encoder(axes: str, kind: SignalKind = SignalKind.BINARY, takes: str = ONE_S
     return Layer(axes, kind, takes, by_default=False)
 
 
-# By class name. Where a class derives from another one here, the derived one counts.
+# By class name. The entry of the most derived class counts.
 LAYERS = {
     "SNNCell": Layer(ONE_STEP),
     "SNNRecurrentCell": Layer(ONE_STEP),
@@ -66,24 +66,26 @@ LAYERS = {
     "SpikeLatencyEncoder": _encoder(SEQUENCE, takes=SEQUENCE),
 }
 
-# The steps of leaky integrators. `SNN(li_feed_forward_step, ...)` is one without being an `LI`.
+# Step functions of leaky integrators. `SNN(li_feed_forward_step, ...)` is a leaky integrator, but
+# not an `LI`.
 LEAKY_STEPS = {"li_step", "li_feed_forward_step", "li_box_step", "li_box_feed_forward_step"}
 
 
 class NorseAdapter:
-    """Reads every cell and sequence module of Norse, and the user's own subclasses of them.
+    """Reads every cell and sequence module of Norse, and your own subclasses of them.
 
-    Cells emit one step `[batch, *neurons]` a call, sequence modules `[time, batch, *neurons]`;
-    without a batch they emit `[neurons]` and `[time, neurons]`, a batch of one. Spikes are the
-    first member of the returned pair; sparse ones are made dense, all others are views.
+    A call of a cell emits one step, `[batch, *neurons]`. A call of a sequence module emits
+    `[time, batch, *neurons]`. Without a batch they emit `[neurons]` and `[time, neurons]`, which is
+    read as a batch of one. Spikes are the first member of the returned pair. Sparse spikes are made
+    dense; all others are views.
 
-    State is an argument and the second member of that pair: a call goes on from the last one
-    where it is given the state that the last one returned, detached or not. Where no state is
-    passed, each call is a sequence of its own. With `record_states=True` the state returned has a
-    time axis, and it is its last step that carries on.
+    State is an argument, and the second member of that pair. A call continues the last one if it is
+    given the state that the last one returned, detached or not. If no state is passed, each call is
+    a sequence of its own. With `record_states=True` the returned state has a time axis, and its
+    last step is the one that is passed on.
 
     Wrappers (`Lift`, `SequentialState`, `RecurrentSequential`, `RegularizationCell`,
-    `TemporalReceptiveField`, NIR's `CubaLIF`) repeat what their children emit and are no layers.
+    `TemporalReceptiveField`, NIR's `CubaLIF`) repeat what their children emit. They are not layers.
 
     Raises:
         ChunkError: from `read`, for an output that is not a tensor of these shapes.
@@ -93,10 +95,10 @@ class NorseAdapter:
     tested = ("1.0.0", "1.1.0")
 
     def kind(self, module: nn.Module) -> SignalKind | None:
-        """BINARY for what spikes; ANALOG for leaky integrators and filters; None for the rest.
+        """BINARY for spiking layers; ANALOG for leaky integrators and filters; None otherwise.
 
-        Encoders are ANALOG here, whatever their chunks say, so that they are recorded only by
-        request: they turn data into spikes and are no neurons of the network.
+        Encoders turn data into spikes and are not neurons of the network. They are ANALOG here,
+        whatever the kind of their chunks, so that they are recorded only when named.
         """
         layer = _layer(module)
         if layer is None:
@@ -104,7 +106,7 @@ class NorseAdapter:
         return _emits(module, layer) if layer.by_default else SignalKind.ANALOG
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """What the module emitted: its output, or the first member where it is a pair."""
+        """The module's output, or its first member if it is a pair."""
         layer = _known(module)
         left = call.output[1] if isinstance(call.output, tuple) else None
         if getattr(module, "record_states", False):
@@ -115,7 +117,7 @@ class NorseAdapter:
         return make(_values(call.output), _emits(module, layer), starts_sequence=starts)
 
     def pattern(self, module: nn.Module) -> CallPattern:
-        """How the module's calls are read: as `read` does."""
+        """The module's calls, read as `read` does."""
         layer = _known(module)
         at, steps = layer.state_at, getattr(module, "record_states", False)
 
@@ -132,12 +134,12 @@ class NorseAdapter:
             return module.record_states is steps
 
         sequence = layer.axes == SEQUENCE
-        # Cells have no such option, and to look for it in vain would take long at each call.
+        # Cells have no such option. Looking for a missing attribute at each call takes long.
         may_change = holds if hasattr(module, "record_states") else always
         return CallPattern(_emits(module, layer), sequence, _values, given, left, may_change)
 
     def input_axes(self, module: nn.Module) -> str:
-        """`BN` for cells, `TBN` for sequence modules; `BN` for encoders that add the time."""
+        """`BN` for cells, `TBN` for sequence modules; `BN` for encoders that add a time axis."""
         layer = _known(module)
         return layer.takes or layer.axes
 
@@ -153,7 +155,7 @@ def _layer(module: nn.Module) -> Layer | None:
 def _known(module: nn.Module) -> Layer:
     layer = _layer(module)
     if layer is None:
-        raise TypeError(f"{type(module).__name__} is no layer of Norse that emits values")
+        raise TypeError(f"{type(module).__name__} is not a layer of Norse that emits values")
     return layer
 
 

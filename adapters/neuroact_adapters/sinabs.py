@@ -1,7 +1,7 @@
 """sinabs' neurons, 3.1.
 
-Classes are told by the names in their MRO: sinabs, and the plotting it brings, is never imported
-here.
+The adapter recognises classes by the names in their MRO. So it never imports sinabs, nor sinabs'
+plotting.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from neuroact.stream import SignalKind, SpikeChunk
 
 
 class SinabsAdapter:
-    """Reads every `StatefulLayer` of sinabs, and the user's own subclasses of them.
+    """Reads every `StatefulLayer` of sinabs, and your own subclasses of them.
 
-    A call is a whole sequence, batch first, `[batch, time, *neurons]`; `*Squeeze` layers emit
-    `[batch * time, *neurons]`, parted by their `batch_size` and `num_timesteps`. What comes out
-    are views.
+    A call emits a whole sequence, batch first: `[batch, time, *neurons]`. `*Squeeze` layers emit
+    `[batch * time, *neurons]`; their `batch_size` and `num_timesteps` separate the two. Chunks are
+    views.
 
-    State stays on the layer between calls. A call starts a sequence after `reset_states()`, where
-    sinabs makes the state anew, and where the batch size changes: a sample of LIF and IAF then
-    gets the state of some other sample, by chance. `zero_grad()` and any `detach` go on.
+    State stays on the layer between calls. A call starts a sequence after `reset_states()`, and if
+    sinabs makes the state anew. It also does if the batch size changes, since a sample of LIF or
+    IAF then gets the state of some other sample. After `zero_grad()` and `detach` the sequence
+    continues.
 
-    Under `torch.inference_mode` a reset can only be told by looking at the state, which waits for
-    the device once a call; a state that is all zeros, left so or reset, then starts a sequence.
+    Under `torch.inference_mode` only a look at the state can tell a reset. That waits for the
+    device once a call. A state that is all zeros then starts a sequence, whether it was reset or
+    not.
 
-    Layers that are no `StatefulLayer` are not read: `NeuromorphicReLU` and `QuantizeLayer` belong
-    to analogue networks, pooling, cropping and `Merge` pass on what others emit, `Img2SpikeLayer`
-    and `Sig2SpikeLayer` turn data into spikes. By request they are recorded with `axes=`, which
-    is "TN" for those two encoders.
+    Layers that are not a `StatefulLayer` are not read. `NeuromorphicReLU` and `QuantizeLayer`
+    belong to analogue networks. Pooling, cropping and `Merge` pass on what others emit.
+    `Img2SpikeLayer` and `Sig2SpikeLayer` turn data into spikes. Name them to record them, with
+    `axes=`, which is "TN" for the last two.
 
     Raises:
         ChunkError: from `read`, for an output that is not a tensor of these shapes.
@@ -41,20 +43,21 @@ class SinabsAdapter:
     tested = ("3.1.3", "3.1.3")
 
     def kind(self, module: nn.Module) -> SignalKind | None:
-        """What the layer emits, told by its `spike_fn`.
+        """The kind of the layer's output, according to its `spike_fn`.
 
-        BINARY with `SingleSpike` and `MaxSpike(1)`; ANALOG without one, as in `ExpLeak`; GRADED
-        with all others, which may emit many spikes a step. None for what is no `StatefulLayer`.
+        BINARY with `SingleSpike` and `MaxSpike(1)`; ANALOG without a `spike_fn`, as in `ExpLeak`;
+        GRADED with all others, which may emit several spikes a step. None for a module that is not
+        a `StatefulLayer`.
         """
         return _emits(module) if _is_a(type(module), "StatefulLayer") else None
 
     def state(self, module: nn.Module) -> tuple[Tensor, ...] | None:
-        """The state tensors the layer holds; None where it was reset."""
+        """The state tensors that the layer holds; None after a reset."""
         held = tuple(module.buffers())
         return None if _was_reset(held) else held
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """What the layer emitted, its time axis in front."""
+        """The layer's output, with the time axis in front."""
         values: Tensor = call.output.detach()
         layer: Any = module
         if _is_a(type(module), "SqueezeMixin"):
@@ -63,12 +66,12 @@ class SinabsAdapter:
         return SpikeChunk(values.transpose(0, 1), _emits(module), starts)
 
     def input_axes(self, module: nn.Module) -> str:
-        """`BTN`; for a `*Squeeze` layer `(B=2 T)N` or `(B T=5)N`, as it was told to part them."""
+        """`BTN`; for a `*Squeeze` layer `(B=2 T)N` or `(B T=5)N`, by its own sizes."""
         if not _is_a(type(module), "SqueezeMixin"):
             return "BTN"
         layer: Any = module
-        told = layer.num_timesteps > 0
-        return f"(B T={layer.num_timesteps})N" if told else f"(B={layer.batch_size} T)N"
+        by_time = layer.num_timesteps > 0
+        return f"(B T={layer.num_timesteps})N" if by_time else f"(B={layer.batch_size} T)N"
 
 
 def _is_a(cls: type, name: str) -> bool:
@@ -83,7 +86,7 @@ def _emits(module: nn.Module) -> SignalKind:
     fire: Any = getattr(module, "spike_fn", None)
     if fire is None:
         return SignalKind.ANALOG
-    # SingleSpike is used as a class, MaxSpike as an instance. A subclass may do anything.
+    # SingleSpike is used as a class, MaxSpike as an instance. A user's subclass may emit anything.
     cls = fire if isinstance(fire, type) else type(fire)
     if not _is_of_sinabs(cls):
         return SignalKind.GRADED
@@ -96,8 +99,8 @@ def _emits(module: nn.Module) -> SignalKind:
 def _was_reset(held: tuple[Tensor, ...]) -> bool:
     """Whether the state was written to since the call that left it.
 
-    A call leaves new tensors, of version 0; `reset_states()` writes zeros into all of them, and
-    tensors on the same memory would else pass for the state that was left.
+    A call leaves new tensors, of version 0. `reset_states()` writes zeros into all of them. The
+    memory stays the same, so without this test they would be taken for the state that was left.
     """
     if any(state.is_inference() for state in held):  # These have no version.
         return not any(bool(state.any()) for state in held)

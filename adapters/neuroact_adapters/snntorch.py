@@ -1,7 +1,7 @@
 """snnTorch's neurons, of both generations, 0.9 and 1.0.
 
-Classes are told by the names in their MRO: snnTorch is never imported here, and a class that one
-release lacks is simply never met.
+The adapter recognises classes by the names in their MRO. So it never imports snnTorch, and a
+release may lack some of the classes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from neuroact.layers.adapter import LayerCall, argument
 from neuroact.layers.call_pattern import CallPattern
 from neuroact.stream import SignalKind, SpikeChunk
 
-# More distinct levels than this, not all whole numbers, and a spike function is continuous.
+# A spike function with more levels than this, not all of them whole numbers, is continuous.
 FEW_LEVELS = 8
 
 State = tuple[Any, ...]
@@ -42,13 +42,13 @@ Named = Mapping[str, Any]
 def _by_argument(
     neuron: Neuron, module: Any, args: Arguments, kwargs: Named, held: State | None
 ) -> State | None:
-    """Where a neuron starts from: each state passed, or else held; None where it starts afresh."""
+    """The state that a call starts from: each part passed, or else held; None for a fresh state."""
     held = held or (None,) * len(neuron.states)
     passed = [argument(args, kwargs, at, name) for at, name in enumerate(neuron.states, start=1)]
     given = tuple([h if p is None else p for p, h in zip(passed, held, strict=True)])
     current = argument(args, kwargs, 0, "input_")
     if isinstance(current, Tensor):
-        # The framework's own test: what fails it is silently replaced by zeros.
+        # snnTorch tests this too. It silently replaces a state of another shape by zeros.
         shape = neuron.state_shape(module, current)
         for state in given:
             if getattr(state, "shape", None) != shape:
@@ -59,7 +59,7 @@ def _by_argument(
 def _as_pair(
     neuron: Neuron, module: Any, args: Arguments, kwargs: Named, held: State | None
 ) -> State | None:
-    """As DeltaLeaky takes it: held only with init_hidden, else passed as (mem, mem_prev)."""
+    """The state of a DeltaLeaky: held with init_hidden, otherwise passed as (mem, mem_prev)."""
     if module.init_hidden:
         return held
     pair = argument(args, kwargs, 1, "mem")
@@ -68,17 +68,17 @@ def _as_pair(
 
 @dataclass(frozen=True, slots=True)
 class Neuron:
-    """What has to be known of one class of neuron.
+    """How one class of neuron is read.
 
     Attributes:
         states: attributes that hold its state between calls, in the order of its arguments after
-            the input; empty where each call is a whole sequence `[time, batch, *neurons]` that
-            starts from nothing.
+            the input. Empty if each call is a whole sequence `[time, batch, *neurons]` from a fresh
+            state.
         given: finds the state that a call started from.
-        state_shape: shape that a given state must have not to be replaced by zeros.
-        inhibits: it honours `inhibition=True`, which leaves `graded_spikes_factor` out.
-        gain: how often `graded_spikes_factor` is multiplied into its spikes.
-        real: tells an instance that emits real values rather than spikes.
+        state_shape: the shape of a state; snnTorch replaces states of other shapes by zeros.
+        inhibits: whether it has `inhibition=True`, which ignores `graded_spikes_factor`.
+        gain: how many times its spikes are multiplied by `graded_spikes_factor`.
+        real: whether an instance emits real values instead of spikes.
     """
 
     states: tuple[str, ...] = ()
@@ -89,11 +89,11 @@ class Neuron:
     real: Callable[[Any], bool] = lambda module: False
 
     def held(self, module: Any) -> State:
-        """The state the module holds now; None for a part that it does not have yet."""
+        """The state that the module holds now; None for a part that does not exist yet."""
         return tuple([_attribute(module, name) for name in self.states])
 
 
-# By class name. Where a class derives from another one here, the derived one counts.
+# By class name. The entry of the most derived class counts.
 NEURONS = {
     "Leaky": Neuron(("mem",), inhibits=True),
     "Lapicque": Neuron(("mem",), inhibits=True),
@@ -103,7 +103,7 @@ NEURONS = {
     "RSynaptic": Neuron(("spk", "syn", "mem"), inhibits=True),
     "SLSTM": Neuron(("syn", "mem")),
     "SConv2dLSTM": Neuron(("syn", "mem"), state_shape=_convolved_shape),
-    # Its second state, mem_prev, is written and never read.
+    # snnTorch writes its second state, mem_prev, and never reads it.
     "DeltaLeaky": Neuron(("mem",), given=_as_pair, gain=0),
     "LeakyParallel": Neuron(),
     "LeakyKernel": Neuron(),
@@ -113,25 +113,26 @@ NEURONS = {
         real=lambda module: module.use_q_projection or not module.output,
     ),
 }
-# Bases that cannot be called themselves.
+# Base classes that cannot be called themselves.
 ABSTRACT = {"SpikingNeuron", "LIF"}
 
 
 class SnnTorchAdapter:
-    """Reads every neuron class of snnTorch, and the user's own subclasses of them.
+    """Reads every neuron class of snnTorch, and your own subclasses of them.
 
-    A subclass keeps its base's order of arguments, its first output (the spikes) and its state
-    attributes, or is read by an adapter of its own.
+    A subclass has to keep its base's order of arguments, its first output (the spikes) and its
+    state attributes. Otherwise it needs an adapter of its own.
 
     Step classes (Leaky, Synaptic, Alpha, Lapicque, RLeaky, RSynaptic, SLSTM, SConv2dLSTM,
-    DeltaLeaky) emit one step `[batch, *neurons]` a call; one dimension alone is a batch of one.
-    A call goes on from the last one where the state it starts from, passed or held, is the state
-    the last call left; a state that snnTorch itself replaces by zeros, since its shape is not the
-    input's, starts a new sequence. That is so at every call of an SLSTM whose `input_size` is not
-    its `hidden_size`: snnTorch compares its state with the input and forgets it each time.
+    DeltaLeaky) emit one step a call, `[batch, *neurons]`. An output of one dimension is a batch of
+    one. A call continues the last one if the state it starts from, passed or held, is the state
+    that the last call left. If that state's shape is not the input's, snnTorch replaces it by
+    zeros, and a new sequence starts. This happens at every call of an SLSTM whose `input_size` is
+    not its
+    `hidden_size`: snnTorch compares its state with the input and forgets it each time.
 
     Sequence classes (LeakyParallel, LeakyKernel, StateLeaky, LinearLeaky, AssociativeLeaky) emit
-    a whole sequence `[time, batch, *neurons]` a call, and keep no state.
+    a whole sequence a call, `[time, batch, *neurons]`, and keep no state.
 
     Raises:
         ChunkError: from `read`, for an output that is not a tensor of these shapes.
@@ -141,21 +142,22 @@ class SnnTorchAdapter:
     tested = ("0.9.4", "1.0.0")
 
     def __init__(self) -> None:
-        # A memo, not a record: finding the kind runs the layer's spike function and, on a GPU,
-        # waits for it, which no call of the layer may.
+        # Finding the kind runs the layer's spike function and, on a GPU, waits for it. No call of
+        # the layer may wait, so the kind is remembered here.
         self._known: WeakKeyDictionary[nn.Module, tuple[Neuron, SignalKind]] = WeakKeyDictionary()
 
     def kind(self, module: nn.Module) -> SignalKind | None:
-        """What the neuron emits, by its class, its options and a probe of its `spike_grad`.
+        """The kind of the neuron's output: by its class, its options and a probe of `spike_grad`.
 
-        ANALOG where it returns a membrane or other real values (StateLeaky and LinearLeaky with
-        `output=False`, AssociativeLeaky with its query projection, a `spike_grad` that is
-        continuous); GRADED where spikes have levels other than 0 and 1 or are scaled by a
-        `graded_spikes_factor` that is learnable, per neuron, or not 1; else BINARY. None for what
-        is no neuron.
+        - ANALOG if it returns a membrane potential or other real values: StateLeaky and LinearLeaky
+          with `output=False`, AssociativeLeaky with its query projection, a continuous
+          `spike_grad`.
+        - GRADED if spikes have levels other than 0 and 1, or are scaled by a
+          `graded_spikes_factor` that is learnable, per neuron, or not 1.
+        - BINARY otherwise; None for a module that is not a neuron.
 
         Warns:
-            NeuroactWarning: the class derives from `SpikingNeuron` and from no neuron known here.
+            NeuroactWarning: the class derives from `SpikingNeuron`, but from no known neuron class.
         """
         neuron = _neuron(type(module))
         if neuron is None:
@@ -166,12 +168,12 @@ class SnnTorchAdapter:
         return kind
 
     def state(self, module: nn.Module) -> State | None:
-        """The state tensors the module holds; None for a class that keeps none."""
+        """The state tensors that the module holds; None for a class that keeps none."""
         neuron = self._look_up(module)[0]
         return neuron.held(module) if neuron.states else None
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """The spikes: the output, or its first member where it is a tuple. Views, no copies."""
+        """The spikes: the output, or its first member if it is a tuple. A view, not a copy."""
         neuron, kind = self._look_up(module)
         spikes = _spikes(call.output)
         if not neuron.states:
@@ -185,7 +187,7 @@ class SnnTorchAdapter:
         return SpikeChunk.of_step(spikes, kind, starts_sequence=starts)
 
     def pattern(self, module: nn.Module) -> CallPattern:
-        """How the neuron's calls are read: as `read` does."""
+        """The neuron's calls, read as `read` does."""
         neuron, kind = self._look_up(module)
         if not neuron.states:
             return CallPattern(kind, True, _spikes, _no_state, _no_state)
@@ -201,7 +203,7 @@ class SnnTorchAdapter:
         known = self._known.get(module)
         if known is None:
             if self.kind(module) is None:
-                raise TypeError(f"{type(module).__name__} is no neuron of snnTorch")
+                raise TypeError(f"{type(module).__name__} is not a neuron of snnTorch")
             known = self._known[module]
         return known
 
@@ -211,7 +213,7 @@ def _spikes(output: Any) -> Any:
 
 
 def _attribute(module: Any, name: str) -> Any:
-    """An attribute, None where there is none; of buffers, past the module's slow look-up."""
+    """An attribute, or None. It is looked up in the buffers first: asking the module is slow."""
     buffers = module._buffers
     return buffers[name] if name in buffers else getattr(module, name, None)
 
@@ -220,7 +222,7 @@ def _left(neuron: Neuron, module: Any) -> Callable[[Any], State]:
     if len(neuron.states) > 1:
         return lambda output: neuron.held(module)
     (name,), buffers = neuron.states, module._buffers
-    # In one frame: it is asked at each step.
+    # One function, without a call inside, since it runs at each step.
     return lambda output: ((buffers[name] if name in buffers else getattr(module, name, None)),)
 
 
@@ -229,7 +231,7 @@ def _no_state(*_: Any) -> State:
 
 
 def _only_mem(module: Any) -> Callable[[Arguments, Named], State]:
-    """`_by_argument` for a neuron of one state, in fewer steps."""
+    """`_by_argument` for a neuron whose only state is `mem`, but faster."""
     if not _broadcasts(module):
         return _passed_or_held(module)
     passed_or_held = _passed_or_held(module)
@@ -244,10 +246,10 @@ def _only_mem(module: Any) -> Callable[[Arguments, Named], State]:
 
 
 def _broadcasts(module: Any) -> bool:
-    """Whether it could emit another shape than that of its input.
+    """Whether the output may have another shape than the input.
 
-    If not, a state of another shape than the input's, which snnTorch replaces by zeros, is told by
-    the one that is left: that has the input's shape.
+    If not, the state that a call leaves has the input's shape. A given state of another shape,
+    which snnTorch replaces by zeros, then differs from it, so the shape need not be tested.
     """
     own = {**module._parameters, **module._buffers}
     return any(t is not None and t.numel() > 1 for name, t in own.items() if name != "mem")
@@ -287,8 +289,8 @@ def _warn_if_unknown(cls: type) -> None:
     if any(base.__name__ == "SpikingNeuron" and _is_of_snntorch(base) for base in cls.__mro__):
         warnings.warn(
             f"{cls.__module__}.{cls.__qualname__} is a SpikingNeuron of snnTorch that neuroact "
-            f"does not know, so layers of it are not recorded. Known are {', '.join(NEURONS)}, "
-            "and what derives from them; for others pass an adapter: "
+            f"does not know, so its layers are not recorded. Known are {', '.join(NEURONS)}, "
+            "and classes that derive from them. For others pass an adapter: "
             "neuroact.record(model, adapters=[...]).",
             NeuroactWarning,
             stacklevel=2,
@@ -303,7 +305,7 @@ def _kind(neuron: Neuron, module: Any) -> SignalKind:
 
 
 def _scaled(neuron: Neuron, module: Any) -> bool:
-    """Whether spikes are multiplied by something other than exactly one."""
+    """Whether spikes are multiplied by something that may not be 1."""
     if neuron.gain == 0 or (neuron.inhibits and module.inhibition):
         return False
     factor: Tensor = module.graded_spikes_factor
@@ -313,11 +315,11 @@ def _scaled(neuron: Neuron, module: Any) -> bool:
 def _probe(module: Any) -> Tensor:
     """The levels that a neuron's spike function gives below, at and above threshold.
 
-    Leaves no trace in random state, gradients or the function's own buffers. A function that
-    cannot be run on its own counts as binary: what it emits is tested when it is recorded.
+    It does not change random state, gradients or the function's own buffers. A function that cannot
+    be run on its own counts as binary; its values are tested when they are recorded.
     """
     device = module.threshold.device
-    # Close to zero and far from it, so that a steep function shows its slope too.
+    # Points close to zero and far from it, so that even a steep function shows its slope.
     above = torch.logspace(-4, 1, 64, device=device)
     points = torch.cat([-above.flip(0), torch.zeros(1, device=device), above])
     others = [] if device.type == "cpu" else [device]

@@ -1,7 +1,7 @@
-"""PyTorch's own layers whose output is no plain tensor of one step: recurrent ones, attention.
+"""PyTorch's own layers whose output is not a plain tensor of one step: recurrent layers, attention.
 
-Everything else of `torch.nn` (ReLU, Sigmoid, Linear, …) needs no adapter: named in `layers=`, it
-is read as one tensor in the order that `axes=` says.
+Everything else of `torch.nn` (ReLU, Sigmoid, Linear, …) needs no adapter. If it is named in
+`layers=`, its output is read as one tensor in the order that `axes=` says.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from neuroact import LayerCall, SignalKind, SpikeChunk
 class TorchAdapter:
     """Reads `nn.RNN`, `nn.LSTM`, `nn.GRU`, their cells and `nn.MultiheadAttention`.
 
-    All emit real values, so they are recorded only when named. A sequence goes on where the hidden
-    state passed in is the one the last call returned. Attention has no state: each call is a
-    sequence of its own, its target positions taken as time steps.
+    All emit real values, so they are recorded only when named. A call continues the last one if it
+    is passed the hidden state that the last one returned. Attention has no state: each call is a
+    sequence of its own, and its target positions are the time steps.
     """
 
     framework = "torch"
@@ -34,7 +34,7 @@ class TorchAdapter:
         """The outputs of all steps, `[time, batch, features]`.
 
         Raises:
-            TypeError: a packed sequence, whose steps lie unpadded behind one another.
+            TypeError: the output is a packed sequence, whose steps are not padded.
         """
         if isinstance(module, nn.RNNCellBase):
             return self._read_cell(module, call)
@@ -54,7 +54,7 @@ class TorchAdapter:
         )
 
     def input_axes(self, module: nn.Module) -> str:
-        """One step ("BN") for a cell; for a sequence layer "TBN" or, with `batch_first`, "BTN"."""
+        """`BN` for a cell; `TBN` for a sequence layer, or `BTN` with `batch_first`."""
         if isinstance(module, nn.RNNCellBase):
             return "BN"
         return "BTN" if module.batch_first else "TBN"

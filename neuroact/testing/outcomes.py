@@ -111,7 +111,7 @@ def outcome_of(
     except Exception as failure:
         if reason is not None:
             return Outcome(name, check.name, check.claim, "expected failure", reason)
-        return Outcome(name, check.name, check.claim, "failed", _told(failure))
+        return Outcome(name, check.name, check.claim, "failed", _message_of(failure))
     if reason is not None:
         message = f"expected to fail, as {reason!r}, and passes: take it out of expected_failures"
         return Outcome(name, check.name, check.claim, "passed unexpectedly", message)
@@ -161,9 +161,9 @@ def refuse_unknown(expected: Mapping[str, str], checks: Sequence[Check[Case]]) -
             )
 
 
-def _told(failure: Exception) -> str:
-    told = str(failure)
+def _message_of(failure: Exception) -> str:
+    message = str(failure)
     if not isinstance(failure, AssertionError):
-        told = f"{type(failure).__name__}: {failure}"
+        message = f"{type(failure).__name__}: {failure}"
     # Hypothesis puts the smallest failing example into the notes.
-    return "\n".join([told, *getattr(failure, "__notes__", ())])
+    return "\n".join([message, *getattr(failure, "__notes__", ())])

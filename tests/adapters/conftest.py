@@ -1,4 +1,4 @@
-"""This folder's own helpers, raw.py and the case files, where tests can import them."""
+"""Lets tests import this folder's helpers, raw.py and the case files."""
 
 from __future__ import annotations
 

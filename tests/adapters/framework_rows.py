@@ -1,4 +1,4 @@
-"""Rows of docs/reference/frameworks.md: every class of a framework, run and looked at.
+"""Rows of docs/reference/frameworks.md: every class of a framework, run and measured.
 
 What a row says is measured: a spy stands between a layer and its adapter, and finds by their
 memory where in a call's output the spikes are, and where on the module the state is.
@@ -25,7 +25,7 @@ TIME, BATCH = 6, 4
 
 
 class Sample(NamedTuple):
-    """One way to use one class, and the test that shows its figures to be NumPy's."""
+    """One way to use one class, and the test that compares its figures with NumPy's."""
 
     cls: str
     build: Callable[[], Any]
@@ -44,7 +44,7 @@ class SpyTrace(StateTrace):
 
 
 class Spy:
-    """Stands before an adapter and notes what it makes of a layer's calls."""
+    """Stands in for an adapter, and remembers what the adapter reads of a layer's calls."""
 
     def __init__(self, adapter: Any) -> None:
         self.adapter, self.framework = adapter, adapter.framework
@@ -92,7 +92,7 @@ def located(values: Tensor, output: Any) -> tuple[str, Tensor]:
 
 
 def axes_of(emitted: Tensor, values: Tensor) -> str:
-    """The order of axes in which a tensor came, told by what the protocol's order made of it."""
+    """The order of a tensor's axes, found by comparing it with the chunk's order."""
     time, batch, *neurons = values.shape
     orders = {
         "TBN": (time, batch, *neurons),
@@ -109,7 +109,7 @@ def axes_of(emitted: Tensor, values: Tensor) -> str:
 
 
 def state_place(left: object, module: nn.Module, output: Any) -> str:
-    """Where the state is that a call left: on the module, in its output, or nowhere."""
+    """Where the state is that a call left: on the module, in the output, or nowhere."""
     held = {**vars(module), **module._buffers, **vars(module).get("_memories", {})}
     places: dict[str, None] = {}
     for tensor in tensors_in(left):
@@ -136,7 +136,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 
 
 def measured(sample: Sample, adapter: Adapter) -> list[Row]:
-    """The rows of one sample: one, or several where its calls differ."""
+    """The rows of one sample: one row, or several if its calls differ."""
     torch.manual_seed(0)
     module, spy = sample.build(), Spy(adapter)
     net = nn.Sequential(module)
@@ -160,7 +160,7 @@ def measured(sample: Sample, adapter: Adapter) -> list[Row]:
 
 
 def rows(framework: str) -> list[Row]:
-    """Every row of an installed framework, a class's ways of use joined where they differ."""
+    """Every row of an installed framework; the ways to use a class are joined."""
     adapter = load_adapter(installed()[framework])
     assert adapter is not None
     found: dict[str, list[Row]] = {}
@@ -172,5 +172,5 @@ def rows(framework: str) -> list[Row]:
 
 
 def joined(ways: list[Row]) -> Row:
-    """One row for all ways to use a class: what differs stands side by side."""
+    """One row for all ways to use a class; what differs is written side by side."""
     return {key: " / ".join(dict.fromkeys(way[key] for way in ways)) for key in ways[0]}

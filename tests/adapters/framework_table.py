@@ -1,10 +1,10 @@
-"""Write docs/reference/frameworks.md from what the installed frameworks do.
+"""Writes docs/reference/frameworks.md from what the installed frameworks do.
 
-Run in each environment, the newest frameworks' and the older generation's:
+Run it in each environment, that of the newest frameworks and that of the older generation:
 
     python tests/adapters/framework_table.py
 
-Each run writes one JSON file a framework and version, and the page from all of them.
+Each run writes a JSON file for each framework and version, and makes the page from all of them.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ FRAMEWORKS = {
 }
 COLUMNS = ("class", "versions", "a call is", "axes", "kind", "values", "state", "recorded", "test")
 NOTES = {
-    "snntorch": "Spikes are graded where `graded_spikes_factor` is learnable, per neuron or not 1. "
-    "Of two outputs, the first is with `init_hidden=False`. `AssociativeLeaky` emits spikes with "
-    "`use_q_projection=False`; `StateLeaky` and `LinearLeaky` emit their membrane with "
-    "`output=False`. State may also be passed by hand, by position or by name.",
+    "snntorch": "Spikes are graded if `graded_spikes_factor` is learnable, per neuron or not 1. "
+    "Where a row has two entries for values, the first holds for `init_hidden=False`. "
+    "`AssociativeLeaky` emits spikes with `use_q_projection=False`. `StateLeaky` and `LinearLeaky` "
+    "emit their membrane potential with `output=False`. State may also be passed, by position or "
+    "by name.",
     "norse": "`Lift`, `SequentialState`, `RecurrentSequential` and `RegularizationCell` repeat "
-    "what their children emit and are no layers. A layer that is passed no state starts a "
-    "sequence with each call. The LIF of 1.0 fires a step later than that of 1.1: driven by a "
-    "constant current of 15, a neuron spikes in 4 of the first 5 steps, not in all 5.",
-    "spikingjelly": "Of two entries the first is step mode `s`, the second `m`, but for classes "
-    "that have one mode or none. Layers of `layer.*` (Linear, Conv2d, …) and encoders are read by "
-    "their step mode when they are named. Containers repeat what is in them and are no layers.",
-    "sinabs": "Kinds by `spike_fn`: graded with `MultiSpike` and `MaxSpike`, binary with "
-    "`SingleSpike` and `MaxSpike(1)`, analog with None. `(BT)` is one dimension, batch first.",
+    "what their children emit, so they are not layers. A layer that is passed no state starts a "
+    "sequence with each call. The LIF of 1.0 fires a step later than that of 1.1: with a constant "
+    "current of 15 a neuron spikes in 4 of the first 5 steps, not in all 5.",
+    "spikingjelly": "Where a row has two entries, the first is for step mode `s` and the second "
+    "for `m`, except for classes that have one mode or none. Layers of `layer.*` (Linear, Conv2d, "
+    "…) and encoders are read by their step mode when they are named. Containers repeat what is in "
+    "them, so they are not layers.",
+    "sinabs": "The kind depends on `spike_fn`: graded with `MultiSpike` and `MaxSpike`, binary "
+    "with `SingleSpike` and `MaxSpike(1)`, analog with None. `(BT)` is one dimension, batch first.",
 }
 
 Row = dict[str, str]
@@ -86,21 +88,21 @@ def link(test: str) -> str:
 
 HEAD = """# Which class is read how
 
-Written by `tests/adapters/framework_table.py`, which runs every class of every framework and looks
-at its calls; a test compares it with what the installed versions do. A class that a framework has
-and this page lacks fails the tests.
+`tests/adapters/framework_table.py` writes this page. It runs every class of every framework and
+looks at its calls. A test compares the page with what the installed versions do, and fails if a
+framework has a class that is not on the page.
 
 - **a call is** one step, or a whole sequence.
-- **axes** of what the class emits: `T` time, `B` batch, `N` the neurons' dimensions.
-- **kind**: `binary` 0 and 1, `graded` few levels of which zero is silent, `analog` real values.
-- **values**: where in the output of a call they are.
-- **state**: where that is which tells whether a call goes on from the last one.
-- **recorded**: by default, or only when named in `layers=`.
+- **axes**: the order of dimensions of the output: `T` time, `B` batch, `N` the neurons' dimensions.
+- **kind**: `binary` 0 and 1, `graded` few levels, where zero is silent, `analog` real values.
+- **values**: where the values are in the output of a call.
+- **state**: where the state is that tells whether a call continues the last one.
+- **recorded**: by default (yes), or only when named in `layers=`.
 
-The figures mean the same in each framework; the neurons do not. snnTorch and Norse fire above the
-threshold, SpikingJelly and sinabs at it: a membrane potential of exactly 1 with a threshold of 1
-is a spike in the latter alone. Where the rules agree, so do the counts, neuron by neuron:
-[one network in three frameworks](../../examples/same_network.py).
+The figures mean the same in each framework, but the neurons differ. snnTorch and Norse fire above
+the threshold; SpikingJelly and sinabs also fire at it. So a membrane potential of exactly 1 with a
+threshold of 1 is a spike only in SpikingJelly and sinabs. Where the rules agree, the counts agree
+too, neuron by neuron: [one network in three frameworks](../../examples/same_network.py).
 """
 
 

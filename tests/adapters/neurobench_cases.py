@@ -1,4 +1,4 @@
-"""What NeuroBench's tests share: networks, batches, and the workshop's metric as an oracle."""
+"""What the tests of NeuroBench share: networks, batches, and the workshop's metric as an oracle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = ("min", "max", "mean", "std", "median", "q1", "q3", "histogram")
 
 
 class Batches:
-    """What NeuroBench needs of a data loader, over given inputs `[batch, time, features]`."""
+    """A data loader for NeuroBench, over given inputs `[batch, time, features]`."""
 
     def __init__(self, *inputs: Tensor) -> None:
         self.inputs = inputs
@@ -39,7 +39,7 @@ def batches(*sizes: int, steps: int = 9, features: int = INPUTS) -> Batches:
 
 
 class Block(nn.Module):
-    """A linear layer and a neuron, as the parts of many a network."""
+    """A linear layer and a neuron, which many networks have."""
 
     def __init__(self, inputs: int, outputs: int, **options: Any) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Block(nn.Module):
 
 
 class Hidden(nn.Sequential):
-    """State on the modules; hidden layers return a tensor, the last one a tuple."""
+    """Modules keep their state; hidden layers return a tensor, the last one a tuple."""
 
     def __init__(self) -> None:
         torch.manual_seed(1)
@@ -91,7 +91,7 @@ class WholeSequence(Explicit):
 
 
 class WorkshopMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBench has no types
-    """What the workshop's metric computes, from its description: all spikes kept, all again."""
+    """The workshop's metric, from its description: keeps all spikes, computes all again."""
 
     def __init__(self) -> None:
         super().__init__(requires_hooks=True)
@@ -124,13 +124,13 @@ class WorkshopMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBench has
 
 
 def spikes_of(output: Any) -> Tensor:
-    """The spikes in what a snnTorch neuron, or a Norse one, returned."""
+    """The spikes in what a neuron of snnTorch or Norse returned."""
     spikes: Tensor = output[0] if isinstance(output, tuple) else output
     return spikes
 
 
 def neurons_of(net: nn.Module) -> dict[str, RawCalls]:
-    """The raw outputs of every snnTorch neuron of a network from now on, by its full name."""
+    """The raw outputs, from now on, of every snnTorch neuron of a network, by its full name."""
     return {
         name: RawCalls(module)
         for name, module in net.named_modules()

@@ -1,4 +1,4 @@
-"""An oracle that shares no code with the adapters: raw outputs kept by a hook, figures by NumPy."""
+"""An oracle that shares no code with the adapters: raw outputs from a hook, figures by NumPy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class RawCalls:
 
 
 def assert_true_figures(layer: LayerActivity, values: Floats, sequences: int) -> None:
-    """Every figure of a layer is what NumPy says of its raw values, to the last bit."""
+    """Every figure of a layer is what NumPy computes from its raw values, to the bit."""
     assert layer.observations == len(values)
     assert layer.sequences == sequences
     assert layer.shape == values.shape[1:]

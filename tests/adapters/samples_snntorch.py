@@ -50,7 +50,7 @@ LINEAR = {"in_features": 5, "out_features": 4}
 
 def steps(module: Any, case: StepCase, hidden: bool) -> None:
     passed: tuple[Any, ...] = ()
-    if case.tuple_always and not hidden:  # the one class that must be given its first state
+    if case.tuple_always and not hidden:  # the one class that has to be given its first state
         zeros = torch.zeros(BATCH, *case.neurons)
         passed = ((zeros, zeros),)
     for _ in range(3):

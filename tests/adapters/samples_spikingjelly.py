@@ -36,6 +36,6 @@ def samples() -> Iterator[Sample]:
 
 
 def named(case: Case) -> str:
-    """The class; with its package where that is not the one of the other neurons."""
+    """The class's name, with its package if that is not the usual one."""
     package = case.home.removeprefix("spikingjelly.").removeprefix("activation_based.")
     return case.cls if package == "neuron" else f"{package}.{case.cls}"

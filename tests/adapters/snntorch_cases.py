@@ -1,4 +1,4 @@
-"""What is known by hand of every snnTorch neuron class: how to build, feed and read it."""
+"""Written by hand: how to build, feed and read every snnTorch neuron class."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StepCase:
     tuple_always: bool = False
 
     def spikes(self, hidden: bool, output: bool) -> Callable[[Any], Tensor]:
-        """Where the spikes are in what a call returns."""
+        """The spikes in what a call returns."""
         alone = hidden and not output and not self.tuple_always
         return (lambda returned: returned) if alone else (lambda returned: returned[0])
 
@@ -154,7 +154,7 @@ def _associative() -> nn.Module:
 
 
 def _known(cls: str) -> bool:
-    return hasattr(snn, cls) or cls == "LeakyKernel"  # which neither release exports
+    return hasattr(snn, cls) or cls == "LeakyKernel"  # which no release exports
 
 
 STEP_CASES = {name: case for name, case in _STEP_CASES.items() if _known(case.cls)}
@@ -162,6 +162,6 @@ SEQUENCE_CASES = {name: case for name, case in _SEQUENCE_CASES.items() if _known
 
 
 def currents(case: StepCase, batch: int) -> Iterator[Tensor]:
-    """Inputs of one batch, a step at a time, that make about half of the neurons fire."""
+    """Inputs of one batch, step by step, that make about half of the neurons fire."""
     for _ in range(STEPS):
         yield torch.randn(batch, *case.inputs) + 0.5

@@ -1,4 +1,4 @@
-"""The ways in which users keep the state of a snnTorch step class."""
+"""The ways in which users handle the state of a snnTorch step class."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Style:
         return case.build(init_hidden=self.hidden, output=self.output)
 
     def fresh(self, layer: Any, case: StepCase) -> States:
-        """Reset the layer; the states to pass to its next call."""
+        """Reset the layer; gives the states to pass to its next call."""
         state = layer.reset_mem()
         if self.hidden:
             return ()
@@ -37,7 +37,7 @@ class Style:
     def step(
         self, layer: nn.Module, case: StepCase, current: Tensor, states: States
     ) -> tuple[Tensor, States]:
-        """One call; its spikes and the states to pass to the next."""
+        """One call; gives its spikes, and the states to pass to the next call."""
         if self.by_keyword:
             returned = layer(current, **dict(zip(case.names, states, strict=False)))
         else:

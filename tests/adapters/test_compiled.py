@@ -1,4 +1,4 @@
-"""Recording models under `torch.compile`: the figures of eager runs, no graph break, no silence."""
+"""Recording models under `torch.compile` gives the figures of eager runs, without a graph break."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def snntorch_sequences() -> tuple[nn.Module, Run]:
 
 
 class Cells(nn.Module):
-    """Norse's cells with states by hand; without states their first step breaks any graph."""
+    """Norse's cells, their states passed: without states their first step breaks the graph."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,14 +63,14 @@ def norse_steps() -> tuple[nn.Module, Run]:
         state: Any = norse.LIFFeedForwardState(v=zeros, i=zeros.clone())
         for number, step in enumerate(x):
             _, state = call(step * 9, state)
-            if number == 2:  # as truncated backpropagation does: other tensors, the same memory
+            if number == 2:  # as in truncated backpropagation: other tensors on the same memory
                 state = type(state)(*[part.detach() for part in state])
 
     return net, run
 
 
 class Sequences(nn.Module):
-    """Norse's sequence modules, their state by hand."""
+    """Norse's sequence modules, their states passed by hand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ CASES: dict[str, Case] = {
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 pytestmark = [
     pytest.mark.usefixtures("fresh_compiler"),
-    # The compiler's warnings are about itself.
+    # The compiler warns about its own code.
     pytest.mark.filterwarnings("ignore", "error::neuroact.errors.NeuroactWarning"),
 ]
 
@@ -231,7 +231,7 @@ def test_marks_padding_and_labels_by_hand_hold_in_compiled_models(statistics: li
 
 
 class InTurn:
-    """Runs each call by another way than the last one."""
+    """Alternates between eager and compiled calls."""
 
     def __init__(self, *ways: Any) -> None:
         self.ways, self.calls = ways, 0
@@ -350,7 +350,7 @@ def test_scripting_a_model_under_recording_is_refused() -> None:
         pytest.raises(UnsupportedModelError, match=r"cannot go through .*torch\.jit\.script"),
     ):
         torch.jit.script(net)
-    torch.jit.script(net)  # closed, it can
+    torch.jit.script(net)  # it works once the recording is closed
 
 
 def test_a_scripted_layer_is_refused_by_what_to_do() -> None:

@@ -1,4 +1,4 @@
-"""Steps of a compiled layer that has a state: what their window counts, and what it costs."""
+"""Steps of a compiled layer with a state: what their window counts, and what it costs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from neuroact_adapters.snntorch import SnnTorchAdapter
 
 pytestmark = [
     pytest.mark.usefixtures("fresh_compiler"),
-    # The compiler's warnings are about itself.
+    # The compiler warns about its own code.
     pytest.mark.filterwarnings("ignore"),
 ]
 
@@ -46,7 +46,7 @@ class Net(nn.Module):
 
 
 def play(call: Any, batch: Tensor) -> Tensor:
-    """Run `[time, batch, 5]` from rest; the spikes, as the network itself returned them."""
+    """Run `[time, batch, 5]` from rest; gives the spikes that the network returned."""
     membrane, spikes = torch.zeros(batch.shape[1], 7), []
     for step in batch:
         out, membrane = call(step, membrane)
@@ -92,7 +92,7 @@ def test_the_window_counts_what_the_network_returned(
     call = compiled(net, backend=backend)
     with torch.set_grad_enabled(grad), neuroact.record(net) as recording:
         spikes = [play(call, x) for x in batches(4, 4, 4)]
-        # The last sequence is in it still, all its steps and no others.
+        # The window still holds all steps of the last sequence, and no others.
         assert in_window(recording) == (spikes[-1].sum(0).tolist(), 6)
     assert_counted(recording.report()["lif"], spikes)
     assert not counters["graph_break"]
@@ -102,7 +102,7 @@ def test_the_window_counts_what_the_network_returned(
 def test_a_step_that_continues_is_counted_without_a_sum_or_a_test_over_all_values(
     largest_packed: int, addition: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They would be loops of their own in the program, where an addition joins the neuron's."""
+    """They would be loops of their own in the program; an addition joins the neuron's."""
     monkeypatch.setattr(window, "LARGEST_PACKED", largest_packed)
     graphs = []
 
@@ -121,7 +121,7 @@ def test_a_step_that_continues_is_counted_without_a_sum_or_a_test_over_all_value
 
 @pytest.mark.parametrize("marked", [False, True], ids=["automatic", "mark_dynamic"])
 def test_other_batch_sizes_are_counted_too(marked: bool) -> None:
-    """A program for all sizes must not become one for the window's alone: PyTorch would raise."""
+    """A program for all sizes must not be tied to the window's size: PyTorch would raise."""
     net = Net()
     call = compiled(net)
 
@@ -210,7 +210,7 @@ def test_a_subclass_that_counts_in_its_own_way_is_told_each_step() -> None:
 def test_values_that_are_not_binary_make_the_layer_unreliable(
     largest_packed: int, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of three mixtures, whose sums look like counts."""
+    """Three mixtures of values whose sums look like counts."""
     monkeypatch.setattr(window, "LARGEST_PACKED", largest_packed)
     for bad in ([0.5, 0.5, 1, 0], [-1, 2, 0, 0], [2, -1, float("inf"), float("-inf")]):
         net = Scaled()
@@ -228,7 +228,7 @@ def test_values_that_are_not_binary_make_the_layer_unreliable(
 
 
 class Scaled(Net):
-    """Emits its spikes times a number, once it spikes at each step."""
+    """Emits its spikes times a number, if it spikes at each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class Scaled(Net):
 
 
 class Louder(snntorch.Leaky):
-    """A layer that is no longer what its adapter says."""
+    """A layer that has changed since its adapter read it."""
 
     scale: Tensor
 
@@ -263,7 +263,7 @@ def step_of_the_shared_net(x: Tensor, membrane: Tensor) -> tuple[Tensor, Tensor]
 def test_sequences_are_told_apart_wherever_a_function_finds_the_model_and_the_state(
     passed: bool, backend: str
 ) -> None:
-    """A model found in the module, a state passed: PyTorch does not look at them again itself."""
+    """The model is a module's global name, the state is passed: PyTorch does not check them."""
 
     def step_of_a_passed_net(x: Tensor, membrane: Tensor, net: nn.Module = shared) -> Any:
         return net(x, membrane)
@@ -316,7 +316,7 @@ def test_where_the_compiler_cannot_be_asked_a_graph_break_keeps_the_figures_righ
 def test_a_step_looks_at_no_name_of_neuroacts_where_the_compiler_lets_go_of_them(
     dropped: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They cost time alone, so another release of PyTorch may look at them."""
+    """Such checks only cost time, so another release of PyTorch may make them."""
     import neuroact.recording.compiled.guards as guards
 
     def unknown() -> None:

@@ -1,4 +1,4 @@
-"""What differs between frameworks and versions, in figures; and their own instruments agree."""
+"""Frameworks and versions differ as stated, and the frameworks' own instruments agree."""
 
 from __future__ import annotations
 
@@ -78,6 +78,6 @@ def test_an_ann_and_the_snn_converted_from_it_stand_in_one_report() -> None:
             snn(x)
     report = recording.report()
     assert [layer.kind.value for layer in report.values()] == ["analog", "binary"]
-    # A rate code: the mean of a ReLU below 1, to the length of the sequence.
+    # A rate code: the longer the sequence, the closer the firing rate is to the ReLU's mean.
     assert report["ann.1"].max < 1
     np.testing.assert_allclose(report["snn.1"].activity, report["ann.1"].activity, atol=1 / 200)

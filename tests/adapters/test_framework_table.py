@@ -1,4 +1,4 @@
-"""The page of all classes says what the installed frameworks do, and lacks none of them."""
+"""The page of all classes says what the installed frameworks do, and misses no class."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from framework_rows import rows
 from framework_table import FRAMEWORKS, PAGE, is_installed, page, stored
 
 OLDER = version("snntorch").startswith("0.9")
-# The older generation's environment has no sinabs; each other framework must be there.
+# The older generation's environment has no sinabs; every other framework must be there.
 HERE = [name for name in FRAMEWORKS if not (OLDER and name == "sinabs")]
 
 
 def classes_of(framework: str) -> set[str]:
-    """The layer classes that the framework's own tests find it to have, in this version."""
+    """The layer classes that this version of the framework has, as its own tests find them."""
     tests = importlib.import_module(f"test_{framework}")
     if framework == "snntorch":
         return set(tests.NEURONS_OF_0_9_4 if OLDER else tests.NEURONS_OF_1_0_0)
@@ -24,7 +24,7 @@ def classes_of(framework: str) -> set[str]:
         return set(every) - tests.ABSTRACT - tests.NO_LAYERS_OF_1_1
     if framework == "sinabs":
         return set(tests.SPIKING_LAYERS | tests.LEAKY_LAYERS)
-    # LIAFNode of the older generation cannot be built.
+    # The older generation's LIAFNode cannot be built.
     neurons = tests.NEURONS_OF_0_0_0_0_14 - {"LIAFNode"} if OLDER else tests.NEURONS_OF_2_0_0
     return set(neurons | tests.RNNS | {f"{name}Cell" for name in tests.RNNS})
 

@@ -1,4 +1,4 @@
-"""AverageActivityMetric in NeuroBench: the right figures, or an error that a person sees."""
+"""AverageActivityMetric in NeuroBench: the right figures, or an error that the user sees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ STYLES = {
 
 
 def check(model: Any, loader: Batches, results: dict[str, Any], raw: Any) -> None:
-    """Figures of all layers are those of the raw values, to the last bit."""
+    """The figures of all layers are those of the raw values, to the bit."""
     live = report(results)
     assert list(live) == list(raw)
     for name, calls in raw.items():
@@ -105,7 +105,7 @@ def test_a_second_run_starts_from_nothing() -> None:
     benchmark = bench(model, loader, AverageActivityMetric)
     first = benchmark.run(quiet=True)
     other = benchmark.run(quiet=True, dataloader=batches(5, steps=4))
-    assert benchmark.run(quiet=True) == first  # first was not looked at before the other runs
+    assert benchmark.run(quiet=True) == first  # nobody read the first before the other runs
     assert other[NAME]["lif1"]["timesteps"] == 5 * 4
 
 
@@ -201,7 +201,7 @@ def test_a_model_without_activation_layers_gets_a_text_for_a_figure() -> None:
 
 
 def test_the_text_stands_in_the_results_even_where_warnings_are_errors() -> None:
-    # As they are in this project's own tests: nothing may be raised for NeuroBench to swallow.
+    # Warnings are errors in these tests. Nothing may be raised, since NeuroBench would swallow it.
     results = run(
         TorchModel(nn.Sequential(nn.Linear(INPUTS, 3))), batches(4), AverageActivityMetric
     )
@@ -259,7 +259,7 @@ def test_activations_that_are_no_neurons_are_read_as_one_step_batch_first() -> N
     model = TorchModel(nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2), nn.Sigmoid()))
     loader = Batches(torch.rand(5, 4) - 0.5, torch.rand(3, 4) - 0.5)
     results = run(model, loader, AverageActivityMetric, ActivationSparsityByLayer)
-    # Batch by batch, as the model ran: a product of another shape rounds otherwise.
+    # Batch by batch, as the model ran: a product of another shape rounds differently.
     outputs = torch.cat([model.net[:2](batch) for batch in loader.inputs]).double()
     layer = results[NAME]["1"]
     assert (layer["kind"], layer["timesteps"]) == ("analog", 8)

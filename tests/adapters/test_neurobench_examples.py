@@ -1,4 +1,4 @@
-"""The workshop's script runs with one import changed; so does the example made of it."""
+"""The workshop's script runs with one import changed, and so does the example made from it."""
 
 from __future__ import annotations
 

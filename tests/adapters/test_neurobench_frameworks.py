@@ -26,7 +26,7 @@ INPUTS = 5
 
 
 class Gain(nn.Module):
-    """Input enough for the next layer to fire."""
+    """Strong enough input for the next layer to fire."""
 
     def forward(self, current: Tensor) -> Tensor:
         return current.abs() * 40
@@ -72,7 +72,7 @@ class NorseSequences(nn.Module):
 
 
 class SinabsNet(nn.Module):
-    """All time steps in one call, batch first; several spikes a step, and a readout without."""
+    """All time steps in one call, batch first; several spikes a step; a readout without any."""
 
     def __init__(self) -> None:
         super().__init__()

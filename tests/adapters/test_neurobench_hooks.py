@@ -1,4 +1,4 @@
-"""NeuroBench's hooks: what they cut is read whole, and nothing of a batch is kept."""
+"""NeuroBench's hooks: what they cut off is read too, and nothing of a batch is kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from neuroact_adapters.neurobench.hooks import all_rows, running_model
 NAME = "AverageActivityMetric"
 STEPS, INPUTS = 6, 4
 
-# What each returns, tuple or tensor, depends on the class and on `output`.
+# Whether it returns a tuple or a tensor depends on the class and on `output`.
 NEURONS: dict[str, Callable[..., nn.Module]] = {
     "Leaky": lambda **options: snntorch.Leaky(beta=0.9, **options),
     "Lapicque": lambda **options: snntorch.Lapicque(beta=0.9, threshold=0.01, **options),
@@ -43,7 +43,7 @@ NEURONS: dict[str, Callable[..., nn.Module]] = {
 
 
 class Stepped(nn.Module):
-    """One neuron, run step by step, `[batch, time, features]` in, with its state on it."""
+    """One neuron that keeps its state, run step by step over `[batch, time, features]`."""
 
     def __init__(self, neuron: nn.Module) -> None:
         super().__init__()
@@ -58,13 +58,13 @@ class Stepped(nn.Module):
 
 
 def check(net: nn.Module, loader: Batches, *, sequence: bool = False) -> None:
-    """The net's `neuron` is read as its raw outputs are."""
+    """The net's `neuron` is read like its raw outputs."""
     model = TorchModel(net)
     add_spiking_layers(model)
     raw = RawCalls(net.get_submodule("neuron"))
     layer = report(run(model, loader, AverageActivityMetric))["neuron"]
     assert layer.events.sum() > 0
-    # NumPy's mean depends, in the last bit, on the order in memory.
+    # The last bit of NumPy's mean depends on the order in memory.
     values = np.ascontiguousarray(raw.values(spikes_of, sequence=sequence))
     assert_true_figures(layer, values, len(loader.dataset))
 
@@ -163,7 +163,7 @@ def test_nothing_of_a_batch_is_kept(gradients: bool) -> None:
     assert result["0.lif"]["timesteps"] == 20
     del outputs
     model.reset_hooks()
-    net.reset()  # the membranes hold the graph
+    net.reset()  # the membrane potentials hold the graph
     gc.collect()
     assert len(memory) == 15
     assert all(part.expired() for part in memory)
@@ -180,7 +180,7 @@ def test_what_it_holds_does_not_grow_with_the_batches() -> None:
         model.reset_hooks()
         held.append(len(tensors_alive()))
     assert held[2:] == held[2:3] * 10
-    assert earlier is not None  # kept to here, so that none of them could go and hide a new one
+    assert earlier is not None  # kept until here: a new tensor must not take its place
 
 
 def test_the_running_model_is_found_from_within_a_run_alone() -> None:

@@ -1,4 +1,4 @@
-"""What the metric gives NeuroBench: plain Python, worked out late, and what is made of it."""
+"""What the metric gives NeuroBench: plain Python, computed late; and what is made of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAME = "AverageActivityMetric"
 
 
 class Chunks:
-    """A statistic of one's own: how many steps came, and how many began a sequence."""
+    """A user's own statistic: how many steps came, and how many began a sequence."""
 
     def __init__(self) -> None:
         self.reset()
@@ -70,7 +70,7 @@ def test_results_are_saved_and_read_back_in_every_format(results_of: Any, tmp_pa
     benchmark = bench(SNNTorchModel(Explicit()), batches(4), AverageActivityMetric)
     expected = results_of()
     for ending in ("json", "csv", "txt"):
-        benchmark.results = results_of()  # not looked at yet
+        benchmark.results = results_of()  # not read yet
         benchmark.save_benchmark_results(str(tmp_path / "saved"), ending)
     assert json.loads((tmp_path / "saved.json").read_text()) == expected
     with (tmp_path / "saved.csv").open(newline="") as file:
@@ -240,8 +240,8 @@ def test_a_module_that_is_used_in_two_places_says_so_and_what_to_record_instead(
     told = results[NAME]["activation"]["error"]
     for part in ("used in two places", "a module of its own", "configured(layers=", 'of="input"'):
         assert part in told
-    assert results[NAME]["last"]["timesteps"] == 7  # the others are counted all the same
-    # What it advises works.
+    assert results[NAME]["last"]["timesteps"] == 7  # the other layers are still counted
+    # Its advice works.
     net = Twice(3)
     left_out = AverageActivityMetric.configured(name="LeftOut", layers="last")
     with neuroact.record(net, layers=["fc2", "last"], of="input") as recording:
@@ -263,9 +263,9 @@ def test_a_name_in_layers_that_matches_nothing_is_told() -> None:
 
 
 def test_what_neurobench_made_of_an_exception_is_no_result() -> None:
-    with pytest.raises(NothingRecordedError, match=r"no figures of neurons: 0\.0"):
+    with pytest.raises(NothingRecordedError, match=r"not figures of neurons: 0\.0"):
         report({NAME: 0.0, "ActivationSparsity": 0.5}, name=NAME)
-    with pytest.raises(NothingRecordedError, match="no figures of neurons"):
+    with pytest.raises(NothingRecordedError, match="not figures of neurons"):
         AverageActivityMetric.plot_activity_distributions({NAME: 0.0})
 
 

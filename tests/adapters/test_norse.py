@@ -1,4 +1,4 @@
-"""Norse: every class there is, and its figures equal to NumPy's on the raw outputs."""
+"""Norse: every class is read, with the figures of NumPy on the raw outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from neuroact_adapters.norse import NorseAdapter
 IS_1_0 = version("norse").startswith("1.0.")
 INPUTS, HIDDEN, CALLS, STEPS = 5, 4, 6, 3
 
-# What each class emits, written down by hand from its documentation and a look at its output.
+# What each class emits, written by hand from its documentation and its output.
 CELLS_OF_1_0 = {"LIFCell", "LIFBoxCell", "IAFCell", "LSNNCell", "LIFAdExCell", "LIFExCell"}
 CELLS_OF_1_0 |= {"LIFRefracCell", "LIFAdExRefracCell", "IzhikevichCell"}
 WEIGHTED_CELLS_OF_1_0 = {
@@ -85,7 +85,7 @@ def build(name: str) -> nn.Module:
 
 
 def currents(name: str, batch: int) -> Tensor:
-    """Input of `CALLS` calls, strong enough for the class to fire, and not always."""
+    """Input of `CALLS` calls, strong enough that the class fires, but not always."""
     shape = (STEPS, batch, INPUTS) if is_sequence(name) else (batch, INPUTS)
     strength = 900.0 if name.startswith("Izhikevich") else 40.0
     return torch.rand(CALLS, *shape) * strength
@@ -117,7 +117,7 @@ def assert_read_truly(name: str, way: str, *, kind: SignalKind) -> None:
     assert (figures.kind, figures.framework, figures.unreliable) == (kind, "norse", None)
     assert figures.layer_type == name
     if kind is SignalKind.BINARY and way != "never":
-        assert 0 < figures.mean < 1  # neurons that all fire or all rest would prove little
+        assert 0 < figures.mean < 1  # if all neurons fired or rested, this would prove little
 
 
 @every_way
@@ -153,7 +153,7 @@ def test_an_exponential_filter_is_analog_and_keeps_no_state() -> None:
 
 @every_way
 def test_the_state_of_lif_correlation_comes_after_its_weights(way: str) -> None:
-    """Norse runs it for a batch of one only."""
+    """Norse can run it only for a batch of one."""
     torch.manual_seed(2)
     layer = snn.LIFCorrelation(INPUTS, HIDDEN)
     raw, state = RawCalls(layer), None
@@ -185,13 +185,13 @@ def module_classes() -> dict[str, type[nn.Module]]:
 
 
 def test_every_class_that_norse_has_is_listed_here() -> None:
-    """A release with a class that is listed nowhere fails here."""
+    """If a release has a class that no list names, this fails."""
     assert set(module_classes()) == (OF_1_0 if IS_1_0 else OF_1_1)
 
 
 def test_every_class_listed_as_a_layer_is_read_and_no_other() -> None:
     adapter, classes = NorseAdapter(), module_classes()
     for name, cls in classes.items():
-        # Told by class alone, so an instance that no constructor has seen will do.
+        # Only the class matters here, so an instance need not be constructed.
         is_layer = adapter.kind(cls.__new__(cls)) is not None
         assert is_layer == (name in ABSTRACT or name not in NO_LAYERS_OF_1_1), name

@@ -1,4 +1,4 @@
-"""Norse: wrappers counted once, Norse's own instruments agree, and the model is left alone."""
+"""Norse: wrappers counted once, Norse's own instruments agree, the model is left as it was."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def at_once(model: Any, x: Tensor) -> Tensor:
 
 def excitation() -> Any:
     linear = nn.Linear(INPUTS, HIDDEN)
-    nn.init.normal_(linear.weight, 5, 10)  # enough for the next layer to fire
+    nn.init.normal_(linear.weight, 5, 10)  # so that the next layer fires
     return linear
 
 
@@ -75,7 +75,7 @@ def cuba_lif_of_nir() -> Any:
 
 
 class Case(NamedTuple):
-    """A model, how it is run, and the names of its spiking layers, by hand."""
+    """A model, how it is run, and by hand the names of its spiking layers."""
 
     build: Callable[[], Any]
     run: Callable[[Any, Tensor], Tensor]
@@ -116,7 +116,7 @@ def test_spikes_are_counted_where_they_are_made_and_nowhere_else(case: Case) -> 
 
 
 def test_sequential_state_hands_back_the_very_list_it_was_given() -> None:
-    """So a state kept from an earlier step of the whole model is that of the last one."""
+    """So a state kept from an earlier step of the whole model is that of the last step."""
     model = cells()
     _, state = model(sequence()[0])
     assert model(sequence()[1], state)[1] is state

@@ -1,4 +1,4 @@
-"""Norse: where a sequence starts, told from the state that is passed and the one last returned."""
+"""Norse: the state that is passed and the one last returned tell where a sequence starts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_detached_state_goes_on(build: Callable[[], nn.Module]) -> None:
 def test_a_sequence_module_goes_on_from_the_state_of_its_last_call(
     build: Callable[[], nn.Module],
 ) -> None:
-    """Truncated backpropagation through time: each stretch has a graph of its own."""
+    """Truncated backpropagation through time: each part has its own graph."""
     layer, state = build(), None
     with neuroact.record(layer) as recording:
         for _ in range(3):
@@ -102,7 +102,7 @@ def test_a_state_made_by_hand_starts_a_sequence(build: Callable[[], nn.Module]) 
 
 @every_cell
 def test_a_copied_state_starts_a_sequence(build: Callable[[], nn.Module]) -> None:
-    """A copy has memory of its own, and nothing tells it from a state made by hand."""
+    """A copy has its own memory, so nothing distinguishes it from a state made by hand."""
     layer = build()
     with neuroact.record(layer) as recording:
         _, state = layer(step())
@@ -111,7 +111,7 @@ def test_a_copied_state_starts_a_sequence(build: Callable[[], nn.Module]) -> Non
 
 
 def test_an_older_state_starts_a_sequence() -> None:
-    """Two futures from one past: the second does not go on from the first."""
+    """Two continuations of the same state: the second does not continue the first."""
     layer = snn.LIFCell()
     with neuroact.record(layer) as recording:
         _, past = layer(step())
@@ -163,7 +163,7 @@ def test_nested_recorded_states_carry_on_too() -> None:
 
 
 def test_recorded_states_passed_back_whole_are_an_error() -> None:
-    """Norse broadcasts their time axis into a batch; the neurons are then others."""
+    """Norse broadcasts their time axis into a batch, so the neurons are not the same."""
     layer = snn.LIF(record_states=True)
     sequence = torch.stack([step(), step()])
     with neuroact.record(layer) as recording:

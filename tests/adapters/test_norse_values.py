@@ -1,4 +1,4 @@
-"""Norse: sparse spikes, views, inputs without a batch, encoders, and classes of the user's own."""
+"""Norse: sparse spikes, views, inputs without a batch, encoders, and users' own classes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_sparse_spikes_are_counted_as_dense_ones_are(name: str) -> None:
 
 @pytest.mark.parametrize("layer", [snn.LIF(), snn.LIFCell()], ids=["sequence", "cell"])
 def test_a_chunk_is_free_of_the_graph_and_a_view_of_the_output(layer: nn.Module) -> None:
-    """Norse's spikes require a gradient even where no parameter and no input does."""
+    """Norse's spikes require a gradient even if no parameter and no input does."""
     x = sequence() if isinstance(layer, SNN) else sequence()[0]
     output = layer(x)
     assert output[0].requires_grad
@@ -141,14 +141,14 @@ def test_encoders_are_recorded_by_request_with_their_own_time_axis(name: str) ->
 
 
 class Readout(SNNCell):  # type: ignore[misc]  # Norse carries no types
-    """A leaky integrator of the user's own, made of Norse's step."""
+    """A user's leaky integrator, made of Norse's step function."""
 
     def __init__(self) -> None:
         super().__init__(li_feed_forward_step, LICell().initial_state, LICell().p)
 
 
 class Real(SNNCell):  # type: ignore[misc]
-    """A cell of the user's own that emits its voltage."""
+    """A user's cell that emits its membrane potential."""
 
     def __init__(self) -> None:
         cell = snn.LIFCell()
@@ -161,7 +161,7 @@ class Real(SNNCell):  # type: ignore[misc]
 
 
 class Neuron(snn.LIFRefracCell):  # type: ignore[misc]
-    """A neuron of the user's own."""
+    """A user's own neuron."""
 
 
 def test_a_class_of_the_users_own_is_read_as_its_base_is() -> None:
@@ -236,5 +236,5 @@ def test_the_adapter_needs_no_look_at_the_module_before_a_call() -> None:
 
 def test_what_is_no_layer_of_norse_cannot_be_read() -> None:
     lift = snn.Lift(nn.Linear(INPUTS, HIDDEN))
-    with pytest.raises(TypeError, match="Lift is no layer of Norse"):
+    with pytest.raises(TypeError, match="Lift is not a layer of Norse"):
         NorseAdapter().read(lift, LayerCall((), {}, sequence()))

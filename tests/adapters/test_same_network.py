@@ -1,4 +1,4 @@
-"""The same network gives the same counts in each framework; and what none of them lets us see."""
+"""The same network gives the same counts in each framework; some things cannot be seen in any."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def example() -> ModuleType:
 
 
 def by_hand(example: ModuleType, spikes: torch.Tensor) -> list[Any]:
-    """The network's rule written out in NumPy: events per neuron of both layers."""
+    """The network in NumPy: events per neuron of both layers."""
     sizes = [(1, example.INPUTS, example.HIDDEN), (2, example.HIDDEN, example.OUTPUTS)]
     weights = [example.linear(*size).weight.detach().numpy() for size in sizes]
     potentials: list[Any] = [0.0, 0.0]

@@ -1,4 +1,4 @@
-"""sinabs: every class there is, and its figures equal to NumPy's on the raw outputs."""
+"""sinabs: every class is read, with the figures of NumPy on the raw outputs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NO_LAYERS = {
 
 
 class Doubled(SingleSpike):  # type: ignore[misc]  # sinabs carries no types
-    """A spike function of the user's own, which may do anything."""
+    """A user's spike function, which may emit anything."""
 
     @staticmethod
     def forward(*args: Any) -> Tensor:
@@ -50,7 +50,7 @@ class Doubled(SingleSpike):  # type: ignore[misc]  # sinabs carries no types
 
 
 class Case(NamedTuple):
-    """A layer, what it emits, and whether batch and time are one dimension, by hand."""
+    """By hand: a layer, what it emits, and whether batch and time are one dimension."""
 
     build: Callable[[], Any]
     kind: SignalKind
@@ -211,11 +211,11 @@ def module_classes() -> dict[str, type[nn.Module]]:
 
 
 def test_every_class_that_sinabs_has_is_listed_and_read_as_listed() -> None:
-    """A release with a class that is listed nowhere fails here."""
+    """If a release has a class that no list names, this fails."""
     classes = module_classes()
     assert set(classes) == SPIKING_LAYERS | LEAKY_LAYERS | ABSTRACT | NO_LAYERS
     for name, cls in classes.items():
-        # None is told by class alone, so an instance that no constructor has seen will do.
+        # The class alone decides this, so an instance need not be constructed.
         assert (SinabsAdapter().kind(cls.__new__(cls)) is None) == (name in NO_LAYERS), name
     tested = {type(case.build()).__name__ for case in CASES.values()}
     assert tested == SPIKING_LAYERS | LEAKY_LAYERS

@@ -1,4 +1,4 @@
-"""sinabs: converted networks, its own instruments, and the model left alone."""
+"""sinabs: converted networks, its own instruments, and the model left as it was."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def image() -> Tensor:
 
 
 def converted() -> Any:
-    """An analogue network turned into a spiking one; it keeps the analogue one beside it."""
+    """An analogue network converted to a spiking one, which also keeps the analogue one."""
     analogue = nn.Sequential(
         nn.Conv2d(2, 3, 3), nn.ReLU(), sl.SumPool2d(2), nn.Flatten(), nn.Linear(12, 5)
     )
@@ -38,7 +38,7 @@ def converted() -> Any:
 
 def unflattened() -> nn.Module:
     hidden = nn.Linear(5, 4)
-    nn.init.uniform_(hidden.weight, 0, 1)  # enough for the next layer to fire
+    nn.init.uniform_(hidden.weight, 0, 1)  # so that the next layer fires
     first = sl.LIF(5.0, norm_input=False)
     return nn.Sequential(first, hidden, sl.IAFRecurrent(nn.Linear(4, 4)), sl.ExpLeak(9.0))
 
@@ -70,12 +70,12 @@ def test_the_spiking_layers_are_found_and_only_they(case: Any) -> None:
         values = calls.values(flat)
         assert_true_figures(report[name], values, BATCH)
         assert report[name].kind is SignalKind.GRADED
-        assert values.max() > 1  # a spike count is no flag
+        assert values.max() > 1  # several spikes a step
 
 
 @every_model
 def test_the_firing_rates_of_sinabs_hooks_are_the_same(case: Any) -> None:
-    """Exactly: eight observations, so the mean of whole numbers has no rounding."""
+    """There are eight observations, so the mean of whole numbers is exact."""
     torch.manual_seed(0)
     build, data, names = case
     model = build()
@@ -93,7 +93,7 @@ def test_the_analyzer_of_sinabs_accumulates_the_same_on_full_batches(case: Any) 
     torch.manual_seed(0)
     build, data, names = case
     model = build()
-    # Its statistics break on sinabs' own Network, so it gets what is inside.
+    # Its statistics fail on sinabs' own Network, so it gets the module inside.
     inside = getattr(model, "spiking_model", model)
     with pytest.warns(Warning, match="SNNAnalyzer"):
         analyzer = SNNAnalyzer(inside)
@@ -129,7 +129,7 @@ def test_converted_layers_stand_beside_the_analogue_ones_in_one_report() -> None
     ids=["image", "signal"],
 )
 def test_encoders_are_recorded_by_request_with_their_axes(encoder: nn.Module, x: Tensor) -> None:
-    """Their time is in front, and they know no batch."""
+    """Time is in front, and there is no batch."""
     torch.manual_seed(0)
     raw = RawCalls(encoder)
     with neuroact.record(nn.Sequential(encoder), layers="0", axes="TN") as recording:

@@ -1,4 +1,4 @@
-"""sinabs: where a sequence starts, told from the state that stays on the layer between calls."""
+"""sinabs: the state that stays on the layer tells where a sequence starts."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def x(batch: int = BATCH) -> Tensor:
 
 
 def begun(layer: nn.Module, *between: Callable[[Any], Any], batch: int = BATCH) -> int:
-    """Number of samples' sequences begun by a call after `between` was done to the layer."""
+    """Number of sequences that a call begins after `between` was done to the layer."""
     with neuroact.record(nn.Sequential(layer), layers="0") as recording:
         layer(x())
         for change in between:
@@ -69,7 +69,7 @@ def test_a_call_goes_on_until_the_states_are_reset(
 
 
 def test_a_reset_writes_to_the_very_memory_that_the_last_call_left() -> None:
-    """So the state that was left cannot be told by its memory alone."""
+    """So the memory alone does not tell whether a state is the one that was left."""
     layer = sl.IAF()
     layer(x())
     left = layer.v_mem.data_ptr()
@@ -116,7 +116,7 @@ def test_a_batch_of_another_size_starts_a_sequence(build: Callable[[], Any], bat
 
 
 def test_sinabs_hands_a_smaller_batch_the_states_of_random_samples() -> None:
-    """Which is no going on: a sample gets the state of another."""
+    """Its sequence does not continue: a sample gets the state of another."""
     layer, origins = sl.IAF(), set()
     for _ in range(50):
         layer.reset_states()
@@ -137,7 +137,7 @@ def test_flattened_layers_go_on_as_others_do() -> None:
 
 
 def test_in_inference_mode_a_state_left_all_zero_counts_as_reset() -> None:
-    """A tensor made there has no version, and zeros are all that a reset leaves to see."""
+    """A tensor made there has no version; a reset shows only in its zeros."""
     with torch.inference_mode():
         layer = sl.IAF()
         with neuroact.record(layer) as recording:

@@ -1,4 +1,4 @@
-"""snnTorch: every class there is, and its figures equal to NumPy's on the raw outputs."""
+"""snnTorch: every class is read, with the figures of NumPy on the raw outputs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def is_snntorchs(cls: type) -> bool:
 
 
 def test_every_class_that_the_framework_has_is_in_the_table_and_is_tested() -> None:
-    """A release with a class that is listed nowhere fails here."""
+    """If a release has a class that no list names, this fails."""
     expected = NEURONS_OF_0_9_4 if snn.__version__.startswith("0.9") else NEURONS_OF_1_0_0
     assert module_classes_of_snntorch() - NO_NEURONS == expected
     assert set(NEURONS) == NEURONS_OF_1_0_0
@@ -72,7 +72,7 @@ def test_every_class_that_the_framework_has_is_in_the_table_and_is_tested() -> N
 def test_figures_of_a_step_class_equal_numpy_on_the_raw_outputs(
     case: StepCase, style: Style
 ) -> None:
-    """Three batches, the last one short, each from a state that was reset."""
+    """Three batches, the last one smaller, each from a reset state."""
     torch.manual_seed(3)
     layer = style.build(case)
     net = nn.Sequential(layer)
@@ -240,7 +240,7 @@ def test_a_users_subclass_is_read_as_its_base() -> None:
 
 
 class SpikesAlone(snn.Leaky):  # type: ignore[misc]  # snnTorch carries no types
-    """Returns its spikes alone, although its state is passed by hand."""
+    """Returns only its spikes, although its state is passed by hand."""
 
     def forward(self, input_: torch.Tensor, mem: torch.Tensor | None = None) -> torch.Tensor:
         spikes: torch.Tensor = super().forward(input_, mem)[0]
@@ -328,7 +328,7 @@ def test_the_adapter_is_all_three_protocols_and_knows_the_axes_of_inputs() -> No
     assert isinstance(adapter, InputAdapter)
     assert adapter.input_axes(snn.Leaky(0.9)) == "BN"
     assert adapter.input_axes(snn.LeakyParallel(5, 4)) == "TBN"
-    with pytest.raises(TypeError, match="Linear is no neuron of snnTorch"):
+    with pytest.raises(TypeError, match="Linear is not a neuron of snnTorch"):
         adapter.input_axes(nn.Linear(1, 1))
 
 

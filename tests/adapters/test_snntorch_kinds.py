@@ -1,4 +1,4 @@
-"""snnTorch: what a neuron's values mean, by its class, options and spike function."""
+"""snnTorch: a neuron's class, options and spike function tell what its values mean."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _quietly(build: Build) -> nn.Module:
 
 
 def scaled(layer: Any, factor: float) -> nn.Module:
-    """A class whose constructor takes no factor, but whose spikes are scaled all the same."""
+    """A class whose constructor takes no factor, but whose spikes are scaled."""
     layer.graded_spikes_factor.fill_(factor)
     module: nn.Module = layer
     return module
@@ -307,7 +307,7 @@ def test_what_is_no_neuron_is_no_layer(module: Any) -> None:
 
 
 class Unheard(snn.LIF):  # type: ignore[misc]  # snnTorch carries no types
-    """A user's neuron that derives from snnTorch's base, whose outputs nobody can know."""
+    """A user's neuron that derives from snnTorch's base class; its outputs are unknown."""
 
     def forward(self, input_: Tensor) -> Tensor:
         return input_
@@ -322,11 +322,11 @@ def test_a_neuron_of_an_unknown_class_is_left_out_with_a_warning() -> None:
 
 
 class Leaky(nn.Module):
-    """Not snnTorch's, for all its name."""
+    """Has the name of a snnTorch class, but is not one."""
 
 
 class Synaptic(snn.Leaky):  # type: ignore[misc]  # snnTorch carries no types
-    """A Leaky, for all its name."""
+    """A Leaky, although its name says otherwise."""
 
 
 class LIF(snn.SpikingNeuron):  # type: ignore[misc]  # snnTorch carries no types
@@ -344,7 +344,7 @@ def test_only_snntorchs_own_names_count() -> None:
 
 
 class Counting(nn.Module):
-    """A spike function that would show that it was run."""
+    """A spike function that shows whether it was run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -394,5 +394,5 @@ def test_one_adapter_serves_many_layers_and_keeps_none_alive() -> None:
     assert len(adapter._known) == 2
     snn.SpikingNeuron.instances.clear()
     layers.clear()
-    gc.collect()  # a neuron holds itself, by its state_function
+    gc.collect()  # a neuron refers to itself by its state_function
     assert len(adapter._known) == 0

@@ -1,4 +1,4 @@
-"""snnTorch: a call goes on from the last one where its state is the one the last call left."""
+"""snnTorch: a call continues the last one if its state is the one that the last call left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import neuroact
 
-# A class that forgets its state at every call has no sequences longer than a step.
+# If a class forgets its state at every call, its sequences have one step.
 LASTING = {name: case for name, case in STEP_CASES.items() if not case.forgets}
 every_lasting_case = pytest.mark.parametrize("case", LASTING.values(), ids=LASTING.keys())
 every_way_to_detach = pytest.mark.parametrize(
@@ -31,7 +31,7 @@ BATCH = 3
 
 @pytest.fixture(autouse=True)
 def forget_instances() -> Iterator[None]:
-    """Every neuron ever built is in one list of snnTorch's, which resets them all at once."""
+    """A list of snnTorch's has every neuron ever built, and resets all of them at once."""
     snn.SpikingNeuron.instances.clear()
     yield
     snn.SpikingNeuron.instances.clear()
@@ -71,7 +71,7 @@ def current(batch: int = BATCH, features: int = 5) -> Tensor:
 def test_each_reset_batch_is_one_sequence_a_sample_however_often_memory_is_reused(
     case: StepCase,
 ) -> None:
-    """The allocator hands a dead batch's memory to the next one's state; that is no going on."""
+    """The allocator may give a freed batch's memory to the next state. That continues nothing."""
 
     def run(layer: Any, style: Style) -> None:
         for _ in range(15):
@@ -124,7 +124,7 @@ def each_detached(states: Any, detach: Callable[[Tensor], Tensor]) -> Iterator[A
 )
 @pytest.mark.parametrize("output", [False, True])
 def test_snntorchs_own_detach_and_reset_of_hidden_states(name: str, output: bool) -> None:
-    """`detach_hidden` goes on, `reset_hidden` and `utils.reset` begin anew."""
+    """`detach_hidden` continues a sequence; `reset_hidden` and `utils.reset` start one."""
     case = LASTING[name]
     layer: Any = case.build(init_hidden=True, output=output)
     net = nn.Sequential(layer)
@@ -163,7 +163,7 @@ def test_a_state_reset_by_its_deprecated_name(name: str) -> None:
 
 @every_lasting_case
 def test_another_batch_size_begins_anew(case: StepCase) -> None:
-    """Zeros silently take the place of a state of another shape; DeltaLeaky raises."""
+    """Zeros silently replace a state of another shape; DeltaLeaky raises."""
 
     def run(layer: Any, style: Style) -> None:
         states, last = style.fresh(layer, case), 4
@@ -178,7 +178,7 @@ def test_another_batch_size_begins_anew(case: StepCase) -> None:
 
 @pytest.mark.parametrize("name", ["Leaky", "Synaptic", "Alpha", "RLeaky-linear", "RSynaptic"])
 def test_a_state_left_out_or_none_goes_on_from_the_one_held(name: str) -> None:
-    """That is what snnTorch does, also without init_hidden."""
+    """This is what snnTorch does, also without init_hidden."""
     case = STEP_CASES[name]
     layer: Any = case.build()
     with counting(layer) as count:
@@ -192,7 +192,7 @@ def test_a_state_left_out_or_none_goes_on_from_the_one_held(name: str) -> None:
 
 
 def test_going_on_from_a_state_left_out_shows_in_the_membrane() -> None:
-    """The framework's side of the claim above."""
+    """The framework's behaviour behind the claim above."""
     layer = snn.Leaky(0.5, reset_mechanism="none")
     one = torch.ones(1, 1)
     layer(one)
@@ -219,7 +219,7 @@ def test_the_input_may_come_by_keyword_too() -> None:
             layer(input_=current())
         assert count.sequences == BATCH
         for _ in range(3):
-            layer(input_=current(1, features=1))  # forgets its state, which outgrows it
+            layer(input_=current(1, features=1))  # larger than the input: it is forgotten
     assert count.sequences == BATCH + 3
 
 
@@ -244,7 +244,7 @@ def test_an_earlier_state_begins_anew() -> None:
 
 @every_lasting_case
 def test_silence_is_no_reset(case: StepCase) -> None:
-    """An all-zero state looks as if it were new, and is not."""
+    """An all-zero state is not a new one, although it looks like one."""
 
     def run(layer: Any, style: Style) -> None:
         states = style.fresh(layer, case)
@@ -255,7 +255,7 @@ def test_silence_is_no_reset(case: StepCase) -> None:
 
 
 def test_a_state_that_snntorch_forgets_at_every_call_is_a_sequence_each() -> None:
-    """SLSTM compares its hidden state with its input, whose size need not be the same."""
+    """SLSTM compares its hidden state with its input, which may have another size."""
     torch.manual_seed(0)
     layer = snn.SLSTM(4, 5)
     x = torch.randn(BATCH, 4)
@@ -269,7 +269,7 @@ def test_a_state_that_snntorch_forgets_at_every_call_is_a_sequence_each() -> Non
 
 
 def test_a_state_that_outgrows_the_input_is_forgotten_at_every_call() -> None:
-    """As with one input and a beta for each of five neurons."""
+    """For example one input, and a beta for each of five neurons."""
     layer = snn.Leaky(torch.linspace(0.1, 0.9, 5), reset_mechanism="none")
     one = torch.ones(BATCH, 1)
     with counting(layer) as count:

@@ -1,4 +1,4 @@
-"""snnTorch: a recorded model computes what it computed before, and keeps nothing of it."""
+"""snnTorch: a recorded model computes what it computed before, and no trace is left on it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ import neuroact
 
 
 def noisy(x: Tensor) -> Tensor:
-    """A stochastic spike function: one draw more or less would change all that follow."""
+    """A stochastic spike function: one random number more or less would change all that follow."""
     return (torch.rand_like(x) < torch.sigmoid(4 * x)).float() + (x - x.detach())
 
 
 class Net(nn.Module):
-    """Neurons that keep their state and neurons that are handed it, one of them stochastic."""
+    """Neurons that keep their state and neurons whose state is passed; one is stochastic."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def forget_instances() -> Iterator[None]:
 
 
 def traces(model: nn.Module) -> list[Any]:
-    """Everything about a model's modules that recording could leave a trace in."""
+    """Everything about a model's modules that a recording could change."""
     return [
         (
             sorted(vars(module)),
@@ -66,7 +66,7 @@ def traces(model: nn.Module) -> list[Any]:
 
 
 def computed(record: Callable[[nn.Module], AbstractContextManager[Any]]) -> list[Tensor]:
-    """Outputs, gradients, buffers and what random numbers follow, of three training steps."""
+    """Outputs, gradients, buffers and the next random numbers, of three training steps."""
     torch.manual_seed(7)
     snn.SpikingNeuron.instances.clear()
     net = Net()
@@ -91,7 +91,7 @@ def test_outputs_gradients_buffers_and_random_state_are_those_without_recording(
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_nothing_is_left_on_the_model(fails: bool) -> None:
-    """Also where the loop raises inside the block; what was counted by then stays."""
+    """Also if the loop raises inside the block; what was counted until then stays."""
     net = Net()
     net(torch.randn(STEPS, 3, 5))  # snnTorch adds attributes of its own in the first call
     before, random = traces(net), torch.get_rng_state()
@@ -113,7 +113,7 @@ def test_a_call_that_fails_in_the_framework_counts_nothing_and_the_next_one_is_r
             layer(torch.randn(3, 5), torch.zeros(3, 5))
         layer(torch.randn(3, 5))
     activity = recording.report()["0"]
-    # snnTorch takes over the state it then refuses, so the call after it begins anew.
+    # snnTorch stores the state before it refuses it, so the next call starts a new sequence.
     assert (activity.observations, activity.sequences) == (6, 6)
 
 

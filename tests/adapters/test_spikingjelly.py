@@ -1,4 +1,4 @@
-"""SpikingJelly: every neuron class there is, and its figures equal to NumPy's on the raw outputs.
+"""SpikingJelly: every neuron class is read, with the figures of NumPy on the raw outputs.
 
 What is known of a class is written by hand in `CASES`; the oracle keeps raw outputs by a hook of
 its own and shares nothing with the adapter.
@@ -70,7 +70,7 @@ def list_of_steps(output: Any) -> Tensor:
 
 
 def decoded(output: Any) -> Tensor:
-    """One value for a whole sequence: as a sequence of one step."""
+    """One value for a whole sequence, read as a sequence of one step."""
     assert isinstance(output, Tensor)
     return output.unsqueeze(0)
 
@@ -84,12 +84,12 @@ def real(values: set[float]) -> bool:
 
 
 def levels(*allowed: float) -> Callable[[set[float]], bool]:
-    """All of these levels, and no other."""
+    """Exactly these levels."""
     return lambda values: values == set(allowed)
 
 
 def some_of(*allowed: float) -> Callable[[set[float]], bool]:
-    """Three or more of these levels, and no other."""
+    """At least three of these levels, and no others."""
     return lambda values: values <= set(allowed) and len(values) >= 3
 
 
@@ -246,7 +246,7 @@ def cases_of_2_0_0() -> list[Case]:
 
 
 def cases_of_clock_driven() -> list[Case]:
-    """The package that 0.0.0.0.14 still carries from before step modes."""
+    """The older package that 0.0.0.0.14 still has, from before step modes."""
     names = ("IFNode", "LIFNode", "ParametricLIFNode", "QIFNode", "EIFNode")
     liaf = {"act": torch.relu, "threshold_related": False}
     return [
@@ -301,7 +301,7 @@ def of_this_release(module: Any) -> set[str]:
 
 
 def test_every_neuron_class_of_the_framework_is_known_and_tested() -> None:
-    """A release with a class that is listed nowhere fails here."""
+    """If a release has a class that no list names, this fails."""
     expected = set(NEURONS_OF_0_0_0_0_14 if OLDER else NEURONS_OF_2_0_0)
     assert of_this_release(neuron) - ABSTRACT == expected
     home = "spikingjelly.activation_based.neuron"
@@ -330,7 +330,7 @@ def test_figures_of_every_class_equal_numpy_on_the_raw_outputs(case: Case) -> No
     """Three sequences, one a smaller batch, the last in two parts; each after a reset."""
     for mode in case.training:
         torch.manual_seed(1)
-        np.random.seed(1)  # GatedLIFNode draws from it
+        np.random.seed(1)  # GatedLIFNode uses NumPy's generator
         module = case.build(train=mode == "t")
         net = nn.Sequential(module)
         raw = Raw(module)

@@ -1,4 +1,4 @@
-"""SpikingJelly: containers, what they do to the time axis, and layers recorded by request."""
+"""SpikingJelly: containers, what they do to the time axis, and layers recorded when named."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONTAINERS = {
     *("MultiStepContainer", "SeqToANNContainer", "StepModeContainer"),
     *("ElementWiseRecurrentContainer", "LinearRecurrentContainer"),
 } | (set() if OLDER else {"TLastMultiStepContainer", "TLastSeqToANNContainer"})
-# Made of layers, or with no step mode that would tell the axes of what they emit.
+# Made of layers, or without a step mode that tells the axes of their output.
 NO_LAYERS = {"PrintShapeModule"}
 if not OLDER:
     NO_LAYERS |= {
@@ -88,7 +88,7 @@ def stepping_containers() -> dict[str, tuple[Callable[[Any], nn.Module], Any]]:
 
     def step_mode(stateful: bool, mode: str) -> Callable[[Any], nn.Module]:
         def build(node: Any) -> nn.Module:
-            # The second argument is a step mode in 2.0.0, and the first module in 0.0.0.0.14.
+            # The second argument is a step mode in 2.0.0, and a module in 0.0.0.0.14.
             some = layer.StepModeContainer(stateful, *(() if OLDER else ("s",)), node)
             some.step_mode = mode
             return some
@@ -169,7 +169,7 @@ def test_a_node_in_a_container_is_read_once_and_step_by_step(build: Any, run: An
 
 @every_stepping_container
 def test_a_container_repeats_the_spikes_of_its_node(build: Any, run: Any) -> None:
-    """The framework's behaviour for which a container is no layer."""
+    """The framework's behaviour that makes a container not a layer."""
     torch.manual_seed(1)
     container = build(neuron.IFNode())
     with neuroact.record(nn.Sequential(container)) as recording:
@@ -178,7 +178,7 @@ def test_a_container_repeats_the_spikes_of_its_node(build: Any, run: Any) -> Non
     assert int(activity.events.sum()) == int(returned.sum()) > 0
 
 
-# Of SpikingJelly's own operation, which it maps over samples: PyTorch 2.14 says it does so slowly.
+# PyTorch 2.14 warns that mapping SpikingJelly's own operation over samples is slow.
 @pytest.mark.filterwarnings("ignore:There is a performance drop because")
 @every_folding_container
 def test_a_node_that_is_left_no_time_axis_is_refused_by_name(build: Any) -> None:
@@ -192,7 +192,7 @@ def test_a_node_that_is_left_no_time_axis_is_refused_by_name(build: Any) -> None
 
 @every_folding_container
 def test_a_container_is_recorded_by_name_with_axes(build: Any) -> None:
-    """What the refusal advises."""
+    """The advice of the refusal works."""
     torch.manual_seed(1)
     net = nn.Sequential(build(layer.Linear(NEURONS, NEURONS)))
     is_last = type(net[0]).__name__.startswith("TLast")
@@ -216,7 +216,7 @@ def test_functions_that_fold_time_without_a_container_cannot_be_seen() -> None:
 
 
 def test_a_node_in_step_mode_s_takes_a_whole_sequence_for_one_step() -> None:
-    """As the adapter's docstring says: neither the node nor its adapter can know better."""
+    """As the adapter's docstring says: neither the node nor its adapter can tell."""
     node = neuron.IFNode(step_mode="s")
     with neuroact.record(nn.Sequential(node)) as recording:
         node(torch.full((STEPS, BATCH, NEURONS), 0.75))
@@ -285,7 +285,7 @@ def test_a_network_of_the_frameworks_own_is_recorded_node_by_node(
     nodes = {name: m for name, m in net.named_modules() if isinstance(m, neuron.BaseNode)}
     assert len(nodes) >= 3
     for node in nodes.values():
-        node.v_threshold = 0.1  # else most of them rest
+        node.v_threshold = 0.1  # otherwise most neurons would rest
     outputs = {name: outputs_of(node) for name, node in nodes.items()}
     with neuroact.record(net) as recording, torch.no_grad():
         for batch in (2, 1):
@@ -319,7 +319,7 @@ def test_a_block_with_time_steps_of_its_own_runs_in_a_container() -> None:
 
 
 def test_every_layer_class_of_the_framework_is_known() -> None:
-    """A release with a class that is listed nowhere fails here."""
+    """If a release has a class that no list names, this fails."""
     classes = {
         name: cls
         for name, cls in vars(layer).items()
@@ -427,12 +427,12 @@ def test_surrogate_functions_and_dropout_are_never_counted() -> None:
 
 
 def test_a_block_of_the_users_own_with_a_step_mode_is_no_layer() -> None:
-    """Else a pattern would take the block, and not the layers inside."""
+    """Otherwise a pattern would match the block, and not the layers inside."""
 
     class Block(base.MemoryModule):
         def __init__(self) -> None:
             super().__init__()
-            self.surrogate_function = surrogate.ATan()  # which alone would make it a neuron
+            self.surrogate_function = surrogate.ATan()  # by itself this would make it a neuron
             self.conv = layer.Linear(NEURONS, NEURONS)
             self.node = neuron.IFNode(surrogate_function=self.surrogate_function)
 

@@ -1,4 +1,4 @@
-"""SpikingJelly: what values mean, the framework's own monitor, and the model left as it was."""
+"""SpikingJelly: what values mean, the framework's own monitor, and a model left as it was."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if not OLDER:
 STEPS, BATCH, NEURONS = 6, 3, 5
 BINARY, GRADED, ANALOG = SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG
 
-# Classes with a surrogate function, and whether they use it in eval mode, in step mode s and m.
+# Classes with a surrogate function; whether they use it in eval mode, in step modes s and m.
 USES_SURROGATE_IN_EVAL = {
     "IFNode": (not OLDER, not OLDER),
     "LIFNode": (not OLDER, not OLDER),
@@ -102,7 +102,7 @@ def test_what_is_recorded_by_default_follows_the_mode_the_model_is_in() -> None:
 
 def test_a_kind_that_changes_on_the_way_is_reported_as_the_more_general_one() -> None:
     torch.manual_seed(1)
-    # One of its own: all nodes share the object that is the argument's default.
+    # A new object, since all nodes share the argument's default.
     node = neuron.IFNode(surrogate_function=surrogate.Sigmoid())
     outputs = []
     with neuroact.record(nn.Sequential(node)) as recording:
@@ -127,7 +127,7 @@ def test_a_subclass_of_the_users_own_is_read_like_its_base() -> None:
 
 
 class Doubling(base.MemoryModule):
-    """A neuron of the user's own that derives from no neuron of SpikingJelly."""
+    """A user's neuron that derives from no neuron of SpikingJelly."""
 
     def __init__(self, level: float = 1.0) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""SpikingJelly: where a sequence starts, told from state that is held or passed."""
+"""SpikingJelly: the state, held or passed, tells where a sequence starts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ every_mode = pytest.mark.parametrize("mode", ["s", "m"])
 
 
 def stateful_nodes() -> dict[str, Callable[[], Any]]:
-    """A class of each way to hold state: v; v and another; neither named so; a queue."""
+    """One class for each way to hold state: v; v and another; other names; a queue."""
     nodes: dict[str, Callable[[], Any]] = {
         "IFNode": neuron.IFNode,
         "LIFNode with v_seq": lambda: neuron.LIFNode(store_v_seq=True),
@@ -47,7 +47,7 @@ every_stateful_node = pytest.mark.parametrize(
 
 
 class Starts:
-    """Which calls of a module start a sequence, told by how many sequences were counted."""
+    """Which calls of a module start a sequence, according to the number of sequences counted."""
 
     def __init__(self, module: nn.Module) -> None:
         self.recording = neuroact.record(nn.Sequential(module), layers="0")
@@ -91,7 +91,7 @@ def test_starts_are_the_same_with_and_without_gradients(mode: str, gradients: An
 
 
 def test_the_membrane_is_a_number_until_the_first_call_and_after_a_reset() -> None:
-    """The framework's behaviour that the rule rests on."""
+    """The framework's behaviour behind the rule."""
     node = neuron.IFNode()
     assert isinstance(node.v, float)
     node(torch.rand(2, 5))
@@ -101,7 +101,7 @@ def test_the_membrane_is_a_number_until_the_first_call_and_after_a_reset() -> No
 
 
 def test_sequences_of_any_length_go_on_in_step_mode_m() -> None:
-    """With `store_v_seq` the membrane's record has another shape after each call."""
+    """With `store_v_seq` the record of membrane potentials has another shape after each call."""
     node = neuron.LIFNode(step_mode="m", store_v_seq=True)
     starts = Starts(node)
     inputs = [torch.rand(steps, 2, 5) for steps in (3, 7, 1, 4)]
@@ -210,7 +210,7 @@ every_cell = pytest.mark.parametrize("build", CELLS.values(), ids=CELLS.keys())
 
 
 def passable(states: Any) -> Any:
-    """Returned states as the framework takes them back.
+    """Returned states in the form that the framework accepts.
 
     0.0.0.0.14's LSTM returns each with a first dimension that it does not take back.
     """

@@ -1,4 +1,4 @@
-"""PyTorch's own layers, by request."""
+"""PyTorch's own layers, recorded when named."""
 
 from __future__ import annotations
 

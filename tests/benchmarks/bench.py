@@ -1,9 +1,9 @@
-"""What recording costs, beside everyone else who watches a network's layers: `make bench`.
+"""What recording costs, compared with other tools that watch layers: `make bench`.
 
 Run: python tests/benchmarks/bench.py [part ...] [--network NAME] [--rounds N] [--write FILE]
 
-Parts: forward, compiled, memory, metric, report, import; all of them where none is named. With
---write the tables also replace what stands between the markers in a document.
+Parts: forward, compiled, memory, metric, report, import; all of them if none is named. With
+--write the tables also replace the text between the markers in a document.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ MILLION = 1_000_000
 
 
 def row(*cells: object) -> str:
-    """A line of a table."""
+    """One line of a table."""
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def head(*cells: str) -> Iterator[str]:
-    """The first lines of a table, numbers to the right."""
+    """The head of a table, with numbers aligned right."""
     yield row(*cells)
     yield row("---", *["---:"] * (len(cells) - 1))
 
@@ -82,7 +82,7 @@ def compiled(options: argparse.Namespace) -> Iterator[str]:
 
 
 def memory(options: argparse.Namespace) -> Iterator[str]:
-    """The most memory held after ever more batches, over that after ten."""
+    """Peak memory after ever more batches, minus that after ten."""
     from growth import growth
 
     yield "Peak memory over that after 10 batches of 16 kB of spikes, each in a process of its own."
@@ -95,7 +95,7 @@ def memory(options: argparse.Namespace) -> Iterator[str]:
 
 
 def metric(options: argparse.Namespace) -> Iterator[str]:
-    """The metric for NeuroBench against the workshop's, after twenty and eighty batches."""
+    """The metric for NeuroBench compared with the workshop's, after 20 and 80 batches."""
     from bench_neurobench import table
 
     yield "`AverageActivityMetric` against the workshop's metric in NeuroBench's Benchmark."
@@ -104,7 +104,7 @@ def metric(options: argparse.Namespace) -> Iterator[str]:
 
 
 def report(options: argparse.Namespace) -> Iterator[str]:
-    """A report of a million neurons and all its figures."""
+    """A report of a million neurons with all its figures."""
     import torch
 
     from neuroact import Recording
@@ -138,7 +138,7 @@ def milliseconds(seconds: list[float]) -> str:
 
 
 def importing(options: argparse.Namespace) -> Iterator[str]:
-    """What importing neuroact takes where torch is imported already."""
+    """Time to import neuroact when torch is already imported."""
     program = (
         "import time, torch; began = time.process_time(); import neuroact; "
         "print(time.process_time() - began)"
@@ -159,7 +159,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
 
 
 def machine() -> str:
-    """What the figures were measured on, by its cores and memory, and how busy it was."""
+    """The machine of the measurement: its cores, its memory, and how busy it was."""
     import torch
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -171,7 +171,7 @@ def machine() -> str:
 
 
 def write(path: Path, lines: list[str]) -> None:
-    """Put the tables where the document has its markers."""
+    """Put the tables between the document's markers."""
     text = path.read_text()
     before, rest = text.split(FROM)
     note, rest = rest.split("-->", 1)
@@ -180,7 +180,7 @@ def write(path: Path, lines: list[str]) -> None:
 
 
 def main() -> None:
-    """Print the tables as they come, and write them down where asked."""
+    """Print the tables as they come, and write them into a document if asked."""
     import torch
     from networks import CASES
 
@@ -192,7 +192,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"expected parts of {', '.join(PARTS)}, came {', '.join(sorted(unknown))}")
-    warnings.simplefilter("ignore")  # the frameworks' own
+    warnings.simplefilter("ignore")  # the frameworks' own warnings
     torch.set_num_threads(1)
     lines = [machine()]
     print(lines[0])

@@ -1,7 +1,7 @@
-"""A thousand recordings of ten thousand neurons: how long they take to merge, to save, to load.
+"""Time to merge, save and load a thousand recordings of ten thousand neurons.
 
-Processor time, which busy machines disturb least: of the default recording, of each statistic kept
-beside it, and of all of them together.
+It measures processor time, which a busy machine disturbs least: of the default recording, of each
+statistic in addition to it, and of all of them together.
 
 Run: OMP_NUM_THREADS=1 python tests/benchmarks/bench_merge.py [recordings neurons]
 """
@@ -23,20 +23,20 @@ STEPS, BATCH = 20, 4
 
 
 def all_statistics() -> list[type[Statistic]]:
-    """Those beside `Firing`; a raster keeps the first sequences only, so merging it is nothing."""
+    """All but `Firing`, and but `Raster`, which keeps only the first sequences."""
     return [cls for cls in BUILT_IN.values() if cls not in (Firing, Raster)]
 
 
 @contextmanager
 def timed(into: dict[str, float], what: str) -> Iterator[None]:
-    """Note the processor's seconds that the block takes."""
+    """Remember the processor time of the block, in seconds."""
     start = time.process_time()
     yield
     into[what] = time.process_time() - start
 
 
 def run(recordings: int, neurons: int, kept: list[Any]) -> dict[str, float]:
-    """Seconds for all of them, and bytes of one file a neuron."""
+    """Seconds for all recordings, and bytes per neuron of one file."""
     one, found = Recording(statistics=kept), dict[str, float]()
     torch.manual_seed(0)
     one.observe("lif", (torch.rand(STEPS, BATCH, neurons) < 0.1).float())

@@ -1,8 +1,8 @@
-"""AverageActivityMetric against the workshop's metric in NeuroBench, as the batches get more.
+"""AverageActivityMetric compared with the workshop's metric in NeuroBench, for ever more batches.
 
-Each figure comes from a process of its own. Time is the processor's, which busy machines disturb
-least: of the whole run, and within the metric's calls, with reading its result at the end. Memory
-is the most that the process held, over that with NeuroBench's hooks and a metric that does nothing.
+Each measurement has its own process. Time is processor time, which a busy machine disturbs least:
+of the whole run, and of the metric's calls, including reading its result at the end. Memory is the
+peak of the process, minus that with NeuroBench's hooks and a metric that does nothing.
 
 Run: OMP_NUM_THREADS=1 python tests/benchmarks/bench_neurobench.py [batches ...]
 """
@@ -50,7 +50,7 @@ def metric_of(name: str) -> type[Any]:
 
 
 def network() -> Any:
-    """NeuroBench's network for speech commands, its neurons' outputs all tuples."""
+    """NeuroBench's network for speech commands; all its neurons return tuples."""
     import snntorch
     import torch
     from torch import nn
@@ -74,7 +74,7 @@ def network() -> Any:
 
 
 def measure(name: str, batches: int) -> tuple[float, float, float]:
-    """Seconds of a run, those of them in the metric, and the most memory held, in MB."""
+    """Seconds of a run, seconds in the metric, and peak memory in MB."""
     import torch
     from neurobench.benchmarks import Benchmark
     from neurobench.models import SNNTorchModel
@@ -113,14 +113,14 @@ def measure(name: str, batches: int) -> tuple[float, float, float]:
 
 
 def in_a_process(name: str, batches: int) -> tuple[float, float, float]:
-    """What `measure` gives, in a process that has run nothing before."""
+    """What `measure` gives, in a fresh process."""
     command = [sys.executable, __file__, "--one", name, str(batches)]
     seconds, spent, memory = json.loads(subprocess.check_output(command, text=True))
     return seconds, spent, memory
 
 
 def table(batches: tuple[int, ...]) -> Iterator[str]:
-    """What each metric takes as the batches get more, and how many times less ours does."""
+    """Time and memory of each metric for ever more batches, and how many times less ours takes."""
     yield (
         "| batches | run | added by neuroact | by the workshop's | times less | memory: neuroact "
         "| workshop |"

@@ -1,9 +1,9 @@
-"""What a large model's recording holds: bytes a neuron, while recording, reporting and saving.
+"""Memory of a large model's recording, in bytes per neuron: recording, reporting and saving.
 
-A synthetic model of layers without weights, so that what is held is the recording's. Each figure is
-the most a process held, over a process that does the same with no recording. The bound is what the
-design implies: int64 events and the compiled core's int32 sums while recording, and the report's
-own int64 events.
+The model is synthetic, and its layers have no weights, so the memory is the recording's. Each
+number is the peak of a process, minus that of a process that does the same without a recording. The
+bound follows from the design: int64 events and the compiled core's int32 sums while recording, and
+the report's own int64 events.
 
 Run: OMP_NUM_THREADS=1 python tests/benchmarks/bench_scale.py [layers neurons batch ...]
 """
@@ -27,7 +27,7 @@ BOUND = 8 + 4 + 8
 
 
 def run(phase: str, layers: int, neurons: int, batch: int) -> dict[str, float]:
-    """Do it all up to a phase: the most memory held, in bytes, and how many neurons were wrong."""
+    """Do everything up to a phase; gives peak memory in bytes, and the number of wrong neurons."""
     import torch
     from torch import nn
 
@@ -72,9 +72,9 @@ def run(phase: str, layers: int, neurons: int, batch: int) -> dict[str, float]:
 
 
 def in_a_process(phase: str, layers: int, neurons: int, batch: int) -> float:
-    """Bytes that `run` held at most, in a process that has run nothing before."""
+    """Peak memory of `run` in bytes, in a fresh process."""
     command = [sys.executable, __file__, "--one", phase, str(layers), str(neurons), str(batch)]
-    # Each tensor in pages of its own, given back when it dies: else the heap's holes are measured.
+    # Each tensor gets its own pages, freed with it. Otherwise holes in the heap would be measured.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
     found = json.loads(subprocess.check_output(command, text=True, env=environment))
     if found["wrong"]:
@@ -85,7 +85,7 @@ def in_a_process(phase: str, layers: int, neurons: int, batch: int) -> float:
 def bytes_a_neuron(
     layers: int, neurons: int, batch: int, phases: tuple[str, ...] = PHASES
 ) -> dict[str, float]:
-    """Bytes a neuron that each phase takes at its peak, over recording nothing."""
+    """Peak of each phase in bytes per neuron, minus that without a recording."""
     nothing = in_a_process("nothing", layers, neurons, batch)
     return {
         phase: (in_a_process(phase, layers, neurons, batch) - nothing) / (layers * neurons)
@@ -95,7 +95,7 @@ def bytes_a_neuron(
 
 
 def table(sizes: tuple[tuple[int, int, int], ...]) -> None:
-    """Print what each phase takes at its peak, in bytes a neuron."""
+    """Print the peak of each phase, in bytes per neuron."""
     print("| layers | neurons each | batch | bound | record | report | figures | save |")
     print("|---:|---:|---:|---:|---:|---:|---:|---:|")
     for layers, neurons, batch in sizes:

@@ -1,4 +1,4 @@
-"""What the default recording adds to a compiled step, and to the breaks of its graph."""
+"""What the default recording adds to a compiled step, and to its graph breaks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import neuroact
 
 
 def compiled_cost(name: str, rounds: int) -> tuple[float, Cost, int, int]:
-    """Seconds of the compiled pass, what recording adds, and graph breaks without and with it."""
+    """Seconds of the compiled pass, what recording adds, graph breaks without and with it."""
     torch.compiler.reset()
-    # One network each: opening and closing a recording would have the compiler start over.
+    # One network each, since opening and closing a recording makes the compiler start over.
     cases, breaks = (build(name), build(name)), []
     with torch.no_grad(), ExitStack() as closing:
         closing.enter_context(neuroact.record(cases[1].net))

@@ -1,9 +1,9 @@
-"""The most memory that a process holds after ever more batches, for each way to watch a network.
+"""Peak memory of a process after more and more batches, for each way to watch a network.
 
-A small network, so that those that keep every spike end: a hundred neurons, 10 steps of 4 samples,
-16 kB of spikes a batch.
+The network is small, so that ways that keep every spike come to an end: a hundred neurons, 10 steps
+of 4 samples, 16 kB of spikes a batch.
 
-Run: python tests/benchmarks/growth.py WAY, for one of them, in this process
+Run: python tests/benchmarks/growth.py WAY, for one way, in this process
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from peak import most_held
 from ways import WAYS, Way, bare, workshop
 
 BATCHES = (10, 100, 1000)
-# The metric over all batches, not one for each as where it is timed.
+# One metric over all batches; for timing there is a new one for each batch.
 KEPT: dict[str, Way] = {
     "bare": bare,
     **{name: way for name, way in WAYS.items() if way is not bare},
@@ -28,7 +28,7 @@ KEPT: dict[str, Way] = {
 
 
 def peaks(name: str) -> list[int]:
-    """Bytes held at most, after each number of batches."""
+    """Peak memory in bytes after each number of batches."""
     case, found = snntorch_case(100, 100, steps=10, batch=4), []
     with torch.no_grad(), KEPT[name](case) as after_batch:
         for number in range(1, BATCHES[-1] + 1):
@@ -40,7 +40,7 @@ def peaks(name: str) -> list[int]:
 
 
 def growth(name: str) -> list[int] | None:
-    """Bytes more than after the first batches, in a process of its own; None if it fails."""
+    """Bytes more than after the first batches, in a fresh process; None if it fails."""
     done = subprocess.run([sys.executable, "-W", "ignore", __file__, name], capture_output=True)
     if done.returncode:
         return None

@@ -1,4 +1,4 @@
-"""The networks that recording is timed on, and how a batch is run through each."""
+"""The networks on which recording is timed, and how to run a batch through each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Case:
 
 
 class Explicit(nn.Module):
-    """Linear and leaky layers of snnTorch, their state passed from step to step."""
+    """Linear layers and snnTorch's Leaky layers, whose state is passed from step to step."""
 
     def __init__(self, *sizes: int) -> None:
         import snntorch
@@ -126,6 +126,6 @@ CASES: dict[str, Callable[[], Case]] = {
 
 
 def build(name: str) -> Case:
-    """The network of that name, the same each time."""
+    """The network of that name, with the same weights each time."""
     torch.manual_seed(0)
     return CASES[name]()

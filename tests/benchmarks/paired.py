@@ -1,7 +1,7 @@
 """Times of many ways to run one network, side by side, as ratios to the bare forward pass.
 
-Each round runs every way once, in turned order, and compares each with that round's bare run: what
-the machine does meanwhile disturbs both alike. Time is the thread's own on the processor.
+Each round runs every way once, in rotated order, and compares each with that round's bare run. So
+other work of the machine disturbs both alike. Time is the thread's own processor time.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 from networks import Case
 from ways import Way, bare
 
-WARM_UP = 5  # batches of a step: neuroact looks at the values of the first four calls
+WARM_UP = 5  # batches of one step: neuroact looks at the values of the first four calls
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Percent of the bare forward pass that a way adds: median and quartiles of the rounds."""
+    """What a way adds, in percent of the bare forward pass: median and quartiles of the rounds."""
 
     q1: float
     median: float
@@ -32,7 +32,7 @@ class Cost:
 
 
 def seconds(case: Case, way: Way) -> float:
-    """Time of one batch and what comes after it; opening, closing and a first few steps apart."""
+    """Time of one batch and what follows it, without opening, closing and a first few steps."""
     with torch.no_grad(), way(case) as after_batch:
         for _ in range(WARM_UP):
             case.run(case.net, case.x[:1])
@@ -46,12 +46,12 @@ def seconds(case: Case, way: Way) -> float:
 def costs(
     case: Case, ways: Mapping[str, Way], rounds: int
 ) -> tuple[float, dict[str, Cost | Exception]]:
-    """Seconds of the bare forward pass, and what each way adds, or why it cannot run here."""
+    """Seconds of the bare forward pass, and what each way adds, or why it cannot run."""
     found: dict[str, Any] = {}
     for name, way in ways.items():
         try:
             seconds(case, way)
-        except Exception as cause:  # a peer that does not know the framework
+        except Exception as cause:  # a tool that does not know the framework
             found[name] = cause
     able = [name for name in ways if name not in found]
     ratios: dict[str, list[float]] = {name: [] for name in able}
@@ -66,6 +66,6 @@ def costs(
 
 
 def cost(ratios: Iterable[float]) -> Cost:
-    """What these ratios to the bare run add to it, in percent."""
+    """What these ratios to the bare run mean in percent added."""
     more = 100 * (np.asarray(list(ratios)) - 1)
     return Cost(*map(float, np.quantile(more, [0.25, 0.5, 0.75])))

@@ -1,4 +1,4 @@
-"""The most memory that this process held."""
+"""Peak memory of this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def most_held() -> int:
-    """Bytes; not `ru_maxrss`, which a process takes over from the one that started it."""
+    """In bytes. Not `ru_maxrss`, which a process inherits from the one that started it."""
     found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) * 1024

@@ -1,7 +1,7 @@
-"""The ways to watch a network's layers that are timed side by side: ours, and everyone else's.
+"""The ways to watch a network's layers that are timed side by side: ours and other tools'.
 
-Each is a context manager that is given a case, and gives the function to call after each batch:
-nothing for most, the figures themselves for metrics that are made of what a batch left behind.
+Each is a context manager that takes a case, and gives the function to call after each batch. Most
+have nothing to do then; some metrics compute their figures from what the batch left behind.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
 from neuroact.native import without_core
 
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in (".", "shared", "adapters")]
-# It lets torchvision be imported, which torchmetrics does; before anything else tries to.
+# This makes torchvision importable, which torchmetrics imports. It has to come first.
 import_module("conftest")
 
 AfterBatch = Callable[[], object]
@@ -35,7 +35,7 @@ def nothing() -> None:
 
 
 def spikes_of(output: Any) -> Tensor:
-    """The spikes in what a neuron returned, with its state or alone."""
+    """The spikes in what a neuron returned, with or without its state."""
     spikes: Tensor = output[0] if isinstance(output, tuple) else output
     return spikes
 
@@ -51,17 +51,17 @@ def hooked(case: Case, hook: Callable[..., None]) -> Iterator[AfterBatch]:
 
 @contextmanager
 def bare(case: Case) -> Iterator[AfterBatch]:
-    """No one watches."""
+    """Nothing watches the layers."""
     yield nothing
 
 
 def no_op_hook(case: Case) -> AbstractContextManager[AfterBatch]:
-    """The floor of everyone who uses forward hooks."""
+    """The least that anything with forward hooks costs."""
     return hooked(case, lambda module, args, output: None)
 
 
 def recorded(*statistics: Any) -> Way:
-    """A recording, with statistics beside the default one."""
+    """A recording, with statistics in addition to the default one."""
 
     @contextmanager
     def way(case: Case) -> Iterator[AfterBatch]:
@@ -73,7 +73,7 @@ def recorded(*statistics: Any) -> Way:
 
 @contextmanager
 def in_python(case: Case, way: Way) -> Iterator[AfterBatch]:
-    """A recording where the compiled core is missing."""
+    """A recording without the compiled core."""
     with without_core(), way(case) as after_batch:
         yield after_batch
 
@@ -84,7 +84,7 @@ def neurobench(
 ) -> Iterator[AfterBatch]:
     """NeuroBench's hooks, and a metric that reads them after each batch, as its Benchmark does.
 
-    With `goes_on` it is one metric for all batches, else a new one for each.
+    With `goes_on` there is one metric for all batches, otherwise a new one for each.
     """
     from neurobench.hooks.neuron import NeuronHook
 
@@ -104,7 +104,7 @@ def neurobench(
 
 
 def workshop(case: Case, *, goes_on: bool = False) -> AbstractContextManager[AfterBatch]:
-    """The workshop's metric: all spikes kept, all figures anew after each batch."""
+    """The workshop's metric: keeps all spikes, and computes everything again after each batch."""
     from neurobench_cases import WorkshopMetric
 
     return neurobench(case, WorkshopMetric, goes_on=goes_on)
@@ -119,7 +119,7 @@ def activation_sparsity(case: Case) -> AbstractContextManager[AfterBatch]:
 
 @contextmanager
 def spikingjelly_monitor(case: Case, *, mean: bool) -> Iterator[AfterBatch]:
-    """SpikingJelly's OutputMonitor, which keeps each output or a mean of it."""
+    """SpikingJelly's OutputMonitor, which keeps each output or its mean."""
     from spikingjelly.activation_based.monitor import OutputMonitor
 
     kept = (lambda output: spikes_of(output).mean()) if mean else spikes_of
@@ -141,7 +141,7 @@ def snntorch_probe(case: Case) -> Iterator[AfterBatch]:
 
 @contextmanager
 def sinabs_analyzer(case: Case) -> Iterator[AfterBatch]:
-    """The hook of sinabs' SNNAnalyzer, put by hand on layers that are not sinabs'."""
+    """The hook of sinabs' SNNAnalyzer, on layers that are not from sinabs."""
     import torch
     from sinabs.synopcounter import spiking_hook
 

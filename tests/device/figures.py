@@ -1,4 +1,4 @@
-"""Checks of what is counted: on the device it is what a CPU counts, to the bit."""
+"""Checks of the counts: on the device they are those of a CPU, to the bit."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from neuroact.errors import UnsupportedModelError
 
 EVERY: list[Any] = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
 ALL: list[Any] = [*EVERY, Raster(4), ClassActivity]
-STEPS = 70  # more than a block of steps has
+STEPS = 70  # more than one block of steps
 
 
 class Hidden(nn.Sequential):
-    """Two layers of plain PyTorch, whose state lies on them."""
+    """Two layers of plain PyTorch that keep their state."""
 
     def __init__(self) -> None:
         super().__init__(nn.Linear(5, 7), Neuron(hidden=True), nn.Linear(7, 3), Neuron(hidden=True))
@@ -43,7 +43,7 @@ class Hidden(nn.Sequential):
 
 
 def plain_case() -> Case:
-    """A network that needs nothing but PyTorch."""
+    """A network that needs only PyTorch."""
     net = Hidden()
 
     def run(call: Callable[..., Any], x: Tensor) -> None:
@@ -71,7 +71,7 @@ FRAMEWORKS: dict[str, Callable[[], Case]] = {
 
 
 class Both:
-    """A network recorded on a device, and a reference that a CPU is fed what its layers emitted."""
+    """A network recorded on a device, and a reference on the CPU that gets its spikes."""
 
     def __init__(self, case: Case, machine: Machine, statistics: Sequence[Any]) -> None:
         self.case, self.x = case, case.x.to(machine.device)
@@ -83,12 +83,12 @@ class Both:
         self.tape = Tape(names)
 
     def run(self, x: Tensor, around: Callable[[], Any] = nullcontext) -> None:
-        """A batch through the network, within a block."""
+        """Run a batch through the network, inside a block."""
         with around(), torch.no_grad():
             self.case.run(self.case.net, x)
 
     def observe(self, valid: Tensor | None = None) -> None:
-        """Give the reference what the layers emitted since the last time."""
+        """Feed the reference what the layers emitted since the last time."""
         for name, values in self.tape.take().items():
             self.reference.observe(name, values, valid=valid)
 
@@ -304,7 +304,7 @@ def _waits(name: str) -> Callable[[Machine], str]:
         with torch.no_grad():
             case.run(net, machine.of(x))
             with machine.no_waits():
-                case.run(net, machine.of(x))  # else it is the framework that waits
+                case.run(net, machine.of(x))  # otherwise the framework would wait
             for statistics in ([], ALL):
                 x = case.x.to(machine.device)
                 with neuroact.record(net, adapters=ADAPTERS, statistics=statistics) as recording:

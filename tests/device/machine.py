@@ -1,4 +1,4 @@
-"""Where the checks run, what they are called, and how what was recorded is compared."""
+"""Where the checks run, what their names are, and how recordings are compared."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from neuroact_adapters.snntorch import SnnTorchAdapter
 from neuroact_adapters.spikingjelly import SpikingJellyAdapter
 
 CUDA, CPU, PRETENDED = "cuda", "cpu", "pretended"
-# Given by hand: on a bare machine neuroact is a folder, which offers no adapter of its own accord.
+# Passed by hand: on a bare machine neuroact is not installed, so its adapters are not found.
 ADAPTERS: list[Any] = [ToyAdapter(), SnnTorchAdapter(), NorseAdapter(), SpikingJellyAdapter()]
 
 
 @dataclass(frozen=True)
 class Machine:
-    """A device, and a block in which waiting for it is an error."""
+    """A device, and a block inside which waiting for it is an error."""
 
     device: torch.device
     no_waits: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def of(self, x: Tensor) -> Tensor:
-        """As much of a batch as is to be run step by step, each step read in full."""
+        """The part of a batch that is run step by step, with each step read in full."""
         return x if self.kind == CUDA else x[:6]
 
     @property
@@ -40,7 +40,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Check:
-    """A claim; `run` gives the figure that it rests on, and raises where it does not hold."""
+    """A claim. `run` gives the number behind it, and raises if the claim is false."""
 
     name: str
     on: Sequence[str]
@@ -53,7 +53,7 @@ CHECKS: list[Check] = []
 def check(
     name: str, *, on: Sequence[str] = (CUDA, CPU, PRETENDED)
 ) -> Callable[[Callable[[Machine], str]], Callable[[Machine], str]]:
-    """Make a function a check, of what means something on these kinds of device."""
+    """Make a function a check, for these kinds of device."""
 
     def made(run: Callable[[Machine], str]) -> Callable[[Machine], str]:
         CHECKS.append(Check(name, on, run))
@@ -64,7 +64,7 @@ def check(
 
 @contextmanager
 def cuda_no_waits() -> Iterator[None]:
-    """Inside the block PyTorch raises where an operation waits for the GPU."""
+    """Inside the block PyTorch raises if an operation waits for the GPU."""
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -74,7 +74,7 @@ def cuda_no_waits() -> Iterator[None]:
 
 
 class Tape:
-    """What layers emitted, kept by hooks that have nothing of neuroact: the oracle.
+    """The oracle: keeps what layers emitted, by hooks that use nothing of neuroact.
 
     Args:
         layers: by reported name.
@@ -94,7 +94,7 @@ class Tape:
         return keep
 
     def take(self) -> dict[str, Tensor]:
-        """All since the last time, `[time, batch, *neurons]`, on the CPU."""
+        """Everything since the last time, `[time, batch, *neurons]`, on the CPU."""
         taken = {}
         for name, calls in self._calls.items():
             values = torch.stack(calls).cpu() if len(calls) > 1 else calls[0].cpu()
@@ -108,7 +108,7 @@ class Tape:
 
 
 def states(recording: Recording) -> dict[str, dict[str, Tensor]]:
-    """All that is counted, of each layer and statistic, on the CPU."""
+    """All counts, of each layer and statistic, on the CPU."""
     found = {}
     for name, layer in recording._layers.items():
         with layer.at_rest() as statistics:

@@ -1,4 +1,4 @@
-"""Checks of what CUDA alone has, and of what compiles for it: graphs, streams, memory, NCCL."""
+"""Checks of what only CUDA has, and of programs compiled for it: graphs, streams, memory, NCCL."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _run(net: Hidden, x: Tensor) -> None:
 
 
 def _warm_up(net: Hidden, x: Tensor) -> None:
-    """Run it once on a stream of its own, as PyTorch wants it before a capture."""
+    """Run it once on another stream, as PyTorch requires before a capture."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -42,7 +42,7 @@ def _warm_up(net: Hidden, x: Tensor) -> None:
 
 
 class Graph:
-    """A captured run over a sequence, and all that its layers emitted."""
+    """A captured run over a sequence, and everything that its layers emitted."""
 
     def __init__(self, net: Hidden, x: Tensor) -> None:
         self.x, self.emitted = x, {"1": [], "3": []}  # type: ignore[var-annotated]
@@ -57,7 +57,7 @@ class Graph:
         return lambda module, args, out: self.emitted[name].append(out)
 
     def replay(self, reference: Recording) -> None:
-        """Run it over other numbers, and have the reference observe what came."""
+        """Run it over other values, and feed the reference what came."""
         self.x.copy_(3 * torch.randn_like(self.x))
         self.graph.replay()
         for name, values in self.emitted.items():
@@ -83,13 +83,13 @@ def graph_counts(machine: Machine) -> str:
         for _ in range(3):
             graph.replay(reference)
         events += check_same_counts(recording, reference)
-        _run(net, x)  # without the graph it goes on
+        _run(net, x)  # without the graph the sequence continues
         assert recording.report()["1"].sequences == 4 * 4
     return f"{events:,} spikes, 8 replays"
 
 
 def check_same_counts(recording: Recording, reference: Recording) -> int:
-    """Raise unless reports agree: a graph's sequences are counted, and not known to be open."""
+    """Raise unless reports agree. A graph's sequences are counted, but not known to be open."""
     ours, theirs = recording.report(), reference.report()
     for name, layer in theirs.items():
         assert ours[name].events.tolist() == layer.events.tolist(), name
@@ -240,7 +240,7 @@ def one_rank(machine: Machine) -> str:
 
 
 class Stacked(nn.Module):
-    """Two layers; gives what each emitted, and the state that each left."""
+    """Two layers; returns what each emitted, and the state that each left."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -268,7 +268,7 @@ def _compiled(statistics: Sequence[Any], mode: str | None) -> Callable[[Machine]
             emitted: list[list[Tensor]] = [[], []]
             for row in x:
                 first, second, one, two = step(row, one, two)
-                if mode is not None:  # the next call writes where this one did
+                if mode is not None:  # the next call writes to the same memory
                     first, second, one, two = (t.clone() for t in (first, second, one, two))
                 emitted[0].append(first)
                 emitted[1].append(second)

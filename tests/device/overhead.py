@@ -1,8 +1,8 @@
 """What recording adds to a forward pass: the benchmark's networks at batch 256.
 
-Each round runs every way once, in turned order, and compares each with that round's bare run. On a
-GPU the time is between two events of its stream, so it holds what Python costs as well, wherever
-the GPU has to wait for it.
+Each round runs every way once, in rotated order, and compares each with that round's bare run. On a
+GPU the time is between two events of its stream. So it includes the time of Python, wherever the
+GPU has to wait for Python.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import neuroact
 
 BATCH = 256
 ROUNDS = 9
-SECONDS = 12  # of one network's rounds
+SECONDS = 12  # for the rounds of one network
 COMPILED = ("GSC", "conv m", "tiny snnTorch")
 
 Way = Callable[[Case], AbstractContextManager[Any]]
@@ -79,7 +79,7 @@ def milliseconds(machine: Machine, work: Callable[[], None]) -> float:
 
 
 def figure(machine: Machine, ways: Mapping[str, Callable[[], float]]) -> str:
-    """Median milliseconds of the first way, and percent that each other one adds to it."""
+    """Median milliseconds of the first way, and the percent that each other way adds."""
     found: dict[str, list[float]] = {name: [] for name in ways}
     names, began = list(ways), time.perf_counter()
     for number in range(ROUNDS if machine.kind == CUDA else 1):
@@ -117,12 +117,12 @@ def _eager(name: str) -> Callable[[Machine], str]:
 def _compiled(name: str) -> Callable[[Machine], str]:
     def run(machine: Machine) -> str:
         torch.compiler.reset()
-        # Four networks of one class have the programs of its one `forward` made, some each.
+        # Four networks of one class share its one `forward`, for which each of them adds programs.
         torch._dynamo.config.recompile_limit = 64
         how: dict[str, Any] = {} if machine.kind == CUDA else {"backend": "aot_eager"}
         timed: dict[str, Callable[[], float]] = {}
         with torch.no_grad(), ExitStack() as closing:
-            # A network each: opening and closing a recording would have the compiler start over.
+            # One network each, since opening and closing a recording makes the compiler start over.
             for way in ("floor", "bare, once more", "default", "all statistics"):
                 case = case_on(name, machine)
                 closing.enter_context(WAYS.get(way, bare)(case))
@@ -130,7 +130,7 @@ def _compiled(name: str) -> Callable[[Machine], str]:
                 timed[way] = lambda case=case, step=step: milliseconds(  # type: ignore[misc]
                     machine, lambda: case.run(step, case.x)
                 )
-                for _ in range(3):  # compile it, for a first step, a next one and a next sequence
+                for _ in range(3):  # compile it: first step, next step, next sequence
                     timed[way]()
             return figure(machine, timed)
 
@@ -140,7 +140,7 @@ def _compiled(name: str) -> Callable[[Machine], str]:
 for _name in CASES:
     check(f"overhead, {_name}, eager", on=(CUDA, CPU))(_eager(_name))
 for _name in COMPILED:
-    # One is enough to know that it runs: compiling takes its time.
+    # One is enough to know that it runs, since compiling takes long.
     check(f"overhead, {_name}, compiled", on=(CUDA, CPU) if "tiny" in _name else (CUDA,))(
         _compiled(_name)
     )

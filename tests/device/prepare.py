@@ -1,4 +1,4 @@
-"""Brings what `run.py` needs beside PyTorch and NumPy, for a machine without a network.
+"""Fetches what `run.py` needs besides PyTorch and NumPy, for a machine without a network.
 
 `python tests/device/prepare.py` fills `tests/device/wheels/`, which goes along with the checkout:
 the frameworks and what they import, without PyTorch, which is there, and without what they only
@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 WHEELS = HERE / "wheels"
 CONSTRAINTS = HERE.parents[1] / ".ci/constraints.txt"
 PURE = ("snntorch", "norse", "nir", "nirtorch", "spikingjelly", "loguru")
-COMPILED = ("h5py",)  # nir imports it
+COMPILED = ("h5py",)  # imported by nir
 GLIBC = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     WHEELS.mkdir(exist_ok=True)
     for wheel in WHEELS.glob("*.whl"):
         wheel.unlink()
-    # `wheel` makes one where a release has none.
+    # `wheel` builds a wheel if a release has none.
     _pip("wheel", "--wheel-dir", *pinned(PURE))
     platforms = [part for name in GLIBC for part in ("--platform", name)]
     python = ["--python-version", asked.python, "--implementation", "cp"]
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def pinned(names: tuple[str, ...]) -> list[str]:
-    """The folder, and the packages in the versions that the tests run with."""
+    """Fill the folder with the packages, in the versions that the tests run with."""
     lines = CONSTRAINTS.read_text(encoding="utf-8").splitlines()
     pins = {line.partition("==")[0]: line for line in lines}
     return [str(WHEELS), *(pins[name] for name in names)]

@@ -1,8 +1,8 @@
-"""A device that is pretended: a CPU's memory, by a GPU's rules.
+"""A pretended device: a CPU's memory under a GPU's rules.
 
-What runs on a GPU alone can be tested nowhere else; but what is written for CPUs by mistake shows
-on any device that is not one: a tensor on the wrong side, a wait for the device. PyTorch lets such
-a device be made in Python, from 2.10 on.
+What only a GPU can run cannot be tested elsewhere. But code that works only on a CPU by mistake
+fails on any other device: by a tensor on the wrong device, or a wait for the device. Since 2.10
+PyTorch lets you define such a device in Python.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 NAME = "pretended"
 
-# They look at values to know a number, or the shape of what they return.
+# They look at values for a number, or for the shape of their result.
 _WAIT = {
     *("_local_scalar_dense", "nonzero", "masked_select", "unique_dim", "_unique", "_unique2"),
     *("unique_consecutive", "equal", "repeat_interleave", "bincount"),
@@ -31,7 +31,7 @@ _is_set_up = False
 
 
 class _There(Tensor):
-    """A tensor on the device; `here` is its memory."""
+    """A tensor on the device; `here` holds its memory."""
 
     here: Tensor
 
@@ -66,7 +66,7 @@ class _Mode(TorchDispatchMode):
 
 
 def is_possible() -> bool:
-    """Whether this PyTorch can be told of such a device."""
+    """Whether this PyTorch can define such a device."""
     try:
         from torch.utils import backend_registration
     except ImportError:
@@ -76,17 +76,17 @@ def is_possible() -> bool:
 
 @contextmanager
 def pretended_device() -> Iterator[torch.device]:
-    """The device, inside the block; the process knows its name for good."""
+    """Inside the block the device exists. Its name stays known to the process."""
     global _is_set_up
     if not _is_set_up:
         from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
         _setup_privateuseone_for_python_backend(NAME)
         _is_set_up = True
-    # Else torch.tensor makes what is to lie there past every mode.
+    # Otherwise torch.tensor would bypass every mode when it makes a tensor there.
     before = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)
-    # Else a module's parameters, moved or cast, are the old tensors with other insides.
+    # Otherwise parameters that are moved or cast would be the old tensors with new contents.
     anew = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     try:
@@ -99,7 +99,7 @@ def pretended_device() -> Iterator[torch.device]:
 
 @contextmanager
 def no_waits() -> Iterator[None]:
-    """Inside the block, what would wait for the device is an error."""
+    """Inside the block, waiting for the device is an error."""
     global _waits_are_errors
     _waits_are_errors = True
     try:
@@ -122,7 +122,7 @@ def _run(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     if not stays:
         return found
     found = tree_map(lambda leaf: _There(leaf) if isinstance(leaf, Tensor) else leaf, found)
-    # What is a view of a tensor, or a tensor itself, is so there too.
+    # A view of a tensor, or the tensor itself, is the same on the device.
     aliasing: Callable[..., Any] = return_and_correct_aliasing
     return aliasing(func, args, kwargs, found) if there else found
 
@@ -137,7 +137,7 @@ def _check(
     apart = [tensor for tensor in given if not isinstance(tensor, _There)]
     if name in _COPY:
         crosses = bool(apart) or not (there and stays)
-        # Without blocking, what comes back is there at some time later.
+        # A copy that does not block arrives at some later time.
         waits = crosses and not (stays and kwargs.get("non_blocking", False))
     else:
         if there and any(tensor.ndim for tensor in apart):

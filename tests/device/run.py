@@ -1,4 +1,4 @@
-"""What only a GPU can show, in one run and one table: `python tests/device/run.py`.
+"""Everything that only a GPU can show, in one run and one table: `python tests/device/run.py`.
 
 Needs PyTorch and what `prepare.py` put into `wheels/`; no network, and nothing installed. With
 `--device cpu` or `--device pretended` it runs what means something there, small, so that the checks
@@ -47,13 +47,13 @@ Row = tuple[str, str, str]
 
 
 def _find_packages(folder: Path) -> None:
-    """Have imports find the checkout first, and last what was brought along."""
+    """Let imports find the checkout first, and the fetched packages last."""
     places = ("tests/device", "tests/benchmarks", "tests/shared", "tests", "adapters", ".")
     sys.path[:0] = [str(ROOT / place) for place in places]
     for wheel in sorted(WHEELS.glob("*.whl")):
         zipfile.ZipFile(wheel).extractall(folder)
     sys.path.append(str(folder))
-    os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")  # one rank talks to nobody
+    os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")  # a single rank talks to no other machine
 
 
 def _rows(kind: str, only: str, seconds: float) -> list[Row]:
@@ -87,7 +87,7 @@ def _rows(kind: str, only: str, seconds: float) -> list[Row]:
             start = time.perf_counter()
             try:
                 row = (check.name, "ok", check.run(machine))
-            except Exception as cause:  # any error is this check's alone; `main` then gives 1
+            except Exception as cause:  # an error fails only this check; `main` then gives 1
                 traceback.print_exc()
                 row = (check.name, "FAILED", f"{type(cause).__name__}: {cause}".splitlines()[0])
             print(f"{time.perf_counter() - start:6.1f} s  {row[1]:8}  {row[0]}", flush=True)

@@ -1,4 +1,4 @@
-"""Which tensors Python holds, counted so that other tests do not show."""
+"""Which tensors are alive in Python, regardless of other tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from torch import Tensor
 
 
 def tensors_alive() -> list[Tensor]:
-    """Every tensor there is. Who keeps the list keeps what earlier tests left from going away."""
+    """Every tensor that is alive. While you keep the list, none of them can vanish."""
     gc.collect()
     return [found for found in gc.get_objects() if issubclass(type(found), Tensor)]

@@ -1,4 +1,4 @@
-"""The console script, run as a shell runs it, but in the tests' own process."""
+"""Runs the console script as a shell would, but in the tests' own process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unittest import mock
 
 from neuroact import cli
 
-# SIGINT as in a terminal's foreground, whatever the tests themselves were started from.
+# SIGINT as in a terminal's foreground, however the tests were started.
 PROGRAM = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
     "sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
@@ -18,7 +18,7 @@ PROGRAM = (
 
 
 class Ended(NamedTuple):
-    """How a command ended: what a shell sees of it."""
+    """How a command ended, as a shell sees it."""
 
     code: int
     out: str
@@ -26,7 +26,7 @@ class Ended(NamedTuple):
 
 
 def neuroact(*arguments: object) -> Ended:
-    """Run the command; its output is no terminal's."""
+    """Run the command, with an output that is not a terminal."""
     code, out, err = 0, io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", ["neuroact", *map(str, arguments)]),

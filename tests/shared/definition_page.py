@@ -34,7 +34,7 @@ besides. Where a layer is `unreliable` (NaN among its values, or a binary layer 
 figure is NaN.
 """
 
-# Results whose figures are told once, above.
+# Results whose figures are defined once, above.
 SHARED = (LayerResult, CountedResult)
 
 
@@ -76,13 +76,13 @@ def kinds_table() -> Iterator[str]:
 
 
 def class_section(title: str, cls: type, *, told: bool = True) -> Iterator[str]:
-    """A class's own text, and its figures."""
+    """A class's docstring, and its figures."""
     yield f"## {title}\n"
     yield from described(cls) if told else [markdown(cls)]
 
 
 def described(cls: type, *, heading: str = "###") -> Iterator[str]:
-    """A class's text and each of its figures."""
+    """A class's docstring and each of its figures."""
     yield markdown(cls)
     yield from figures(cls, heading=heading)
 

@@ -1,4 +1,4 @@
-"""A layer that emits what it is given, read by a pattern; recorded with the core and without it."""
+"""A layer that emits what it is given, read by a pattern, with the core and without it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Emitting(nn.Module):
 
 
 class EmittingAdapter:
-    """Reads it; `find` looks for its values, `holds` says whether it is so still."""
+    """Reads it. `find` finds its values; `holds` says whether the pattern is still valid."""
 
     framework = "synthetic"
 
@@ -102,14 +102,14 @@ def counted(recording: Recording) -> Any:
 
 
 def states_of(recording: Recording) -> list[dict[str, Tensor]]:
-    """The state of each statistic of the only layer, with every call counted."""
+    """The state of each statistic of the only layer, when every call is counted."""
     (layer,) = recording._layers.values()
     with layer.settled() as statistics:
         return [statistic.state_dict() for statistic in statistics]
 
 
 def same(ours: list[dict[str, Tensor]], theirs: list[dict[str, Tensor]]) -> bool:
-    """Whether the states are, to the bit."""
+    """Whether the states are the same, to the bit."""
     return all(
         a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
         for a, b in zip(ours, theirs, strict=True)
@@ -125,7 +125,7 @@ some_or_all = pytest.mark.parametrize("statistics", [(), ALL], ids=["alone", "to
 
 @contextmanager
 def calls_in_full() -> Iterator[list[Tensor]]:
-    """What was returned by the calls that were read in full."""
+    """What the calls that were read in full returned."""
     found: list[Tensor] = []
     read = CallReader._read
 

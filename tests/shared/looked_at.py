@@ -1,4 +1,4 @@
-"""All that a report can tell, asked for."""
+"""Asks for everything that a report has."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from neuroact.errors import NoTimeStepError
 
 
 def look_at(report: ActivityReport) -> None:
-    """Ask for all that a report can tell: every figure of every layer and result, and every form.
+    """Ask for everything that a report has: every figure of every layer and result, and every form.
 
-    All but pictures, which take their time.
+    Pictures are left out, since they take long.
     """
     assert ActivityReport.from_dict(report.to_dict()) == report
     for layer in report.values():

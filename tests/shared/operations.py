@@ -1,4 +1,4 @@
-"""What torch is asked to do: an instrument that no other process disturbs, as it does a clock."""
+"""Counts torch's operations. Other processes disturb a clock, but not this count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports that pages are made of."""
+"""Reports from which pages are made."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def layer(name: str, events: Any, **changes: Any) -> LayerActivity:
 
 
 def of_layers(count: int, prefix: str = "backbone.stage") -> ActivityReport:
-    """Many layers, the last but one mostly dead."""
+    """Many layers; in the last but one most neurons are dead."""
     rng = np.random.default_rng(count)
     layers = [
         layer(f"{prefix}{at // 4}.lif{at}", rng.integers(1, 60, (4, 8, 8))) for at in range(count)
@@ -49,7 +49,7 @@ def of_layers(count: int, prefix: str = "backbone.stage") -> ActivityReport:
 
 
 def with_results() -> ActivityReport:
-    """Layers recorded with every statistic, one of them mostly dead."""
+    """Layers recorded with every statistic; in one of them most neurons are dead."""
     recording = neuroact.Recording(statistics=BUILT_IN.values(), dt=0.001)
     rng = np.random.default_rng(0)
     with recording.batch(labels=[0, 1, 1, 2]):
@@ -59,7 +59,7 @@ def with_results() -> ActivityReport:
 
 
 def mixed() -> ActivityReport:
-    """A well layer, a dead one, a saturated one, one without figures, one never called."""
+    """Layers: healthy, dead, saturated, without figures, and never called."""
     return ActivityReport(
         [
             layer("encoder.lif1", [10, 20, 30, 40], aliases=("shared",), dt=0.001),
@@ -74,7 +74,7 @@ def mixed() -> ActivityReport:
 
 
 def hostile() -> ActivityReport:
-    """Names from a model or a file that means harm."""
+    """Names from a model or a file that is made to do harm."""
     layers = [layer(name, [0, 0, 0, 1], layer_type=name, aliases=(name + "2",)) for name in HOSTILE]
     layers.append(layer("x\x1b[31m\u202eexe.png", [1], framework=SCRIPT))
     origin = {"model": SCRIPT, "created": SCRIPT, SCRIPT: {SCRIPT: [SCRIPT, {SCRIPT: 1}]}}

@@ -1,4 +1,4 @@
-"""A page opened in a real browser, and what is asked of it there."""
+"""A page opened in a real browser."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FAINT_TEXT = """() => {
 
 @dataclass
 class Opened:
-    """A page in the browser, and what went on in it."""
+    """A page in the browser, and what happened in it."""
 
     page: Page
     fetched: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ Open = Callable[..., Opened]
 
 
 def head(page: Page, title: str) -> str | None:
-    """Clicks a column's head; how the column is sorted then."""
+    """Click a column's head; gives how the column is then sorted."""
     button = page.get_by_role("button", name=title, exact=True)
     button.click()
     return button.locator("xpath=..").get_attribute("aria-sort")

@@ -1,4 +1,4 @@
-"""What the ranks do in the tests of `neuroact.distributed`; run by `torchrun`.
+"""What the ranks do in the tests of `neuroact.distributed`; `torchrun` runs it.
 
 Each case is a function of a rank and the number of ranks. What it returns goes into a file of the
 rank's own: a recording as `<case>.<rank>.nact`, anything else as `<case>.<rank>.json`.
@@ -37,7 +37,7 @@ TIMEOUT = 15.0  # seconds, of the groups in which a rank is lost; torchrun ends 
 
 
 class Steps:
-    """A statistic of the user's own: how many steps came."""
+    """A user's own statistic: how many steps came."""
 
     def __init__(self) -> None:
         self.steps = torch.tensor(0)
@@ -62,7 +62,7 @@ class Steps:
 
 
 def statistics() -> list[Any]:
-    """Every statistic there is, and one of the user's own."""
+    """Every statistic of neuroact's, and a user's own."""
     found = (getattr(neuroact.statistics, name) for name in neuroact.statistics.__all__)
     ours = [c for c in found if isinstance(c, type) and hasattr(c, "update")]
     return [*(c for c in ours if not getattr(c, "_is_protocol", False)), Steps]
@@ -86,7 +86,7 @@ def recorded(numbers: list[int]) -> Recording:
 
 
 def share(rank: int, size: int) -> list[int]:
-    """The batches of a rank: others than its neighbour's, and not as many."""
+    """The batches of a rank: not those of the next rank, and not the same number."""
     return list(range(rank, len(batches()), size))
 
 
@@ -107,7 +107,7 @@ def whole(rank: int, size: int) -> Recording:
 
 
 def in_pieces(rank: int, size: int) -> Recording:
-    """The same through messages that are cut small."""
+    """The same, with messages cut into small pieces."""
     ranks.PIECE = 1000
     try:
         return whole(rank, size)
@@ -127,7 +127,7 @@ def no_layers_on_rank_1(rank: int, size: int) -> Recording:
 
 
 def own_layers(rank: int, size: int) -> Recording:
-    """Every rank has a layer of its own beside one that all have."""
+    """Every rank has a layer of its own, and one that all ranks have."""
     return neuroact.distributed.merge(layers_of(rank))
 
 
@@ -139,7 +139,7 @@ def layers_of(rank: int) -> Recording:
 
 
 def while_open(rank: int, size: int) -> Recording:
-    """Merged time and again while recording goes on; what was merged before is in it once."""
+    """Merged several times while recording continues; earlier counts are in each result once."""
     torch.manual_seed(0)
     net, data, mine = Net(), batches(), share(rank, size)
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics()) as recording:
@@ -151,7 +151,7 @@ def while_open(rank: int, size: int) -> Recording:
 
 
 def groups(rank: int, size: int) -> Recording:
-    """Three of four ranks; the other one is not of their number."""
+    """Three of four ranks; the fourth one does not take part."""
     members = [0, 1, 3]
     group = dist.new_group(members)
     if rank in members:
@@ -166,7 +166,7 @@ def groups(rank: int, size: int) -> Recording:
 
 
 def indices(rank: int, size: int) -> list[Any]:
-    """The samples that each rank runs through, and which of them are counted."""
+    """The samples that each rank runs, and which of them are counted."""
     mine = [[3, 1, 4], [], [1, 5, 9, 2], [6, 5, 3, 5]]
     found = [mine[rank], list(range(rank, rank + 1000)), [7] * rank, torch.arange(3) + rank]
     return [
@@ -175,7 +175,7 @@ def indices(rank: int, size: int) -> list[Any]:
     ]
 
 
-# Samples, and the options of the sampler; none can be divided evenly by two or four.
+# Numbers of samples, none divisible by two, and options of the sampler.
 PADDED = {
     "in order": (13, {"shuffle": False}),
     "shuffled": (13, {"shuffle": True, "seed": 3}),
@@ -185,7 +185,7 @@ PADDED = {
 
 
 def padded(rank: int, size: int) -> dict[str, str]:
-    """A data set through `DistributedSampler`; each sample is counted once, of those it keeps."""
+    """A data set through `DistributedSampler`; each sample that it keeps is counted once."""
     found = {}
     for name, (samples, options) in PADDED.items():
         data: Any = range(samples)
@@ -200,12 +200,12 @@ def evaluated(numbers: list[int], batch_size: int, valid: Tensor | None = None) 
     """What is recorded of these samples of a data set, in batches."""
     torch.manual_seed(0)
     net = Net()
-    for parameter in net.parameters():  # sums are then exact, whichever samples share a batch
+    for parameter in net.parameters():  # so that sums are exact, whichever samples are in a batch
         parameter.data.mul_(16).round_().div_(8)
     if valid is None:
         valid = torch.ones(len(numbers), dtype=torch.bool)
     parts = list(zip(torch.tensor(numbers).split(batch_size), valid.split(batch_size), strict=True))
-    # A raster shows the samples that came first, and which those are depends on the ranks.
+    # A raster shows the first samples, and which come first depends on the ranks.
     exact = [c for c in statistics() if c not in (Steps, neuroact.statistics.Raster)]
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=exact) as recording:
         for samples, mask in parts if numbers else []:
@@ -221,12 +221,12 @@ def sample(number: int) -> Tensor:
 
 
 def wrapped(rank: int, size: int) -> dict[str, Any]:
-    """One training step of the same network, bare and in each wrapper that runs without a GPU."""
+    """One training step of the same network, bare and in each wrapper that works without a GPU."""
     return {name: trained(wrap) for name, wrap in WRAPPERS.items()}
 
 
 def trained(wrap: Callable[[nn.Module], nn.Module]) -> dict[str, Any]:
-    """What is recorded of a step, and what its gradients are, recorded or not."""
+    """The recording of a step, and its gradients with and without a recording."""
     gradients = []
     for layers in ("lif*", ["lif1"]):
         torch.manual_seed(0)
@@ -275,7 +275,7 @@ WRAPPERS: dict[str, Callable[[nn.Module], nn.Module]] = {
 
 
 def failures(rank: int, size: int) -> dict[str, Any]:
-    """What cannot be merged; after each the group works as before."""
+    """Recordings that cannot be merged; after each the group still works."""
     last = rank == size - 1
     long = Recording()
     long.observe("x" * 5000, torch.ones(1, 1, 1))
@@ -297,7 +297,7 @@ def failures(rank: int, size: int) -> dict[str, Any]:
 
 
 def error_of(work: Callable[[], Any]) -> dict[str, Any]:
-    """The error that some work ends with."""
+    """The error that the work ends with."""
     try:
         work()
     except RankError as error:
@@ -311,14 +311,14 @@ def error_of(work: Callable[[], Any]) -> dict[str, Any]:
 
 
 def lost(rank: int, size: int) -> Any:
-    """Groups of two that lose one: it raises, is killed, hangs, is killed in the middle."""
-    # torchrun ends the ranks that are left when one fails. Here they are to find out themselves.
+    """Groups of two that lose one: it raises, is killed, hangs, or is killed in the middle."""
+    # torchrun ends the other ranks when one fails. Here they have to notice it themselves.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     patience = datetime.timedelta(seconds=TIMEOUT)
     pairs = [dist.new_group([a, a + 1], timeout=patience) for a in range(0, size, 2)]
     group, fate = pairs[rank // 2], FATES[rank // 2]
     recording = recorded(share(rank, size))
-    neuroact.distributed.merge(recording, group)  # the connection stands
+    neuroact.distributed.merge(recording, group)  # so that they are connected
     if rank % 2:
         fate()
     return error_of(lambda: neuroact.distributed.merge(recording, group))
@@ -329,7 +329,7 @@ def _raise() -> None:
 
 
 def _hang() -> None:
-    """Until the other has given up, and told what it found: no clock of this test's own."""
+    """Wait until the other rank has given up and said what it found, without a clock of our own."""
     told = Path(sys.argv[1], f"lost.{dist.get_rank() - 1}.json")
     while not told.exists():
         time.sleep(0.1)
@@ -344,7 +344,7 @@ def _be_killed_while_sending() -> None:
     ranks.Ranks.pass_on = lambda *args, **kwargs: _be_killed()  # type: ignore[assignment]
 
 
-# By the place of the pair that loses a rank so.
+# By the position of the pair that loses a rank in this way.
 FATES = [_raise, _be_killed, _hang, _be_killed_while_sending]
 
 
@@ -360,7 +360,7 @@ def main(folder: str, *cases: str) -> None:
         else:
             path.with_name(f"{path.name}.json").write_text(json.dumps(result))
     sys.stdout.flush()
-    os._exit(0)  # FSDP and lost ranks leave threads behind that an orderly end trips over
+    os._exit(0)  # FSDP and lost ranks leave threads behind, on which an orderly end would hang
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `test_instructions` runs under valgrind: the same steps, bare and recorded in many ways.
+"""What `test_instructions` runs under valgrind: the same steps, bare, and recorded in many ways.
 
 Instructions are counted from `getloadavg` to `getloadavg`, which nothing else here calls. The
 instrumentation, which slows everything down fifty times, is off while torch is imported.
@@ -29,12 +29,12 @@ from neuroact import (
 from neuroact.layers.call_pattern import CallPattern
 from neuroact.native import core, without_core
 
-STEPS = 1280  # five times as many as may be between two steps that are read in full
+STEPS = 1280  # five times the largest distance between two steps that are read in full
 WARM_UP = 200
 SOME = (SpikeCounts, TimeCourse)
 ALL = (*SOME, InterspikeIntervals, Synchrony)
 HOOK = "an empty forward hook"
-# By name: the statistics beside the default one, and whether the compiled core counts.
+# By name: the statistics in addition to the default one, and whether the compiled core counts.
 RECORDED: dict[str, tuple[Sequence[type], bool]] = {
     "default": ((), True),
     "counts and time course": (SOME, True),
@@ -45,7 +45,7 @@ WAYS = (HOOK, *RECORDED)
 
 
 class Layer(nn.Module):
-    """A layer whose own work is next to nothing: it keeps a state, a new tensor each step."""
+    """A layer with hardly any work of its own. It keeps a state, a new tensor each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class Layer(nn.Module):
 
 
 class LayerAdapter:
-    """Reads it by a pattern, as the frameworks' adapters read theirs."""
+    """Reads it by a pattern, like the frameworks' adapters."""
 
     framework = "synthetic"
 
@@ -100,7 +100,7 @@ def main() -> None:
             ["vgdb", *sys.argv[1:], f"--pid={os.getpid()}", "instrumentation", "on"]
         )
         while switch.poll() is None:
-            pass  # valgrind hears it only while this process runs
+            pass  # valgrind receives the command only while this process runs
         counted()
         for way in WAYS:
             with watched(layer, way):
@@ -109,7 +109,7 @@ def main() -> None:
 
 @contextmanager
 def watched(layer: Layer, way: str) -> Iterator[None]:
-    """The layer watched one way; of a recording it is checked what it found."""
+    """Run the layer, watched in one way; the result of a recording is checked."""
     if way == HOOK:
         with layer.register_forward_hook(lambda module, args, output: None):
             yield

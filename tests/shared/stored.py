@@ -1,4 +1,4 @@
-"""Recordings to store and to merge, and whether two are the same to the bit."""
+"""Recordings to store and merge, and a comparison of two to the bit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEVELS = {
 
 
 class Largest:
-    """A statistic of a user's own; its state has odd dtypes, and keys that look like paths."""
+    """A user's own statistic; its state has unusual dtypes, and keys that look like paths."""
 
     def __init__(self, scale: float = 1.0) -> None:
         self.scale = scale
@@ -56,7 +56,7 @@ class Largest:
 def fed(
     stream: Stream, kind: SignalKind = SignalKind.BINARY, name: str = "lif", **options: Any
 ) -> Recording:
-    """A recording that was fed a stream by hand."""
+    """A recording of a stream that was fed by hand."""
     recording = Recording(**options)
     feed(recording, stream, kind, name)
     return recording
@@ -70,13 +70,13 @@ def feed(
 
 
 def settled(recording: Recording, name: str = "lif") -> tuple[Any, ...]:
-    """A layer's statistics, all that came counted."""
+    """A layer's statistics, with everything counted that came."""
     with recording._layers[name].settled() as statistics:
         return statistics
 
 
 def bits_of(recording: Recording) -> dict[tuple[str, str, str], tuple[Any, ...]]:
-    """All that a recording has counted: dtype, shape and bits of every tensor."""
+    """Everything that a recording has counted: dtype, shape and bits of every tensor."""
     found = {}
     for name, layer in recording._layers.items():
         with layer.settled() as statistics:
@@ -87,13 +87,13 @@ def bits_of(recording: Recording) -> dict[tuple[str, str, str], tuple[Any, ...]]
 
 
 def form_of(tensor: Tensor) -> tuple[Any, ...]:
-    # float64 holds every other dtype here to the bit, -0.0 too.
+    # float64 represents every other dtype here to the bit, even -0.0.
     wide = tensor if tensor.dtype is torch.int64 else tensor.double()
     return tensor.dtype, tuple(tensor.shape), wide.cpu().numpy().tobytes()
 
 
 def same(ours: Recording, theirs: Recording) -> bool:
-    """Whether two recordings hold the same, to the bit; the layers' order does not count."""
+    """Whether two recordings are the same, to the bit; the order of layers does not matter."""
     return (
         dict(ours.layers) == dict(theirs.layers)
         and ours.dt == theirs.dt

@@ -1,4 +1,4 @@
-"""Starts real `torchrun` processes on this machine, and gives back what each rank left behind."""
+"""Starts real `torchrun` processes on this machine, and returns what each rank left behind."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 WORK = Path(__file__).with_name("rank_work.py")
-# Long enough for a machine that has other things to do; what hangs is ended by it.
+# Long enough for a busy machine; it ends what hangs.
 PATIENCE = 900
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What came of one `torchrun`."""
+    """The results of one `torchrun`."""
 
     size: int
     folder: Path
@@ -43,10 +43,10 @@ class Launch:
 
 
 def torchrun(size: int, script: Path, *arguments: str, cwd: Path) -> tuple[int, str]:
-    """Run a script on that many ranks; its exit status, and what all of them printed."""
+    """Run a script on that many ranks; gives its exit status, and what all of them printed."""
     command = [
         sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={size}",
-        # Port 0: the first free one, found by whoever listens there, so no one else gets it.
+        # Port 0: whoever listens takes the first free port, so nobody else can take it.
         "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1",
         str(script), *arguments,
     ]  # fmt: skip
@@ -58,7 +58,7 @@ def torchrun(size: int, script: Path, *arguments: str, cwd: Path) -> tuple[int, 
     try:
         output, _ = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        process.terminate()  # torchrun then ends the processes it started
+        process.terminate()  # torchrun then ends the processes that it started
         output, _ = process.communicate()
         raise AssertionError(f"torchrun took longer than {PATIENCE} s:\n{output}") from None
     return process.returncode, output

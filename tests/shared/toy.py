@@ -1,4 +1,4 @@
-"""A framework of the tests' own, so that the core is tested without any other."""
+"""A framework of the tests' own, so that the core is tested without a real one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neuroact.layers.call_pattern import CallPattern
 
 
 class Neuron(nn.Module):
-    """Integrate and fire, one step a call; state by hand or, with `hidden`, on the module."""
+    """Integrate and fire, one step a call; the state is passed or, with `hidden`, kept."""
 
     def __init__(self, hidden: bool = False) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class ToyAdapter:
         return SpikeChunk.of_step(spikes, SignalKind.BINARY, starts_sequence=starts)
 
     def pattern(self, module: nn.Module) -> CallPattern | None:
-        """As the frameworks' adapters have one: only so is a step read the short way, or by C."""
+        """As frameworks' adapters have: without it neither the short way nor the core is used."""
         if not isinstance(module, Neuron):
             return None
 
@@ -84,7 +84,7 @@ class ToyAdapter:
 
 
 class Net(nn.Module):
-    """Two neuron layers, one of each way to keep state, run over `[time, batch, inputs]`."""
+    """Two layers, one with passed and one with kept state, run over `[time, batch, inputs]`."""
 
     def __init__(self, inputs: int = 5, hidden: int = 7, outputs: int = 3) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A mark for tests that count blocks, which nothing but the compiled core does."""
+"""A mark for tests that count blocks, which only the compiled core does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adapters that are wrong on purpose, each in one way, with the check that has to tell."""
+"""Adapters that are wrong on purpose, each in one way, with the check that has to catch them."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class OnlyTheFirstCallStarts(RightAdapter):
 
 @caught_by("sequence_starts")
 class StateSeenAfterTheCall(RightAdapter):
-    """What is held after a call is taken for what was held before it."""
+    """Takes the state after a call for the state before it."""
 
     def starts(self, module: nn.Module, call: LayerCall) -> bool:
         if isinstance(module, Holding):
@@ -204,7 +204,7 @@ class OneTraceForAllModels(RightAdapter):
 
 @caught_by("carried_state")
 class EachRunStarts(RightAdapter):
-    """Counts steps: every seventh or eighth call is taken for the first one of a batch."""
+    """Counts steps: takes every seventh or eighth call for the first call of a batch."""
 
     def __init__(self) -> None:
         self.calls: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
@@ -216,7 +216,7 @@ class EachRunStarts(RightAdapter):
 
 @caught_by("detached_state")
 class ADetachedStateStarts(RightAdapter):
-    """Knows a state by its object alone."""
+    """Recognises a state only by its object."""
 
     def __init__(self) -> None:
         self.left: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
@@ -373,7 +373,7 @@ class SwitchesToEval(RightAdapter):
 
 @caught_by("nothing_kept")
 class GraphKept(RightAdapter):
-    """Keeps the last output, and with it its graph."""
+    """Keeps the last output, and so its graph."""
 
     def spikes(self, module: nn.Module, call: LayerCall) -> Tensor:
         self.last = super().spikes(module, call)

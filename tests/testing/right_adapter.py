@@ -1,4 +1,4 @@
-"""A framework of many ways, and the adapter that reads them right: what mutants start from."""
+"""A framework with many kinds of layers, and a right adapter. Mutants derive from it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from neuroact.testing import (
 
 
 def fired(potential: Tensor) -> Tensor:
-    """1 above the threshold, 0 below, with a gradient all the same."""
+    """1 above the threshold, 0 below, with a gradient."""
     return (potential > 1).to(potential.dtype) + (potential - potential.detach())
 
 
 class Spike(nn.Module):
-    """A part of a neuron, whose output the neuron returns: no layer."""
+    """A part of a neuron, which returns its output; so it is not a layer."""
 
     def forward(self, potential: Tensor) -> Tensor:
         return fired(potential)
@@ -46,7 +46,7 @@ class Stepwise(nn.Module):
 
 
 class Holding(nn.Module):
-    """One step a call; keeps its membrane potential, and zeros it where the shape is another."""
+    """One step a call; keeps its membrane potential, and zeros it if the shape changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ class RightAdapter:
 
 
 class PatternedAdapter(RightAdapter):
-    """Says once of all calls of a layer how they are read."""
+    """Has a pattern: says once how all calls of a layer are read."""
 
     def pattern(self, module: nn.Module) -> CallPattern:
         kind = self.kind(module)
@@ -213,5 +213,5 @@ EXAMPLES = (
     ),
 )
 
-# Compiling takes most of the time, and is checked once, in TestRightAdapter.
+# Compiling takes most of the time, so only TestRightAdapter checks it.
 QUICK = tuple(replace(example, limits={*example.limits, Limit.COMPILE}) for example in EXAMPLES)

@@ -1,4 +1,4 @@
-"""A statistic of the tests' own that is right: what mutants start from."""
+"""A right statistic. Mutants derive from it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Spread:
 
 
 def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
-    """By NumPy: nothing of the class above is used."""
+    """Computed by NumPy, without the class above."""
     counts = [np.count_nonzero(sequence, axis=0) for sequence in stream.of_samples]
     none = np.zeros(stream.neurons, dtype=np.int64)
     return {

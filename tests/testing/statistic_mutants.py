@@ -1,4 +1,4 @@
-"""Statistics that are wrong on purpose, each in one way, with the check that has to tell."""
+"""Statistics that are wrong on purpose, each in one way, with the check that has to catch them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StateBeforeTheFirstChunk(Spread):
 
 @caught_by("figures")
 class LastBatchDropped(Spread):
-    """The open window is not reported."""
+    """Leaves out the open window."""
 
     def result(self) -> Any:
         if self.sums is None or self.squares is None:
@@ -64,7 +64,7 @@ class OneTooMany(Spread):
 
 @caught_by("figures")
 class NoSingleNeurons(Spread):
-    """A layer of one neuron without a dimension has no axis 2."""
+    """Fails for a layer of a single neuron, which has no axis 2."""
 
     def events(self, chunk: SpikeChunk) -> Tensor:
         assert chunk.values.shape[2] >= 0
@@ -162,7 +162,7 @@ class PaddingCounted(Spread):
 
 @caught_by("padding")
 class PaddingMultipliedByZero(Spread):
-    """NaN times zero is NaN, and NaN is not zero."""
+    """Multiplies by the mask: NaN times zero is NaN, and NaN is not zero."""
 
     def events(self, chunk: SpikeChunk) -> Tensor:
         values = chunk.values
@@ -234,7 +234,7 @@ class Int32Counter(Spread):
 
 @caught_by("long_sequences")
 class CountsInTheTypeOfTheValues(Spread):
-    """A bfloat16 that counts by ones stays at 256."""
+    """Counts in bfloat16, which stays at 256."""
 
     def update(self, chunk: SpikeChunk) -> None:
         super().update(chunk)
@@ -263,7 +263,7 @@ class LastChunkKept(Spread):
 
 @caught_by("nothing_kept")
 class StateGivenAway(Spread):
-    """What state_dict gives are the statistic's own tensors."""
+    """Gives its own tensors in state_dict, not copies."""
 
     def state_dict(self) -> dict[str, Tensor]:
         held = {"sums": self.sums, "squares": self.squares, "open": self.open}
@@ -298,7 +298,7 @@ class MadeInInferenceMode(Spread):
 
 @caught_by("layouts")
 class ReadsTheMemoryInItsOrder(Spread):
-    """Takes channels-last memory for contiguous."""
+    """Takes channels-last memory for contiguous memory."""
 
     def events(self, chunk: SpikeChunk) -> Tensor:
         events = super().events(chunk)
@@ -333,7 +333,7 @@ class ResultOfTensors(Spread):
 
 @caught_by("free_of_torch")
 class ResultSharesTheMemory(Spread):
-    """Every result is the same array, filled anew."""
+    """Returns the same array as every result, filled anew."""
 
     shown: Any = None
 
@@ -349,7 +349,7 @@ class ResultSharesTheMemory(Spread):
 
 @caught_by("starts")
 class OnlyStartsThatAreSaid(Spread):
-    """Samples of another batch go on from those before, as far as there are some."""
+    """Lets samples of another batch continue those before, as far as there are any."""
 
     def update(self, chunk: SpikeChunk) -> None:
         kept = self.open

@@ -1,4 +1,4 @@
-"""The checks of adapters, proved by adapters that are wrong on purpose."""
+"""The checks of adapters catch adapters that are wrong on purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checking what is installed: `neuroact adapters --check NAME`, and the tutorial's framework."""
+"""Checks of installed adapters: `neuroact adapters --check NAME`, and the tutorial's framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording driven at random never differs from a model that keeps everything."""
+"""A recording that is driven at random never differs from a model that keeps everything."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DRAWN = settings(
 
 
 def nothing(*args: Any, **kwargs: Any) -> None:
-    """In place of a verb."""
+    """Replaces a method, and does nothing."""
 
 
 def reset_but_one(recording: Recording) -> None:

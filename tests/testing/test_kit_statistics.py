@@ -1,4 +1,4 @@
-"""The checks of statistics, proved by statistics that are wrong on purpose."""
+"""The checks of statistics catch statistics that are wrong on purpose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from neuroact.testing.statistic_checks import forms
 
 @pytest.fixture
 def unshrunk() -> Iterator[None]:
-    """The same few examples each time, not made smaller: that takes most of the time."""
+    """The same few examples each time, without shrinking, which would take most of the time."""
     current = settings.get_current_profile_name()
     few = settings(max_examples=40, derandomize=True, database=None, phases=[Phase.generate])
     settings.register_profile("unshrunk", few)

@@ -1,4 +1,4 @@
-"""Layers of unusual but legal shapes, and adapters that read them right."""
+"""Layers of unusual but valid shapes, and adapters that read them right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neuroact.testing import AdapterExample, ExpectedLayer, Limit
 
 
 class TimeLast(nn.Module):
-    """`[batch, rows, columns, time]` in a dict, of bool; a dict of states by keyword alone."""
+    """Bool `[batch, rows, columns, time]` in a dict; states in a dict, passed only by keyword."""
 
     def forward(self, *, frames: Tensor, before: dict[str, Any] | None = None) -> dict[str, Any]:
         potential = frames[..., :0].sum(-1) if before is None else before["potential"]["v"]
@@ -24,7 +24,7 @@ class TimeLast(nn.Module):
 
 
 class Unbatched(nn.Module):
-    """A call is one step of one sample, a bare row of neurons; signed integers of eight bits."""
+    """A call is one step of one sample, a row of neurons; signed integers of eight bits."""
 
     def forward(self, x: Tensor) -> tuple[str, list[Tensor]]:
         return "unbatched", [x.round().clamp(-3, 3).to(torch.int8)]

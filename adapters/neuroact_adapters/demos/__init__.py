@@ -1,8 +1,8 @@
-"""The same small job in each framework: what `neuroact demo` runs.
+"""What `neuroact demo` runs: the same small training in each framework.
 
-A demo is a function of the entry-point group `neuroact.demos`, by its framework's import name. It
-takes a seed, a number of epochs and a function to tell its progress, and gives a `DemoResult`.
-`digits` is the job without a framework; a framework's module adds the network.
+A demo is a function in the entry-point group `neuroact.demos`, under its framework's import name.
+It takes a seed, a number of epochs and a function that is called with the progress. It returns a
+`DemoResult`. `digits` is the part without a framework; each framework's module adds the network.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from neuroact import ActivityReport
 
 Progress = Callable[[int, int, str], object]
-"""Called as `progress(epochs done, epochs in all, what they came to)`."""
+"""Called as `progress(epochs done, epochs in all, loss and accuracy as text)`."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What a demo came to.
+    """The result of a demo.
 
     Attributes:
         accuracy: share of the test samples classified correctly.

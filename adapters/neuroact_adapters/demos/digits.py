@@ -1,16 +1,16 @@
-"""Handwritten digits by a spiking network: data, coding, training and recording.
+"""A spiking network learns handwritten digits: data, coding, training and recording.
 
-Knows no framework. A network takes `[time, batch, 64]` and gives the spikes of one neuron per
-class, `[time, batch, 10]`; whatever state it has, it begins each call afresh.
+This file knows no framework. A network takes `[time, batch, 64]` and returns the spikes of one
+neuron per class, `[time, batch, 10]`. Each call starts from a fresh state.
 
-It is the same network in each framework. Layers of `LAYERS` neurons, named `lif1` to `lif3`, behind
-connections named `fc1` to `fc3`; a neuron with the input `x` and the membrane potential `v` has
+The network is the same in each framework. Layers of `LAYERS` neurons, named `lif1` to `lif3`, are
+behind connections named `fc1` to `fc3`. A neuron with input `x` and membrane potential `v` follows
 
     v = DECAY v + x,    a spike if v is above THRESHOLD,    then v = 0
 
-and the gradient of the spike is taken to be `1 - tanh(SLOPE (v - THRESHOLD))^2`. The same seed
-draws the same weights. So all that differs is how the frameworks round, and that SpikingJelly
-fires at the threshold too.
+and the surrogate gradient of the spike is `1 - tanh(SLOPE (v - THRESHOLD))^2`. The same seed draws
+the same weights. So the frameworks differ only in rounding, and in that SpikingJelly also fires at
+the threshold.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Digits:
 
     Attributes:
         train: images float32 `[samples, 64]` in [0, 1] and labels int64 `[samples]`.
-        test: the fifth that is held out, with the same share of each digit.
+        test: the fifth of the digits that is held out, with the same share of each digit.
     """
 
     train: TensorDataset
@@ -55,7 +55,7 @@ class Digits:
 
     @classmethod
     def load(cls) -> Digits:
-        """The digits, always split in the same way: seeds and frameworks can be compared."""
+        """The digits, always split the same way, so that seeds and frameworks can be compared."""
         images, labels = load_digits(return_X_y=True)
         parts = train_test_split(
             torch.from_numpy(images / 16).float(),
@@ -70,13 +70,13 @@ class Digits:
 def run(build: Build, *, seed: int, epochs: int | None, progress: Progress) -> DemoResult:
     """Train a network on the digits, then record it over the whole test split.
 
-    The same seed gives the same counts. Random state and threads are left as found.
+    The same seed gives the same counts. Random state and number of threads do not change.
 
     Args:
         build: makes the network; its weights are drawn by the seed.
         seed: draws the weights and the order of the samples.
         epochs: passes over the training split; None for `EPOCHS`.
-        progress: told of each epoch.
+        progress: called after each epoch.
     """
     digits = Digits.load()
     with _repeatable(seed):
@@ -86,7 +86,7 @@ def run(build: Build, *, seed: int, epochs: int | None, progress: Progress) -> D
 
 
 def coded(images: Tensor) -> Tensor:
-    """Direct coding: every pixel's brightness as the same current at each time step."""
+    """Direct coding: each pixel's brightness is the current at every time step."""
     return images.expand(STEPS, *images.shape)
 
 
@@ -122,7 +122,7 @@ def _repeatable(seed: int) -> Iterator[None]:
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        # Layers this small run fastest on one thread, and then rounding cannot depend on cores.
+        # Such small layers run fastest on one thread. Rounding then does not depend on the cores.
         torch.set_num_threads(1)
         try:
             yield

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from neuroact_adapters.demos import DemoResult, Progress, digits
 
-# Norse's potential takes up the share 1 - DECAY of its input, where the other frameworks' take
-# all; and the synaptic current that lies between is made to last no longer than its step.
+# Norse adds only the share 1 - DECAY of the input to the membrane potential; the other frameworks
+# add all of it. Norse also has a synaptic current, which is made to last one step only.
 _LEAK = 1 - digits.DECAY
 _RULE = norse.LIFParameters(
     tau_mem_inv=torch.tensor(_LEAK),

@@ -50,5 +50,5 @@ def _neurons() -> Any:
 
 
 def _gradient(above: Tensor, gradient: Tensor, spikes: Tensor) -> Tensor:
-    # Written out: snnTorch's sigmoid is the same function, but NaN far below the threshold.
+    # snnTorch's sigmoid is the same function, but gives NaN far below the threshold.
     return gradient * (1 - torch.tanh(digits.SLOPE * above) ** 2)

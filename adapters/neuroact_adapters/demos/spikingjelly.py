@@ -39,7 +39,7 @@ def _neurons() -> nn.Module:
         decay_input=False,
         v_threshold=digits.THRESHOLD,
         v_reset=0.0,
-        # The derivative of a sigmoid of 2 SLOPE is the square of a hyperbolic secant.
+        # The derivative of a sigmoid with slope 2 SLOPE is 1 - tanh(SLOPE x)^2, up to a factor.
         surrogate_function=surrogate.Sigmoid(2 * digits.SLOPE),
     )
     return neurons

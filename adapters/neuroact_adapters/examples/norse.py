@@ -18,7 +18,8 @@ from neuroact.testing import (
     pass_state_each_step,
 )
 
-# Its compiled steps emit float32 alone, and after a call with gradients know no inference mode.
+# The compiled steps of 1.0 emit only float32. After a call with gradients they fail in inference
+# mode.
 OF_1_0 = {Limit.FLOAT64, Limit.INFERENCE} if version("norse").startswith("1.0.") else set()
 
 

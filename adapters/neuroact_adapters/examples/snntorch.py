@@ -20,7 +20,7 @@ FLOAT32_ALONE = frozenset({Limit.FLOAT64, Limit.FLOAT16, Limit.BFLOAT16})  # wha
 
 
 class ByHand(nn.Module):
-    """Neurons that are handed their states."""
+    """Neurons whose states are passed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class ByHand(nn.Module):
         self.synaptic = snn.Synaptic(0.5, 0.6)
 
     def forward(self, x: Tensor, state: Any) -> Any:
-        """One step, from these states or from none."""
+        """One step, from these states or from fresh ones."""
         mem, syn, out = state or (self.leaky.reset_mem(), *self.synaptic.reset_mem())
         spikes, mem = self.leaky(self.fc(x), mem)
         spikes, syn, out = self.synaptic(spikes, syn, out)

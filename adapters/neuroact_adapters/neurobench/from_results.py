@@ -1,4 +1,4 @@
-"""NeuroBench's results, live or read from a file, as an `ActivityReport`."""
+"""Makes an `ActivityReport` of NeuroBench's results, live or read from a file."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from neuroact.files.layout import Count, Finite
 from neuroact.files.report_reader import layer_from
 
 Results = Mapping[str, Any] | str | os.PathLike[str]
-"""What `benchmark.run()` returned, or the JSON file that `save_benchmark_results` wrote of it."""
+"""What `benchmark.run()` returned, or the JSON file that `save_benchmark_results` wrote."""
 
 
 def report(results: Results, *, name: str | None = None) -> ActivityReport:
-    """The figures that an `AverageActivityMetric` came to, as a report: table, plot, JSON, frame.
+    """The results of an `AverageActivityMetric` as a report: table, plot, JSON, frame.
 
     Args:
         results: what `benchmark.run()` returned, the path of the JSON file that
-            `save_benchmark_results` wrote, what was read from it, or the one metric's part of any.
-        name: the metric's name; needed only where there are several.
+            `save_benchmark_results` wrote, or the contents of that file. The metric's part of the
+            results will do too.
+        name: the metric's name; needed only if there are several.
 
     Returns:
-        A report equal to the one `neuroact.record` makes of the same run. Layers without figures
-        are in its `not_called`. It holds no statistics beside `Firing`.
+        A report equal to the one that `neuroact.record` makes of the same run. Layers without
+        figures are in its `not_called`. It has no statistics except `Firing`.
 
     Raises:
-        NothingRecordedError: the results have no figures of this metric; says why.
-        ReportFileError: they have, without every neuron's own (`per_neuron=False`), or damaged;
-            or the file is not JSON.
-        ValueError: several metrics, and no `name`.
+        NothingRecordedError: the results have no figures of this metric; the message says why.
+        ReportFileError: the figures are damaged, or lack each neuron's own (`per_neuron=False`); or
+            the file is not JSON.
+        ValueError: there are several metrics, and no `name`.
         OSError: the file cannot be read.
 
     Warns:
-        UnreliableLayerWarning: layers without figures, each with the reason.
+        UnreliableLayerWarning: some layers have no figures; names each with the reason.
     """
     entry = entry_of(results, name)
     layers, missing = [], {}
@@ -57,7 +58,7 @@ def report(results: Results, *, name: str | None = None) -> ActivityReport:
 
 
 def entry_of(results: Results, name: str | None = None) -> Mapping[str, Any]:
-    """The one metric's part of the results; raises as `report` does."""
+    """The metric's part of the results; raises like `report`."""
     results = _loaded(results)
     found = {key: part for key, part in results.items() if _is_entry(part)}
     if name is None and _is_entry(results):
@@ -76,7 +77,7 @@ def entry_of(results: Results, name: str | None = None) -> Mapping[str, Any]:
 
 
 def own_entry(results: Results, name: str) -> Mapping[str, Any]:
-    """The part of the metric of that name, or else the only part there is."""
+    """The part of the metric of that name; without one, the only part of a metric."""
     found = _loaded(results)
     return entry_of(found, name if name in found else None)
 
@@ -97,8 +98,8 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as cause:
         raise ReportFileError(
-            f"{path}: not JSON, or cut short: {cause}. Of what save_benchmark_results writes, "
-            "the JSON file is read, not the csv or txt"
+            f"{path}: not JSON, or cut short: {cause}. Give the JSON file that "
+            "save_benchmark_results writes, not the csv or txt"
         ) from cause
     if not isinstance(found, dict):
         raise ReportFileError(f"{path}: expected the results of a benchmark, a JSON object")
@@ -124,19 +125,19 @@ def _why_none(results: Mapping[str, Any], name: str | None) -> str:
     wanted = name or "an AverageActivityMetric"
     listed = ", ".join(map(str, results)) or "nothing"
     if name is not None and name in results:
-        return f"what the results hold of {name} are no figures of neurons: {results[name]!r}"
+        return f"the results of {name} are not figures of neurons: {results[name]!r}"
     return (
         f"the results hold no figures of {wanted}; they hold {listed}. A metric is left out of "
-        "the results where the data loader gave no batch, or where it was not in the Benchmark's "
-        "list of workload metrics"
+        "the results if the data loader gave no batch, or if it was not in the Benchmark's list "
+        "of workload metrics"
     )
 
 
 def _layer(name: str, figures: Mapping[str, Any]) -> LayerActivity:
     if "histogram" not in figures:
         raise ReportFileError(
-            f"layer \"{name}\": these results hold the layers' figures only, not each neuron's "
-            "(per_neuron=False), of which a report is made",
+            f"layer \"{name}\": these results hold only the layers' figures, not each neuron's "
+            "(per_neuron=False), which a report needs",
             layer=name,
         )
     try:
@@ -147,7 +148,7 @@ def _layer(name: str, figures: Mapping[str, Any]) -> LayerActivity:
 
 
 def _entry(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures as the layer's entry in a report's JSON, whose reader checks the rest."""
+    """The figures as an entry of a report's JSON. The reader of that JSON checks the rest."""
     steps = checked(figures["timesteps"], Count)
     if figures.get("kind") != SignalKind.BINARY.value:
         events = figures.get("events")

@@ -1,4 +1,4 @@
-"""NeuroBench's hooks: getting them onto a model in time, and what they kept of a batch."""
+"""NeuroBench's hooks: put on a model in time, and read after a batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neuroact.layers.state_trace import StateTrace
 
 
 class _BatchTrace(StateTrace):
-    """Knows where a sequence starts without looking at state: with the first call of a batch."""
+    """Starts a sequence with the first call of a batch, whatever the state."""
 
     __slots__ = ("begun",)
 
@@ -28,15 +28,15 @@ class _BatchTrace(StateTrace):
         return self.begun
 
 
-# A metric's `reset` is three calls below `Benchmark.run`; a subclass may add some of its own.
+# `Benchmark.run` is three frames above a metric's `reset`; a subclass may add some of its own.
 _FRAMES_UP = 6
 
 
 def running_model() -> Any | None:
-    """The model of the `Benchmark` whose `run` is calling; None where none is near.
+    """The model of the `Benchmark` whose `run` is calling; None if no `Benchmark` is near.
 
-    NeuroBench tells a metric its model only after the first batch, when hooks that were lost have
-    already missed it. Nothing but the caller's frames knows the model before.
+    NeuroBench gives a metric its model only after the first batch. By then a lost hook has missed
+    that batch. Before it, only the caller's frames know the model.
     """
     frame = sys._getframe(1)
     for _ in range(_FRAMES_UP):
@@ -50,11 +50,11 @@ def running_model() -> Any | None:
 
 
 def prepare(model: Any) -> None:
-    """Before a run's first batch: a hook on each activation layer, with nothing in it.
+    """Before a run's first batch, make sure that each activation layer has an empty hook.
 
-    Hooks are lost when another Benchmark on the same model is deleted, and hold what was run
-    before by hand, or by a run that broke off. Only what is missing is mended: where each layer
-    has a hook, NeuroBench's hooks stay the same ones.
+    Hooks are lost when another Benchmark on the same model is deleted. They still hold what was run
+    before by hand, or by a run that broke off. If each layer has a hook, NeuroBench's hooks are
+    kept and only emptied.
     """
     hooks = live_hooks(model)
     if all(id(layer["layer"]) in hooks for layer in model.activation_layers()):
@@ -65,10 +65,10 @@ def prepare(model: Any) -> None:
 
 
 def live_hooks(model: Any) -> dict[int, Any]:
-    """One working hook per hooked module, by the module's id.
+    """One working hook for each hooked module, by the module's id.
 
-    Two Benchmarks on one model, and a module that stands in two places, have two hooks on a
-    module; each of them keeps every call.
+    With two Benchmarks on one model, or a module in two places, a module has two hooks. Each of
+    them keeps every call.
     """
     found: dict[int, Any] = {}
     for hook in model.activation_hooks:
@@ -78,14 +78,14 @@ def live_hooks(model: Any) -> dict[int, Any]:
 
 
 def calls(hook: Any) -> Iterator[LayerCall]:
-    """The calls of a hook's layer since NeuroBench last emptied it, with what each returned.
+    """The calls of a hook's layer since NeuroBench last emptied the hook.
 
-    NeuroBench keeps no keyword arguments and no state, so they are empty. Where it kept the first
-    member of a tuple, the spikes, that is the output. The first call starts a sequence, the others
-    go on from it: NeuroBench runs a model once a batch.
+    NeuroBench keeps no keyword arguments and no state, so these are empty. Of a tuple it may keep
+    only the first member, the spikes; that is then the output. The first call starts a sequence,
+    and the others continue it, since NeuroBench runs a model once a batch.
 
     Raises:
-        ValueError: what the call returned was cut by NeuroBench and cannot be put together again.
+        ValueError: NeuroBench cut the output, and it cannot be put together again.
     """
     cut, trace = _cuts_tensors(hook), _BatchTrace()
     for args, kept in zip(hook.activation_inputs, hook.activation_outputs, strict=True):
@@ -94,10 +94,11 @@ def calls(hook: Any) -> Iterator[LayerCall]:
 
 
 def _cuts_tensors(hook: Any) -> bool:
-    """Whether this hook keeps only row 0 of a layer's output where that is a single tensor.
+    """Whether this hook keeps only row 0 of a layer's output if that is a single tensor.
 
-    NeuroBench takes `output[0]` of snnTorch's neurons, meant for tuples: 2.1.0 always, later ones
-    unless `init_hidden` says that it cannot be a tuple. Trying it out tells for every release.
+    NeuroBench keeps `output[0]` of snnTorch's neurons, which is meant for tuples. 2.1.0 always
+    does; later releases do unless `init_hidden` says that the output cannot be a tuple. Trying it
+    out works for every release.
     """
     if not hook.spiking:
         return False
@@ -108,25 +109,25 @@ def _cuts_tensors(hook: Any) -> bool:
 
 
 def _whole(kept: Any, args: tuple[Any, ...]) -> Tensor:
-    """What the layer returned, or the spikes where that was a tuple."""
+    """What the layer returned, or the spikes if that was a tuple."""
     current = args[0] if args else None
     if not isinstance(kept, Tensor) or not isinstance(current, Tensor):
         raise ValueError(
-            "this NeuroBench keeps output[0] of what it returned, and whether that is all of it "
-            "shows only beside its input: pass it the input as the first argument, by position"
+            "this NeuroBench keeps only output[0] of what it returned, and its input is needed to "
+            "tell whether that is all of it: pass it the input as the first argument, by position"
         )
-    # All of snnTorch's neurons return as many dimensions as they take.
+    # The output of snnTorch's neurons has as many dimensions as their input.
     return all_rows(kept, len(current)) if kept.ndim == current.ndim - 1 else kept
 
 
 def all_rows(first: Tensor, count: int) -> Tensor:
-    """The tensor of `count` rows that `first` is row 0 of, as a view on the same memory.
+    """The tensor of `count` rows whose row 0 is `first`, as a view of the same memory.
 
-    Indexing makes views, so the other rows are still there. The rows' stride is the one that makes
-    the whole dense, whatever the order of its dimensions in memory.
+    Indexing makes views, so the other rows are still in memory. The rows' stride is the one that
+    makes the whole tensor dense, whatever the order of its dimensions in memory.
 
     Raises:
-        ValueError: the memory is not that of one dense tensor of this shape.
+        ValueError: the memory is not one dense tensor of this shape.
 
     >>> import torch
     >>> whole = torch.arange(6.0).reshape(3, 2)

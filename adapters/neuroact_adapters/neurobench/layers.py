@@ -1,4 +1,4 @@
-"""One benchmark run: which of the model's layers are read, by which adapter, and their counts."""
+"""One benchmark run: the layers that are read, their adapters, and their counts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from neuroact_adapters.neurobench.hooks import calls, live_hooks
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `AverageActivityMetric.configured` takes, and means."""
+    """The arguments of `AverageActivityMetric.configured`."""
 
     layers: LayerSelection = None
     statistics: Sequence[StatisticFactory] = builders(None)
@@ -38,11 +38,11 @@ class Options:
     adapters: Sequence[Adapter] = ()
 
     def check(self) -> None:
-        """Refuse what no run could use.
+        """Refuse options that no run could use.
 
         Raises:
-            TypeError: a statistic or an adapter that is none.
-            ValueError: `dt` or `axes` is none that there is.
+            TypeError: a statistic or an adapter is not one.
+            ValueError: `dt` or `axes` is not valid.
         """
         Recording(statistics=self.statistics, dt=self.dt)
         TensorAdapter(self.axes)
@@ -55,7 +55,7 @@ class Options:
 
 @dataclass(slots=True)
 class Counted:
-    """One layer's counts in a run, and why they cannot be used; holds nothing of the model."""
+    """One layer's counts in a run, and why they cannot be used. Holds nothing of the model."""
 
     recorder: LayerRecorder
     problem: str | None = None
@@ -63,23 +63,24 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one layer's counts come from."""
+    """A layer's module, the adapter that reads it, and its counts."""
 
     module: nn.Module
     adapter: Adapter
     counted: Counted
 
     def read(self, hook: Any, samples: int | None) -> None:
-        """Count what the hook kept of a batch; each sample's sequence starts with its batch."""
-        goes_on = False
+        """Count what the hook kept of a batch. Each batch starts sequences."""
+        continues = False
         for call in calls(hook):
             chunk = self.adapter.read(self.module, call)
             if chunk.batch != samples:
                 self._check(chunk, samples)
-            if chunk.starts_sequence is goes_on:  # a layer without state starts one with each call
-                chunk = SpikeChunk(chunk.values, chunk.kind, not goes_on, chunk.valid)
+            # The adapter of a layer without state starts a sequence with each call.
+            if chunk.starts_sequence is continues:
+                chunk = SpikeChunk(chunk.values, chunk.kind, not continues, chunk.valid)
             self.counted.recorder.take(chunk)
-            goes_on = True
+            continues = True
 
     def _check(self, chunk: SpikeChunk, samples: int | None) -> None:
         adapter = self.adapter
@@ -106,28 +107,28 @@ class Run:
 
     @property
     def problem(self) -> str | None:
-        """Why the run as a whole has no figures; None where it has."""
+        """Why the whole run has no figures; None if it has."""
         return "no batch was run" if self._sources is None and not self._failure else self._failure
 
     def read(self, model: Any, batch: Any) -> None:
-        """Count what the model's hooks kept of a batch; never raises, but keeps the problem.
+        """Count what the model's hooks kept of a batch. It never raises; it remembers the problem.
 
         Args:
             model: a NeuroBenchModel.
-            batch: what the data loader gave, input first; tells the number of samples.
+            batch: what the data loader gave, input first; it has the number of samples.
         """
         if self._failure is not None:
-            return  # A run that missed a batch has no figures, however well it goes on.
+            return  # A run that missed a batch has no figures, even if the next batches are fine.
         try:
             if self._sources is None:
                 self._sources = sources(model, self.options)
                 self.layers = {s.counted.recorder.info.name: s.counted for s in self._sources}
             self._read(self._sources, model, _samples(batch))
         except Exception as cause:
-            self._failure = _said(cause)
+            self._failure = _message_of(cause)
 
     def problems(self) -> list[str]:
-        """What is wrong, in whole sentences that name the layer."""
+        """What is wrong; each entry names its layer."""
         if self.problem is not None:
             return [self.problem]
         return [f"{c.recorder.info}: {c.problem}" for c in self.layers.values() if c.problem]
@@ -146,17 +147,17 @@ class Run:
             except LayerShapeError:
                 counted.problem = _USED_TWICE
             except Exception as cause:
-                # One layer that cannot be read must not hurt the others.
-                counted.problem = _said(cause)
+                # One layer that cannot be read must not affect the others.
+                counted.problem = _message_of(cause)
 
 
 def sources(model: Any, options: Options) -> list[Source]:
-    """Every layer that NeuroBench hooks or that spikes, or those of them that are asked for.
+    """Every layer that NeuroBench hooks or that spikes; of these, the ones that `layers` names.
 
     Raises:
-        NoSpikingLayersError: there are none.
+        NoSpikingLayersError: there are no such layers.
         UnknownLayerError: `layers` matches nothing.
-        LayerNameError: two layers would have one name.
+        LayerNameError: two layers would have the same name.
     """
     hooks = live_hooks(model)
     modules = list(named_modules(model.__net__()))
@@ -170,8 +171,8 @@ def sources(model: Any, options: Options) -> list[Source]:
         raise NoSpikingLayersError(
             f"NeuroBench hooks no layer of the {type(model.__net__()).__name__}, and no installed "
             f"adapter ({', '.join(registry.installed) or 'there is none'}) knows a spiking layer "
-            "in it. Say which classes are activation layers with "
-            "model.add_activation_module(cls), before the Benchmark is built"
+            "in it. Name the classes of activation layers with model.add_activation_module(cls), "
+            "before you build the Benchmark"
         )
     if options.layers is not None:
         names = {m.name for m in wanted}
@@ -199,16 +200,16 @@ def _samples(batch: Any) -> int | None:
     return len(first) if isinstance(first, Tensor) and first.ndim else None
 
 
-def _said(cause: Exception) -> str:
-    told = isinstance(cause, NeuroactError | ValueError | TypeError)
-    return str(cause) if told else f"{type(cause).__name__}: {cause}"
+def _message_of(cause: Exception) -> str:
+    ours = isinstance(cause, NeuroactError | ValueError | TypeError)
+    return str(cause) if ours else f"{type(cause).__name__}: {cause}"
 
 
 def _why_unhooked(model: Any) -> str:
     if not live_hooks(model):
         return (
             "NeuroBench's hooks are gone: deleting a Benchmark takes away those of every other "
-            "Benchmark on the same model. Build the Benchmark again and run that one"
+            "Benchmark on the same model. Build the Benchmark again and run the new one"
         )
     return (
         "NeuroBench has no hook on it: it hooks the classes it knows, never the network itself, "

@@ -1,4 +1,4 @@
-"""`AverageActivityMetric`, and what NeuroBench's hooks must be told before it."""
+"""`AverageActivityMetric`, and `add_spiking_layers`, which makes NeuroBench hook spiking layers."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ if TYPE_CHECKING:
 class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBench has no types
     """How much each neuron of each hooked layer fires, over all samples and time steps.
 
-    Goes, as a class, into a Benchmark's list of workload metrics. Its result is a dict by the
-    layers' full names in the network. Of each layer:
+    Put the class into a Benchmark's list of workload metrics. Its result is a dict with an entry
+    for each layer, under the layer's full name in the network. An entry has:
 
     ================================  ============================================================
     `histogram`                       list of each neuron's average activity, the neurons' shape
                                       flattened: sum of its values / `timesteps`
     `min max mean std median q1 q3`   of `histogram`; std divides by the number of neurons,
                                       quartiles are type 7 (NumPy's "linear")
-    `neurons`, `shape`                how many, and in which shape, without time and batch
+    `neurons`, `shape`                number and shape of the neurons, without time and batch
     `samples`                         sequences begun: one per sample of each batch
-    `timesteps`                       time steps of all samples together: how often each neuron
-                                      was looked at
+    `timesteps`                       time steps of all samples together: the number of
+                                      observations of each neuron
     `sparsity`                        share of values that are 0
-    `dead`, `saturated`               number of neurons without an event, and with one every time
+    `dead`, `saturated`               number of neurons that were always 0, and that never were
     `kind`                            "binary", "graded" or "analog", as in `SignalKind`
     `framework layer_type aliases`    what the layer is, and its other names
     ================================  ============================================================
 
-    Figures are None where they cannot be trusted, and `error` then says why. A layer that cannot
-    be read has an `error` alone; a run without any figures is `{"error": why}`. Both warn, too,
-    and never raise: NeuroBench would put the number 0.0 in the place of an exception.
+    Figures that cannot be trusted are None, and `error` then says why. A layer that cannot be read
+    has only an `error`. A run without any figures is `{"error": why}`. Both also warn. They never
+    raise, since NeuroBench would replace an exception by the number 0.0.
 
-    Counts are integers in memory that does not grow with the data. Every batch is taken for new
-    samples: NeuroBench keeps nothing that would tell whether a layer's state goes on.
+    Counts are integers. Their memory does not grow with the data. Every batch is taken for new
+    samples, since NeuroBench keeps nothing that tells whether a layer's state continues.
     """
 
     options: ClassVar[Options] = Options()
@@ -67,7 +67,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
     def __init__(self) -> None:
         super().__init__(requires_hooks=True)
         self._run = Run(self.options)
-        self._told = 0
+        self._warned_of = 0
 
     @classmethod
     def configured(
@@ -81,23 +81,23 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         axes: str | None = None,
         adapters: Sequence[Adapter] | None = None,
     ) -> type[AverageActivityMetric]:
-        """A metric class of its own name, for NeuroBench builds metrics without arguments.
+        """A metric class with these options, since NeuroBench builds metrics without arguments.
 
         Args:
-            name: the class's `__name__`, under which its figures stand in the results; two
-                metrics of one run need two names.
+            name: the class's `__name__`, under which its figures are in the results. Two metrics of
+                one run need different names.
             layers: as in `neuroact.record`, among the layers that NeuroBench hooks.
-            statistics: as in `neuroact.record`; each one's result stands, as plain Python, under
-                its class's name beside the other figures.
-            per_neuron: with `histogram`; without it results stay small, are drawn without outliers
-                and make no report.
+            statistics: as in `neuroact.record`. Each statistic's result is in the layer's entry, as
+                plain Python, under its class's name.
+            per_neuron: whether to include `histogram`. Without it results stay small, but plots
+                have no outliers, and no report can be made.
             dt: seconds per time step, kept with the figures.
-            axes: as in `neuroact.record`; "BN", one step, batch first, where None.
+            axes: as in `neuroact.record`; None means "BN", one step, batch first.
             adapters: as in `neuroact.record`.
 
         Raises:
-            TypeError: a statistic or an adapter that is none.
-            ValueError: `name`, `dt` or `axes` is none that there is.
+            TypeError: a statistic or an adapter is not one.
+            ValueError: `name`, `dt` or `axes` is not valid.
         """
         if not name or not isinstance(name, str):
             raise ValueError(f"expected name= to be a name for the results, came {name!r}")
@@ -111,18 +111,18 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
 
         Args:
             model: the NeuroBenchModel; its hooks hold the batch.
-            preds: not looked at.
+            preds: ignored.
             data: the data loader's batch, input first.
 
         Returns:
-            The figures of the run so far, a dict that is worked out when it is first looked at,
-            from what was counted until then.
+            The figures of the run so far: a dict that is computed when it is first read, from what
+            was counted until then.
 
         Warns:
             NeuroactWarning: a layer, or the whole run, has no figures.
         """
         self._run.read(model, data)
-        self._tell()
+        self._warn()
         return Figures(self._tally())
 
     def compute(self) -> dict[str, Any]:
@@ -130,13 +130,13 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         return self._tally().figures()
 
     def reset(self) -> None:
-        """Start from nothing; NeuroBench calls it before each run's first batch.
+        """Forget all counts. NeuroBench calls this before each run's first batch.
 
-        Called by a Benchmark's `run`, it also sees to it that each of the model's activation
-        layers has a hook with nothing in it. Results given before keep their figures.
+        If a Benchmark's `run` calls it, it also makes sure that each of the model's activation
+        layers has an empty hook. Results returned earlier keep their figures.
         """
         self._run = Run(self.options)
-        self._told = 0
+        self._warned_of = 0
         model = running_model()
         if model is not None:
             prepare(model)
@@ -146,7 +146,7 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         """A box per layer of its neurons' average activity, from the results alone.
 
         Args:
-            results: as in `report`; of several metrics' figures, those of this class are drawn.
+            results: as in `report`. If they hold several metrics, the one of this class is drawn.
             ax: axes to draw into; None makes a pyplot figure, which `plt.show()` shows.
 
         Returns:
@@ -162,22 +162,22 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
     def _tally(self) -> Tally:
         return Tally(self._run.layers, self._run.problem, self.options)
 
-    def _tell(self) -> None:
+    def _warn(self) -> None:
         problems = self._run.problems()
-        if len(problems) == self._told:
+        if len(problems) == self._warned_of:
             return
-        self._told = len(problems)
-        # Where warnings are errors NeuroBench would swallow it; the results say it all the same.
+        self._warned_of = len(problems)
+        # If warnings are errors, NeuroBench would swallow this one. The results say it anyway.
         with contextlib.suppress(NeuroactWarning):
             text = f"{type(self).__name__} has no figures of {'; '.join(problems)}"
             warnings.warn(text, NeuroactWarning, stacklevel=3)
 
 
 def add_spiking_layers(model: Any) -> tuple[str, ...]:
-    """Make NeuroBench hook every spiking layer of the model's network; call it before `Benchmark`.
+    """Make NeuroBench hook every spiking layer of the model's network. Call it before `Benchmark`.
 
-    Layers that only emit real values (leaky integrators, membranes) are left out, subclasses of
-    spiking ones included. A model whose network gets more layers later needs another call.
+    Layers that emit real values (leaky integrators, membrane potentials) are left out, even if they
+    are subclasses of spiking ones. If the network gets more layers later, call it again.
 
     Args:
         model: a `TorchModel` or any other NeuroBenchModel.
@@ -187,7 +187,7 @@ def add_spiking_layers(model: Any) -> tuple[str, ...]:
 
     Raises:
         NoSpikingLayersError: no installed adapter knows a spiking layer of the network.
-        ValueError: the network itself is one, and NeuroBench hooks only what is inside it.
+        ValueError: the network itself is a spiking layer. NeuroBench hooks only what is inside it.
     """
     net = model.__net__()
     chosen = choose_layers(net, layers=None, of="output", axes=None, adapters=None)
@@ -202,14 +202,14 @@ def add_spiking_layers(model: Any) -> tuple[str, ...]:
 
 
 class SpikingLayers:
-    """What `isinstance` takes for the class of the given modules, and of no others.
+    """Stands in for a class: `isinstance` is true for the given modules, and for no others.
 
-    NeuroBench tells activation layers by their class; but whether a layer spikes may depend on
-    how it was built, and some classes that do not derive from others that do.
+    NeuroBench recognises activation layers by their class. But whether a layer spikes may depend on
+    how it was built, and some classes that do not spike derive from others that do.
     """
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
-        # No set of weak references: a deep copy of that would hold the original's modules.
+        # Not a set of weak references: its deep copy would refer to the original's modules.
         self._modules = tuple(modules)
 
     def __instancecheck__(self, module: object) -> bool:

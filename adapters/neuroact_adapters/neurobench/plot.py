@@ -23,7 +23,7 @@ def plot(figures: Mapping[str, Any], ax: Axes | None) -> Axes:
 
 
 def _summary_plot(figures: Mapping[str, Any], axes: Axes) -> Axes:
-    """Boxes of layers whose neurons' own figures were left out, so without outliers."""
+    """Boxes without outliers, for results without each neuron's figures."""
     boxes = [
         {
             "label": name if layer.get("mean") is not None else f"{name}\n(no figures)",

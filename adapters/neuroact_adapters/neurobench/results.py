@@ -1,4 +1,4 @@
-"""A run's counts as NeuroBench's results: plain Python, worked out when someone looks."""
+"""A run's counts as NeuroBench's results: plain Python, computed when someone reads it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from neuroact.errors import UnknownLayerError, UnreliableLayerWarning
 from neuroact.recording.summary import report_of
 from neuroact_adapters.neurobench.layers import Counted, Options
 
-FIGURES = ("min", "max", "mean", "std", "median", "q1", "q3")
+METRICS = ("min", "max", "mean", "std", "median", "q1", "q3")
 NOT_CALLED = "it was never called"
 
 
 class Tally:
-    """What figures are worked out from; holds counts and nothing of the model."""
+    """The counts from which a run's figures are computed. Holds nothing of the model."""
 
     def __init__(
         self, layers: Mapping[str, Counted], problem: str | None, options: Options
@@ -36,12 +36,12 @@ class Tally:
         return ("error",) if self._problem is not None else tuple(self._layers)
 
     def figures(self) -> dict[str, Any]:
-        """Plain figures by layer; worked out once."""
+        """Plain figures by layer; computed once."""
         if self._figures is None:
-            self._figures = self._worked_out()
+            self._figures = self._computed()
         return self._figures
 
-    def _worked_out(self) -> dict[str, Any]:
+    def _computed(self) -> dict[str, Any]:
         if self._problem is not None:
             return {"error": f"no figures: {self._problem}"}
         return {name: self._entry(counted) for name, counted in self._layers.items()}
@@ -52,15 +52,15 @@ class Tally:
             info = counted.recorder.info
             return {"error": problem, "framework": info.framework, "layer_type": info.layer_type}
         with warnings.catch_warnings():
-            # The entry says it, which NeuroBench cannot swallow.
+            # The entry says it too, and NeuroBench cannot swallow that.
             warnings.simplefilter("ignore", UnreliableLayerWarning)
             report = report_of([counted.recorder], origin={}, dt=self._options.dt)
         return layer_entry(*report.values(), per_neuron=self._options.per_neuron)
 
 
 def layer_entry(layer: LayerActivity, *, per_neuron: bool) -> dict[str, Any]:
-    """A layer's figures as plain Python: what `AverageActivityMetric` describes."""
-    entry: dict[str, Any] = {name: _number(getattr(layer, name)) for name in FIGURES}
+    """A layer's figures as plain Python, as `AverageActivityMetric` describes them."""
+    entry: dict[str, Any] = {name: _number(getattr(layer, name)) for name in METRICS}
     if per_neuron:
         entry["histogram"] = [_number(value) for value in layer.activity.ravel().tolist()]
     measured = entry["mean"] is not None
@@ -80,7 +80,7 @@ def layer_entry(layer: LayerActivity, *, per_neuron: bool) -> dict[str, Any]:
     if layer.dt is not None:
         entry["dt"] = layer.dt
     if per_neuron and layer.kind is not SignalKind.BINARY:
-        # Where values are more than 0 and 1, activity does not tell how often they were not 0.
+        # If values are not only 0 and 1, activity does not say how often they were not 0.
         entry["events"] = layer.events.ravel().tolist()
         entry["total"] = [_number(value) for value in layer.total.ravel().tolist()]
     if layer.unreliable is not None:
@@ -96,7 +96,7 @@ def plain(value: Any) -> Any:
     """A statistic's result as plain Python: dataclasses as dicts, arrays as lists, NaN as None.
 
     Raises:
-        TypeError: there is no plain form of it.
+        TypeError: it has no plain form.
     """
     if value is None or isinstance(value, bool | int | str):
         return value
@@ -114,12 +114,12 @@ def plain(value: Any) -> Any:
 
 
 def _number(value: float) -> float | None:
-    # None, because NaN is no JSON, and no Python literal in a csv or txt file either.
+    # NaN is not valid JSON, and not a Python literal in a csv or txt file; None is.
     return value if math.isfinite(value) else None
 
 
 class _Unread:
-    """Stands for an entry not worked out yet, where C code looks past a dict's methods."""
+    """Stands for an entry that is not computed yet. C code that bypasses dict's methods sees it."""
 
     __slots__ = ("name", "tally")
 
@@ -132,10 +132,11 @@ class _Unread:
 
 
 class Figures(dict[str, Any]):
-    """A dict of a run's figures, worked out when it is first looked at.
+    """A dict of a run's figures, computed when it is first read.
 
-    A dict, for NeuroBench and `json` write no other mapping; with its keys in it from the start,
-    for `json` asks an empty one no further. Copies and pickles of it are plain dicts.
+    It is a dict, since NeuroBench and `json` write no other mapping. It has its keys from the
+    start, since `json` does not read an empty dict any further. Copies and pickles of it are plain
+    dicts.
     """
 
     def __init__(self, tally: Tally) -> None:
@@ -159,10 +160,10 @@ class Figures(dict[str, Any]):
 
 
 class MissingLayerError(UnknownLayerError, KeyError):
-    """Results were asked for a layer that they have no figures of."""
+    """The results have no figures of the layer that was asked for."""
 
     def __str__(self) -> str:
-        return str(self.args[0])  # KeyError would show the message quoted
+        return str(self.args[0])  # KeyError would put the message in quotes
 
 
 def _filled_first(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -176,7 +177,7 @@ def _filled_first(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-# Not __repr__: pprint lays out what has the one of dict, and that one is served by _Unread.
+# Not __repr__: pprint lays out only what has dict's own, and _Unread makes that one work.
 for _name in (
     *("__getitem__", "__iter__", "__reversed__", "__contains__", "__len__", "__eq__", "__ne__"),
     *("__or__", "__ror__", "__ior__", "__setitem__", "__delitem__"),

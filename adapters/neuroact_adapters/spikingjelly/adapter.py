@@ -1,4 +1,4 @@
-"""The adapter itself: which module is a layer, and how its calls are read."""
+"""The adapter: which modules are layers, and how their calls are read."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from neuroact_adapters.spikingjelly.places import Surroundings
 
 
 class SpikingJellyAdapter:
-    """Reads every neuron class of SpikingJelly, and the user's own subclasses of them.
+    """Reads every neuron class of SpikingJelly, and your own subclasses of them.
 
-    A neuron in step mode `s` emits one step `[batch, *neurons]` a call, in `m` a whole sequence
-    `[time, batch, *neurons]`, as do those that have no step mode. Without a batch they emit
-    `[neurons]` and `[time, neurons]`, a batch of one. In the same way SpikingJelly's own layers
-    and encoders (`layer.Linear`, `layer.Conv2d`, `encoding.PoissonEncoder`, …) are read, but only
-    by request.
+    A neuron in step mode `s` emits one step a call, `[batch, *neurons]`. In step mode `m`, or
+    without a step mode, it emits a whole sequence, `[time, batch, *neurons]`. Without a batch it
+    emits `[neurons]` and `[time, neurons]`, which is read as a batch of one. SpikingJelly's layers
+    and encoders (`layer.Linear`, `layer.Conv2d`, `encoding.PoissonEncoder`, …) are read in the same
+    way, but only when named.
 
     State stays on the module between calls, in both step modes. A call starts a sequence after
-    `functional.reset_net`, and where SpikingJelly makes the state anew because the input's shape
-    changed; `detach_net` goes on. Neurons and layers without state, and those that make it anew in
-    each call, start one with each call. A SpikingRNN, SpikingLSTM or SpikingGRU goes on where it
-    is passed the states that its last call returned.
+    `functional.reset_net`, and if SpikingJelly makes the state anew because the input's shape
+    changed. After `detach_net` the sequence continues. Modules that have no state, or make it anew
+    in each call, start a sequence with each call. A SpikingRNN, SpikingLSTM or SpikingGRU continues
+    its sequence if it is passed the states that its last call returned.
 
-    Containers repeat what their modules emit and are no layers; the modules are. A recurrent layer
-    (SpikingLSTM, …) is one layer, its last: what it holds further in is neither returned nor
-    recorded.
+    Containers repeat what their modules emit. They are not layers; the modules inside are. A
+    recurrent module (SpikingLSTM, …) is read as one layer, its last one. It does not return the
+    outputs of its inner layers, so those are not recorded.
 
-    What cannot be seen: a neuron in step mode `s` that is given a whole sequence takes its time
-    axis for the batch, and so it is recorded; the same holds for a module that is called by
-    `functional.seq_to_ann_forward` without a container. `base.to_functional_forward` of a neuron
-    runs no hook, nor does `memopt.checkpoint_module` around one; the report says which layers
-    were not called.
+    Some things cannot be seen. A neuron in step mode `s` that is given a whole sequence takes the
+    time axis for the batch, and is recorded so. The same holds for a module that
+    `functional.seq_to_ann_forward` calls without a container. `base.to_functional_forward` of a
+    neuron runs no hook, nor does `memopt.checkpoint_module` around one; the report then says which
+    layers were not called.
 
     Raises:
-        ValueError: from `read`, for a module in a container where its time axis is lost
-            (`SeqToANNContainer`) or taken for another one; and in `torch.vmap`.
-        TypeError: from `read`, for an output that is not one tensor, such as a `FlexSN`'s whose
-            core returns several.
+        ValueError: from `read`, for a module in a container that removes its time axis
+            (`SeqToANNContainer`) or confuses it with another one; and in `torch.vmap`.
+        TypeError: from `read`, for an output that is not one tensor, such as that of a `FlexSN`
+            whose core returns several.
         ChunkError: from `read`, for a tensor that is not of these shapes.
     """
 
@@ -59,22 +59,24 @@ class SpikingJellyAdapter:
     tested = ("0.0.0.0.14", "2.0.0")
 
     def __init__(self) -> None:
-        # Memos, not records: what a module is, and what stands around it, is found out once.
+        # What a module is, and which container is around it, is found out once and remembered.
         self._known: WeakKeyDictionary[nn.Module, Layer] = WeakKeyDictionary()
         self._surroundings = Surroundings()
 
     def kind(self, module: nn.Module) -> SignalKind | None:
-        """What the module emits, as it is set now.
+        """The kind of the module's output, with its present options.
 
-        ANALOG for `NonSpiking*` nodes, surrogate functions with `spiking=False` (but for nodes
-        that fire without them in eval mode: IF and LIF of 0.0.0.0.14, OTTT and SLTT), `Noisy*`
-        nodes while `is_training`, `LIAFNode` and `FewSpikeNode` in step mode `s`; and for layers
-        and encoders, whatever their chunks say, so that they are recorded only by request.
-
-        GRADED where spikes have other levels than 0 and 1: `ILIFNode`, `Ternary*`, `DSR*`,
-        `STBIFNode`, `FewSpikeNode` in step mode `m`, `FlexSN`, and with the surrogate function
-        `MultiLevelSpikeCount`. Else BINARY, also for a module of the user's own that has a step
-        mode and a `surrogate_function`. None for containers, surrogate functions, and all else.
+        - ANALOG for `NonSpiking*` nodes; for surrogate functions with `spiking=False` (except nodes
+          that fire without them in eval mode: IF and LIF of 0.0.0.0.14, OTTT and SLTT); for
+          `Noisy*` nodes while `is_training`; for `LIAFNode` and `FewSpikeNode` in step mode `s`.
+          Also for layers and encoders, whatever the kind of their chunks, so that they are recorded
+          only when named.
+        - GRADED if spikes have other levels than 0 and 1: `ILIFNode`, `Ternary*`, `DSR*`,
+          `STBIFNode`, `FewSpikeNode` in step mode `m`, `FlexSN`, and with the surrogate function
+          `MultiLevelSpikeCount`.
+        - BINARY for other neurons, also for your own module with a step mode and a
+          `surrogate_function`.
+        - None for containers, surrogate functions, and everything else.
         """
         self._surroundings.meet(module)
         layer = layer_of(module)
@@ -84,12 +86,12 @@ class SpikingJellyAdapter:
         return SignalKind.ANALOG if layer.by_request else emits(module, layer)
 
     def state(self, module: nn.Module) -> object:
-        """The state the module holds; None where state is passed, not held."""
+        """The state that the module holds; None if its state is passed."""
         layer = self._look_up(module)
         return None if layer.passed else layer.held(module)
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """What the module emitted: a view, but for nodes that return a list of steps."""
+        """The module's output: a view, except for nodes that return a list of steps."""
         layer = self._look_up(module)
         kind, sequence = emits(module, layer), is_sequence(module, layer)
         self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
@@ -105,7 +107,7 @@ class SpikingJellyAdapter:
         return make(values, kind, starts_sequence=starts)
 
     def pattern(self, module: nn.Module) -> CallPattern | None:
-        """How the module's calls are read: as `read` does; None where state is passed, not held."""
+        """The module's calls, read as `read` does; None if the module's state is passed."""
         layer = self._look_up(module)
         kind, sequence = emits(module, layer), is_sequence(module, layer)
         self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
@@ -120,17 +122,17 @@ class SpikingJellyAdapter:
         return CallPattern(kind, sequence, found, held, held, holds)
 
     def input_axes(self, module: nn.Module) -> str:
-        """`TBN` where a call takes a whole sequence, `BN` where it takes one step.
+        """`TBN` if a call takes a whole sequence, `BN` if it takes one step.
 
         Raises:
-            ValueError: the module changes its input in place, so that it is not what came in; or
-                it stands in a container where its time axis is lost or taken for another one.
+            ValueError: the module changes its input in place, so the original input is lost; or it
+                is in a container that removes its time axis or confuses it with another one.
         """
         layer = self._look_up(module)
         if layer.writes_input:
             raise ValueError(
-                f"a {type(module).__name__} adds to its input in place, so what came in is gone "
-                "when its call is over; record the output of the layer before it"
+                f"a {type(module).__name__} adds to its input in place, so the original input is "
+                "gone when its call is over; record the output of the layer before it"
             )
         sequence = is_sequence(module, layer)
         self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
@@ -141,7 +143,7 @@ class SpikingJellyAdapter:
         if layer is None:
             layer = layer_of(module)
             if layer is None:
-                raise TypeError(f"{type(module).__name__} is no layer of SpikingJelly")
+                raise TypeError(f"{type(module).__name__} is not a layer of SpikingJelly")
             self._known[module] = layer
         return layer
 
@@ -150,7 +152,7 @@ def _one_tensor(values: Any) -> Tensor:
     if not isinstance(values, Tensor):
         raise TypeError(
             f"expected it to return one tensor, came {type(values).__name__}; pass an adapter of "
-            "your own as adapters=, which says where the spikes are"
+            "your own that says where the spikes are, as adapters="
         )
     if torch._C._functorch.is_batchedtensor(values):
         raise ValueError(
@@ -163,7 +165,7 @@ def _one_tensor(values: Any) -> Tensor:
 def _flat(state: Any) -> Any:
     """Each tensor of a state as one dimension.
 
-    SpikingLSTM of 0.0.0.0.14 returns states that it takes back only without their first one.
+    SpikingLSTM of 0.0.0.0.14 returns states with one dimension more in front than it accepts.
     """
     if isinstance(state, tuple):
         return [_flat(part) for part in state]

@@ -1,7 +1,7 @@
-"""What is asked of a SpikingJelly module at each of its calls: written to take little time.
+"""What neuroact asks a SpikingJelly module at each call. It is written to be fast.
 
-To ask a module for what is no plain attribute of its own, such as its surrogate function, takes
-longer than to count a small layer's spikes; so both functions look where PyTorch keeps it.
+Asking a module for a submodule, such as its surrogate function, takes longer than counting a small
+layer's spikes. So both functions look directly where PyTorch keeps it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from neuroact_adapters.spikingjelly.layers import (
 
 
 def holder(module: Any, layer: Layer) -> Callable[..., Sequence[Any]]:
-    """Finds the state that the module holds, whatever it is called with."""
+    """Makes the function that finds the state that the module holds, whatever its arguments."""
 
     def held(*_: Any) -> Any:
         state = layer.held(module)
@@ -34,7 +34,7 @@ def holder(module: Any, layer: Layer) -> Callable[..., Sequence[Any]]:
 
 
 def same_options(module: Any, layer: Layer) -> Callable[[], bool]:
-    """Whether what `is_sequence` and `emits` go by is as it is now."""
+    """Makes the function that says whether the module's options are still the same."""
     own, modules = vars(module), module._modules
     surrogate = modules.get("surrogate_function")
     plain = layer.surrogate is surrogate_function and layer.real is never

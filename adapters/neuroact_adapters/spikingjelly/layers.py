@@ -1,7 +1,7 @@
-"""What has to be known of SpikingJelly's classes, of both generations, 0.0.0.0.14 and 2.0.
+"""How each of SpikingJelly's classes is read, of both generations, 0.0.0.0.14 and 2.0.
 
-Classes are told by the names in their MRO: SpikingJelly is never imported here, and a class that
-one release lacks is simply never met.
+The adapter recognises classes by the names in their MRO. So it never imports SpikingJelly, and a
+release may lack some of the classes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from neuroact.stream import SignalKind
 
-# Where neurons and layers live. What the framework builds from them, exports to chips
-# (lynxi_exchange) or trains them with (learning) is no layer, though some of its names are theirs.
+# The modules with neurons and layers. SpikingJelly also has classes that it builds from them,
+# exports to chips (lynxi_exchange) or trains with (learning). Some have the same names, but are not
+# layers.
 _LAYERS = tuple(
     f"spikingjelly.activation_based.{part}" for part in ("layer", "encoding", "ann2snn")
 )
@@ -34,12 +35,12 @@ CONTAINERS = {
 
 
 def names_of(cls: type) -> set[str]:
-    """Names of those of the class's bases, itself included, that are SpikingJelly's layers."""
+    """Names of the class and its bases that come from SpikingJelly's modules of layers."""
     return {base.__name__ for base in cls.__mro__ if base.__module__.startswith(_PLACES)}
 
 
 def as_returned(output: Any) -> Any:
-    """The values of a layer that returns nothing else."""
+    """The values of a layer that returns only its values."""
     return output
 
 
@@ -52,17 +53,17 @@ def _without_state(output: Any) -> Any:
 
 
 def _over_time(output: Any) -> Any:
-    """A list with an entry a step as one tensor; a sequence decoded to one value as one step."""
+    """A list of steps as one tensor; a sequence that was decoded to one value as one step."""
     if isinstance(output, list):
         return torch.stack([membrane.detach() for membrane in output])
     return output.unsqueeze(0)
 
 
 def memories_of(module: Any) -> object:
-    """What the module remembers; its membrane alone where it is called `v`.
+    """What the module remembers; only its membrane potential if that is called `v`.
 
-    Other memories come and go in the middle of a sequence, such as a training step's trace or the
-    membrane's record. Of a queue, which grows, the last entry stands for all.
+    Other memories appear and vanish in the middle of a sequence, such as a training step's trace or
+    the record of the membrane potential. A queue grows, so only its last entry is compared.
     """
     memories = vars(module).get("_memories", {})
     if isinstance(memories.get("v"), Tensor):
@@ -71,12 +72,12 @@ def memories_of(module: Any) -> object:
 
 
 def _queue(module: Any) -> object:
-    """The last entry of a queue that only single steps read and fill."""
+    """The last entry of the queue, which only single steps read and fill."""
     return module.queue[-1:] if module.step_mode == "s" else None
 
 
 def surrogate_function(module: Any) -> Any:
-    """What a neuron fires by; None where it has none."""
+    """The surrogate function that a neuron fires by; None without one."""
     return getattr(module, "surrogate_function", None)
 
 
@@ -90,7 +91,7 @@ def _of_cells(module: Any) -> Any:
 
 
 def never(module: Any) -> bool:
-    """No module is so."""
+    """False for every module."""
     return False
 
 
@@ -100,18 +101,19 @@ def _always(module: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What has to be known of one class.
+    """How one class is read.
 
     Attributes:
-        levels: what it emits where it spikes.
-        real: tells an instance that emits real values whatever its surrogate function does.
+        levels: the kind of its spikes, if it spikes.
+        real: whether an instance emits real values, whatever its surrogate function does.
         surrogate: finds its surrogate function.
-        one_step: a call is one step if no `step_mode` says otherwise; else a whole sequence.
+        one_step: whether a call of a module without `step_mode` is one step; if not, it is a whole
+            sequence.
         spikes: finds its values in what a call returns.
         held: finds the state that the module holds.
-        passed: name of its second argument, where state is passed and returned, not held.
-        writes_input: it changes its input in place.
-        by_request: it is no neuron, and recorded only when named.
+        passed: name of its second argument if state is passed and returned; None if it is held.
+        writes_input: whether it changes its input in place.
+        by_request: whether it is not a neuron, and is recorded only when named.
     """
 
     levels: SignalKind = SignalKind.BINARY
@@ -131,9 +133,10 @@ _MEMBRANE = Layer(real=_always, spikes=_over_time)
 _ENCODER = Layer(by_request=True)
 _BY_REQUEST = Layer(real=_always, by_request=True)
 
-# By class name. Where a class derives from another one here, the derived one counts.
+# By class name. The entry of the most derived class counts.
 NEURONS = {
-    # Those of 0.0.0.0.14's clock_driven have no step_mode: single steps, but for MultiStep*.
+    # Nodes of 0.0.0.0.14's clock_driven have no step_mode. They take single steps, except
+    # MultiStep*.
     "BaseNode": Layer(one_step=True),
     "MultiStepIFNode": _BINARY,
     "MultiStepLIFNode": _BINARY,
@@ -149,7 +152,7 @@ NEURONS = {
     "ILCBaseNode": Layer(writes_input=True),
     "NoisyBaseNode": Layer(real=lambda module: module.is_training),
     "OTTTLIFNode": Layer(spikes=_without_trace),
-    # Many steps at once run plain LIF's loop, which knows nothing of its activation.
+    # Many steps at once run the loop of the plain LIF, which ignores the node's activation.
     "LIAFNode": Layer(
         real=lambda m: getattr(m, "step_mode", "s") == "s" or m.store_v_seq, one_step=True
     ),
@@ -175,7 +178,7 @@ NEURONS = {
 
 
 def layer_of(module: nn.Module) -> Layer | None:
-    """What is known of the module's class; None for a container and for what is no layer."""
+    """How the module's class is read; None for a container, or a module that is not a layer."""
     names = names_of(type(module))
     if names & CONTAINERS:
         return None
@@ -185,19 +188,19 @@ def layer_of(module: nn.Module) -> Layer | None:
     if not _has_steps(module) or any(_has_steps(m) for m in module.modules() if m is not module):
         return None
     if surrogate_function(module) is not None:
-        return _BINARY  # a neuron of the user's own, or one of a newer release
+        return _BINARY  # a user's own neuron, or one of a newer release
     own = any(base.__module__.startswith(_LAYERS) for base in type(module).__mro__)
     return _BY_REQUEST if own else None
 
 
 def is_sequence(module: nn.Module, layer: Layer) -> bool:
-    """Whether a call is a whole sequence rather than one step."""
+    """Whether a call is a whole sequence; if not, it is one step."""
     mode = getattr(module, "step_mode", None)
     return not layer.one_step if mode is None else mode == "m"
 
 
 def emits(module: nn.Module, layer: Layer) -> SignalKind:
-    """What the module's values mean, as it is set now."""
+    """The kind of the module's values, with its present options."""
     surrogate = layer.surrogate(module)
     if layer.real(module):
         return SignalKind.ANALOG
@@ -212,11 +215,11 @@ def _has_steps(module: nn.Module) -> bool:
 
 
 def _fires_by_itself(module: Any) -> bool:
-    """Whether it compares with its threshold without its surrogate function, as some in eval."""
+    """Whether it fires without its surrogate function, as some neurons do in eval mode."""
     if module.training:
         return False
     names = names_of(type(module))
     if "_OnlineLIFNode" in names:
         return bool(module.step_mode == "s")
-    # Backends could be chosen in 0.0.0.0.14 only, whose IF and LIF alone do so.
+    # Of 0.0.0.0.14 only IF and LIF do so. Only that release has `supported_backends`.
     return not names.isdisjoint({"IFNode", "LIFNode"}) and hasattr(module, "supported_backends")

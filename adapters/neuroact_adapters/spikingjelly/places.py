@@ -14,17 +14,17 @@ _ONLINE = {"OTTTSequential", "GradwithTrace", "SpikeTraceOp"}
 
 
 class Surroundings:
-    """Which container each module of a model stands in, kept without keeping either alive.
+    """Which container each module of a model is in. It keeps neither of them alive.
 
-    A module does not know what stands around it, so containers are met first: a model's modules
-    are looked at from the outside in.
+    A module does not know what is around it. So a container has to be met before its modules: a
+    model's modules are looked at from the outside in.
     """
 
     def __init__(self) -> None:
         self._around: WeakKeyDictionary[nn.Module, ref[nn.Module]] = WeakKeyDictionary()
 
     def meet(self, module: nn.Module) -> None:
-        """Note a container's inner modules; nothing for what is no container."""
+        """Remember the inner modules of a container; do nothing for any other module."""
         if names_of(type(module)).isdisjoint(CONTAINERS | _RECURRENT | _ONLINE):
             return
         here = ref(module)
@@ -33,17 +33,17 @@ class Surroundings:
                 self._around[inner] = here
 
     def are_recurrent(self, module: nn.Module) -> bool:
-        """Whether it is a part of a SpikingRNN, SpikingLSTM or SpikingGRU."""
+        """Whether the module is a part of a SpikingRNN, SpikingLSTM or SpikingGRU."""
         around = self._of(module)
         return around is not None and not names_of(type(around)).isdisjoint(_RECURRENT)
 
     def check(self, module: nn.Module, *, sequence: bool, spikes: bool) -> None:
-        """Refuse a place where a call's time axis is not what the module makes it look like.
+        """Refuse a container in which the time axis of a call is not where the module has it.
 
         Args:
-            module: whose place is looked at.
-            sequence: it takes a whole sequence a call.
-            spikes: it is a neuron.
+            module: the module.
+            sequence: whether it takes a whole sequence a call.
+            spikes: whether it is a neuron.
 
         Raises:
             ValueError: says what the container does, and what to do.

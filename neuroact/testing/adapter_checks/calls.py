@@ -12,9 +12,7 @@ import neuroact
 from neuroact.layers.adapter import Adapter, InputAdapter, LayerCall
 from neuroact.stream.chunk import SpikeChunk
 from neuroact.testing.adapter_checks.check import adapter_check
-from neuroact.testing.asserting import (
-    described,
-)
+from neuroact.testing.asserting import described
 from neuroact.testing.playing import AdapterCase, Player, ReadCall, usual_runs
 from neuroact.testing.raw import RawRecorder, in_order, module_of
 
@@ -107,9 +105,4 @@ def no_host_sync(case: AdapterCase) -> None:
         )
 
 
-CHECKS = (
-    wrong_output,
-    input_axes,
-    view,
-    no_host_sync,
-)
+CHECKS = (wrong_output, input_axes, view, no_host_sync)

@@ -14,9 +14,7 @@ from neuroact.layers.adapter import Adapter
 from neuroact.layers.names import named_modules
 from neuroact.stream.chunk import SignalKind
 from neuroact.testing.adapter_checks.check import adapter_check
-from neuroact.testing.asserting import (
-    described,
-)
+from neuroact.testing.asserting import described
 from neuroact.testing.example import ExpectedLayer
 from neuroact.testing.playing import AdapterCase, Player, ReadCall, usual_runs
 from neuroact.testing.raw import module_of
@@ -119,9 +117,4 @@ class _Foreign(nn.Module):
     spike_fn = threshold = v_threshold = None
 
 
-CHECKS = (
-    interface,
-    telling_example,
-    layers_found,
-    other_modules,
-)
+CHECKS = (interface, telling_example, layers_found, other_modules)

@@ -92,7 +92,4 @@ def nothing_kept(case: AdapterCase) -> None:
     )
 
 
-CHECKS = (
-    copies,
-    nothing_kept,
-)
+CHECKS = (copies, nothing_kept)

@@ -81,12 +81,4 @@ def _assert_mode(
     assert_read_truly(Player(case, around, dtype), runs)
 
 
-CHECKS = (
-    train_and_eval,
-    no_grad,
-    inference_mode,
-    autocast,
-    float64,
-    float16,
-    bfloat16,
-)
+CHECKS = (train_and_eval, no_grad, inference_mode, autocast, float64, float16, bfloat16)

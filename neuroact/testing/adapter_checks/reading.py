@@ -8,10 +8,7 @@ import numpy as np
 
 from neuroact.stream.chunk import SignalKind
 from neuroact.testing.adapter_checks.check import adapter_check
-from neuroact.testing.asserting import (
-    assert_axes,
-    assert_values,
-)
+from neuroact.testing.asserting import assert_axes, assert_values
 from neuroact.testing.playing import AdapterCase, Player, usual_runs
 from neuroact.testing.raw import module_of
 
@@ -75,8 +72,4 @@ def _shown(seen: np.ndarray[Any, Any]) -> str:
     return few if len(seen) <= 5 else f"{few} and {len(seen) - 5} more"
 
 
-CHECKS = (
-    axes,
-    values,
-    kind,
-)
+CHECKS = (axes, values, kind)

@@ -105,8 +105,4 @@ def _compiled(model: nn.Module) -> Any:
     return torch.compile(model, backend="eager")
 
 
-CHECKS = (
-    figures,
-    used_twice,
-    compiled,
-)
+CHECKS = (figures, used_twice, compiled)

@@ -159,9 +159,4 @@ def _hooks(module: nn.Module) -> dict[str, int]:
     return {name: len(value) for name, value in held.items() if value}
 
 
-CHECKS = (
-    outputs_unchanged,
-    gradients_unchanged,
-    random_state_unchanged,
-    attributes_unchanged,
-)
+CHECKS = (outputs_unchanged, gradients_unchanged, random_state_unchanged, attributes_unchanged)

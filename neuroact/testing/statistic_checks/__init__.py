@@ -17,16 +17,7 @@ from neuroact.testing.statistic_checks.case import StatisticCase
 
 STATISTIC_CHECKS: Mapping[str, Check[StatisticCase]] = {
     check.name: check
-    for module in (
-        basics,
-        cutting,
-        sequences,
-        forms,
-        exactness,
-        resources,
-        tensors,
-        refusals,
-    )
+    for module in (basics, cutting, sequences, forms, exactness, resources, tensors, refusals)
     for check in module.CHECKS
 }
 """Every check of a statistic by its name, in the order in which they run."""

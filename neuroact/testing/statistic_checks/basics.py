@@ -51,8 +51,4 @@ def figures(case: StatisticCase) -> None:
             assert not differs, f"{name} is not what NumPy computes from the raw values: {differs}"
 
 
-CHECKS = (
-    interface,
-    nothing_yet,
-    figures,
-)
+CHECKS = (interface, nothing_yet, figures)

@@ -121,10 +121,4 @@ def goes_on_after_merge(case: StatisticCase) -> None:
         case.assert_same(statistic, whole, "merged in mid-sequence and before it")
 
 
-CHECKS = (
-    cut_in_time,
-    asked_in_between,
-    state_round_trip,
-    split_and_merged,
-    goes_on_after_merge,
-)
+CHECKS = (cut_in_time, asked_in_between, state_round_trip, split_and_merged, goes_on_after_merge)

@@ -9,11 +9,7 @@ import torch
 from torch import Tensor
 
 from neuroact.stream.chunk import SignalKind, SpikeChunk
-from neuroact.testing.statistic_checks.case import (
-    StatisticCase,
-    chunk,
-    statistic_check,
-)
+from neuroact.testing.statistic_checks.case import StatisticCase, chunk, statistic_check
 
 # 2 to these powers: just beyond what float16, float32 and int32 can count, and far below int64.
 DOUBLINGS = (12, 25, 33, 40)
@@ -73,7 +69,4 @@ def long_sequences(case: StatisticCase) -> None:
             case.assert_same(singly, at_once, f"{steps} steps of {value} one by one and at once")
 
 
-CHECKS = (
-    large_counts,
-    long_sequences,
-)
+CHECKS = (large_counts, long_sequences)

@@ -143,11 +143,4 @@ def _assert_edge(case: StatisticCase, values: NDArray[Any], kind: SignalKind) ->
     case.assert_same(together, in_turn, f"chunks of shape {values.shape} merged and in turn")
 
 
-CHECKS = (
-    dtypes,
-    blocks,
-    mixed_kinds,
-    negative_zero,
-    reset,
-    edge_shapes,
-)
+CHECKS = (dtypes, blocks, mixed_kinds, negative_zero, reset, edge_shapes)

@@ -11,11 +11,7 @@ from torch import Tensor
 from neuroact.errors import MergeError, NeuroactError
 from neuroact.stream.chunk import SignalKind
 from neuroact.testing.same import assert_same_state
-from neuroact.testing.statistic_checks.case import (
-    StatisticCase,
-    chunk,
-    statistic_check,
-)
+from neuroact.testing.statistic_checks.case import StatisticCase, chunk, statistic_check
 
 
 @statistic_check()
@@ -85,8 +81,4 @@ def _tensors_of(result: Any, name: str = "it") -> list[str]:
     return []
 
 
-CHECKS = (
-    other_neurons,
-    other_kinds,
-    free_of_torch,
-)
+CHECKS = (other_neurons, other_kinds, free_of_torch)

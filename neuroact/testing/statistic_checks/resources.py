@@ -13,12 +13,7 @@ from torch import Tensor
 
 from neuroact.stream.chunk import SpikeChunk
 from neuroact.testing.same import assert_same_state
-from neuroact.testing.statistic_checks.case import (
-    LEVELS,
-    StatisticCase,
-    chunk,
-    statistic_check,
-)
+from neuroact.testing.statistic_checks.case import LEVELS, StatisticCase, chunk, statistic_check
 from neuroact.testing.syncs import HostSyncs
 
 
@@ -104,8 +99,4 @@ def no_host_sync(case: StatisticCase) -> None:
                 )
 
 
-CHECKS = (
-    memory,
-    nothing_kept,
-    no_host_sync,
-)
+CHECKS = (memory, nothing_kept, no_host_sync)

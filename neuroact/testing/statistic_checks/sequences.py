@@ -58,7 +58,4 @@ def starts(case: StatisticCase) -> None:
         assert_same_state(unsaid, said, "starts that chunks do not declare, and declare")
 
 
-CHECKS = (
-    padding,
-    starts,
-)
+CHECKS = (padding, starts)

@@ -11,12 +11,7 @@ from torch import Tensor
 
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.testing.same import assert_same_state
-from neuroact.testing.statistic_checks.case import (
-    LEVELS,
-    StatisticCase,
-    chunk,
-    statistic_check,
-)
+from neuroact.testing.statistic_checks.case import LEVELS, StatisticCase, chunk, statistic_check
 from neuroact.testing.strategies import SPIKE_DTYPES
 
 
@@ -72,7 +67,4 @@ def _laid_out(values: Tensor) -> Iterator[tuple[str, Tensor, Tensor]]:
         yield f"dimension {dim} of stride 0", broadcast, broadcast.contiguous()
 
 
-CHECKS = (
-    modes,
-    layouts,
-)
+CHECKS = (modes, layouts)

@@ -1,4 +1,4 @@
-"""A spiking framework: whole windows a call, time last, levels passed by hand."""
+"""A spiking framework: a call takes a whole window, time is last, and levels are passed by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Wave(NamedTuple):
 class Tide(nn.Module):
     """Leaky integrate-and-fire neurons.
 
-    Takes a window of currents `[batch, neurons, time]`, and the level to go on from.
+    Takes a window of currents `[batch, neurons, time]`, and the level to continue from.
     """
 
     def __init__(self, leak: float = 0.9) -> None:
@@ -39,7 +39,7 @@ class Tide(nn.Module):
         pulses = []
         for step in current.unbind(-1):
             level = self.leak * level + step
-            # 1 above the threshold; backwards as if it were the level itself.
+            # 1 above the threshold; its gradient is that of the level itself.
             pulse = (level > 1).to(level.dtype) + (level - level.detach())
             level = level - pulse.detach()
             pulses.append(pulse)
@@ -47,14 +47,14 @@ class Tide(nn.Module):
 
 
 class Echo(nn.Module):
-    """Wraps a `Tide` and returns its pulses, as they are."""
+    """Wraps a `Tide` and returns its pulses unchanged."""
 
     def __init__(self, tide: Tide) -> None:
         super().__init__()
         self.tide = tide
 
     def forward(self, current: Tensor, level: Tensor | None = None) -> Wave:
-        """As the wrapped neuron."""
+        """Run the wrapped neuron."""
         wave: Wave = self.tide(current, level)
         return wave
 
@@ -68,7 +68,7 @@ class Mix(nn.Linear):
 
 
 class Chain(nn.Sequential):
-    """Layers in a row; hands each `Tide` its level and returns pulses and all levels."""
+    """Layers in a row; passes each `Tide` its level, and returns pulses and all levels."""
 
     def forward(self, x: Tensor, levels: list[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
         """Run one window, from `levels` or from rest."""

@@ -9,23 +9,23 @@ from tidepool import Tide, Wave
 
 
 class TidepoolAdapter:
-    """Reads every `Tide`; an `Echo` repeats the spikes of one, and is no layer."""
+    """Reads every `Tide`. An `Echo` repeats the spikes of a `Tide`, so it is not a layer."""
 
     framework = "tidepool"
     tested = ("0.1.0", "0.1.0")
 
     def kind(self, module: nn.Module) -> SignalKind | None:
-        """BINARY for a `Tide`; None for all else."""
+        """BINARY for a `Tide`; None for everything else."""
         return SignalKind.BINARY if isinstance(module, Tide) else None
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """The pulses, their time axis in front; a view."""
+        """The pulses, with the time axis in front; a view."""
         wave: Wave = call.output
         starts = call.starts_sequence(given=call.argument(1, "level"), left=wave.level)
         return SpikeChunk(wave.pulses.movedim(-1, 0), SignalKind.BINARY, starts)
 
     def pattern(self, module: nn.Module) -> CallPattern:
-        """The same, said once of all calls, so that `torch.compile` can trace them."""
+        """The same for all calls at once, so that `torch.compile` can trace them."""
         return CallPattern(
             SignalKind.BINARY,
             sequence=True,
@@ -35,5 +35,5 @@ class TidepoolAdapter:
         )
 
     def input_axes(self, module: nn.Module) -> str:
-        """Currents come in as pulses go out, time last."""
+        """Currents have the same order as pulses: time last."""
         return "BNT"

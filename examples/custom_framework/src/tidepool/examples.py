@@ -1,4 +1,4 @@
-"""Models to check the adapter with, and what is true of them by hand."""
+"""Models to check the adapter with, and by hand what is true of them."""
 
 from __future__ import annotations
 
