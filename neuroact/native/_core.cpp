@@ -63,9 +63,9 @@ PyMethodDef steps_methods[] = {
     {"pattern", steps_pattern, METH_VARARGS,
      "pattern($self, values, left, /)\n--\n\nSet how to find a call's values and state."},
     {"begin", steps_begin, METH_VARARGS,
-     "begin($self, target, full, state, most, /)\n--\n\nCount steps that go on from this state."},
+     "begin($self, target, full, state, most, /)\n--\n\nCount steps that continue from this state."},
     {"stop", steps_stop, METH_NOARGS,
-     "stop($self, /)\n--\n\nHave the next call read in full; the state that the last step left."},
+     "stop($self, /)\n--\n\nLet Python read the next call; returns the last state."},
     {nullptr, nullptr, 0, nullptr},
 };
 

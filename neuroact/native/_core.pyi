@@ -91,9 +91,9 @@ class Steps:
     - It leaves a state of the same shapes.
     - Its values can be added to the target.
 
-    A state of 1 MiB or less is held until the next call, `pattern`, `begin` or `stop`; a larger
-    one, or a tensor that requires gradients or is a view, is known by weak references. How much
-    memory it lies on is asked by `begin`; of a call's state, how much its values take.
+    A state of 1 MiB or less is held until the next call, `pattern`, `begin` or `stop`. A larger
+    one, or a tensor that requires gradients or is a view, is recognised by weak references. `begin`
+    measures the memory of the state's storages; later calls measure only the state's values.
 
     Args:
         finish: `(args, kwargs, output, given)`, reads a call that has run.
@@ -145,10 +145,11 @@ class Steps:
         """
 
     def stop(self) -> list[tuple[Tensor | None, torch.UntypedStorage | None, int]]:
-        """Have the next call go to `finish`, and let go of the target and of the state.
+        """Let `finish` read the next call. Release the target and the state.
 
         Returns:
-            What the last step left: each tensor, its storage, its offset in it; None: it is gone.
+            The state that the last step left: each tensor, its storage and its offset there; None
+            for what was freed.
         """
 
     @property

@@ -14,14 +14,14 @@
 
 namespace neuroact {
 
-// Knowing a state again. A small one without gradients is held until the next call: to know it
-// otherwise, PyTorch has to make an object for its storage at each step. Any other would keep much
-// memory or a graph alive, so it is known by weak references, to the tensor and to its storage,
-// which a detached one shares. Such a reference is of that object alone, also when another one is
-// made at its address.
+// Recognises a tensor that comes again. A small one without gradients is held until the next call:
+// without holding it, PyTorch would have to make an object for its storage at each step. Holding any
+// other would keep much memory or a graph alive. So that is recognised by weak references, to the
+// tensor and to its storage, which a detached tensor shares. A weak reference belongs to one object
+// alone, even if another object is made at the same address later.
 struct Mark {
-  const void* data = nullptr;  // where the tensor lay
-  PyObject *tensor = nullptr, *storage = nullptr;  // weak references; without a storage: it is held
+  const void* data = nullptr;  // where the tensor's values were
+  PyObject *tensor = nullptr, *storage = nullptr;  // weak references; held if there is no storage
   int64_t offset = 0;
 
   void release() {
@@ -30,7 +30,7 @@ struct Mark {
   }
 };
 
-constexpr int64_t MOST_HELD = int64_t(1) << 20;  // bytes of a state
+constexpr int64_t MOST_HELD = int64_t(1) << 20;  // the most bytes of a state that is held
 
 using Marks = std::vector<Mark>;
 using Shapes = std::vector<Shape>;
@@ -52,7 +52,7 @@ inline bool is_of(const Mark& mark, PyObject* object) {
   return mark.storage == nullptr ? mark.tensor == object : is_of(mark.tensor, object);
 }
 
-// A view keeps its base alive, which may have gradients. An error may be set.
+// A view keeps its base alive, which may have gradients, so a view is excluded. An error may be set.
 inline bool has_no_gradients(PyObject* tensor) {
   return has(tensor, torch.requires_grad, Py_False) && has(tensor, torch.base, Py_None);
 }
@@ -67,7 +67,8 @@ inline bool find_place(PyObject* tensor, Place& place) {
   return place.storage && offset_of(tensor, place.offset);
 }
 
-// Of a tensor that is held; false where its memory was replaced since, as by `tensor.data = other`.
+// Finds the place of a held tensor. False if its memory was replaced since, as by
+// `tensor.data = other`.
 inline bool find_left(const Mark& mark, Place& place) {
   DlTensor tensor;
   return torch.read(mark.tensor, &tensor) == 0 && tensor.data == mark.data &&
@@ -114,7 +115,7 @@ inline Owned items_of(PyObject* state) {
   return Owned();
 }
 
-// Of its values; of too many to be held, some number that is above.
+// The size of a tensor's values. If that is more than may be held, any number above `MOST_HELD`.
 inline int64_t bytes_of(const DlTensor& tensor) {
   int64_t bytes = (int64_t(tensor.bits) * tensor.lanes + 7) / 8;
   for (int32_t at = 0; at < tensor.dimensions; ++at) {
@@ -124,8 +125,8 @@ inline int64_t bytes_of(const DlTensor& tensor) {
   return bytes;
 }
 
-// Marks of a state's tensors. False where they could not be known again, or have other shapes than
-// expected; an error may be set.
+// Makes marks of a state's tensors. False if they could not be recognised later, or have other
+// shapes than expected; an error may be set.
 inline bool make_marks(PyObject* items, const Shapes& shapes, bool may_hold, Marks& marks) {
   const size_t count = size_t(PyTuple_Size(items));
   if (count != shapes.size()) return false;
@@ -137,14 +138,14 @@ inline bool make_marks(PyObject* items, const Shapes& shapes, bool may_hold, Mar
     bytes += bytes_of(tensor);
   }
   may_hold = may_hold && bytes <= MOST_HELD;
-  for (size_t at = 0; at < count; ++at) {  // no more of the shapes: this may run anything
+  for (size_t at = 0; at < count; ++at) {  // after all shapes, since this may run any code
     if (!make_mark(PyTuple_GetItem(items, Py_ssize_t(at)), may_hold, marks[at])) return false;
   }
   return true;
 }
 
-// Whether the memory that a state lies on may be held; a tensor may be a small part of it. An error
-// may be set.
+// Whether the state's memory is small enough to be held. A tensor may be a small part of a large
+// storage, so the storages count. An error may be set.
 inline bool is_small(PyObject* items) {
   int64_t bytes = 0;
   for (Py_ssize_t at = 0; at < PyTuple_Size(items); ++at) {
@@ -156,7 +157,7 @@ inline bool is_small(PyObject* items) {
   return bytes <= MOST_HELD;
 }
 
-// False where there is none, or one of them is no plain tensor; an error may be set.
+// False if there are no tensors, or one is not a plain tensor; an error may be set.
 inline bool find_shapes(PyObject* items, Shapes& shapes) {
   for (Py_ssize_t at = 0; at < PyTuple_Size(items); ++at) {
     PyObject* object = PyTuple_GetItem(items, at);
@@ -183,7 +184,7 @@ struct Steps {
   PyObject* left;    // (output) -> state
   PyObject* target;  // Bits or Sums; null if stopped
   PyObject* full;    // (): empties the target
-  bool may_hold;      // the states, as far as is known when it begins
+  bool may_hold;         // whether states may be held, as far as `begin` knows
   int64_t ready;      // steps that may come before the next one is read in full
   uint64_t turn;      // another one whenever the marks, the target or the pattern change
   unsigned long thread;  // the one that began
@@ -292,7 +293,7 @@ inline PyObject* new_steps(PyTypeObject* type, PyObject* args, PyObject* named) 
   return reinterpret_cast<PyObject*>(self);
 }
 
-// Gives the marks of the last state, which are the caller's to let go of.
+// Returns the marks of the last state; the caller must release them.
 inline Marks stop(Steps& self) {
   self.ready = 0;
   ++self.turn;
@@ -355,7 +356,7 @@ inline PyObject* steps_begin(PyObject* object, PyObject* args) {
   });
 }
 
-// Of a state that was left: the tensor, its storage and its offset; None for what is gone.
+// A tensor that was left, its storage and its offset there; None for what was freed.
 inline PyObject* known(const Mark& mark) {
   if (mark.storage == nullptr) {
     Place place;

@@ -90,8 +90,8 @@ inline PyObject* ask(PyObject* method, PyObject* tensor) {
   return PyObject_Vectorcall(method, &tensor, 1, nullptr);
 }
 
-// Whether a property of a tensor is that object; false with an error where it cannot be told. It is
-// asked of the property, not by name: Python searches all classes for some names, by chance.
+// Whether a tensor's property is that object; false, with an error set, if it cannot be read. Calls
+// the property itself: a look-up by name may search all classes, depending on Python's cache.
 inline bool has(PyObject* tensor, PyObject* property, PyObject* object) {
   const auto get =
       reinterpret_cast<descrgetfunc>(PyType_GetSlot(Py_TYPE(property), Py_tp_descr_get));

@@ -92,7 +92,7 @@ def test_a_state_continues_if_only_its_storage_is_left() -> None:
     assert (watched.counted, watched.finished) == (1, [])
 
 
-def test_an_absent_state_is_not_one_that_is_gone() -> None:
+def test_an_absent_state_is_not_taken_for_a_freed_one() -> None:
     watched, held = Watched(core), state().requires_grad_()
     assert watched.begin(held)
     del held
@@ -148,7 +148,7 @@ def test_another_part_of_the_storage_is_another_state() -> None:
 
 
 def test_a_state_at_the_address_of_one_that_was_freed_is_another() -> None:
-    watched, memory = Watched(core), np.zeros(SHAPE)  # as an allocator that gives it out again
+    watched, memory = Watched(core), np.zeros(SHAPE)  # like an allocator that reuses memory
     held = torch.from_numpy(memory).requires_grad_()  # a small one without would be held
     assert watched.begin(held)
     address, gone = held.data_ptr(), weakref.ref(held.untyped_storage())
@@ -397,7 +397,7 @@ def test_whatever_happens_during_a_call_it_is_counted_once_or_left_to_python(
 
 
 @pytest.mark.parametrize("with_gradients", [False, True])
-def test_a_state_of_the_last_step_is_told_where_it_stops(with_gradients: bool) -> None:
+def test_stop_returns_the_state_of_the_last_step(with_gradients: bool) -> None:
     watched, memory = Watched(core), torch.zeros(20)
     assert watched.steps.stop() == []
 
@@ -416,7 +416,7 @@ def test_a_state_of_the_last_step_is_told_where_it_stops(with_gradients: bool) -
     assert (watched.counted, len(watched.finished)) == (1, 1)
 
 
-def test_where_a_state_is_gone_and_its_storage_is_not_that_is_told() -> None:
+def test_stop_returns_none_for_a_freed_tensor_and_the_storage_that_is_left() -> None:
     watched, memory = Watched(core), torch.zeros(SHAPE)
     assert watched.begin(memory[1:], memory[:1])
     [first, second] = watched.steps.stop()
@@ -425,7 +425,7 @@ def test_where_a_state_is_gone_and_its_storage_is_not_that_is_told() -> None:
 
 
 @pytest.mark.parametrize("with_gradients", [False, True])
-def test_memory_that_a_state_was_given_since_is_another_state(with_gradients: bool) -> None:
+def test_a_state_whose_memory_was_replaced_is_another_state(with_gradients: bool) -> None:
     def replaced() -> tuple[Watched, Tensor]:
         watched, held = Watched(core), state().requires_grad_(with_gradients)
         assert watched.begin(held)

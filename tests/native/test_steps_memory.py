@@ -29,7 +29,7 @@ def with_gradients() -> torch.Tensor:
 
 
 def view_of_gradients() -> torch.Tensor:
-    """It requires none, and has the graph of what it is a view of."""
+    """A view that requires no gradients, of a tensor that has a graph."""
     base = torch.zeros(SHAPE, requires_grad=True) * 1
     with torch.no_grad():
         return base[:]
@@ -62,7 +62,7 @@ NOT_HELD: dict[str, Callable[[], Sequence[torch.Tensor]]] = {
 def left_by_a_call(
     states: Callable[[], Sequence[torch.Tensor]], call: str
 ) -> tuple[Watched, list[Any]]:
-    """What a run of steps began with, or one of its steps left, is known by weak references."""
+    """The state that `begin` was given, and that a step left, is recognised by weak references."""
     watched, after = Watched(core), states()
     if call == "begin":
         assert watched.begin(*after)
@@ -98,7 +98,7 @@ def test_a_small_state_without_gradients_is_held_until_the_next_call(
         assert watched.counted == counted + 1
     else:
         del watched
-        gc.collect()  # it is a circle with its functions
+        gc.collect()  # it forms a circle with its functions
     assert [each() for each in left] == [None] * len(left)
 
 
@@ -111,7 +111,7 @@ def test_no_other_state_is_held(kind: str, call: str) -> None:
 
 
 def test_a_state_that_grows_above_the_bound_is_not_held() -> None:
-    """Its shape is the same, and its numbers are wider."""
+    """Its shape stays the same, but its dtype is wider."""
     watched, before, after = Watched(core), torch.zeros(LARGE), torch.zeros(LARGE).double()
     assert watched.begin(before)
     watched.call(spikes(), before, after=[after])
@@ -209,7 +209,7 @@ def test_a_thousand_calls_take_no_memory_and_no_reference() -> None:
         watched.finished.clear()
 
     work(100)
-    watched.call(values, state)  # which is held from here on
+    watched.call(values, state)  # the state is held from here on
     kept = (values, state, watched.target, watched.flush, None, True, ())
     before = [sys.getrefcount(each) for each in kept[:3]]
     gc.collect()
@@ -234,7 +234,7 @@ def test_targets_are_freed() -> None:
 
 
 @pytest.mark.parametrize("what", ["begin", "stop", "pattern", "call", "take"])
-def test_what_a_finalizer_does_in_the_midst_of_a_step_is_no_harm(what: str) -> None:
+def test_a_finalizer_that_runs_during_a_step_does_no_harm(what: str) -> None:
     watched, held = Watched(core, core.Bits(SHAPE)), [torch.zeros(SHAPE)]
     inside = [False]
 

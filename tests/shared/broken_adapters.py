@@ -1,16 +1,16 @@
-"""Adapters that an entry point may lead to, and that cannot be used."""
+"""Adapters that an entry point may name and that cannot be used."""
 
 from __future__ import annotations
 
 
 class Lacking:
-    """It has neither `kind` nor `read`."""
+    """An adapter without `kind` and `read`."""
 
     framework = "toy"
 
 
 class Failing:
-    """It cannot be made."""
+    """An adapter whose construction fails."""
 
     def __init__(self) -> None:
         raise OSError("no such device")

@@ -1,4 +1,4 @@
-"""A value other than 0 and 1 in a binary layer is told, in whatever it comes, padding left out."""
+"""A binary layer's value other than 0 and 1 is reported in every form, except in padding."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from torch import Tensor, nn
 import neuroact
 from neuroact import CallPattern, LayerActivity, LayerCall, Recording, SpikeChunk
 
-ODD = [2.0, -1.0, 0.5, float("nan"), float("inf")]
+NOT_BINARY = [2.0, -1.0, 0.5, float("nan"), float("inf")]
 STEPS, BATCH = 70, 3  # more steps than a block holds
 LENGTHS = [STEPS, 66, 2]
 
-each_odd = pytest.mark.parametrize("value", ODD)
+each_value = pytest.mark.parametrize("value", NOT_BINARY)
 
 LOOKS: dict[str, Callable[[Tensor], Tensor]] = {
     "float32": lambda values: values,
@@ -115,7 +115,7 @@ def by_sequence(cases: list[Tensor], mask: str, statistics: Any, wrap: Any) -> l
 
 def of(recording: Recording) -> LayerActivity:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it has a fault
+        warnings.simplefilter("ignore")  # that it is unreliable
         layer: LayerActivity = counted(recording)
     return layer
 
@@ -124,10 +124,10 @@ each_run = pytest.mark.parametrize("run", [by_steps, by_sequence])
 
 
 def raw(mask: str, *, padding: bool) -> list[Tensor]:
-    """Spikes with one odd value each, in steps that are padding or that are not: early to late."""
+    """Spikes with one bad value each, early to late, in padding or in valid steps."""
     found, cases = np.argwhere(MASKS[mask] != padding), []
-    for number, value in enumerate(ODD if len(found) else []):
-        step, sample = found[number * (len(found) - 1) // (len(ODD) - 1)]
+    for number, value in enumerate(NOT_BINARY if len(found) else []):
+        step, sample = found[number * (len(found) - 1) // (len(NOT_BINARY) - 1)]
         values = torch.stack([spikes(BATCH, seed) for seed in range(STEPS)])
         values[step, sample, number % 3, number % 2] = value
         cases.append(values)
@@ -135,16 +135,19 @@ def raw(mask: str, *, padding: bool) -> list[Tensor]:
 
 
 def check(layer: LayerActivity, values: Tensor, mask: str, *, exact: bool = True) -> None:
-    """Whether a layer is what NumPy finds in the values that are valid."""
+    """The layer's counts are what NumPy finds in the valid values."""
     valid = values.double().numpy()[MASKS[mask]]
     finite = np.isfinite(valid)
-    nonfinite, odd = bool((~finite).any()), bool((finite & (valid != 0) & (valid != 1)).any())
+    nonfinite, not_binary = (
+        bool((~finite).any()),
+        bool((finite & (valid != 0) & (valid != 1)).any()),
+    )
     assert layer.observations == MASKS[mask].sum()
     assert layer.sequences == MASKS[mask].any(0).sum()
-    assert (layer.fault is not None) == np.isnan(layer.mean) == (nonfinite or odd)
+    assert (layer.unreliable is not None) == np.isnan(layer.mean) == (nonfinite or not_binary)
     if exact:
         assert layer.events.tolist() == (valid != 0).sum(0).tolist()
-        assert (layer.nonfinite, layer.not_binary) == (nonfinite, odd)
+        assert (layer.nonfinite, layer.not_binary) == (nonfinite, not_binary)
 
 
 @each_way
@@ -152,15 +155,17 @@ def check(layer: LayerActivity, values: Tensor, mask: str, *, exact: bool = True
 @each_run
 @each_mask
 @each_look
-def test_an_odd_value_is_a_fault_unless_it_is_padding(
+def test_a_value_that_is_not_binary_makes_the_layer_unreliable_unless_it_is_padding(
     way: Way, statistics: Any, run: Runs, mask: str, look: Any
 ) -> None:
-    odd, padded = raw(mask, padding=False), raw(mask, padding=True)
+    bad, padded = raw(mask, padding=False), raw(mask, padding=True)
     with way():
-        layers = run([look(values) for values in odd + padded], mask, statistics, as_it_is)
-    for layer, values in zip(layers, odd + padded, strict=True):
+        layers = run([look(values) for values in bad + padded], mask, statistics, as_it_is)
+    for layer, values in zip(layers, bad + padded, strict=True):
         check(layer, values, mask)
-    assert [layer.fault is None for layer in layers] == [False] * len(odd) + [True] * len(padded)
+    assert [layer.unreliable is None for layer in layers] == [False] * len(bad) + [True] * len(
+        padded
+    )
 
 
 @pytest.mark.usefixtures("fresh_compiler")
@@ -169,18 +174,20 @@ def test_an_odd_value_is_a_fault_unless_it_is_padding(
 @some_or_all
 @each_run
 @each_mask
-def test_an_odd_value_of_a_compiled_layer_is_a_fault_unless_it_is_padding(
+def test_a_value_that_is_not_binary_makes_a_compiled_layer_unreliable_unless_it_is_padding(
     way: Way, statistics: Any, run: Runs, mask: str
 ) -> None:
-    odd, padded = raw(mask, padding=False), raw(mask, padding=True)[::3]
+    bad, padded = raw(mask, padding=False), raw(mask, padding=True)[::3]
     look = LOOKS["half, every second"]
     with way(), torch.no_grad():
-        layers = run([look(values) for values in odd + padded], mask, statistics, compiled)
+        layers = run([look(values) for values in bad + padded], mask, statistics, compiled)
     # A window tells a NaN as a value other than 0 and 1, which it is, and counts none of its place.
     in_window = mask == "no mask" and statistics == () and run is by_steps
-    for layer, values in zip(layers, odd + padded, strict=True):
+    for layer, values in zip(layers, bad + padded, strict=True):
         check(layer, values, mask, exact=not in_window)
-    assert [layer.fault is None for layer in layers] == [False] * len(odd) + [True] * len(padded)
+    assert [layer.unreliable is None for layer in layers] == [False] * len(bad) + [True] * len(
+        padded
+    )
 
 
 def as_it_is(layer: nn.Module) -> Any:
