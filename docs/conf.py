@@ -41,7 +41,7 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 default_role = "literal"  # a docstring's `name` is code
-# Their base classes are all that is needed of them.
+# Only their base classes are needed here.
 autodoc_mock_imports = ["lightning", "neurobench"]
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
@@ -49,11 +49,11 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True  # fields are told by `Attributes:` alone
+napoleon_use_ivar = True  # only `Attributes:` documents fields
 napoleon_attr_annotations = False  # their types are in the signature
 python_maximum_signature_line_length = 88
 
-# What lies outside this folder and has a page here.
+# Files outside this folder that have a page here.
 PAGES = {
     ROOT / "adapters" / "README": "how-to/write-an-adapter",
     ROOT / "CHANGELOG": "explanation/changelog",
@@ -61,7 +61,7 @@ PAGES = {
 }
 
 
-# Every name in their `__all__` has to be in the reference.
+# The reference has to describe every name in the `__all__` of these modules.
 PUBLIC = (
     "neuroact",
     "neuroact.distributed",
@@ -76,7 +76,7 @@ PUBLIC = (
 
 
 def setup(app: Sphinx) -> None:
-    """Draw the pictures before anything is read, and mend links to what lies outside."""
+    """Draw the pictures first, and redirect links to files outside this folder."""
     app.connect("builder-inited", draw_pictures)
     app.connect("doctree-read", lead_to_pages)
     app.connect("env-check-consistency", miss_names)
@@ -85,7 +85,7 @@ def setup(app: Sphinx) -> None:
 
 
 def draw_pictures(app: Sphinx) -> None:
-    """Every picture of the gallery, from a short training and a run over the digits held out."""
+    """Draw every picture of the gallery, from a short training and a run over test digits."""
     runpy.run_path(str(ROOT / "examples" / "gallery.py"))["make"](PICTURES, epochs=6, ending="svg")
 
 
@@ -98,27 +98,27 @@ def shorten_defaults(
     arguments: str | None,
     gives: str | None,
 ) -> tuple[str, str | None] | None:
-    """A default such as `<factory>` is no Python, so the signature would be shown as it came."""
+    """Replace defaults such as `<factory>`: Sphinx cannot parse them, nor lay out the signature."""
     return (re.sub(r"= <\w[^<>]*>", "= ...", arguments), gives) if arguments else None
 
 
 def keep_colons(
     app: Sphinx, what: str, name: str, described: object, options: object, lines: list[str]
 ) -> None:
-    """An empty comment first: napoleon takes a property's words up to a colon for its type."""
+    """Put an empty comment first: napoleon would take text before a colon for a type."""
     if what in ("attribute", "property"):
         lines[:0] = ["..", ""]
 
 
 def lead_to_pages(app: Sphinx, doctree: nodes.document) -> None:
-    """Links to Markdown files outside this folder lead to their pages."""
+    """Let links to Markdown files outside this folder lead to their pages."""
     for link in doctree.findall(addnodes.pending_xref):
         target = Path(app.srcdir, link["reftarget"]).resolve()
         link["reftarget"] = PAGES.get(target, link["reftarget"])
 
 
 def miss_names(app: Sphinx, env: BuildEnvironment) -> None:
-    """A warning, and so an error, for each public class or function that no page describes."""
+    """Warn of each public class or function that no page describes; a warning is an error."""
     described = env.domains.python_domain.objects
     for module in PUBLIC:
         with mock(autodoc_mock_imports):
