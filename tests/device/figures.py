@@ -268,16 +268,16 @@ def warm(machine: Machine) -> str:
     case = plain_case()
     net, x = case.net.to(machine.device), case.x.to(machine.device)
     with neuroact.record(net, adapters=ADAPTERS) as recording, torch.no_grad():
-        readers = [layer._reader for layer in recording._layers.values()]
+        readers = [watched._reader for watched in recording._watched]
         for reader in readers:
             try:
-                reader.check_capture()  # type: ignore[union-attr]
+                reader.check_capture()
                 raise AssertionError("no call came, and nothing is refused")
             except UnsupportedModelError:
                 pass
         case.run(net, x[:1])
         for reader in readers:
-            reader.check_capture()  # type: ignore[union-attr]
+            reader.check_capture()
     return f"{len(readers)} layers"
 
 
