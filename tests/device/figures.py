@@ -268,16 +268,16 @@ def warm(machine: Machine) -> str:
     case = plain_case()
     net, x = case.net.to(machine.device), case.x.to(machine.device)
     with neuroact.record(net, adapters=ADAPTERS) as recording, torch.no_grad():
-        readers = [watched._reader for watched in recording._watched]
+        readers = [layer._reader for layer in recording._layers.values()]
         for reader in readers:
             try:
-                reader.check_capture()
+                reader.check_capture()  # type: ignore[union-attr]
                 raise AssertionError("no call came, and nothing is refused")
             except UnsupportedModelError:
                 pass
         case.run(net, x[:1])
         for reader in readers:
-            reader.check_capture()
+            reader.check_capture()  # type: ignore[union-attr]
     return f"{len(readers)} layers"
 
 
