@@ -57,6 +57,8 @@ python_maximum_signature_line_length = 88
 PAGES = {
     ROOT / "adapters" / "README": "how-to/write-an-adapter",
     ROOT / "CHANGELOG": "explanation/changelog",
+    ROOT / "CONTRIBUTING": "explanation/contributing",
+    ROOT / "SECURITY": "explanation/security",
     ROOT / "examples" / "custom_framework" / "README": "tutorial/example-package",
 }
 
