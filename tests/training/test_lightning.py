@@ -267,9 +267,10 @@ callback.history.to_json(folder / f"history-{trainer.global_rank}")
 
 
 def test_a_distributed_training_has_the_figures_of_all_ranks_on_each(tmp_path: Path) -> None:
-    script, tests = tmp_path / "script.py", Path(__file__).parents[1] / "shared"
+    script, here = tmp_path / "script.py", Path(__file__).parent
     script.write_text(RANKS)
-    path = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
+    folders = str(here), str(here.with_name("shared")), os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(folders)
     # A session of their own: if one rank hangs, none is left behind.
     process = subprocess.Popen(
         [sys.executable, script, tmp_path],
