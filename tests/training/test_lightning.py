@@ -269,8 +269,8 @@ callback.history.to_json(folder / f"history-{trainer.global_rank}")
 def test_a_distributed_training_has_the_figures_of_all_ranks_on_each(tmp_path: Path) -> None:
     script, here = tmp_path / "script.py", Path(__file__).parent
     script.write_text(RANKS)
-    folders = str(here), str(here.with_name("shared")), os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join(folders)
+    folders = here, here.with_name("shared"), here.parent, os.environ.get("PYTHONPATH", "")
+    path = os.pathsep.join(map(str, folders))
     # A session of their own: if one rank hangs, none is left behind.
     process = subprocess.Popen(
         [sys.executable, script, tmp_path],
