@@ -125,7 +125,7 @@ class Refusal:
         self._info = info
 
     @property
-    def told(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def callbacks(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """Refuse a call before it runs."""
         return self.traced, self.traced
 

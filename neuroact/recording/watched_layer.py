@@ -38,7 +38,7 @@ class WatchedLayer:
     @property
     def programs(self) -> Programs:
         """What compiled programs count with."""
-        return self.reader.traced_calls
+        return self.reader.compiled_counter
 
     def interrupt(self) -> None:
         """Have the next call read in full."""

@@ -12,7 +12,7 @@ from toy import ToyAdapter
 
 from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.layer_info import LayerInfo
-from neuroact.recording.compiled.traced import Traced
+from neuroact.recording.compiled.counter import CompiledCounter
 from neuroact.recording.compiled.window import Folded, PackedWindow, Window, window_for
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.watched_layer import WatchedLayer
@@ -194,7 +194,7 @@ class Layer:
         info = LayerInfo("lif", (), "toy", "Neuron", SignalKind.BINARY)
         self.recorder = LayerRecorder(info, [Firing()])
         watched = WatchedLayer(self.recorder, nn.Identity(), ToyAdapter())
-        self.traced: Traced = watched.reader.traced_calls
+        self.traced: CompiledCounter = watched.reader.compiled_counter
         self.state = torch.zeros(1)
 
     def call(self, values: Tensor, *, starts: bool, kind: SignalKind = SignalKind.BINARY) -> None:

@@ -135,9 +135,9 @@ def captured(recording: Recording, values: Tensor = ONES) -> EventCounts:
     layer = recording._layers["0"]
     reader = recording._watched[0].reader
     reader.check_capture()
-    traced, firing = reader.traced_calls, layer.statistics[0]
+    traced, firing = reader.compiled_counter, layer.statistics[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("neuroact.recording.compiled.traced.is_capturing", lambda: True)
+        patch.setattr("neuroact.recording.compiled.counter.is_capturing", lambda: True)
         traced.count(pattern(), (), values, (ONES,))
     assert isinstance(firing, Firing)
     assert firing.counts is not None
@@ -215,7 +215,7 @@ def test_what_a_graph_adds_to_is_not_moved_to_another_device(
         started(model, recording)
         counts = captured(recording)
         there = EventCounts.zeros(counts.events.shape, "meta")  # in place of one on a GPU
-        traced = recording._watched[0].reader.traced_calls
+        traced = recording._watched[0].reader.compiled_counter
         monkeypatch.setattr(traced, "_in_graph", there)
         model[0].mem = None  # moved, a model has none of the state that was left
         with pytest.raises(UnsupportedModelError, match=r'layer "0".*on meta.*on cpu') as caught:

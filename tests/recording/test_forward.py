@@ -16,7 +16,7 @@ from toy import Neuron, ToyAdapter
 
 import neuroact
 from neuroact.errors import UnsupportedModelError
-from neuroact.recording.forward import Told, watch
+from neuroact.recording.forward import Callbacks, watch
 
 
 class Seen:
@@ -26,7 +26,7 @@ class Seen:
         self.calls: list[Tensor] = []
 
     @property
-    def told(self) -> Told:
+    def callbacks(self) -> Callbacks:
         return self.before, self.after
 
     def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
