@@ -41,7 +41,7 @@ Arguments = tuple[Any, ...]
 Keywords = Mapping[str, Any]
 Callbacks = Sequence[Callable[..., Any]]
 """Two functions, called before and after a call: `given = before(args, kwargs)`, and then
-`after(args, kwargs, output, given)`. In a list a watcher may replace them, from the next call on."""
+`after(args, kwargs, output, given)`. In a list they may be replaced, from the next call on."""
 
 
 class Watcher(Protocol):

@@ -1,7 +1,7 @@
 """Steps of a layer that are collected before its statistics count them.
 
 Calling a statistic for each step costs more than counting the step. So a layer's steps are
-collected, up to 64 of them, in the cheapest way for the device they are on. On a CPU the native
+collected, up to 64 of them, in the cheapest way for the device they are on. On a CPU the compiled
 core writes a bit for each value; for `Firing` alone it adds to a sum for each neuron. Elsewhere
 the values are kept as they came.
 """

@@ -1,6 +1,6 @@
 """Counting, at little cost, a call that goes on from the last one by one step.
 
-The native core has such a class too, `Steps`, for steps that it can collect. `StepReader` serves
+The compiled core has such a class too, `Steps`, for steps that it can collect. `StepReader` serves
 the other fillers, and all where there is no core.
 """
 

@@ -173,7 +173,7 @@ class CompiledCounter:
             self._batch = None
 
     def hand_over(self) -> None:
-        """Give the layer what programs counted and the state they left, for eager calls to go on."""
+        """Give the layer the programs' counts and state, for eager calls to go on from."""
         if self._counts is not None:
             self.layer.flush()
         if self.kept:
