@@ -135,7 +135,10 @@ FOREIGN = {
         safetensors.torch.save({"w": torch.ones(3)}, {"format": "pt"}),
         "not one that neuroact wrote",
     ),
-    "another text": (b"".join(pack({}, "{}")), 'expected a text with "schema"'),
+    "another text": (
+        b"".join(pack({}, "{}")),
+        'expected "schema": "neuroact.recording" in its text',
+    ),
     "no object": (b"".join(pack({}, "[]")), "text is no JSON object"),
     "no JSON": (b"".join(pack({}, "neuroact")), "text is not JSON"),
     "no checksum": (with_entries(x=entry()), "expected a checksum"),
@@ -214,7 +217,10 @@ def tensor(key: str, value: torch.Tensor) -> bytes:
 TEXTS = {
     "a newer schema": (text(schema_version=2), "schema version 2, .*: update neuroact"),
     "a schema version that is none": (text(schema_version=None), "schema version None"),
-    "another schema": (text(schema="neuroact.report"), 'expected a text with "schema"'),
+    "another schema": (
+        text(schema="neuroact.report"),
+        'expected "schema": "neuroact.recording" in its text',
+    ),
     "no statistics": (text(statistics=[]), "not the statistics of a recording"),
     "Firing left out": (text(statistics=["neuroact.SpikeCounts"]), "text is damaged"),
     "a statistic that is code": (text(statistics=["neuroact.Firing", "os.system"]), "'os.system'"),
@@ -399,7 +405,10 @@ def test_a_file_too_small_for_what_reading_it_takes_is_refused(statistic: Any) -
     Recording.from_bytes(going_on(statistic, 2**20))
     data = going_on(statistic, 2**27)
     assert len(data) < 3000
-    refused(data, r"^reading its [\d,]+ bytes would take [\d,]+ of memory, for sequences so long")
+    refused(
+        data,
+        r"^reading its [\d,]+ bytes would take [\d,]+ of memory, for long sequences that are still open",
+    )
 
 
 def test_a_recording_of_a_long_sequence_is_read_as_it_was_saved(
@@ -421,7 +430,7 @@ def test_a_recording_of_a_long_sequence_is_read_as_it_was_saved(
     assert again.report() == recording.report()
     assert again.to_bytes() == data
     monkeypatch.setattr("neuroact.recording.recording_file._TIMES", 32)
-    refused(data, "for sequences so long that are open")
+    refused(data, "for long sequences that are still open")
 
 
 def working_memory_of(recording: Recording) -> int:
