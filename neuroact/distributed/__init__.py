@@ -1,4 +1,4 @@
-"""One report of a data set that several processes measured, each its part."""
+"""One report over a data set of which several processes each measured a part."""
 
 from neuroact.distributed.gathering import merge, valid_samples
 

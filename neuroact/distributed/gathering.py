@@ -1,9 +1,9 @@
-"""One recording from many ranks: what each counted, added up exactly, on every one of them.
+"""`merge` adds up the recordings of all ranks exactly, and gives every rank the sum.
 
 ::
 
-    rank 0 ─┬───┬─── sum ── every rank       in each round rank r + d hands what it has to rank r,
-    rank 1 ─┘   │                            d = 1, 2, 4, …; at last rank 0 hands the sum to all
+    rank 0 ─┬───┬─── sum ── every rank       in each round, d = 1, 2, 4, …, rank r + d sends its
+    rank 1 ─┘   │                            counts to rank r; at last rank 0 sends the sum to all
     rank 2 ─┬───┘
     rank 3 ─┘
 """
@@ -33,18 +33,18 @@ __all__ = ["merge", "valid_samples"]
 def merge(recording: Recording, group: ProcessGroup | None = None) -> Recording:
     """Add up the recordings of all ranks; every rank gets the sum. A collective call.
 
-    Equal, to the bit, to `Recording.merge` of all of them in the order of their ranks, and so to
-    one process over all the data; only sums of real values, too long to be exact, are rounded as
-    `Firing` says, alike on all ranks. A rank that saw no data, or has other layers, takes part like
-    any other. What a rank recorded stays on it as it is, and recording may go on.
+    The sum equals `Recording.merge` of all of them in the order of their ranks, and so one process
+    over all the data, to the bit. The exception are sums of real values that are too long to be
+    exact: they are rounded as `Firing` says, alike on all ranks. A rank that saw no data, or has
+    other layers, takes part like any other. Each rank's own recording stays as it is and may go on.
 
-    With n ranks and a sum of s bytes (`len(merged.to_bytes())`; 8 a neuron where all is binary and
-    `Firing` alone is kept), a rank sends or receives at most s·(log2(n) + 1) bytes, and holds at
-    the worst moment about 7 s beside its own recording, however many ranks there are; of that, at
-    most 128 MiB on the group's device.
+    Let n be the number of ranks and s the bytes of the sum, `len(merged.to_bytes())` (8 for each
+    neuron, where all layers are binary and keep `Firing` alone). Then a rank sends or receives at
+    most s·(log2(n) + 1) bytes. Beside its own recording it holds at most about 7 s, for any n; at
+    most 128 MiB of that are on the group's device.
 
     Args:
-        recording: this rank's, open or closed.
+        recording: this rank's recording, open or closed.
         group: the ranks whose recordings are added; all ranks where None. With NCCL the rank's own
             GPU must be the current one: `torch.cuda.set_device(local_rank)`.
 
@@ -52,9 +52,9 @@ def merge(recording: Recording, group: ProcessGroup | None = None) -> Recording:
         A closed recording without a model, on the CPU: to report, save or merge.
 
     Raises:
-        RankError: on every rank. One rank failed, and this is its message: recordings that do not
-            fit together (other neurons, dt or statistics, the layer named), or one that cannot be
-            sent. Or a rank ended, or did not come within the group's timeout.
+        RankError: on every rank, with the message of the one that failed. Recordings do not fit
+            together (other neurons, dt or statistics; the layer is named), or one cannot be sent.
+            Or a rank ended, or did not make this call within the group's timeout.
         RuntimeError: there is no process group, or this process is not in it.
 
     >>> import torch, torch.distributed as dist
@@ -82,26 +82,28 @@ def merge(recording: Recording, group: ProcessGroup | None = None) -> Recording:
 def valid_samples(
     samples: DistributedSampler[Any] | Sequence[int] | Tensor, group: ProcessGroup | None = None
 ) -> Tensor:
-    """Which of this rank's samples to count, so that each is counted once over all ranks.
+    """Which of this rank's samples to count, so that all ranks together count each sample once.
 
-    A `DistributedSampler` without `drop_last` repeats samples until every rank has as many; what
-    is repeated would be counted twice. Its last samples may be such padding: those at a place
-    (`rank`, `rank + num_replicas`, …) behind the data set's length, whatever the seed and epoch.
-    Other samplers' padding is found from the indices that each rank runs through: of an index that
-    comes more than once, only the first counts, ranks taken in order.
+    A `DistributedSampler` without `drop_last` repeats samples until every rank has equally many.
+    The repeated ones, at a rank's end, are padding and would be counted twice. The rank's samples
+    have the places `rank`, `rank + num_replicas`, …; a place beyond the data set's length is
+    padding, for any seed and epoch.
+
+    For other samplers, pass the indices that each rank runs through. If an index comes more than
+    once, only the first counts, with the ranks taken in order.
 
     Args:
-        samples: the rank's `DistributedSampler`; or the indices of the rank's samples in the order
-            in which it runs them, and then this is a collective call.
-        group: the ranks to compare indices with; all ranks where None. A sampler needs none.
+        samples: the rank's `DistributedSampler`. Or the indices of the rank's samples, in the order
+            in which it runs them; then this is a collective call.
+        group: the ranks to compare indices with; all ranks where None. A sampler needs no group.
 
     Returns:
-        bool `[samples of this rank]`, on the CPU: False where one is padding. Split by batch, it
-        goes to `recording.batch(valid=…)`.
+        bool `[samples of this rank]`, on the CPU: False for padding. Split by batch, it goes to
+        `recording.batch(valid=…)`.
 
     Raises:
-        TypeError: a sampler of another kind, or indices that are none.
-        RankError: a rank's indices are none; on every rank.
+        TypeError: `samples` is another sampler, or not whole numbers in one dimension.
+        RankError: on every rank, if the indices of one are not whole numbers in one dimension.
 
     >>> from torch.utils.data import DistributedSampler
     >>> from neuroact.distributed import valid_samples
@@ -141,18 +143,18 @@ def _check_same(mine: bytes, first: bytes) -> None:
 
 
 def _add_in_pairs(ranks: Ranks, merged: Recording, distance: int) -> None:
-    """Add what rank r + distance has to what rank r has, for every other r of those left."""
-    gives = ranks.rank % (2 * distance) == distance
+    """Add the counts of rank r + distance to those of rank r, for r = 0, 2·distance and so on."""
+    sends = ranks.rank % (2 * distance) == distance
     sender = ranks.rank + distance
-    takes = ranks.rank % (2 * distance) == 0 and sender < ranks.size
+    receives = ranks.rank % (2 * distance) == 0 and sender < ranks.size
     came = ranks.pass_on(
-        ranks.together(merged.to_bytes if gives else bytes),
-        to=ranks.rank - distance if gives else None,
-        sender=sender if takes else None,
+        ranks.together(merged.to_bytes if sends else bytes),
+        to=ranks.rank - distance if sends else None,
+        sender=sender if receives else None,
     )
-    theirs = ranks.together(partial(_read, came, merged) if takes else Recording)
-    del came  # as large as what was read from it
-    ranks.together(partial(_add, merged, theirs, sender) if takes else bytes)
+    theirs = ranks.together(partial(_read, came, merged) if receives else Recording)
+    del came  # as large as the recording read from it
+    ranks.together(partial(_add, merged, theirs, sender) if receives else bytes)
 
 
 def _read(data: bytes, like: Recording) -> Recording:

@@ -1,7 +1,7 @@
-"""The ranks of a process group: what they do together, and bytes from one to another.
+"""The ranks of a process group: they work together, and send bytes to one another.
 
-Collectives alone, in the same order on every rank, so that whatever backend the group has can do
-them. What fails on one rank is told to all, so none waits for a rank that gave up.
+Only collectives are used, in the same order on every rank, so that any backend will do. If one rank
+fails, all ranks learn of it, and none waits for a rank that gave up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from neuroact.errors import RankError
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
-# What a message is cut into: a GPU that is full of the user's model holds two pieces at a time.
+# Messages are cut into pieces of so many bytes. A GPU holds two pieces at a time, beside the
+# user's model.
 PIECE = 2**26
 LONGEST_MESSAGE = 4000
 _T = TypeVar("_T")
@@ -53,10 +54,10 @@ class Ranks:
         self._device = device_of(group)
 
     def together(self, work: Callable[[], _T]) -> _T:
-        """Do this rank's part of a work that all ranks do a part of; all succeed or all fail.
+        """Do this rank's part of a common piece of work; all ranks succeed or all fail.
 
         Raises:
-            RankError: on every rank, where the part of at least one failed; with its message.
+            RankError: on every rank, if the part of any failed; with the message of the first.
         """
         failure, result = None, None
         try:
@@ -69,10 +70,15 @@ class Ranks:
         return result  # type: ignore[return-value]  # no rank failed, so neither did this one
 
     def pass_on(self, data: bytes, *, to: int | None, sender: int | None) -> bytes:
-        """Hand bytes to one rank, take what another one hands to this; None for no one.
+        """Send bytes to one rank, and receive those that another sends to this one.
+
+        Args:
+            data: the bytes to send.
+            to: the rank to send to; None to send nothing.
+            sender: the rank to receive from; None to receive nothing.
 
         Returns:
-            What `sender` handed to this rank; empty where that is None.
+            The bytes that `sender` sent; empty where that is None.
         """
         lengths = self._numbers(0 if to is None else len(data))
         came = bytearray()
@@ -87,7 +93,7 @@ class Ranks:
         return bytes(came)
 
     def hand_out(self, data: bytes, *, owner: int) -> bytes:
-        """Give every rank the bytes that the `owner` has; what others call with is not looked at.
+        """Send the owner's bytes to every rank; `data` of the other ranks is ignored.
 
         Returns:
             The owner's bytes.
@@ -108,7 +114,7 @@ class Ranks:
         return data if self.rank == owner else bytes(came)
 
     def gather(self, values: Tensor) -> list[Tensor]:
-        """What every rank has, in the order of the ranks: int64 `[n]`, of any length each."""
+        """The values of every rank, in the order of the ranks: int64 `[n]`, n of its own each."""
         lengths = self._numbers(len(values))
         padded = torch.zeros(max(lengths), dtype=torch.int64, device=self._device)
         padded[: len(values)] = values
@@ -118,7 +124,7 @@ class Ranks:
         return [row[:length].cpu() for row, length in zip(came, lengths, strict=True)]
 
     def _numbers(self, mine: int) -> list[int]:
-        """One whole number of every rank."""
+        """One whole number from every rank."""
         given = torch.tensor([mine], dtype=torch.int64, device=self._device)
         came = [torch.empty_like(given) for _ in range(self.size)]
         with self._exchanging():
@@ -151,7 +157,7 @@ class Ranks:
             ) from cause
 
     def _piece(self, data: bytes, start: int) -> Tensor:
-        piece = bytearray(memoryview(data)[start : start + PIECE])  # torch wants to write to it
+        piece = bytearray(memoryview(data)[start : start + PIECE])  # torch wants writable memory
         if not piece:
             return torch.empty(0, dtype=torch.uint8, device=self._device)
         return torch.frombuffer(piece, dtype=torch.uint8).to(self._device)
@@ -161,8 +167,8 @@ class Ranks:
 
 
 def device_of(group: ProcessGroup | None) -> torch.device:
-    """Where the group's backend wants its tensors: on the CPU where it can, else on the GPU."""
-    # "cpu:gloo,cuda:nccl": a backend for each type of device.
+    """The device for the tensors that the group exchanges: the CPU if its backend can use it."""
+    # The configuration, such as "cpu:gloo,cuda:nccl", names a backend for each type of device.
     types = [pair.partition(":")[0] for pair in dist.get_backend_config(group).split(",")]
     if "cpu" in types:
         return torch.device("cpu")

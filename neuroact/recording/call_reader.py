@@ -1,4 +1,4 @@
-"""One recorded module's calls, read as chunks of its layer's stream."""
+"""Reading the calls of one recorded module into its layer."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from neuroact.layers.adapter import Adapter, ArgumentAdapter, LayerCall, Statefu
 from neuroact.layers.call_pattern import CallPattern, always, has_pattern
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.native import core
-from neuroact.recording.compiled.traced import Traced
-from neuroact.recording.forward import UNTOLD, Watcher
+from neuroact.recording.compiled.counter import CompiledCounter
+from neuroact.recording.forward import NO_CALLBACKS, Watcher
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.open_block import Rows
 from neuroact.recording.step_reader import StepReader, Steps
 from neuroact.recording.uninterrupted import Uninterrupted
 from neuroact.stream.chunk import SpikeChunk
 
-# What torch.func's transforms are under way; None where none is.
+# The innermost of torch.func's transforms under way; None where there is none.
 _transform = torch._C._functorch.peek_interpreter_stack
 
 MOST_STEPS = 255
-"""Steps that are counted at little cost, at most; then one is read in full again.
+"""After so many steps counted at little cost, one is read in full again.
 
-Which thread calls is asked in full alone: one that goes on from the very state that another one
-left, which is still running, is refused by then.
+Only a reading in full checks the thread. So by then it refuses a second thread that goes on from
+the state that the first one, still running, has left.
 """
 
 
 class CallReader:
-    """Reads the calls of one module into its layer; what it is told of them.
+    """Watches a module and reads its calls into its layer.
 
-    Every call can be read in full, by the adapter or by its pattern. A call that is one step more
-    of the sequence under way is left to `Steps`.
+    It can read every call in full, by the adapter or by its pattern. It leaves a call that goes on
+    from the last one by one step to `Steps`, which counts it at little cost.
 
     Args:
-        module: whose calls are read.
-        adapter: how.
+        module: its calls are read.
+        adapter: knows how to read them.
         layer: takes the chunks.
     """
 
@@ -49,36 +49,39 @@ class CallReader:
         self._module = module
         self._adapter = adapter
         self._layer = layer
-        # Decided once: isinstance against a protocol is too slow for each call.
+        # Decided once, since isinstance against a protocol is too slow for each call.
         self._stateful = adapter if isinstance(adapter, StatefulAdapter) else None
         self._arguments = adapter if isinstance(adapter, ArgumentAdapter) else None
         self._patterns = adapter if has_pattern(adapter) else None
         self._pattern: CallPattern | None = None
-        self.traced_calls = Traced(layer)
+        self.compiled_counter = CompiledCounter(layer)
         native = core()
-        self._rows: StepReader | None = StepReader(self._read, layer.lock)
-        self._compiled: Steps | None = native and native.Steps(self._read_otherwise)
-        self._under_way: Steps | None = None  # has seen more of the state than the layer's trace
-        # What is called before a call of the module runs, and after it; see `Watcher`.
-        self.told: list[Callable[..., Any]] = [self._before, self._compiled or self._rows]
+        self._python_steps: StepReader | None = StepReader(self._read, layer.lock)
+        self._native_steps: Steps | None = native and native.Steps(self._read_otherwise)
+        self._under_way: Steps | None = None  # its state is newer than the layer's trace
+        # A list, so that both can be replaced; see `Watcher`.
+        self.callbacks: list[Callable[..., Any]] = [
+            self._before,
+            self._native_steps or self._python_steps,
+        ]
 
     def prepare(self) -> None:
-        """Find the layer's pattern, before its next call."""
+        """Find the layer's pattern anew, before the next call."""
         with self._layer.lock:
             self.interrupt()
         self._pattern = None
         if self._patterns is not None:
-            # What it raises, `read` raises too, after the call, and then it names the layer.
+            # If it raises, so does `read` after the call, with the layer's name.
             with contextlib.suppress(Exception):
                 self._pattern = self._patterns.pattern(self._module)
         pattern = self._pattern
-        self.told[0] = pattern.given if pattern and pattern.holds is always else self._before
+        self.callbacks[0] = pattern.given if pattern and pattern.holds is always else self._before
 
     def let_go(self) -> None:
-        """Hold nothing that holds this reader, so that it and the model go without a collector."""
+        """Break the reference cycles, so that the reader and the model are freed at once."""
         self.interrupt()
-        self._rows = self._compiled = None
-        self.told[:] = UNTOLD
+        self._python_steps = self._native_steps = None
+        self.callbacks[:] = NO_CALLBACKS
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
@@ -87,12 +90,12 @@ class CallReader:
             self._layer.trace.take_back(steps.stop())
 
     def check_capture(self) -> None:
-        """Refuse what a CUDA graph's replay would leave out.
+        """Refuse a capture if the CUDA graph's replays could not count.
 
         Raises:
             UnsupportedModelError: names the layer.
         """
-        info, why = self._layer.info, self.traced_calls.why_not(self._pattern)
+        info, why = self._layer.info, self.compiled_counter.why_not(self._pattern)
         if why is not None:
             raise UnsupportedModelError(
                 f"{info}: a CUDA graph repeats only what the device does, and {why}",
@@ -102,16 +105,16 @@ class CallReader:
     def traced(
         self, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Run a call that `torch.compile` traces, with its counting as a part of the program."""
-        # Little is looked at, and by one way only: the compiler looks again before each call.
-        pattern, layer = self._pattern, self.traced_calls.layer
+        """Run a call that `torch.compile` traces, and count it as a part of the program."""
+        # Read few attributes here, each by one path: the program checks them before each call.
+        pattern, layer = self._pattern, self.compiled_counter.layer
         if pattern is None or not pattern.holds() or (not layer.plain and layer.needs_eager):
             from neuroact.recording.compiled.uncompiled import untraced
 
             return untraced(self, forward, args, kwargs)
         given = pattern.given(args, kwargs)
         output = forward(*args, **kwargs)
-        self.traced_calls.count(pattern, given, pattern.values(output), pattern.left(output))
+        self.compiled_counter.count(pattern, given, pattern.values(output), pattern.left(output))
         return output
 
     def _before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
@@ -132,8 +135,8 @@ class CallReader:
     def _read_otherwise(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
     ) -> None:
-        """Count a call that the core did not: steps that it cannot collect, or one in full."""
-        rows = self._rows
+        """Count a call that the core left: a step that it cannot collect, or a call in full."""
+        rows = self._python_steps
         if rows is None or rows is not self._under_way:
             self._read(args, kwargs, output, given)
         else:
@@ -142,12 +145,12 @@ class CallReader:
     def _read(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
     ) -> None:
-        """Count a call that has run: whole, or not at all where it raises before that."""
+        """Read a call in full and count it: whole, or not at all if reading it raises."""
         layer = self._layer
-        layer.thread.check(layer.info)  # before the other thread's state is forgotten
+        layer.thread.check(layer.info)  # first, since `interrupt` lets the other thread go
         with layer.lock:
             self.interrupt()
-            self.traced_calls.hand_over()
+            self.compiled_counter.hand_over()
             before, counted = layer.trace.marks, False
             try:
                 chunk = self._chunk(args, kwargs, output, given)
@@ -175,26 +178,27 @@ class CallReader:
             if not isinstance(chunk, SpikeChunk):
                 raise TypeError(f"expected a SpikeChunk from read, came {type(chunk).__name__}")
         except Exception as cause:
-            if isinstance(cause, RuntimeError):  # torch's: an adapter that knows better says so
+            # torch raises a RuntimeError within a transform. Any other error is the adapter's own.
+            if isinstance(cause, RuntimeError):
                 _check_transforms(self._layer.info)
             raise self._unreadable(cause) from cause
         _check_transforms(self._layer.info)
         return chunk
 
     def _leave_to_steps(self, output: Any) -> None:
-        """Have the calls that go on from this one, a step that was collected, read at little cost.
+        """Leave the next calls to `Steps`, if they go on from this one: a step just collected.
 
-        They go where it went, so that all that is asked of its values was asked.
+        They go into the same filler, and so pass the checks that this step's values passed.
         """
         pattern, target = self._pattern, self._layer.block.filler
         if pattern is None or pattern.sequence or target is None or self._layer.needs_eager:
             return
-        # An unbatched step lacks the dimension of samples, by which it is collected.
+        # An unbatched step lacks the batch dimension that the filler needs.
         if pattern.values(output).shape != target.shape:
             return
-        steps = self._rows if isinstance(target, Rows) else self._compiled
+        steps = self._python_steps if isinstance(target, Rows) else self._native_steps
         if steps is None:
-            return  # closed meanwhile
+            return  # `let_go` was called meanwhile
         steps.pattern(pattern.values, pattern.left)
         if steps.begin(target, self._layer.flush, pattern.left(output), MOST_STEPS):
             self._under_way = steps
@@ -210,7 +214,7 @@ class CallReader:
 
 
 def _check_transforms(info: LayerInfo) -> None:
-    """Refuse a call inside of torch.func's transforms, whose values are not to be had.
+    """Refuse a call inside of torch.func's transforms, where values cannot be read.
 
     Raises:
         UnsupportedModelError: names the layer.

@@ -1,8 +1,8 @@
-"""The order in which the streams of a GPU work on one layer's counts.
+"""The order in which a GPU's streams work on one layer's counts.
 
-A GPU does what one stream is given in order, and what two are given in any. Counting is work of the
-stream that is current where it happens, which may be another at each call, and another still where
-figures are read.
+A GPU does the work of one stream in order, but the work of two streams in any order. Counting is
+work of the stream that is current during the call. The current stream may be another in each call,
+and yet another where figures are read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 
 
 class StreamOrder:
-    """Has work on a layer's tensors done in the order in which it was given."""
+    """Keeps the work on a layer's tensors in the order in which it was given."""
 
     __slots__ = ("_last",)
 
@@ -19,7 +19,7 @@ class StreamOrder:
         self._last: dict[torch.device, torch.cuda.Stream] = {}
 
     def follow(self, device: torch.device) -> None:
-        """Have the device's current stream wait for the one that worked last; the host does not."""
+        """Have the current stream wait for the one that worked last; the host does not wait."""
         if device.type != "cuda":
             return
         current, last = torch.cuda.current_stream(device), self._last.get(device)
@@ -29,14 +29,14 @@ class StreamOrder:
             self._last[device] = current
 
     def follow_all(self) -> None:
-        """The same on each device that worked."""
+        """`follow` on each device that worked."""
         for device in self._last:
             self.follow(device)
 
     def wait(self) -> None:
-        """Wait for all that the devices were given, also by compiled programs and CUDA graphs.
+        """Wait on the host for all the work of the devices.
 
-        These run without Python, on whatever stream.
+        That includes compiled programs and CUDA graphs, which run without Python on any stream.
         """
         for device in tuple(self._last):
             torch.cuda.synchronize(device)

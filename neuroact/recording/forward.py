@@ -1,9 +1,14 @@
-"""The one place that knows how a layer's calls are seen: its `forward`, stood in for on the module.
+"""Watching a module's calls: a stand-in replaces `forward` on the module.
 
-A stand-in costs a tenth of a forward hook, has the state before and after a call in one frame,
-sees a direct `layer.forward(x)`, and is seen by `torch.compile` also after the first compiled
-call. Its price is an entry, `forward`, in the module's `__dict__` while it is watched, and another,
-`__getstate__`, that keeps both out of copies and pickles.
+Only this file knows how calls are seen. A stand-in has four advantages over a forward hook:
+
+- It costs a tenth.
+- It has the state before and after a call in one frame.
+- It sees a direct `layer.forward(x)`.
+- `torch.compile` sees it also after the first compiled call.
+
+Its price is an entry `forward` in the module's `__dict__` while the module is watched. A second
+entry, `__getstate__`, keeps both out of copies and pickles.
 """
 
 from __future__ import annotations
@@ -21,30 +26,30 @@ from torch.compiler import is_compiling
 from neuroact.errors import UnsupportedModelError
 from neuroact.recording.threads import one_at_a_time
 
-# By a name of this module's own: by torch's, `torch.compile` would check before each call that it
-# is torch still. Older releases have none.
+# Given a name in this module: if traced code used torch's, `torch.compile` would check before each
+# call that it still means the same. Older releases of torch have none.
 _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
-# Looked up once: they are asked at each call of each layer.
+# Looked up once, since each call of each layer asks them.
 _tracing_state = torch._C._get_tracing_state
 _backward_pass = torch._C._current_graph_task_id  # -1 outside of one
-# A build without CUDA has no such thing, and need not be asked at each call. Whether there is a GPU
-# is not asked here: processes forked after that question cannot use one any more.
+# None in a build without CUDA, so that calls need not ask. Do not ask here whether there is a GPU:
+# processes forked after that question cannot use one any more.
 _cuda: Any = torch.cuda if torch.backends.cuda.is_built() else None  # type: ignore[no-untyped-call]
 
 
 Arguments = tuple[Any, ...]
 Keywords = Mapping[str, Any]
-Told = Sequence[Callable[..., Any]]
-"""Two functions: of a call's arguments, before it runs; of these, what the call returned, and what
-the first function gave, once it has run. In a list they may be replaced, from the next call on."""
+Callbacks = Sequence[Callable[..., Any]]
+"""Two functions, called before and after a call: `given = before(args, kwargs)`, and then
+`after(args, kwargs, output, given)`. In a list they may be replaced, from the next call on."""
 
 
 class Watcher(Protocol):
-    """Whoever is told of a module's calls; no verb may change what the module returns."""
+    """An object that watches a module's calls; no method may change what the module returns."""
 
     @property
-    def told(self) -> Told:
-        """What is called before a call of the module runs, and what after it."""
+    def callbacks(self) -> Callbacks:
+        """The functions to call before and after each call of the module."""
 
     def traced(
         self,
@@ -53,26 +58,27 @@ class Watcher(Protocol):
         kwargs: Mapping[str, Any],
         /,
     ) -> Any:
-        """`torch.compile` is tracing: run `forward`, return what it does, record by tensors."""
+        """Run `forward` while `torch.compile` traces: record in tensors, return the output."""
 
     def check_capture(self) -> None:
-        """A CUDA graph is being captured: `traced` comes next. Raises where it would not do."""
+        """Raise if `traced`, called next, could not record in the CUDA graph being captured."""
 
 
 def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Callable[[], None]:
-    """Have `watcher` told of each call of the module.
+    """Show each call of a module to a watcher.
 
-    Calls of copies, deep, shallow or unpickled, are not seen. A call that gradient checkpointing
-    runs a second time, within the backward pass, is not either; one of a backward hook is.
+    The watcher sees no calls of copies of the module (deep, shallow or unpickled). Nor does it see
+    a call that gradient checkpointing repeats in the backward pass. It does see one that a backward
+    hook makes.
 
     Args:
-        module: whose calls.
-        watcher: who is told.
-        passed_by: a module around this one does its work itself, unless it sees that this one has a
-            forward hook: give it one, which does nothing.
+        module: the module to watch.
+        watcher: sees the calls.
+        passed_by: whether a module around this one computes the output itself unless this one has a
+            forward hook. If True, this one gets a hook, which does nothing.
 
     Returns:
-        The function that undoes it; calling it again does nothing.
+        A function that stops the watching; calling it again does nothing.
 
     Raises:
         UnsupportedModelError: the module is scripted or traced, and runs no Python.
@@ -106,19 +112,20 @@ def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Ca
 
 
 class _WatchedForward:
-    # Stands in for a module's `forward` and tells of its calls. (Its __doc__ is the original's.)
+    # Stands in for a module's `forward` and shows its calls to watchers.
+    # (A comment, since its __doc__ is the original's.)
 
-    __slots__ = ("module", "original", "replaced", "told", "watchers")
+    __slots__ = ("callbacks", "module", "original", "replaced", "watchers")
 
     def __init__(self, module: nn.Module, original: Callable[..., Any], replaced: Any) -> None:
         self.module = module
         self.original = original
-        self.replaced = replaced  # what stood in for it before; None where the class's own did
+        self.replaced = replaced  # `forward` in the module's __dict__ before; None if none
         self.watched_by()
 
     def __getattr__(self, name: str) -> Any:
-        # Whatever else is asked of a forward (`__code__`, `__self__`) is its own; but not the
-        # attributes that `torch.compile` would have to look at before each call.
+        # Other attributes (`__code__`, `__self__`) are those of the original. Not `__dict__`:
+        # `torch.compile` would check what is in it before each call.
         if name == "__dict__":
             raise AttributeError(name)
         return getattr(self.original, name)
@@ -129,22 +136,23 @@ class _WatchedForward:
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
-        # What looks at forward's signature, as Norse does for an argument `state`, sees its own.
+        # For code that inspects the signature: Norse looks for an argument `state`.
         return self.original
 
     @property
     def __globals__(self) -> dict[str, Any]:
-        # The parts of PyTorch that ask for them make another program of the forward's source.
+        # The parts of PyTorch that ask for it compile the source of `forward` anew.
         if sys._getframe(1).f_globals.get("__name__", "").startswith("torch."):
             raise UnsupportedModelError(_NO_EXPORT.format("torch.export or torch.jit.script"))
         return self.original.__globals__
 
     def watched_by(self, *watchers: Watcher) -> None:
-        """Tell these of the calls from now on, and no others."""
+        """Show the calls to these watchers from now on, and to no others."""
         self.watchers = watchers
-        # Looked up once: most modules have one watcher. With none left, this must not hold itself.
-        several = (self._before_all, self._after_all) if watchers else UNTOLD
-        self.told = watchers[0].told if len(watchers) == 1 else several
+        # Most modules have one watcher: its callbacks are called directly. With none left, the
+        # methods of this object would make it hold itself.
+        several = (self._before_all, self._after_all) if watchers else NO_CALLBACKS
+        self.callbacks = watchers[0].callbacks if len(watchers) == 1 else several
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
@@ -153,10 +161,10 @@ class _WatchedForward:
             return self.original(*args, **kwargs)
         if _tracing_state() is not None or (_cuda is not None and is_capturing()):
             return self._run_apart(args, kwargs)
-        before, after = self.told
+        before, after = self.callbacks
         given = before(args, kwargs)
-        # Called like this, a function of Python takes no frame in C. PyTorch walks through all of
-        # these within some layers' steps, which takes longer than to count a step.
+        # Without `*args`, a call of a Python function takes no frame in C. In some layers' steps
+        # PyTorch walks through all C frames, which takes longer than counting a step.
         if kwargs or not 0 < len(args) < 3:
             output = self.original(*args, **kwargs)
         elif len(args) == 1:
@@ -167,10 +175,10 @@ class _WatchedForward:
         return output
 
     def _before_all(self, args: Arguments, kwargs: Keywords) -> Any:
-        all_told = [watcher.told for watcher in self.watchers]
-        # The last that came is told first, and after the call last, as if it were around the rest.
-        given = [before(args, kwargs) for before, _ in reversed(all_told)]
-        return [after for _, after in all_told], given[::-1]
+        callbacks = [watcher.callbacks for watcher in self.watchers]
+        # The last watcher comes first before the call and last after it: it is the outermost.
+        given = [before(args, kwargs) for before, _ in reversed(callbacks)]
+        return [after for _, after in callbacks], given[::-1]
 
     def _after_all(self, args: Arguments, kwargs: Keywords, output: Any, given: Any) -> None:
         for after, each in zip(*given, strict=True):
@@ -179,7 +187,7 @@ class _WatchedForward:
     def _run_apart(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if self.watchers and _tracing_state() is not None:
             raise UnsupportedModelError(_NO_EXPORT.format("torch.jit.trace"))
-        # It becomes a part of a CUDA graph, which repeats only what the device does.
+        # The call becomes a part of a CUDA graph, which repeats only what the device does.
         for watcher in self.watchers:
             watcher.check_capture()
         return self._traced(args, kwargs)
@@ -188,18 +196,18 @@ class _WatchedForward:
         if not self.watchers:
             return self.original(*args, **kwargs)
         if _is_exporting():
-            # The compiler follows only errors whose classes are plain.
+            # The compiler can only trace errors of simple classes.
             plain = torch.compiler.is_dynamo_compiling()
             raise (RuntimeError if plain else UnsupportedModelError)(_NO_EXPORT_BY_EXPORT)
         call = self.original
-        # The last one is asked without more ado: most modules have one watcher.
+        # Most modules have one watcher: the last one needs no closure around it.
         *inner, last = self.watchers
         for watcher in inner:
             call = _within(watcher, call)
         return last.traced(call, args, kwargs)
 
     def give_back(self) -> None:
-        """Leave the module's `__dict__` as it was, but for what came in after."""
+        """Take both entries out of the module's `__dict__`; leave what others put there since."""
         held = self.module.__dict__
         own = held.get("__getstate__")
         if isinstance(own, _UnwatchedState) and own.forward is self:
@@ -210,22 +218,22 @@ class _WatchedForward:
             else:
                 held["forward"] = self.replaced
 
-    # These two, and the next class's, are for modules whose class makes copies of their `__dict__`.
+    # These two, and the same of the next class, serve modules whose class copies their `__dict__`.
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Callable[..., Any]:
-        # A copied module is in the memo before its attributes are: a method is bound to the copy.
+        # The memo has the copied module before its attributes, so the method binds to the copy.
         forward: Callable[..., Any] = copy.deepcopy(self.original, memo)
         return forward
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.replaced is None:
-            # Unpickled before the module has its attributes, this gives its class's own forward.
+            # Unpickled before the module has its attributes, so this finds its class's `forward`.
             return getattr, (self.module, "forward")
-        return operator.getitem, ((self.replaced,), 0)  # itself, by a name that every Python knows
+        return operator.getitem, ((self.replaced,), 0)  # `replaced` itself
 
 
 class _UnwatchedState:
-    """A watched module's `__getstate__`: copies and pickles are made of what it is unwatched."""
+    """A watched module's `__getstate__`: its copies and pickles are unwatched."""
 
     __slots__ = ("forward",)
 
@@ -255,28 +263,28 @@ class _UnwatchedState:
 
 
 def is_capturing() -> bool:
-    """Whether what is called becomes a part of a CUDA graph."""
-    # Before CUDA was used there is no stream, and without a driver there is nothing to ask.
+    """Whether a CUDA graph is being captured."""
+    # Before CUDA is initialised there is no stream to ask, and perhaps no driver.
     used = _cuda is not None and _cuda.is_initialized()
     return bool(used and _cuda.is_current_stream_capturing())
 
 
 def _not_passed_by(*_: object) -> None:
-    """A forward hook whose being there is all that it does."""
+    """A forward hook that does nothing: see `passed_by`."""
 
 
 def _is_recomputed() -> bool:
-    """Whether a call within a backward pass repeats one of the forward pass, as a checkpoint does.
+    """Whether a call in a backward pass repeats one of the forward pass, as checkpoints do.
 
-    That is run by the backward of an autograd function, or where a saved tensor is unpacked. What
-    a backward hook calls is not.
+    A checkpoint repeats calls in the backward of an autograd function, or while it unpacks a saved
+    tensor. A backward hook runs in neither.
     """
     frame = sys._getframe(2)
     while frame.f_back is not None:
         frame = frame.f_back
         name, module = frame.f_code.co_qualname, frame.f_globals.get("__name__")
         if module == "torch.autograd.graph" and name == "_engine_run_backward":
-            return False  # farther out is who started this pass
+            return False  # the frames further out started this backward pass
         if module == "torch.autograd.function" and name == "BackwardCFunction.apply":
             return True
         if module == "torch.utils.checkpoint" and name.endswith("unpack_hook"):
@@ -284,8 +292,8 @@ def _is_recomputed() -> bool:
     return False
 
 
-UNTOLD: Told = (lambda args, kwargs: None, lambda args, kwargs, output, given: None)
-"""Of a call that nobody is told of."""
+NO_CALLBACKS: Callbacks = (lambda args, kwargs: None, lambda args, kwargs, output, given: None)
+"""The callbacks where nobody watches."""
 
 
 def _within(watcher: Watcher, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -293,7 +301,7 @@ def _within(watcher: Watcher, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _NO_EXPORT = (
-    "a model that is being recorded cannot go through {}: what is recorded would become a part of "
+    "a model that is being recorded cannot go through {}: the recording would become a part of "
     "the program. Close or pause the recording first; to record, run the model itself."
 )
 _NO_EXPORT_BY_EXPORT = _NO_EXPORT.format("torch.export")

@@ -1,4 +1,4 @@
-"""What is known of a batch's samples, and the batches under way in one layer."""
+"""What the user says of a batch's samples, and the batches under way in one layer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class KnownBatch:
     """What one `with recording.batch(...)` says; arguments and errors as there.
 
     Attributes:
-        validity: which steps are valid; None where it does not say so.
-        labels: the class of each sample, int64 `[batch]`; None where it does not say so.
+        validity: which steps are valid; None if not given.
+        labels: the class of each sample, int64 `[batch]`; None if not given.
     """
 
     def __init__(self, *, valid: Any = None, lengths: Any = None, labels: Any = None) -> None:
@@ -35,22 +35,22 @@ class KnownBatch:
 
 
 class _UnderWay:
-    """A batch, and how far a layer is with it."""
+    """A batch, and how far a layer has come in it."""
 
     def __init__(self, batch: KnownBatch) -> None:
         self.batch = batch
-        self.position = 0  # steps that came; with lengths only whether some did
-        self.remaining: NDArray[np.int64] | None = None  # put by while another batch is inside
+        self.position = 0  # steps that came; with lengths= only whether it is 0 matters
+        self.remaining: NDArray[np.int64] | None = None  # kept while an inner batch is open
 
 
 class BatchesUnderWay:
     """The batches that one layer is in, one inside the other.
 
-    What the inner one does not say stays as the outer one says. After the inner one, the outer one
-    continues at the step where it was.
+    Where the inner batch gives no validity or no labels, those of the outer one hold. After the
+    inner batch, the outer one continues at the step where it was.
 
     Args:
-        block: collects the layer's steps; it counts down the lengths of samples.
+        block: collects the layer's steps, and counts down the lengths of the samples.
     """
 
     def __init__(self, block: OpenBlock) -> None:
@@ -69,12 +69,12 @@ class BatchesUnderWay:
         return masked or self._labels is not None
 
     def enter(self, batch: KnownBatch) -> None:
-        """A batch begins, inside those under way."""
+        """Begin a batch, inside those under way."""
         self._open.append(_UnderWay(batch))
         self._look()
 
     def leave(self, batch: KnownBatch) -> None:
-        """It ends; nothing where it is not under way."""
+        """End a batch; does nothing if it is not under way."""
         self._open = [each for each in self._open if each.batch is not batch]
         self._look()
 
@@ -82,7 +82,8 @@ class BatchesUnderWay:
         """Which of a chunk's steps are valid, and its samples' labels.
 
         Raises:
-            ChunkError: it has other samples, or more steps, than the batch; names the layer.
+            ChunkError: the chunk has another number of samples than the batch, or more steps;
+                names the layer.
         """
         labels = self._labels
         if labels is None:
@@ -103,20 +104,20 @@ class BatchesUnderWay:
             )
         except ValueError as cause:
             raise _unfit(info, str(cause)) from cause
-        if self._block.is_limited:  # the block knows by itself
+        if self._block.is_limited:  # the block applies the lengths itself
             return chunk.valid, labels
         return valid if chunk.valid is None else chunk.valid & valid, labels
 
     def advance(self, steps: int) -> None:
-        """So many steps came."""
+        """Note that so many steps came."""
         if self._padded is not None:
             self._padded.position += steps
 
     def _look(self) -> None:
-        """See which batch says what, now that one more or one less is under way."""
+        """Find the batches whose validity and labels hold, after one began or ended."""
         inner_first = self._open[::-1]
         labels = (each.batch.labels for each in inner_first)
-        self._labels = next((told for told in labels if told is not None), None)
+        self._labels = next((given for given in labels if given is not None), None)
         padded = next((each for each in inner_first if each.batch.validity is not None), None)
         if padded is not self._padded:
             self._block.flush()

@@ -1,4 +1,4 @@
-"""One recorded layer: its chunks on to its statistics."""
+"""One recorded layer: passes its chunks on to its statistics."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
 
 
 class Programs(Protocol):
-    """What compiled programs count with, of one layer; see `neuroact.recording.compiled`."""
+    """The counting of one layer in compiled programs; see `neuroact.recording.compiled`."""
 
     def fold(self) -> None:
-        """Have the layer's statistic hold all that programs counted."""
+        """Move all that programs counted into the layer's statistic."""
 
     def hand_over(self) -> None:
-        """Give the layer what programs counted, and the state they left."""
+        """Give the layer what programs counted, and the state that they left."""
 
     def restart(self) -> torch.Size | None:
-        """Count from nothing, after a reset; the neurons' shape where a graph goes on."""
+        """Count from zero, after a reset; returns the neurons' shape if a CUDA graph goes on."""
 
     def check_device(self, device: torch.device, /) -> None:
-        """Refuse what would take the counts from under a CUDA graph."""
+        """Refuse a call on another device than that of the counts a CUDA graph adds to."""
 
 
 class CallSource(Protocol):
-    """Whoever brings a layer the calls of its module."""
+    """An object that brings a layer the calls of its module."""
 
     @property
     def programs(self) -> Programs:
@@ -54,12 +54,12 @@ class CallSource(Protocol):
 class LayerRecorder:
     """Feeds the statistics of one layer.
 
-    A call is counted whole or not at all: `admitted` raises all there is to be raised before
-    `count` moves anything. Both, and whoever looks at the counts, hold `lock` meanwhile, so no
-    thread sees a call half counted.
+    A call is counted whole or not at all: `admitted` raises every error before `count` changes
+    anything. Both hold `lock`, as does whoever reads the counts. So no thread sees a call half
+    counted.
 
     Args:
-        info: what the layer is.
+        info: the layer's name, class and kind.
         statistics: take the layer's chunks, in order.
 
     Raises:
@@ -93,14 +93,14 @@ class LayerRecorder:
         return self._batches.needs_eager
 
     def enter(self, batch: KnownBatch) -> None:
-        """Have the chunks that come be of that batch, inside those under way."""
+        """Begin a batch, inside those under way: the next chunks belong to it."""
         with self.settled():
             self.interrupt()
             self._batches.enter(batch)
             self._see_whether_plain()
 
     def leave(self, batch: KnownBatch) -> None:
-        """End a batch that is under way, also where what came cannot be settled."""
+        """End a batch that is under way, also if a statistic raises while it counts what came."""
         with self.lock:
             try:
                 with self.settled():
@@ -110,7 +110,7 @@ class LayerRecorder:
                 self._see_whether_plain()
 
     def interrupt(self) -> None:
-        """Have the next call read in full, from whatever thread, after whatever calls."""
+        """Have the next call read in full; it may come from any thread."""
         self.thread.let_go()
         with self.lock:
             self._see_whether_plain()
@@ -118,10 +118,10 @@ class LayerRecorder:
                 self.source.interrupt()
 
     def begin_sequence(self) -> None:
-        """Make the next chunk start a sequence, whatever its adapter says.
+        """Have the next chunk start a sequence, whatever its adapter says.
 
-        A layer without state, read step by step, cannot tell by itself where a sequence starts:
-        from the first mark on, its sequences reach from one mark to the next.
+        A layer without state that is read step by step does not show where a sequence starts. From
+        the first mark on, its sequences reach from one mark to the next.
         """
         with self.lock:
             self._begin = self.marked = True
@@ -129,7 +129,7 @@ class LayerRecorder:
 
     def reset(self) -> None:
         """Forget everything counted, and the neurons' shape."""
-        self.streams.wait()  # what is let go of is given to others
+        self.streams.wait()  # the memory freed below may be reused at once
         with self.lock, Uninterrupted():
             self.interrupt()
             self.block.discard()
@@ -142,7 +142,7 @@ class LayerRecorder:
 
     @contextmanager
     def settled(self) -> Iterator[tuple[Statistic, ...]]:
-        """The statistics, with every call counted, while nothing else is."""
+        """The statistics with every call counted; no further call is counted meanwhile."""
         with self.lock, Uninterrupted():
             self.streams.follow_all()
             self.block.flush()
@@ -153,13 +153,13 @@ class LayerRecorder:
 
     @contextmanager
     def at_rest(self) -> Iterator[tuple[Statistic, ...]]:
-        """The same for whoever reads the counts: a GPU has done all that it was given."""
+        """`settled`, after all GPUs have finished their work, so that the counts can be read."""
         self.streams.wait()
         with self.settled() as statistics:
             yield statistics
 
     def flush(self) -> None:
-        """Have the statistics count the steps that came."""
+        """Have the statistics count all collected steps."""
         with self.settled():
             pass
 
@@ -167,31 +167,31 @@ class LayerRecorder:
         """Count a chunk.
 
         Args:
-            chunk: what came.
-            has_state: it is of a layer whose state tells where sequences start.
+            chunk: consecutive steps of the layer.
+            has_state: whether the layer has a state, which tells where sequences start.
 
         Raises:
-            ChunkError: samples or steps are not those of the batch under way.
-            LayerShapeError: its neurons are not those of the chunks before.
+            ChunkError: the chunk's samples or steps are not those of the batch under way.
+            LayerShapeError: its neurons are not those of earlier chunks.
             StatisticKindError: a statistic does not apply to its kind.
-            OtherThreadError: the chunks before came from another thread, which is still running.
+            OtherThreadError: earlier chunks came from another thread, which is still running.
         """
         self.thread.check(self.info)
         with self.lock, Uninterrupted():
             self.count(self.admitted(chunk, has_state=has_state))
 
     def observe(self, chunk: SpikeChunk) -> None:
-        """Count what is fed by hand, between whatever calls of the module; raises as `take`."""
+        """Count a chunk fed by hand, between any calls of the module; raises as `take`."""
         self.thread.check(self.info)
         with self.lock:
             if self.source is not None:
-                # Steps are collected elsewhere from now on, perhaps.
+                # The chunk may replace what collects the steps.
                 self.source.interrupt()
                 self.source.programs.hand_over()
             self.take(chunk)
 
     def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
-        """A chunk as it is to be counted; raises what `take` does, and counts nothing of it."""
+        """Check a chunk, and return it as it is to be counted; counts nothing, raises as `take`."""
         device = chunk.values.device
         if self.neurons is not None and chunk.neurons != self.neurons:
             raise LayerShapeError(
@@ -212,15 +212,16 @@ class LayerRecorder:
         return replace(chunk, starts_sequence=starts, valid=valid, labels=labels)
 
     def count(self, chunk: SpikeChunk) -> bool:
-        """Count a chunk that was `admitted`; raises what a statistic of the user's own does.
+        """Count a chunk that was `admitted`; raises what a user's own statistic raises.
 
         Returns:
-            Whether it was collected in `block`, as steps that go on from it can be.
+            Whether `block` collected it. If so, `block` can collect steps that go on from it.
         """
         kind = self.general(chunk.kind)
         if kind is not self.info.kind:
             self.info = replace(self.info, kind=kind)
-        # A CUDA graph can be captured after one call: there are counters then that it adds to.
+        # Count the first chunk on a GPU at once: that makes counters, which a CUDA graph captured
+        # after this call can add to.
         first_on_device = self.neurons is None and chunk.values.device.type != "cpu"
         self.neurons = chunk.neurons
         self.streams.follow(chunk.values.device)
@@ -234,25 +235,25 @@ class LayerRecorder:
         if not collected:
             self.block.flush()
             if self.block.is_limited:
-                told = self.block.pass_by(chunk.steps).to(chunk.values.device)
-                chunk = replace(chunk, valid=told if chunk.valid is None else chunk.valid & told)
+                valid = self.block.pass_by(chunk.steps).to(chunk.values.device)
+                chunk = replace(chunk, valid=valid if chunk.valid is None else chunk.valid & valid)
             self._tell(lambda statistic: statistic.update(chunk))
         self._raise()
         return collected
 
     def _starts(self, chunk: SpikeChunk, *, has_state: bool) -> bool:
-        """Whether a chunk starts a sequence, marks by hand considered."""
+        """Whether a chunk starts a sequence, with regard to marks set by hand."""
         if not self.marked:
             return chunk.starts_sequence
         by_mark_alone = chunk.steps == 1 and not has_state and self.source is not None
         return self._begin if self._begin or by_mark_alone else chunk.starts_sequence
 
     def _see_whether_plain(self) -> None:
-        """Tell compiled programs in one, since they look at all they are told before each call."""
+        """Set `plain`: one attribute for compiled programs, which check each one they read."""
         self.plain = not self._batches and not self._begin
 
     def _tell(self, count: Callable[[Any], None]) -> None:
-        """Have each statistic count; what one of the user's own raises waits for `_raise`."""
+        """Have each statistic count; an error of a user's own statistic waits for `_raise`."""
         for statistic in self.statistics:
             try:
                 count(statistic)
@@ -261,19 +262,19 @@ class LayerRecorder:
                 self._raised = self._raised or cause
 
     def _raise(self) -> None:
-        """Raise what a statistic raised, now that all else is done."""
+        """Raise the error that a statistic raised, now that the others have counted."""
         raised, self._raised = self._raised, None
         if raised is not None:
             try:
                 raise raised
             finally:
-                del raised  # else it would hold this frame, which holds it
+                del raised  # else the error and this frame would hold each other
 
     def _places(self) -> str:
         names = self.info.name, *self.info.aliases
         return f" ({', '.join(names)})" if self.info.aliases else ""
 
     def general(self, kind: SignalKind) -> SignalKind:
-        """What holds of all chunks, with one more of that kind: what the most general promises."""
+        """The kind of all chunks with one more of kind `kind`: the most general of them."""
         kinds = (kind,) if self.neurons is None else (self.info.kind, kind)
         return max(kinds, key=_GENERALITY.index)

@@ -1,4 +1,4 @@
-"""`measure`: a model over a whole data set in one call."""
+"""`measure` runs a model over a whole data set and reports on it, in one call."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neuroact.report.activity_report import ActivityReport
 
 Batch = TypeVar("Batch")
 Run = Callable[[nn.Module, Any], object]
-"""Runs one batch, time steps, resets and all: `run(model, batch)`."""
+"""Runs one batch, with all its time steps and resets: `run(model, batch)`."""
 
 
 def measure(
@@ -29,15 +29,15 @@ def measure(
 ) -> ActivityReport:
     """Run a model over batches, without gradients, and report what its neurons did.
 
-    The model stays in the mode, train or eval, that it is in.
+    The model stays in its mode, train or eval.
 
     Args:
         model: any `torch.nn.Module`.
         batches: a DataLoader or any other iterable.
-        run: `run(model, batch)` runs one batch, time steps, resets and all. Where None, the
-            model is called once a batch, with its first member where a batch is a tuple or list.
-            Where a batch is a pair whose second member is a tensor of whole numbers `[batch]`,
-            these are its labels for `ClassActivity`, if that is among the statistics.
+        run: `run(model, batch)` runs one batch, with all its time steps and resets. Where None,
+            the model is called once a batch: with the batch or, if that is a tuple or list, with
+            its first member. If `ClassActivity` is among the statistics and a batch is a pair whose
+            second member is a tensor of whole numbers `[batch]`, these are its labels.
         progress: show a progress bar on a terminal.
         **record_options: as in `record`.
 
@@ -45,7 +45,7 @@ def measure(
         The report over all batches.
 
     Raises:
-        NothingRecordedError: no layer was called, as when there are no batches.
+        NothingRecordedError: no layer was called, for example because there are no batches.
 
     >>> import neuroact, torch
     >>> net = torch.nn.Sequential(torch.nn.ReLU())
@@ -60,7 +60,7 @@ def measure(
 
 
 def run_batch(recording: Recording, model: nn.Module, batch: Any, run: Run | None) -> None:
-    """Run one batch, by `run` or, where None, as `measure` says."""
+    """Run one batch by `run` or, where None, as described in `measure`."""
     if run is not None:
         run(model, batch)
         return
@@ -71,14 +71,14 @@ def run_batch(recording: Recording, model: nn.Module, batch: Any, run: Run | Non
 
 
 def _are_labels(member: Any) -> bool:
-    """Whether it is a whole number for each sample."""
+    """Whether a batch's member is a whole number for each sample."""
     if not isinstance(member, Tensor) or member.ndim != 1:
         return False
     return not (member.is_floating_point() or member.is_complex() or member.dtype is torch.bool)
 
 
 def shown(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """The batches, with a progress bar on standard error while they are taken, on a terminal."""
+    """The batches. If standard error is a terminal, it shows a progress bar meanwhile."""
     if not sys.stderr.isatty():
         yield from batches
         return

@@ -1,4 +1,4 @@
-"""Adding one recording's counts to another's, where their figures mean the same."""
+"""Adding one recording's counts to another's, if their figures mean the same."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from neuroact.recording.parts import RecordingParts
 from neuroact.statistics import Firing, Statistic, check_kind
 from neuroact.statistics.counting.stepwise import StepwiseStatistic
 
-# Of layers with neurons of one shape, these can always be merged.
+# These methods never refuse to merge, once both layers have neurons of one shape.
 _NEVER_REFUSE = (Firing.merge, StepwiseStatistic.merge)
 
 
 def check_options(ours: RecordingParts, theirs: RecordingParts) -> None:
-    """Refuse a recording that was made with other options than the one it is to be added to.
+    """Refuse a recording that was made with other options than ours.
 
     Raises:
-        MergeError: names its first layer, what it was recorded with, and what was expected.
+        MergeError: names its first layer, the option it was made with, and the one expected.
     """
     if ours.layers is theirs.layers:
         raise MergeError("a recording merged into itself would count everything twice")
@@ -34,7 +34,7 @@ def check_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
     """Refuse a layer whose counts cannot be added to ours.
 
     Raises:
-        MergeError: it is of another class, or has other neurons or statistics; or a statistic
+        MergeError: the layer has another class, other neurons or other statistics; or a statistic
             refuses for reasons of its own.
         StatisticKindError: a statistic does not apply to the kind of the sum.
     """
@@ -64,7 +64,7 @@ def merge_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
     with _at_rest(ours, theirs) as pairs:
         aliases, kind = ours.info.aliases, ours.info.kind
         if theirs.info.aliases != aliases:
-            # Sorted, so that the sum is the same whichever is added to the other.
+            # Sorted, so that the sum does not depend on which is added to which.
             aliases = tuple(sorted({*aliases, *theirs.info.aliases}))
         if theirs.called or not ours.called:
             kind = ours.general(theirs.info.kind)
@@ -74,7 +74,7 @@ def merge_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
         for mine, other in pairs:
             _add(ours, mine, other)
             if not ours.called:
-                # Merged, the other's open sequences would have ended.
+                # A merge ends the other's open sequences. Loading its state keeps them open.
                 mine.load_state_dict(other.state_dict())
         ours.neurons = theirs.neurons
 
@@ -83,8 +83,8 @@ def merge_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
 def _at_rest(
     ours: LayerRecorder, theirs: LayerRecorder
 ) -> Iterator[list[tuple[Statistic, Statistic]]]:
-    """The statistics of two layers, in pairs, while neither of the two counts."""
-    # Locked in one order, whoever is added to whom: two threads may do both.
+    """The statistics of two layers, in pairs; neither layer counts meanwhile."""
+    # Locked in one order, since two threads may add each to the other at once.
     one, two = sorted((ours, theirs), key=id)
     with one.lock, two.lock, theirs.at_rest() as others, ours.at_rest() as mine:
         ours.interrupt()
@@ -99,7 +99,7 @@ def _add(layer: LayerRecorder, ours: Statistic, theirs: Statistic) -> None:
 
 
 def _meaning(layer: LayerRecorder) -> dict[str, str | None]:
-    """What has to be the same where figures are added; None where it is not known yet."""
+    """What must be the same in two layers to add them; None where it is not known yet."""
     return {
         "the class": f"{layer.info.framework} {layer.info.layer_type}",
         "the statistics": ", ".join(type(s).__name__ for s in layer.statistics),
@@ -112,7 +112,7 @@ def _options(ours: RecordingParts, theirs: RecordingParts) -> Iterator[tuple[str
     if ours.factories != theirs.factories:  # other functions may build the same classes
         yield "statistics", _statistics(ours), _statistics(theirs)
     sides = _side(ours), _side(theirs)
-    if None not in sides:  # what is fed by hand is of no side
+    if None not in sides:  # spikes fed by hand are of neither side
         yield "of", *sides
 
 

@@ -1,4 +1,4 @@
-"""What is fed by hand, as a chunk."""
+"""Makes a chunk of what the user feeds by hand."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def observed(
     """A chunk of the layer `name`; arguments as in `Recording.observe`.
 
     Raises:
-        ChunkError: values or mask that cannot be read or do not fit; names the layer.
-        TypeError, ValueError: axes or kind that are none.
+        ChunkError: the values or the mask cannot be read or do not fit; names the layer.
+        TypeError, ValueError: `axes` or `kind` is not one that exists.
     """
     order = Axes("TBN" if axes is None else axes)
     if kind not in {*SignalKind, *(known.value for known in SignalKind)}:
@@ -37,9 +37,9 @@ def observed(
 
 
 def _which_axes(shape: tuple[int, ...]) -> str:
-    came = f"came values of shape {list(shape)}, and no dimension says what it is"
+    came = f"came values of shape {list(shape)}, without axes= to say what each dimension is"
     if len(shape) == 2:
-        pairs = "; pairs such as (neuron, step) are not read, but an array of what they tell is"
+        pairs = "; pairs such as (neuron, step) are not read: make an array of 0 and 1 of them"
         return (
             f'{came}: say axes="TN" for [time, neurons], "NT" for [neurons, time], "BN" for one '
             f'step of a batch or "TB" for a single neuron{pairs if shape[1] == 2 else ""}'

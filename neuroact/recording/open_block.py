@@ -1,9 +1,9 @@
-"""The steps of a layer that came and that its statistics have not counted yet.
+"""Steps of a layer that are collected before its statistics count them.
 
-A statistic that is told of one step at a time spends more on being told than on counting. So a
-layer's steps are collected, up to 64 of them, by what costs least where they are: on a CPU the
-compiled core writes a bit for each value, or, for `Firing` alone, adds to a number for each neuron;
-elsewhere the values are kept as they came.
+Calling a statistic for each step costs more than counting the step. So a layer's steps are
+collected, up to 64 of them, in the cheapest way for the device they are on. On a CPU the compiled
+core writes a bit for each value; for `Firing` alone it adds to a sum for each neuron. Elsewhere
+the values are kept as they came.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from neuroact.statistics.counting.step_block import WIDTH, StepBlock, StepSums, 
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 MOST_KEPT = 2**22
-"""Values kept as they came, at most: of larger steps fewer are kept, or none."""
+"""At most so many values are kept as they came: of larger steps fewer, or none."""
 
 Tell = Callable[[Callable[[Statistic], None]], None]
 
 
 class Filler(Protocol):
-    """What collects steps of one shape."""
+    """Collects steps of one shape."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -38,18 +38,18 @@ class Filler(Protocol):
 
     @property
     def steps(self) -> int:
-        """Steps that it holds."""
+        """Number of steps that it holds."""
 
     def add(self, values: Tensor, /) -> bool:
-        """Collect a step; False, with nothing changed, where it is full or cannot read it."""
+        """Collect a step; False, with nothing changed, if it is full or cannot read the step."""
 
 
 class Rows:
-    """Steps kept as they came, on any device, in any dtype.
+    """Keeps steps as they came, on any device, in any dtype.
 
     Args:
         like: a step `[batch, *neurons]`, like those that will come.
-        order: which stream copies after which.
+        order: orders the copies among the streams of a GPU.
     """
 
     __slots__ = ("_follow", "_kept", "_like", "_rows", "shape", "steps", "width")
@@ -64,7 +64,7 @@ class Rows:
         self._rows: tuple[Tensor, ...] = ()
 
     def add(self, values: Tensor) -> bool:
-        """Copy a step; False where it is full, or the step is of another kind."""
+        """Copy a step; False if it is full, or the step has another shape, type or device."""
         if self.steps == self.width or values.shape != self.shape:
             return False
         if (values.dtype, values.device, values.layout) != self._like:
@@ -72,7 +72,7 @@ class Rows:
         if self._follow is not None:
             self._follow(values.device)
         if self._kept is None:
-            with torch.inference_mode(False):  # else it could not be written to outside of it
+            with torch.inference_mode(False):  # else it could not be written to outside that mode
                 self._kept = values.new_empty(self.width, *self.shape)
                 self._rows = self._kept.unbind()
         self._rows[self.steps].copy_(values)
@@ -80,7 +80,7 @@ class Rows:
         return True
 
     def take(self) -> Tensor:
-        """The steps, `[steps, batch, *neurons]`, to be counted before the next one comes."""
+        """Empty it; returns the steps `[steps, batch, *neurons]`, valid until the next `add`."""
         assert self._kept is not None
         steps, self.steps = self.steps, 0
         return self._kept[:steps]
@@ -90,14 +90,14 @@ class OpenBlock:
     """Collects a layer's binary steps; `flush` has the statistics count them.
 
     Args:
-        statistics: the layer's.
-        tell: calls what it is given with each statistic.
-        order: which stream of a GPU works after which.
+        statistics: the layer's statistics.
+        tell: calls a function with each of them.
+        order: orders the copies among the streams of a GPU.
     """
 
     def __init__(self, statistics: Sequence[Statistic], tell: Tell, order: StreamOrder) -> None:
         self._tell, self._order = tell, order
-        # `Firing` alone never asks when a neuron fired; a subclass of it may.
+        # `Firing` never asks when a neuron fired. A subclass of it may.
         self._sums_do = len(statistics) == 1 and type(statistics[0]) is Firing
         self.filler: Filler | None = None
         self._starts = False  # the first step collected begins sequences
@@ -105,10 +105,10 @@ class OpenBlock:
         self._remaining: NDArray[np.int64] | None = None
 
     def take(self, chunk: SpikeChunk) -> bool:
-        """Collect a chunk of one step or more, all of them valid but for what `limit` says.
+        """Collect a chunk of one step or more; all its values are valid, except as `limit` says.
 
         Returns:
-            Whether it did. If not, all that came before the chunk is counted.
+            False if it cannot collect the chunk. Then all that came before is counted.
         """
         values, starts = chunk.values, chunk.starts_sequence
         first = values[0].contiguous()
@@ -123,11 +123,11 @@ class OpenBlock:
         if starts and self.filler.steps == 1:
             self._starts = True
         collected = [self._put(step.contiguous()) for step in values[1:]]
-        assert all(collected), "steps of one chunk are alike: who reads the first reads all"
+        assert all(collected), "steps of one chunk are alike: a filler reads all or none"
         return True
 
     def flush(self) -> None:
-        """Have the statistics count what was collected."""
+        """Have the statistics count the collected steps."""
         filler: Any = self.filler
         if filler is None or not filler.steps:
             return
@@ -139,7 +139,7 @@ class OpenBlock:
             self._count_bits(filler)
 
     def discard(self) -> None:
-        """Forget what was collected; it came nevertheless, where samples end in padding."""
+        """Forget the collected steps; where samples end in padding, they still count as come."""
         if self._remaining is not None and self.filler is not None:
             self._remaining -= np.minimum(self._remaining, self.filler.steps)
         self.filler, self._starts, self._sequences = None, False, 0
@@ -151,21 +151,25 @@ class OpenBlock:
 
     @property
     def remaining(self) -> NDArray[np.int64] | None:
-        """How many steps of each sample are still valid, `[batch]`; None where all are."""
+        """How many more steps of each sample are valid, `[batch]`; None where all are."""
         return self._remaining
 
     def limit(self, lengths: NDArray[np.int64] | None) -> None:
-        """Say how many steps of each sample are valid from now on, `[batch]`; None for all."""
+        """Set how many more steps of each sample are valid, `[batch]`; None for all."""
         self.flush()
         self.filler = None
         self._remaining = None if lengths is None else lengths.copy()
 
     def pass_by(self, steps: int) -> Tensor:
-        """Which of so many steps are valid, bool `[steps, batch]`, that are not collected here."""
+        """Note that so many steps came which are not collected.
+
+        Returns:
+            bool `[steps, batch]`, which of them are valid.
+        """
         assert self._remaining is not None
         lengths = np.minimum(self._remaining, steps)
         self._remaining -= lengths
-        self.filler = None  # it counts down by itself, and does not see these
+        self.filler = None  # it counts the remaining steps itself, and missed these
         return valid_steps(lengths, steps)
 
     @property
@@ -182,7 +186,7 @@ class OpenBlock:
         return filler.add(step)
 
     def _begin(self, step: Tensor, steps: int) -> bool:
-        """Collect the first of so many steps, by whatever can."""
+        """Collect the first of so many steps in a new filler; False if none can."""
         self.filler = self._compiled_for(step)
         if self.filler is None and steps == 1 and self._remaining is None:
             rows = Rows(step, self._order)
@@ -248,8 +252,8 @@ class OpenBlock:
 
 
 def count(statistic: Statistic, block: StepBlock) -> None:
-    """Have a statistic count a block: by `count`, or as a chunk where it has none."""
-    # Asked of the class: an attribute of that name may be anything, such as a number.
+    """Have a statistic count a block: by its method `count` or, if it has none, as a chunk."""
+    # Look on the class: an instance's attribute `count` may be anything, such as a number.
     if callable(getattr(type(statistic), "count", None)):
         statistic.count(block)  # type: ignore[attr-defined]
     else:

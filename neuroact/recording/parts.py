@@ -1,4 +1,4 @@
-"""What a recording is made of, its model left out: what a file holds, and what is merged."""
+"""The parts of a recording without its model: what a file holds, and what a merge adds."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class RecordingParts:
     """What a recording is made of.
 
     Attributes:
-        dt: seconds per time step; None where not known.
-        origin: where the figures come from; None where all was fed by hand.
-        factories: what builds each layer's statistics.
+        dt: seconds per time step; None if not known.
+        origin: where the figures come from; None if all was fed by hand.
+        factories: build each layer's statistics.
         layers: by reported name, in the model's order.
     """
 
@@ -29,10 +29,10 @@ class RecordingParts:
 
 
 def seconds_of(dt: object) -> float:
-    """A time step as it is kept.
+    """A time step in seconds, as a float.
 
     Raises:
-        TypeError, ValueError: it is no number of seconds above 0.
+        TypeError, ValueError: `dt` is not a number of seconds above 0.
     """
     if isinstance(dt, bool) or not isinstance(dt, Real):
         raise TypeError(f"expected dt= to be a number of seconds, came {dt!r}")

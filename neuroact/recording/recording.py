@@ -1,4 +1,4 @@
-"""A `Recording` holds what a model's layers did."""
+"""`Recording` counts what a model's layers do."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ _T = TypeVar("_T")
 class Recording:
     """Running figures of a model's layers.
 
-    Made by `record`; made directly it has no model, and takes what `observe` is given. A copy, or
-    what another process is sent, is what was counted so far: closed, and without the model.
+    `record` makes one for a model. Made directly, it has no model and takes the spikes given to
+    `observe`. A copy, or one sent to another process, holds the counts so far; it is closed and
+    has no model.
 
     Args:
         statistics: as in `record`.
@@ -58,7 +59,7 @@ class Recording:
         self.dt = None if dt is None else seconds_of(dt)
         self._factories = builders(statistics)
         self._layers: dict[str, LayerRecorder] = {}
-        self._watched: list[WatchedLayer] = []  # none once it is closed
+        self._watched: list[WatchedLayer] = []  # empty once closed
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
         self._batches: list[KnownBatch] = []  # under way, the innermost last
@@ -71,11 +72,11 @@ class Recording:
 
     @property
     def _counts_classes(self) -> bool:
-        """Whether `ClassActivity` is among the statistics, so that labels are counted by."""
+        """Whether `ClassActivity` is among the statistics, so that labels have a use."""
         return any(isinstance(build(), ClassActivity) for build in self._factories)
 
     def report(self) -> ActivityReport:
-        """The exact figures so far, free of torch; recording goes on.
+        """The exact figures so far, without torch tensors; recording goes on.
 
         Raises:
             NothingRecordedError: no layer was called yet.
@@ -83,7 +84,7 @@ class Recording:
         Warns:
             LayerNotCalledWarning: some layers were not called; they are left out, and listed in
                 `report.not_called`.
-            UnreliableLayerWarning: a layer's values are not what its kind promises.
+            UnreliableLayerWarning: a layer has values that its kind does not allow.
         """
         origin = provenance(None, ()) if self._origin is None else self._origin
         return report_of(self._layers.values(), origin=origin, dt=self.dt)
@@ -93,13 +94,13 @@ class Recording:
         _each(self._layers.values(), lambda layer: layer.reset())
 
     def pause(self) -> None:
-        """Watch the layers no more; counts stay. The model then runs at no cost at all."""
+        """Stop watching the layers; counts stay. The model then runs at no cost."""
         _each(self._watched, WatchedLayer.unwatch)
 
     def resume(self) -> None:
         """Watch the layers again after `pause`.
 
-        A layer whose state moved on meanwhile starts a new sequence.
+        A layer whose state changed meanwhile starts a new sequence.
 
         Raises:
             RecordingClosedError: the recording is closed.
@@ -109,11 +110,11 @@ class Recording:
             watched.watch()
 
     def new_sequence(self) -> None:
-        """Say that the next call of every layer starts a sequence; wins over what state says.
+        """Say that the next call of every layer starts a sequence, whatever its state says.
 
-        A module without state (a Linear, a ReLU, whatever no adapter knows) that is called step by
-        step takes each call for a sequence of its own, until it is marked so: from then on its
-        sequences reach from one mark to the next.
+        Without such marks, each call of a module without state (a Linear, a ReLU, or any that no
+        adapter knows) that is called step by step counts as one sequence. From the first mark on,
+        its sequences reach from one mark to the next.
         """
         _each(self._layers.values(), lambda layer: layer.begin_sequence())
 
@@ -121,26 +122,26 @@ class Recording:
     def batch(
         self, *, valid: Any = None, lengths: Any = None, labels: Any = None
     ) -> Iterator[None]:
-        """Say what is known of the samples that run inside the `with` block: one batch.
+        """Say which steps are valid and which class each sample has, for the batch in the block.
 
-        Step 0 is each layer's first one inside the block. A padded step is no observation and no
-        event, whatever stands there; a sample of padding alone is no sequence. After the block
-        nothing is known any more. A block may stand in another one: what the inner one does not
-        say stays as the outer one says.
+        Step 0 is each layer's first step inside the `with` block. A padded step is no observation
+        and no event, whatever its values; a sample of padding alone is no sequence. The block says
+        nothing of calls after it. Blocks can be nested: where the inner one says nothing, the outer
+        one holds.
 
         Args:
-            valid: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where
-                all of a sample is.
-            lengths: in place of `valid` the number of valid steps of each sample, `[batch]`.
-            labels: the class of each sample, whole numbers from 0, `[batch]`; those on a device
-                are waited for. `ClassActivity` counts by them, and has to be among the recording's
+            valid: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where a
+                whole sample is padding.
+            lengths: in place of `valid`, the number of valid steps of each sample, `[batch]`.
+            labels: the class of each sample, whole numbers from 0, `[batch]`. Labels on a device
+                are waited for. `ClassActivity` counts by them, and must be among the recording's
                 statistics.
 
         Raises:
-            ValueError: nothing is given, or both `valid` and `lengths`; one of them has another
-                shape or type; labels are negative or 2^20 or more, or nothing counts by class.
-            ChunkError: inside the block, a layer came with other samples or more steps; nothing of
-                that call is counted.
+            ValueError: nothing is given, or both `valid` and `lengths`; an argument has the wrong
+                shape or type; labels are negative or 2^20 or more, or no statistic uses them.
+            ChunkError: inside the block, a layer was called with another number of samples or with
+                more steps; that call is not counted.
 
         >>> import torch
         >>> from neuroact import ClassActivity, Recording
@@ -175,26 +176,26 @@ class Recording:
         starts_sequence: bool = True,
         valid: Any = None,
     ) -> None:
-        """Feed spikes by hand, where they cannot be seen.
+        """Feed spikes by hand, where a layer's calls cannot be seen.
 
         Args:
-            name: layer to feed; made where there is none of that name.
-            values: a tensor, or anything that NumPy can read as numbers of one shape.
-            axes: the order of its dimensions, as in `record`: `[time, neurons]` is "TN". "TBN",
-                `[time, batch, *neurons]`, where None and there are three or more.
-            kind: what the values mean; they are not looked at to find out.
+            name: the layer to feed; a new one is made if there is none of that name.
+            values: a tensor, or anything that NumPy can read as an array of numbers.
+            axes: the order of the dimensions, as in `record`: "TN" for `[time, neurons]`. None, for
+                three dimensions or more, means "TBN", `[time, batch, *neurons]`.
+            kind: what the values mean; it is not found from the values.
             starts_sequence: whether step 0 begins a new sequence for every sample.
             valid: bool `[time, batch]`, False where a step is padding.
 
         Raises:
-            ChunkError: values or mask that cannot be read, or of the wrong shape; fewer than three
-                dimensions without `axes`.
-            LayerShapeError: other neurons than before.
+            ChunkError: the values or the mask cannot be read, or have the wrong shape; or fewer
+                than three dimensions came without `axes`.
+            LayerShapeError: the layer had other neurons before.
             StatisticKindError: a statistic does not apply to the kind.
             RecordingClosedError: the recording is closed.
             OtherThreadError: another thread feeds the layer, and is still running.
             OtherProcessError: the recording was made before this process was forked.
-            TypeError, ValueError: `name`, `axes` or `kind` is none that there is.
+            TypeError, ValueError: `name`, `axes` or `kind` is not valid.
 
         >>> import numpy as np
         >>> from neuroact import Recording
@@ -215,15 +216,15 @@ class Recording:
     def merge(self, other: Recording) -> None:
         """Add another recording's counts, exactly; `other` stays unchanged.
 
-        In any order and grouping the sum is the same to the bit. A layer that only one of the two
-        has is kept, behind those that were there. Sequences that are open in `other` count as
-        ended there; a recording that has counted nothing yet takes them over open, so that what
-        comes next can go on from them.
+        The sum is the same to the bit in any order and grouping. A layer that only `other` has is
+        added after those of this recording. Open sequences of `other` end where they are. If this
+        recording has counted nothing yet, it takes them over open instead, so that the next calls
+        can continue them.
 
         Raises:
-            MergeError: another dt, other statistics, another `of=`, a layer with other neurons or
-                of another class, or a statistic that refuses; the layer is named, and nothing is
-                added then.
+            MergeError: `other` has another dt, other statistics, another `of=`, or a layer with
+                other neurons or of another class; or a statistic refuses. The layer is named, and
+                nothing is added.
         """
         check_options(self._parts(), other._parts())
         pairs = [
@@ -246,8 +247,8 @@ class Recording:
         file as it was.
 
         Raises:
-            RecordingFileError: a layer's name, or what a statistic of your own keeps, has no
-                place in the format.
+            RecordingFileError: the format cannot hold a layer's name, or what a statistic of your
+                own keeps.
             OSError: the folder does not exist or cannot be written; the old file is intact.
         """
         recording_file.save(self._parts(), path)
@@ -258,35 +259,35 @@ class Recording:
     ) -> Recording:
         """The recording that `save` wrote: closed, on the CPU, without a model.
 
-        It can be reported, merged and saved. To go on where it ended, record the model anew, with
-        the same `statistics=` and `dt=`, and merge it: `recording.merge(Recording.load(path))`.
+        You can report, merge and save it. To go on where it ended, record the model anew with the
+        same `statistics=` and `dt=`, and merge it: `recording.merge(Recording.load(path))`.
 
         Args:
             path: the file.
-            statistics: as in `record`, where it was given statistics of your own.
+            statistics: as in `record`; needed if `record` was given statistics of your own.
 
         Raises:
             RecordingFileError: the file is damaged, foreign, of a newer schema, or holds a
                 statistic that is neither neuroact's nor given.
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
         """
         return cls._of(recording_file.load(path, statistics=builders(statistics)))
 
     def to_bytes(self) -> bytes:
-        """What `save` writes, as one string of bytes, to send elsewhere."""
+        """What `save` writes, as bytes, to send elsewhere."""
         return recording_file.to_bytes(self._parts())
 
     @classmethod
     def from_bytes(cls, data: bytes, *, statistics: StatisticSelection = None) -> Recording:
-        """The recording that `to_bytes` was asked of; as `load`.
+        """The recording whose `to_bytes` made the data; arguments and result as in `load`.
 
         Raises:
-            RecordingFileError: as `load`.
+            RecordingFileError: as in `load`.
         """
         return cls._of(recording_file.from_bytes(data, statistics=builders(statistics)))
 
     def close(self) -> None:
-        """Watch the layers no more and let go of the model; figures stay readable.
+        """Stop watching the layers and let go of the model; the figures stay readable.
 
         Closing again does nothing.
         """
@@ -335,10 +336,10 @@ class Recording:
         return layer
 
     def refuse(self) -> None:
-        """Refuse all that is fed, in a process forked from the one that made the recording."""
+        """Refuse whatever is fed, in a process forked from the one that made the recording."""
         self._forked = True
         for layer in self._layers.values():
-            layer.lock = threading.RLock()  # a thread that is not here may have held it
+            layer.lock = threading.RLock()  # a thread of the other process may hold the old one
         for watched in self._watched:
             watched.refuse()
 
@@ -346,18 +347,18 @@ class Recording:
         if self._forked:
             raise OtherProcessError(
                 f"a recording made before process {os.getpid()} was forked cannot be {what} in it: "
-                "the process that made it would not see that. Make another one here, and merge "
-                "files of both."
+                "the process that made it would not see that. Make another recording here, and "
+                "merge the files of both."
             )
         if self._closed:
             raise RecordingClosedError(
                 f"a closed recording cannot be {what}; its report can still be read. Start "
-                "another with neuroact.record(model), and merge the two if need be."
+                "another with neuroact.record(model), and merge the two if you need their sum."
             )
 
 
 def _each(items: Iterable[_T], do: Callable[[_T], None]) -> None:
-    """Do it with each, and raise then what the first one raised, if any did."""
+    """Do it with each item; afterwards raise the first error, if any."""
     raised: Exception | None = None
     for item in list(items):
         try:

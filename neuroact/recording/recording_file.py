@@ -1,15 +1,17 @@
-"""A recording as a file: safetensors, without pickle, checked before anything in it is believed.
+"""A recording as a file: in the safetensors format, without pickle, checked when it is read.
 
 ::
 
     text       JSON: schema and version, dt, origin, the statistics' names, the layers in order
-    tensors    "<layer>.<statistic>.<key>": two places in the text, and a key of `state_dict`;
-               "padding", zeros, where reading the others takes many times their size
+    tensors    "<layer>.<statistic>.<key>": the layer's number, the number of one of its statistics,
+               and a key of that one's `state_dict`;
+               "padding": zeros, where reading the others takes many times their size
 
-Reading takes memory in proportion to the file's length: see `working_memory`.
+Reading a file takes memory in proportion to its length: see `working_memory`. So a recording that
+takes more to read is padded.
 
-A file names statistics but brings no code: those of `neuroact.statistics` are known, and a user's
-own is passed in. Reading a file imports nothing that the file names.
+A file names statistics but holds no code. Reading it knows those of `neuroact.statistics`, and
+takes the user's own as an argument. It imports nothing that the file names.
 """
 
 from __future__ import annotations
@@ -41,21 +43,21 @@ SCHEMA = "neuroact.recording"
 SCHEMA_VERSION = 1
 LONGEST_NAME = 4096
 
-# Reading takes up to so many bytes, and so many more for each byte of the file.
+# Reading may take `_FREE` bytes of memory, and `_TIMES` more for each byte of the file.
 _FREE, _TIMES = 2**26, 64
 _PADDING = "padding"
 
-_OURS = "neuroact."  # before a statistic's name: it is one of neuroact's own
+_OURS = "neuroact."  # in a file, before the names of neuroact's own statistics
 _T = TypeVar("_T")
 _States: TypeAlias = dict[str, dict[str, Tensor]]
 
 
 def to_bytes(recording: RecordingParts) -> bytes:
-    """Everything a recording has counted, open sequences included, in one string of bytes.
+    """Everything a recording has counted, open sequences included, as bytes.
 
     Raises:
-        RecordingFileError: a layer's name, or what a user's own statistic keeps, has no place in
-            the format.
+        RecordingFileError: the format cannot hold a layer's name, or what a user's own statistic
+            keeps.
 
     >>> from neuroact import Recording
     >>> recording = Recording()
@@ -71,27 +73,27 @@ def from_bytes(data: bytes, *, statistics: Sequence[StatisticFactory] = ()) -> R
 
     Args:
         data: what `to_bytes` returned.
-        statistics: the classes (or functions) that `record` was given, where they build
-            statistics that are not neuroact's own.
+        statistics: the user's own statistics that `record` was given: classes, or functions that
+            build one.
 
     Raises:
         RecordingFileError: the bytes are damaged, foreign, of a newer schema, or hold a statistic
-            that is not known here.
+            that is neither neuroact's nor given.
     """
     return _recording(_parts_of(data), statistics)
 
 
 def save(recording: RecordingParts, path: str | os.PathLike[str]) -> None:
-    """Write `to_bytes` to a file, whole or not at all."""
+    """Write what `to_bytes` returns to a file, whole or not at all."""
     write_bytes(path, _pieces(recording))
 
 
 def load(
     path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory] = ()
 ) -> RecordingParts:
-    """Read what `save` wrote; a file of another kind is told by its header, without the rest."""
+    """Read what `save` wrote. Of a file of another kind only the header is read."""
     try:
-        # Without a buffer: one would hold the whole file twice for a moment.
+        # Unbuffered: a buffer would hold the whole file a second time for a moment.
         with Path(path).open("rb", buffering=0) as handle:
             size = os.fstat(handle.fileno()).st_size
             prefix = handle.read(PREFIX)
@@ -134,7 +136,7 @@ def _layer_document(layer: LayerRecorder) -> dict[str, Any]:
         if len(name) > LONGEST_NAME:
             raise RecordingFileError(
                 f"the name {name[:80]!r}... has {len(name):,} characters, a file holds names of "
-                f"up to {LONGEST_NAME:,}: give the module a shorter one",
+                f"up to {LONGEST_NAME:,}: give the module a shorter name",
                 layer=info.name,
             )
     return {
@@ -149,10 +151,10 @@ def _layer_document(layer: LayerRecorder) -> dict[str, Any]:
 
 
 def _document(text: str) -> dict[str, Any]:
-    """What the file's text says, if this version reads it."""
+    """A file's text, parsed; refused if it is of another schema or a newer version."""
     document = parse_json(text, "text")
     if document.get("schema") != SCHEMA:
-        raise RecordingFileError(f'expected a text with "schema": "{SCHEMA}"; this is another')
+        raise RecordingFileError(f'expected "schema": "{SCHEMA}" in its text; this is another file')
     version = document.get("schema_version")
     if version != SCHEMA_VERSION:
         raise RecordingFileError(
@@ -163,7 +165,7 @@ def _document(text: str) -> dict[str, Any]:
 
 
 def _parts_of(data: bytes) -> tuple[dict[str, Any], _States, int]:
-    """What a file's text says, the states that its tensors are, and its size."""
+    """A file's parsed text, the states that its tensors make up, and its size in bytes."""
     document = _document(text_of(data, len(data)))
     return document, _states(unpack(data)), len(data)
 
@@ -171,7 +173,7 @@ def _parts_of(data: bytes) -> tuple[dict[str, Any], _States, int]:
 def _recording(
     parts: tuple[Mapping[str, Any], _States, int], statistics: Sequence[StatisticFactory]
 ) -> RecordingParts:
-    """The recording that these parts of a file describe; each state is dropped once it is taken."""
+    """The recording that a file describes; each state is dropped once it is loaded."""
     document, states, size = parts
     known = _known(statistics)
     try:
@@ -192,8 +194,8 @@ def _recording(
             needed += _checked(layer, statistic, state)
             if needed > _FREE + _TIMES * size:
                 raise RecordingFileError(
-                    f"reading its {size:,} bytes would take {needed:,} of memory, for "
-                    "sequences so long that are open: no recording was saved so",
+                    f"reading its {size:,} bytes would take {needed:,} of memory, for long "
+                    "sequences that are still open: Recording.save writes no such file",
                     layer=layer.info.name,
                 )
             _take_over(layer, statistic, state)
@@ -203,9 +205,11 @@ def _recording(
 
 
 def _with_classes_apart(document: Mapping[str, Any], states: _States) -> Mapping[str, Any]:
-    """What a file says in which `Firing` counted by class, as if `ClassActivity` had.
+    """Read an older file, in which `Firing` counted by class, as if `ClassActivity` had.
 
-    Such files are older than `ClassActivity`. `states` is changed in the same way.
+    Returns:
+        The document with `ClassActivity` among its statistics, if any layer counted by class.
+        `states` is changed in the same way.
     """
     statistics, name = document["statistics"], _name_of(ClassActivity())
     layers = [dict(entry) for entry in _list_of(dict, document["layers"])]
@@ -223,10 +227,10 @@ def _with_classes_apart(document: Mapping[str, Any], states: _States) -> Mapping
 def _options(
     document: Mapping[str, Any], known: Mapping[str, StatisticFactory]
 ) -> tuple[float | None, dict[str, Any] | None, tuple[StatisticFactory, ...]]:
-    """The time step, the origin, and what builds the statistics."""
+    """The time step, the origin, and the factories of the statistics."""
     dt, origin, names = document["dt"], document["origin"], document["statistics"]
     if not (origin is None or isinstance(origin, dict)):
-        raise TypeError("the origin is none")
+        raise TypeError("its origin is not an object")
     factories = builders(_builders(_list_of(str, names), known))
     if [_name_of(build()) for build in factories] != names:
         raise ValueError("these are not the statistics of a recording")
@@ -247,7 +251,7 @@ def _layer(
     )
     info = LayerInfo(name, tuple(aliases), framework, layer_type, SignalKind(entry["kind"]))
     kept = _list_of(str, entry["statistics"])
-    # Those of the recording that apply to the layer, in its order; the first is always kept.
+    # The recording's statistics that apply to the layer, in their order; the first always does.
     if kept[:1] != names[:1] or kept != [each for each in names if each in kept]:
         raise ValueError("a layer's statistics are not its recording's")
     layer = LayerRecorder(info, [build() for build in _builders(kept, known)])
@@ -257,7 +261,7 @@ def _layer(
 
 
 def _checked(layer: LayerRecorder, statistic: Statistic, state: Mapping[str, Tensor]) -> int:
-    """What loading the state takes, `working_memory`, once it was looked at."""
+    """Check a state; returns the memory that loading it takes."""
     with _damage(layer, statistic):
         check_state(statistic, state, layer.neurons)
         return working_memory(statistic, state)
@@ -288,7 +292,7 @@ def _damage(layer: LayerRecorder, statistic: Statistic) -> Iterator[None]:
 
 
 def _is_trusted(layer: LayerRecorder) -> bool:
-    """Whether no value of the layer was what its kind has none of."""
+    """Whether every value of the layer was one that its kind allows."""
     firing = layer.statistics[0]
     assert isinstance(firing, Firing)
     return firing.counts is None or not firing.counts.unreliable.any()
@@ -299,7 +303,7 @@ def _form(state: Mapping[str, Tensor]) -> dict[str, tuple[str, list[int]]]:
 
 
 def _known(given: Sequence[StatisticFactory]) -> dict[str, StatisticFactory]:
-    """What builds a statistic, by the name that files give it."""
+    """The factories of statistics, by the name that files give the statistic."""
     known: list[StatisticFactory] = [*BUILT_IN.values(), *given]
     return {_name_of(build()): build for build in known}
 
@@ -310,7 +314,7 @@ def _builders(
     for name in names:
         if name not in known:
             raise RecordingFileError(
-                f"it holds figures of the statistic {name[:80]!r}, which is not one of neuroact's: "
+                f"it holds figures of the statistic {name[:80]!r}, which is not neuroact's own: "
                 "pass its class, as in Recording.load(path, statistics=[ItsClass])"
             )
     return [known[name] for name in names]

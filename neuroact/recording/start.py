@@ -1,4 +1,4 @@
-"""`record` starts to watch a model's layers."""
+"""`record` starts watching a model's layers."""
 
 from __future__ import annotations
 
@@ -31,36 +31,37 @@ def record(
 ) -> Recording:
     """Record what a model's spiking layers emit, until the recording is closed or nobody holds it.
 
-    The model works as before: the same outputs, gradients and random numbers; nothing is stored
-    on it but, on each recorded layer, a stand-in for its `forward`, which is taken away then.
-    Copies of it made meanwhile are not recorded. Compiled models are, with no graph break, and in
-    training a checkpoint's second forward call counts once.
+    The model works as before, with the same outputs, gradients and random numbers. Meanwhile each
+    recorded layer has a stand-in for its `forward`; nothing else is stored on the model. Copies of
+    the model made meanwhile are not recorded. Compiled models are recorded without a graph break. A
+    call that gradient checkpointing repeats counts once.
 
     Args:
         model: any `torch.nn.Module`.
-        layers: None for every spiking layer; for others a module's name, a glob, a class of
-            modules, a module itself, a list of these, or a predicate `(name, module) -> bool`.
-            Naming a layer that emits real values (a leaky integrator, a ReLU) records it.
-        of: "output" for what a layer's `forward` returns, before forward hooks may replace it;
-            "input" for the first argument of its `forward`, as it is when it goes in. What a hook
-            puts in place of an output is the input of the layer behind it.
-        axes: order of the dimensions where no adapter knows the module: `T`, `B` and `N` for all
-            the neurons' dimensions ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" where None.
-        statistics: what is kept of each layer beside `Firing`, which always is: names
-            ("TimeCourse"), classes, statistics as they are configured (`Raster(3)`), or functions
-            that build one; or one alone.
-        adapters: adapters asked before the installed ones, about every module.
+        layers: None for every spiking layer. To choose others: a module's name, a glob, a class of
+            modules, a module, a list of these, or a predicate `(name, module) -> bool`. A layer
+            that emits real values (a leaky integrator, a ReLU) is recorded if it is named.
+        of: "output" for what a layer's `forward` returns, before any forward hook replaces it.
+            "input" for the first argument of its `forward`, as it is when it goes in. If a hook
+            replaces an output, the replacement is the input of the next layer.
+        axes: order of the dimensions where no adapter knows the module: `T` for time, `B` for the
+            batch, `N` for all dimensions of the neurons ("TBN", "BTN", "BN", "(T=16 B)N"). "BN"
+            where None.
+        statistics: one or several to keep of each layer beside `Firing`, which is always kept:
+            names ("TimeCourse"), classes, configured statistics (`Raster(3)`), or functions that
+            build one.
+        adapters: adapters to ask about every module before the installed ones.
         dt: seconds per time step.
 
     Returns:
         The recording, which is also a context manager that closes itself.
 
     Raises:
-        NoSpikingLayersError: no adapter knows a spiking layer of the model; says which there are.
-        UnknownLayerError: `layers` matches nothing; says which names there are.
+        NoSpikingLayersError: no adapter knows a spiking layer of the model; lists the adapters.
+        UnknownLayerError: `layers` matches nothing; lists the names there are.
         LayerNameError: two layers would have one name.
         StatisticKindError: a statistic does not apply to what a layer emits.
-        TypeError, ValueError: an argument is none that there is; says what it may be.
+        TypeError, ValueError: an argument has a wrong value; says what it may be.
 
     >>> import neuroact, torch
     >>> net = torch.nn.Sequential(torch.nn.ReLU())

@@ -1,7 +1,7 @@
-"""A call that is one step more of the sequence under way, read and counted at little cost.
+"""Counting, at little cost, a call that goes on from the last one by one step.
 
-The compiled core has the same as `Steps`, for steps that it can collect; this one serves all other
-fillers, and every one where there is no core.
+The compiled core has such a class too, `Steps`, for steps that it can collect. `StepReader` serves
+the other fillers, and all where there is no core.
 """
 
 from __future__ import annotations
@@ -22,52 +22,52 @@ _is_functional = torch._is_functional_tensor
 
 
 class Steps(Protocol):
-    """Counts a layer's calls that go on from the last one, and has all others read in full."""
+    """Counts a layer's calls that go on from the last one; has every other call read in full."""
 
     @property
     def left(self) -> int:
-        """How many more steps may come; 0 where the next call is read in full."""
+        """How many more steps it may count; 0 where the next call is read in full."""
 
     def __call__(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any, /
     ) -> None:
-        """Count a call that has run, from this state; or read it in full."""
+        """Count a call that has run, from the state `given`; or have it read in full."""
 
     def pattern(
         self, values: Callable[[Any], Tensor], left: Callable[[Any], Sequence[Any]], /
     ) -> None:
-        """Find a call's values and state so, as `CallPattern` does; no step may come."""
+        """Set how to find a call's values and state, as in `CallPattern`; stops the counting."""
 
     def begin(
         self, target: Filler, full: Callable[[], None], state: Sequence[Tensor], most: int, /
     ) -> bool:
-        """Steps may come that go on from a state.
+        """Count the next steps that go on from a state.
 
         Args:
-            target: collects them.
-            full: called where it is full; empties it.
+            target: collects the steps.
+            full: called where `target` is full; empties it.
             state: what the last call left.
-            most: how many may come.
+            most: how many steps may come.
 
         Returns:
-            False where such a state would not be known again; then none may come.
+            False, and no step may come, where this class could not recognise such a state.
         """
 
     def stop(self) -> list[Left]:
         """Have the next call read in full, and let go of the target and of the state.
 
         Returns:
-            The state that the last step left: each tensor, its storage, and its place there. None
-            for what is gone by now.
+            The state that the last step left: each tensor, its storage, and its offset there. A
+            tensor or storage that is gone by now is None.
         """
 
 
 class StepReader:
-    """`Steps` in Python; see there.
+    """`Steps` in Python.
 
     Args:
-        finish: reads a call that does not go on.
-        lock: held while a step is collected, and by whoever looks at the counts.
+        finish: reads a call in full.
+        lock: held while a step is collected, and by whoever reads the counts.
     """
 
     __slots__ = (
@@ -91,21 +91,21 @@ class StepReader:
     def __call__(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any
     ) -> None:
-        """Count a call, or read it in full."""
+        """As in `Steps`."""
         if not self.left or not self._counted(given, output):
             self._finish(args, kwargs, output, given)
 
     def pattern(
         self, values: Callable[[Any], Tensor], left: Callable[[Any], Sequence[Any]]
     ) -> None:
-        """Find a call's values and state so; no step may come."""
+        """As in `Steps`."""
         self.stop()
         self._values, self._left = values, left
 
     def begin(
         self, target: Filler, full: Callable[[], None], state: Sequence[Tensor], most: int
     ) -> bool:
-        """Steps may come that go on from this state."""
+        """As in `Steps`."""
         self.stop()
         if not state or not all(isinstance(tensor, Tensor) for tensor in state):
             return False
@@ -114,7 +114,7 @@ class StepReader:
         return True
 
     def stop(self) -> list[Left]:
-        """Have the next call read in full; the state that the last step left."""
+        """As in `Steps`."""
         self.left, self._target = 0, None
         marks, self._marks = self._marks, ()
         return [(mark.tensor(), mark.storage(), int(mark.offset)) for mark in marks]
@@ -123,13 +123,13 @@ class StepReader:
         try:
             values, left = self._values(output).detach(), self._left(output)
             if isinstance(values, FakeTensor) or _is_functional(values):
-                return False  # it has no values that could be copied
+                return False  # it has no values to copy
             if not self._continues(given, left):
                 return False
             marks = marks_of(left)
         except Exception:
-            return False  # read in full it is counted after all, or an error names the layer
-        # Whole, or not at all, and not while another thread looks.
+            return False  # reading it in full counts it after all, or raises with the layer's name
+        # Collect it whole or not at all, and not while another thread reads the counts.
         with self._lock, Uninterrupted():
             target = self._target
             if target is None:
@@ -143,7 +143,7 @@ class StepReader:
         return True
 
     def _continues(self, given: Sequence[Any], left: Sequence[Any]) -> bool:
-        """Whether the very tensors that the last step left were given, and as large ones come."""
+        """Whether a call was given the tensors that the last step left, and left equal shapes."""
         if not len(given) == len(left) == len(self._marks):
             return False
         for mark, shape, before, after in zip(self._marks, self._shapes, given, left, strict=True):

@@ -1,4 +1,4 @@
-"""From running counts to a frozen report."""
+"""Makes a report of the running counts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from neuroact.results.definitions import headline
 from neuroact.statistics import FiringResult
 
 _CAUSES = (
-    "Likely causes: the model was not run while recording; a layer's work is done by another of "
-    "its methods than forward, by a function, or by a module around it that reads its weights, "
+    "Likely causes: the model was not run while recording; something else than the layer's forward "
+    "does its work (another method, a function, or a module around it that reads its weights), "
     "which nothing can see; the model runs scripted, traced or exported code made before; it uses "
-    "other modules than those found. What cannot be seen is fed by recording.observe(name, values)."
+    "other modules than those found. For calls that cannot be seen there is recording.observe(name, values)."
 )
 
 
 def report_of(
     layers: Iterable[LayerRecorder], *, origin: Mapping[str, Any], dt: float | None
 ) -> ActivityReport:
-    """Figures of the layers called so far; warns of those not called and of bad values."""
+    """The report of the layers called so far; warns of the others, and of unreliable layers."""
     recorders = list(layers)
     found = {layer.info.name: _activity(layer, dt) for layer in recorders}
     activities = [activity for activity in found.values() if activity is not None]

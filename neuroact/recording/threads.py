@@ -1,8 +1,9 @@
 """Who may feed a recording: one thread at a time, in the process where it was made.
 
-A layer's calls are one stream, in order: of two threads that take turns, each would break the
-other's sequences, and of two at once, counts would be lost. A forked process has a copy of the
-recording that nobody would ever read. Both are refused, by the layer's name.
+A layer's calls are one stream, in order. Two threads that take turns would break each other's
+sequences, and two that run at once would lose counts. A forked process has a copy of the recording,
+which nobody would ever read. An error that names the layer refuses a second thread, and a call in a
+forked process.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from neuroact.recording.uninterrupted import Uninterrupted
 
 
 class OneAtATime:
-    """A lock, and what waits for it without blocking.
+    """A lock, and a queue of work to do when the lock is free.
 
-    A recording that nobody holds is let go of wherever Python happens to collect it, which may be
-    in the midst of what the lock guards, in the very thread that holds it.
+    Python may collect a recording that nobody holds at any point: also in the thread that holds the
+    lock, in the midst of what the lock guards. So letting go of the recording joins the queue.
     """
 
     def __init__(self) -> None:
@@ -35,9 +36,9 @@ class OneAtATime:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        """Hold the lock; signals wait meanwhile, so that it is always given back.
+        """Hold the lock. Signals wait meanwhile.
 
-        One that raised right after the lock was taken would leave nobody to let go of it.
+        A signal's handler that raised right after the lock was taken would leave it locked.
         """
         try:
             with Uninterrupted(), self._lock:
@@ -50,12 +51,12 @@ class OneAtATime:
             self.work_off()
 
     def when_free(self, work: Callable[[], None]) -> None:
-        """Do it now or, where the lock is held, when it is not; the work may take it itself."""
+        """Do some work now or, if the lock is held, once it is free; the work may take the lock."""
         self._waiting.append(work)
         self.work_off()
 
     def work_off(self) -> None:
-        """Do what waits, where the lock is free."""
+        """Do the work that waits, if the lock is free."""
         while not self.busy:
             try:
                 work = self._waiting.popleft()
@@ -64,22 +65,23 @@ class OneAtATime:
             work()
 
 
-# Held while a layer's watchers or its thread change: threads may record one model, each for itself.
+# Held while a layer's watchers or its thread change. Several threads may record one model, each in
+# a recording of its own.
 one_at_a_time = OneAtATime()
 
 
 class Refusing(Protocol):
-    """A recording, which a forked process has a copy of."""
+    """A recording, seen from a process forked from the one that made it."""
 
     def refuse(self) -> None:
-        """Refuse all that is fed, in a process forked from the one that made it."""
+        """Refuse from now on whatever the recording is fed."""
 
 
 _made_here: WeakSet[Any] = WeakSet()  # of `Refusing`
 
 
 class OneThread:
-    """The thread that feeds a layer: the first one that does, until it ends or lets go."""
+    """The one thread that may feed a layer: the first that does, until it ends or `let_go`."""
 
     __slots__ = ("_thread",)
 
@@ -87,10 +89,10 @@ class OneThread:
         self._thread: int | None = None
 
     def check(self, info: LayerInfo) -> None:
-        """Make the current thread the one, if there is no other.
+        """Check that the current thread may feed the layer; if no other does, it takes over.
 
         Raises:
-            OtherThreadError: there is another, which has not ended.
+            OtherThreadError: another thread feeds the layer, and has not ended.
         """
         current = threading.get_ident()
         if current != self._thread:
@@ -98,19 +100,19 @@ class OneThread:
                 self._take_over(current, info)
 
     def let_go(self) -> None:
-        """Whichever thread comes next is the one."""
+        """Let whichever thread comes next feed the layer."""
         self._thread = None
 
     def _take_over(self, current: int, info: LayerInfo) -> None:
         running = {thread.ident: thread.name for thread in threading.enumerate()}
-        # A thread that is just starting has no ident yet: None, as where no thread feeds the layer.
+        # A thread that is just starting has the ident None, which here means that none feeds.
         if self._thread is not None and self._thread in running:
             raise OtherThreadError(
                 f"{info} was called in the thread {threading.current_thread().name!r}, while the "
                 f"same recording takes the calls of {running[self._thread]!r}. Give each thread a "
-                "recording of its own and merge them; or, where one thread hands the model over "
-                "to the other, call recording.new_sequence() in between. The call that was "
-                "refused is not counted.",
+                "recording of its own and merge them. Or, if one thread hands the model over to "
+                "the other, call recording.new_sequence() in between. The refused call is not "
+                "counted.",
                 layer=info.name,
             )
         self._thread = current
@@ -125,27 +127,27 @@ class Refusal:
         self._info = info
 
     @property
-    def told(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def callbacks(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """Refuse a call before it runs."""
         return self.traced, self.traced
 
     def traced(self, *_: object) -> NoReturn:
-        """Refuse it before it runs."""
+        """Refuse a call before it runs."""
         self.check_capture()
 
     def check_capture(self) -> NoReturn:
-        """Refuse it, however it is run."""
+        """Refuse a call, however it is run."""
         raise OtherProcessError(
             f"{self._info} was called in process {os.getpid()}, forked from process "
             f"{os.getppid()}, which records the layer and cannot see the call. Fork before "
-            "recording, or call recording.close() in the forked process; there the model may be "
-            "recorded anew, and files of both recordings merged.",
+            "recording, or call recording.close() in the forked process. You can then record the "
+            "model anew there, and merge the files of both recordings.",
             layer=self._info.name,
         )
 
 
 def refuse_when_forked(recording: Refusing) -> None:
-    """Have a recording refuse what it is fed in processes forked from this one."""
+    """Have a recording refuse whatever it is fed in processes forked from this one."""
     _made_here.add(recording)
 
 
@@ -156,7 +158,7 @@ def _refuse_in_forked_process() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
     os.register_at_fork(after_in_child=_refuse_in_forked_process)
-    # Else a forked process might wait for a thread that it has not.
+    # Else a forked process might wait for a lock whose holder, a thread, it does not have.
     os.register_at_fork(
         before=one_at_a_time.acquire,
         after_in_parent=one_at_a_time.release,

@@ -1,4 +1,4 @@
-"""Counting that is not cut short by a signal, such as a notebook's stop button."""
+"""Counting that no signal cuts short, such as that of a notebook's stop button."""
 
 from __future__ import annotations
 
@@ -8,28 +8,35 @@ import threading
 from types import FrameType
 from typing import Any
 
-# Those that people have Python raise something for: a stop button, a timeout, a job's end.
+# Signals whose handlers commonly raise: of a stop button, a timeout, a job's end.
 _SIGNALS = tuple(
     int(number)
     for name in ("SIGINT", "SIGTERM", "SIGALRM", "SIGBREAK", "SIGHUP", "SIGUSR1", "SIGUSR2")
     if (number := getattr(signal, name, None)) is not None
 )
 
-# What `signal` itself calls: its own functions make enumerations of all they give, which takes
-# longer than the counting of a small layer.
+# The module under `signal`. The functions of `signal` make an enumeration of each number they
+# return, which takes longer than counting a small layer.
 _plain: Any = sys.modules.get("_signal", signal)
 
 
 class Uninterrupted:
-    """A `with` block that signals wait for: their handlers run when it has ended.
+    """A `with` block that signals wait for: their handlers run when the block has ended.
 
-    Python runs a signal's handler between any two of its instructions. One that raises, as that of
-    Ctrl-C does, would leave a call half counted. Handlers run in the main thread alone, so in every
-    other one the block is as good as none.
+    Python may run a signal's handler between any two of its instructions. A handler that raises, as
+    that of Ctrl-C does, would leave a call half counted. Python runs handlers in the main thread
+    alone, so in any other thread the block does nothing.
 
+    >>> import signal
     >>> from neuroact.recording.uninterrupted import Uninterrupted
-    >>> with Uninterrupted():
-    ...     pass    # whatever happens here happens whole
+    >>> counted = 0
+    >>> try:
+    ...     with Uninterrupted():
+    ...         signal.raise_signal(signal.SIGINT)    # Ctrl-C
+    ...         counted += 1
+    ... except KeyboardInterrupt:
+    ...     print("interrupted after", counted)
+    interrupted after 1
     """
 
     __slots__ = ("_came", "_handlers", "_restored")
@@ -64,6 +71,6 @@ class Uninterrupted:
             while self._came:
                 number, frame = self._came.pop(0)
                 dict(self._handlers)[number](number, frame)
-        finally:  # each of them may raise, also one that is back in its place
+        finally:  # each handler may raise, also one that was restored just now
             if len(self._handlers) > self._restored or self._came:
                 self._restore()

@@ -1,4 +1,4 @@
-"""The tie of a module, the reader of its calls, and the layer that counts them."""
+"""Ties together a module, the reader of its calls, and the layer that counts them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from neuroact.recording.threads import Refusal
 
 
 class WatchedLayer:
-    """Has a module's calls read into a layer; `watch` starts it.
+    """Has a module's calls read into a layer, once `watch` is called.
 
-    The layer holds this, and this the module, until `let_go`.
+    Until `let_go`, the layer holds this object, which holds the module.
 
     Args:
         layer: counts the calls.
-        module: whose calls.
+        module: its calls are read.
         adapter: reads them.
-        passed_by: as `neuroact.recording.forward.watch` takes it.
+        passed_by: as in `neuroact.recording.forward.watch`.
     """
 
     def __init__(
@@ -37,35 +37,35 @@ class WatchedLayer:
 
     @property
     def programs(self) -> Programs:
-        """What compiled programs count with."""
-        return self.reader.traced_calls
+        """What compiled programs of the module count with."""
+        return self.reader.compiled_counter
 
     def interrupt(self) -> None:
         """Have the next call read in full."""
         self.reader.interrupt()
 
     def watch(self) -> None:
-        """Have the module's calls read; nothing where they are."""
+        """Have the module's calls read; does nothing if they are."""
         if self._undo is None:
             self.reader.prepare()
             self._undo = watch(self._module, self.reader, passed_by=self._passed_by)
 
     def unwatch(self) -> None:
-        """Let the module's calls be."""
+        """Stop watching the module's calls."""
         if self._undo is not None:
             self._undo()
         self._undo = None
         self._layer.interrupt()
 
     def refuse(self) -> None:
-        """Have each call refused, in a process forked from the one that records them."""
+        """Refuse each call, in a process forked from the one that records them."""
         if self._undo is not None:
             self._undo()
             refusal = Refusal(self._layer.info)
             self._undo = watch(self._module, refusal, passed_by=self._passed_by)
 
     def let_go(self) -> None:
-        """Let the module's calls be for good, and keep the model alive no longer."""
+        """Stop watching for good, and hold the model no longer."""
         self.unwatch()
         with self._layer.settled():
             self.reader.let_go()

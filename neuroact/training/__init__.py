@@ -1,6 +1,6 @@
-"""Recording while a model learns: a step now and then, at no cost in between.
+"""Recording a training step now and then, at no cost in between.
 
-`TrainingMonitor` is for a training loop of your own; `neuroact.lightning` is the same for
+`TrainingMonitor` is for your own training loop; `neuroact.training.lightning` does the same for
 Lightning's Trainer.
 """
 

@@ -1,6 +1,6 @@
-"""A report as what experiment trackers take: numbers and histograms by tag.
+"""Turns a report into numbers and histograms by tag, for experiment trackers.
 
-A tag is `<what>/<layer>`, so that a tracker draws the layers of one figure side by side.
+A tag is `<metric>/<layer>`, so that a tracker draws one metric of all layers side by side.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ _QUARTILES = ("min", "q1", "median", "q3", "max")
 
 
 def scalars(report: ActivityReport) -> dict[str, float]:
-    """Four numbers a layer.
+    """Four numbers for each layer; NaN where a layer has no figures.
 
-    `activity_mean`: mean activity over neurons. `activity_sparsity`: share of values that are 0.
-    `activity_dead_share` and `activity_saturated_share`: share of the layer's neurons that had no
-    event at all, or one at every observation. A layer without figures has NaN.
+    - `activity_mean`: mean activity over neurons.
+    - `activity_sparsity`: share of values that are 0.
+    - `activity_dead_share`: share of the layer's neurons without any event.
+    - `activity_saturated_share`: share of its neurons with an event at every observation.
 
     >>> from neuroact import Recording
     >>> from neuroact.training import scalars
@@ -39,36 +40,35 @@ def scalars(report: ActivityReport) -> dict[str, float]:
     activity_saturated_share/lif 0.25
     """
     return {
-        f"activity_{figure}/{name}": getattr(layer, figure)
+        f"activity_{metric}/{name}": getattr(layer, metric)
         for name, layer in report.items()
-        for figure in ("mean", "sparsity", "dead_share", "saturated_share")
+        for metric in ("mean", "sparsity", "dead_share", "saturated_share")
     }
 
 
 def quartiles(report: ActivityReport) -> dict[str, float]:
-    """Five numbers a layer, for trackers without histograms: min, q1, median, q3 and max."""
+    """Five numbers for each layer, for trackers without histograms: min, q1, median, q3, max."""
     return {
-        f"activity_{figure}/{name}": getattr(layer, figure)
+        f"activity_{metric}/{name}": getattr(layer, metric)
         for name, layer in report.items()
-        for figure in _QUARTILES
+        for metric in _QUARTILES
     }
 
 
 def histograms(report: ActivityReport) -> dict[str, tuple[Integers, Floats]]:
-    """How many neurons have how much activity, by `activity/<layer>`: counts and edges.
+    """A histogram of each layer's activity over neurons, by `activity/<layer>`: counts and edges.
 
-    The edges go from the layer's smallest to its largest activity, in `BINS` equal bins. Layers
-    without figures are left out.
+    `BINS` equal bins go from the layer's smallest to its largest activity. Layers without figures
+    are left out.
     """
     return {f"activity/{layer.name}": layer.histogram(BINS) for layer in _measured(report)}
 
 
 def tensorboard(writer: Any) -> Log:
-    """What writes a step's figures to TensorBoard: `scalars`, and the activity's histograms.
+    """A function that writes a step's `scalars` and `histograms` to TensorBoard.
 
     Args:
-        writer: a `torch.utils.tensorboard.SummaryWriter`, or one of tensorboardX. Closing it is
-            left to its owner.
+        writer: a `SummaryWriter` of `torch.utils.tensorboard` or tensorboardX. You close it.
     """
 
     def log(report: ActivityReport, step: int) -> None:
@@ -80,10 +80,10 @@ def tensorboard(writer: Any) -> Log:
 
 
 def write_histograms(writer: Any, report: ActivityReport, step: int) -> None:
-    """Write each layer's histogram to a `SummaryWriter`, with the exact sums beside it."""
+    """Write each layer's histogram and its exact sums to a `SummaryWriter`."""
     for layer in _measured(report):
         counts, edges = layer.histogram(BINS)
-        with np.errstate(over="ignore"):  # a sum beyond float64 is infinite there
+        with np.errstate(over="ignore"):  # a sum beyond float64 becomes infinite
             sums = float(layer.activity.sum()), float(np.square(layer.activity).sum())
         writer.add_histogram_raw(
             f"activity/{layer.name}",
@@ -92,7 +92,7 @@ def write_histograms(writer: Any, report: ActivityReport, step: int) -> None:
             num=layer.neurons,
             sum=sums[0],
             sum_squares=sums[1],
-            # A bucket reaches up to its limit; the first, empty one says where the second starts.
+            # A bucket reaches up to its limit. The first, empty one sets the start of the second.
             bucket_limits=edges.tolist(),
             bucket_counts=[0, *counts.tolist()],
             global_step=step,

@@ -1,4 +1,4 @@
-"""Figures of a model that Lightning trains; needs the extra `lightning`."""
+"""Monitoring a model that Lightning trains; needs the extra `lightning`."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ __all__ = ["ActivityCallback"]
 class ActivityCallback(Callback):
     """Records every nth training batch, logs its figures, and keeps a report per epoch.
 
-    Every logger is given `neuroact.training.scalars`; TensorBoard and Weights & Biases the
-    histograms too, the others (MLflow, CSV files) the quartiles in their place. A figure's step is
-    the trainer's `global_step`, as that of what the module logs itself. In between, the model
-    carries no hooks; validation and tests are never recorded. Losses are what they are without it,
-    to the bit.
+    Every logger gets `neuroact.training.scalars`. TensorBoard and Weights & Biases get the
+    histograms too; the others (MLflow, CSV files) get the quartiles instead. The step of a logged
+    number is the trainer's `global_step`, as for what the module logs itself. In between, the model
+    is not watched; validation and tests are never recorded. Losses stay the same to the bit.
 
-    In a distributed training the figures are those of all ranks, added up. It is saved in the
-    trainer's checkpoints and goes on from them.
+    In a distributed training the counts of all ranks are added up. The trainer's checkpoints hold
+    the callback's state, and it goes on from them.
 
     Args:
-        every_n_steps: number of training batches from one recorded to the next; the first one is.
+        every_n_steps: number of training batches from one recorded batch to the next; the first
+            batch is recorded.
         **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt` and the others.
 
     Raises:
         ValueError: `every_n_steps` is less than 1.
-        What `neuroact.record` raises, when training begins; NothingRecordedError after the first
-            batch, if it calls no layer. A later batch that calls none is left out, with a warning.
+        NothingRecordedError: after the first batch, if it calls no layer. A later batch that calls
+            none is left out, with a warning.
+        What `neuroact.record` raises, when training begins.
 
     >>> from neuroact.training.lightning import ActivityCallback
     >>> callback = ActivityCallback(every_n_steps=50, layers="encoder.*")
-    >>> # Trainer(callbacks=[callback], ...).fit(...), and then
+    >>> # Now Trainer(callbacks=[callback], ...).fit(...) fills:
     >>> len(callback.history)
     0
     """
@@ -58,14 +59,14 @@ class ActivityCallback(Callback):
         self._options = record_options
         self._batches = self._step = self._epoch = 0
         self._sampler: StepSampler | None = None
-        # A checkpoint is read before the model is there to be recorded, and written after.
+        # Lightning may read a checkpoint before there is a model to record, and write one after.
         self._state: dict[str, Any] | None = None
 
     @property
     def history(self) -> History:
-        """A report per finished training epoch, over the batches of it that were recorded.
+        """A report per finished training epoch, over the recorded batches of that epoch.
 
-        Labelled by the epoch's number, from 0. An epoch without a recorded batch is left out.
+        The label is the epoch's number, from 0. An epoch without a recorded batch is left out.
         """
         if self._sampler is not None:
             return self._sampler.history
@@ -73,11 +74,11 @@ class ActivityCallback(Callback):
 
     @property
     def state_key(self) -> str:
-        """Tells apart the callbacks of one trainer, by the layers that they record."""
+        """Tells the callbacks of one trainer apart, by the layers that they record."""
         return self._generate_state_key(layers=repr(selection_text(self._options.get("layers"))))
 
     def state_dict(self) -> dict[str, Any]:
-        """For the checkpoint: plain values and one tensor."""
+        """The state for a checkpoint: plain values and one tensor."""
         state = self._state if self._sampler is None else self._sampler.state_dict()
         return (
             {}
@@ -86,7 +87,7 @@ class ActivityCallback(Callback):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From the checkpoint; taken up when training begins."""
+        """Take the state from a checkpoint; it is used when training begins."""
         self._state = state_dict or None
         self._batches = int(state_dict.get("batches", 0))
         self._epoch = int(state_dict.get("epoch_number", 0))
@@ -103,9 +104,9 @@ class ActivityCallback(Callback):
     ) -> None:
         """Record this batch if it is due."""
         assert self._sampler is not None
-        self._sampler.cancel()  # a batch that the module's own hook skipped
+        self._sampler.cancel()  # in case the module's own hook skipped the last batch
         if self._epoch != trainer.current_epoch:
-            # After a checkpoint of an epoch's last batch, Lightning goes on without its end.
+            # Lightning resumed from a checkpoint of an epoch's last batch, and ran no epoch end.
             self._sampler.end_epoch(self._epoch)
         self._step, self._epoch = trainer.global_step, trainer.current_epoch
         if self._batches % self.every_n_steps == 0:
@@ -153,7 +154,7 @@ def _log(trainer: Trainer, report: ActivityReport, step: int) -> None:
     numbers = scalars(report)
     loggers: list[Any] = trainer.loggers
     for logger in loggers:
-        # By name: `pytorch_lightning` has classes of its own, which work as well.
+        # By name, since `pytorch_lightning` has classes of its own of these names.
         kinds = {cls.__name__ for cls in type(logger).__mro__}
         if "TensorBoardLogger" in kinds:
             logger.log_metrics(numbers, step)

@@ -1,4 +1,4 @@
-"""Figures of a model in training, in a loop of one's own."""
+"""Monitoring a model in your own training loop."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from neuroact.training.sampling import StepSampler
 class TrainingMonitor:
     """Records every nth training step, logs its figures, and keeps a report per epoch.
 
-    In between the model carries no hooks, so those steps cost nothing. Losses, gradients and random
-    numbers are what they are without it, to the bit. Everything the model runs inside `step()` is
-    recorded: keep validation out of it.
+    In between the model is not watched, so those steps cost nothing. Losses, gradients and random
+    numbers stay the same to the bit. Everything the model runs inside `step()` is recorded: keep
+    validation out of it.
 
     Args:
-        model: the model that learns.
-        log: called with each recorded step's report and its number, the first step's being 0; see
-            `neuroact.training.tensorboard`. None to keep the history alone.
-        every: number of steps from one recorded step to the next; the first one is recorded.
-        over_ranks: log what all ranks of a distributed training recorded, added up, instead of this
-            rank's own. All of them must then come to the same steps, and each logs the same.
+        model: the model in training.
+        log: called with the report of each recorded step and the step's number, from 0; see
+            `neuroact.training.tensorboard`. None to keep only the history.
+        every: number of steps from one recorded step to the next; the first step is recorded.
+        over_ranks: log the sum over all ranks of a distributed training, instead of this rank's own
+            counts. All ranks must then run the same steps, and each logs the same.
         **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt` and the others.
 
     Raises:
@@ -70,16 +70,16 @@ class TrainingMonitor:
 
     @property
     def history(self) -> History:
-        """A report per finished epoch, over the steps of it that were recorded."""
+        """A report per finished epoch, over the recorded steps of that epoch."""
         return self._sampler.history
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Surrounds one training step; recorded if it is due.
+        """Put one training step inside this `with` block; it is recorded if due.
 
         Raises:
-            NothingRecordedError: no layer was called in the first step of all. A later step in
-                which none is called is left out, with a warning.
+            NothingRecordedError: the first recorded step called no layer. A later one that calls
+                none is left out, with a warning.
         """
         due = self.steps % self.every == 0
         try:
@@ -95,24 +95,24 @@ class TrainingMonitor:
         self.steps += 1
 
     def end_epoch(self, label: Label | None = None) -> ActivityReport | None:
-        """Add a report over the steps recorded since the last call to the history.
+        """Add a report to the history, over the steps recorded since the last `end_epoch`.
 
         Args:
-            label: of the report in the history; the epoch's number, from 0, where None.
+            label: the report's label in the history; where None, the epoch's number, from 0.
 
         Returns:
-            The report; None, and no entry in the history, where no step was recorded.
+            The report. If no step was recorded, None, and the history gets no entry.
         """
         report = self._sampler.end_epoch(self.epochs if label is None else label)
         self.epochs += 1
         return report
 
     def close(self) -> None:
-        """Take all hooks away and let go of the model; the history stays."""
+        """Stop watching and let go of the model; the history stays."""
         self._sampler.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands, for a checkpoint: history, counts of this epoch, step and epoch."""
+        """For a checkpoint: the history, this epoch's counts, the numbers of steps and epochs."""
         return {"steps": self.steps, "epochs": self.epochs, **self._sampler.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -120,7 +120,7 @@ class TrainingMonitor:
 
         Raises:
             ReportFileError, RecordingFileError: the state is damaged or of a newer neuroact.
-            MergeError: it is of other layers, other neurons or other statistics.
+            MergeError: it has other layers, other neurons or other statistics.
         """
         self._sampler.load_state_dict(state)
         self.steps, self.epochs = int(state["steps"]), int(state["epochs"])

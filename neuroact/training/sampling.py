@@ -1,4 +1,4 @@
-"""One recording that is on for a step now and then, and its sum over an epoch."""
+"""Recording single steps of a training, and adding them up over an epoch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from neuroact.report.history import History, Label
 
 
 class StepSampler:
-    """Records the steps between `begin` and `end`; has no hooks on the model outside of them.
+    """Records what the model does between `begin` and `end`; watches it at no other time.
 
     Args:
-        model: the model that learns.
-        over_ranks: add up what all ranks record, at the end of each step recorded.
+        model: the model in training.
+        over_ranks: add up the counts of all ranks at the end of each recorded step.
         **record_options: as in `neuroact.record`.
     """
 
@@ -34,22 +34,25 @@ class StepSampler:
         self.history = History()
         self._step = record(model, **record_options)
         self._step.pause()
-        # Takes up the steps' counts, and the names and the origin from the model.
+        # The steps' counts are merged into this one. It has its layers and origin from the model.
         self._epoch = record(model, **record_options)
         self._epoch.close()
         self._ever_called = False
 
     def begin(self) -> None:
-        """Put the hooks on, for one step."""
+        """Watch the model, for one step."""
         self.active = True
         self._step.resume()
 
     def end(self) -> ActivityReport | None:
-        """Take the hooks away; gives the step's figures, and adds them to the epoch's.
+        """Stop watching, and add the step's counts to the epoch's.
+
+        Returns:
+            The step's report; None, with a warning, if a step after the first called no layer, as
+            when a training loop skips a batch.
 
         Raises:
-            NothingRecordedError: the first step recorded called no layer. Later ones that do not,
-                as when a training loop skips a batch, are only warned of.
+            NothingRecordedError: the first recorded step called no layer.
         """
         try:
             self._step.pause()
@@ -72,13 +75,13 @@ class StepSampler:
         return distributed.merge(self._step)
 
     def cancel(self) -> None:
-        """Take the hooks away and forget the step, if there is one."""
+        """Stop watching and forget the step, if there is one."""
         self.active = False
         self._step.pause()
         self._step.reset()
 
     def end_epoch(self, label: Label) -> ActivityReport | None:
-        """Add the epoch's figures to the history; none where no step of it was recorded."""
+        """Add the epoch's report to the history and return it; None if no step was recorded."""
         try:
             report = self._epoch.report()
         except NothingRecordedError:
@@ -88,12 +91,12 @@ class StepSampler:
         return report
 
     def close(self) -> None:
-        """Take the hooks away for good, and let go of the model."""
+        """Stop watching for good, and let go of the model."""
         self.cancel()
         self._step.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """The history and the epoch so far, for a checkpoint: a text and a tensor of bytes."""
+        """For a checkpoint: the history as text, and this epoch's counts as a tensor of bytes."""
         counts = bytearray(self._epoch.to_bytes())
         return {
             "history": self.history.to_json(),
@@ -102,11 +105,11 @@ class StepSampler:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state_dict` gave, in place of what was recorded since.
+        """Go on from what `state_dict` returned; what was recorded since is dropped.
 
         Raises:
             ReportFileError, RecordingFileError: the state is damaged or of a newer neuroact.
-            MergeError: it is of other layers, or of other statistics.
+            MergeError: it has other layers or other statistics.
         """
         history = History.from_json(state["history"])
         counts = Recording.from_bytes(

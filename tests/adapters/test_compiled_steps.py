@@ -67,7 +67,7 @@ def in_window(recording: Recording) -> tuple[list[Any], int]:
     """Events per sample and neuron that the window holds, and steps."""
     reader = recording._watched[0].reader
     assert reader is not None
-    window = reader.traced_calls._window
+    window = reader.compiled_counter._window
     assert window is not None
     if isinstance(window, PackedWindow):
         return (window.counts & 2**32 - 1).tolist(), int(window.counts[0, 0] >> 32)

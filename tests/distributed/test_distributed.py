@@ -1,4 +1,4 @@
-"""Merging over ranks that `torchrun` started: exact, on every rank, and no rank left waiting."""
+"""Merging over ranks started by `torchrun` is exact on every rank, and leaves no rank waiting."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ CASES = [
 
 @pytest.fixture(scope="module", params=[2, 4])
 def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Launch:
-    """All that runs on a number of ranks, in one go: starting processes takes the longest."""
+    """All cases for one number of ranks in one run, since starting processes takes the longest."""
     more = ["groups"] if request.param == 4 else ["wrapped"]
     return launch(request.param, tmp_path_factory.mktemp("ranks"), *CASES, *more)
 
 
 def figures(recording: Recording) -> dict[str, Any]:
-    """Every layer, and all that each of its statistics found, in plain values."""
+    """Every layer, with the results of each of its statistics, in plain values."""
     return {
         name: [layer.info, layer.neurons, [plain(s.result()) for s in layer.statistics]]
         for name, layer in recording._layers.items()
@@ -67,14 +67,16 @@ def plain(result: Any) -> Any:
 
 
 def merged(ran: Launch, case: str) -> Recording:
-    """What a case gave, which must be the same on all ranks."""
+    """The result of a case, which must be the same on all ranks."""
     first, *others = ran.bytes_of(case)
     assert all(other == first for other in others), "the ranks have different recordings"
     return Recording.from_bytes(first, statistics=[Steps])
 
 
 @pytest.mark.parametrize("case", ["whole", "in_pieces", "while_open", "no_layers_on_rank_1"])
-def test_every_rank_has_what_one_process_over_all_the_data_has(ran: Launch, case: str) -> None:
+def test_every_rank_has_the_figures_of_one_process_over_all_the_data(
+    ran: Launch, case: str
+) -> None:
     numbers = list(range(9))
     if case == "no_layers_on_rank_1":
         numbers = [n for n in numbers if n % ran.size != 1]
@@ -146,7 +148,7 @@ def test_what_fails_on_one_rank_fails_on_all_with_its_message(
 
 
 @pytest.mark.parametrize("name", PADDED)
-def test_samples_that_the_sampler_pads_in_are_counted_once(ran: Launch, name: str) -> None:
+def test_samples_that_the_sampler_repeats_are_counted_once(ran: Launch, name: str) -> None:
     first, *others = (values[name] for values in ran.values_of("padded"))
     assert all(other == first for other in others)
     together = Recording.from_bytes(base64.b64decode(first))
@@ -205,7 +207,7 @@ def test_a_rank_that_is_lost_fails_the_others_before_it_is_gone(lost: Launch, pa
     ("backend", "device"),
     [("gloo", "cpu"), ("nccl", "cuda:1"), ("cpu:gloo,cuda:nccl", "cpu"), ("undefined", "cpu")],
 )
-def test_tensors_are_where_the_backend_takes_them(
+def test_tensors_are_on_the_device_that_the_backend_takes(
     backend: str, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = str(BackendConfig(Backend(backend)))

@@ -1,4 +1,4 @@
-"""Samples that a sampler pads in are counted once: masks against the indices themselves."""
+"""Samples that a sampler repeats are counted once: masks are checked against the indices."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_sampler_that_drops_the_last_pads_nothing(size: int, ranks: int, shuff
     assert all(len(valid_samples(sampler)) == len(list(sampler)) for sampler in found)
 
 
-def test_the_masks_place_is_the_loaders() -> None:
+def test_the_mask_has_the_order_of_the_loader() -> None:
     sampler = samplers(7, 4)[3]
     loader = torch.utils.data.DataLoader(sampler.dataset, batch_size=1, sampler=sampler)
     masks = valid_samples(sampler).split(1)
@@ -63,6 +63,6 @@ class Mine(DistributedSampler[int]):
 
 
 @pytest.mark.parametrize("sampler", [Mine(range(3), 2, 0), RandomSampler(range(3))])  # type: ignore[arg-type]
-def test_a_sampler_whose_padding_is_not_known_is_refused(sampler: Any) -> None:
+def test_a_sampler_whose_padding_is_unknown_is_refused(sampler: Any) -> None:
     with pytest.raises(TypeError, match=r"(Mine|RandomSampler) .* pass the indices"):
         valid_samples(sampler)

@@ -64,7 +64,7 @@ def test_gradients_are_the_same_to_the_bit_and_figures_are_those_of_the_raw_outp
 
 
 class Checkpointed(nn.Module):
-    """Its layers run a second time in the backward pass."""
+    """A model whose layers a checkpoint runs a second time in the backward pass."""
 
     def __init__(self, reentrant: bool) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Checkpointed(nn.Module):
 
 
 @pytest.mark.parametrize("reentrant", [False, True])
-def test_what_a_checkpoint_runs_again_counts_once(reentrant: bool) -> None:
+def test_a_call_that_a_checkpoint_repeats_counts_once(reentrant: bool) -> None:
     net, x = Checkpointed(reentrant), torch.randn(4, 5, requires_grad=True)
     spikes, _ = net.lif(net.fc(x))
     for _ in range(3):
@@ -148,7 +148,7 @@ def test_a_whole_training_step_within_a_backward_hook_counts_once(reentrant: boo
 
 
 class Recomputing(torch.autograd.Function):
-    """A checkpoint of another's make: its backward runs the forward pass again."""
+    """A user's own checkpoint: its backward runs the forward pass again."""
 
     @staticmethod
     def forward(ctx: Any, run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ class Recomputing(torch.autograd.Function):
         return None, again.grad
 
 
-def test_what_a_checkpoint_of_another_make_runs_again_counts_once() -> None:
+def test_a_call_that_a_users_own_checkpoint_repeats_counts_once() -> None:
     net, x = Checkpointed(False), torch.randn(4, 5, requires_grad=True)
     with record(net, layers="lif") as recording:
         Recomputing.apply(net.part, x).sum().backward()
@@ -184,7 +184,7 @@ def truncated(net: nn.Sequential, batches: Tensor) -> None:
                 mem = mem.detach()
 
 
-def test_truncated_backpropagation_goes_on_with_its_sequences() -> None:
+def test_truncated_backpropagation_continues_its_sequences() -> None:
     net, batches = nn.Sequential(nn.Linear(5, 7), Neuron()), torch.randn(2, 12, 3, 5)
     raw = RawOutputs(net[1])
     truncated(net, batches)
@@ -199,7 +199,7 @@ def test_truncated_backpropagation_goes_on_with_its_sequences() -> None:
 
 
 class Saved:
-    """What the graph holds in place of a tensor: it lives as long as the graph does."""
+    """The graph holds this in place of a tensor, so it lives as long as the graph does."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -227,7 +227,7 @@ def test_no_graph_and_no_tensor_of_the_step_outlives_it(statistics: Any, backwar
 
     with record(net, statistics=statistics) as recording:
         run()
-        recording.report()  # which has all that is counted with made
+        recording.report()  # after the first report all counters exist
         held = len(tensors_alive())
         assert len(saved) == 0
         for _ in range(3):
@@ -236,17 +236,17 @@ def test_no_graph_and_no_tensor_of_the_step_outlives_it(statistics: Any, backwar
         assert len(tensors_alive()) == held
     state = [s.state_dict() for layer in recording._layers.values() for s in layer.statistics]
     assert not any(tensor.requires_grad for tensors in state for tensor in tensors.values())
-    assert earlier is not None  # kept to here, so that none of them could go and hide a new one
+    assert earlier is not None  # kept to here: if one were freed, it could hide a new one
 
 
 def held() -> int:
-    """Bytes of the memory that all tensors lie in; a sparse one of another test's has none."""
+    """Bytes of all tensors' memory. Sparse ones, which other tests may leave, are not counted."""
     dense = [x for x in tensors_alive() if x.layout is torch.strided]
     return sum({id_of(x): x.untyped_storage().nbytes() for x in dense}.values())
 
 
 def added_by_a_step(net: nn.Module, x: Tensor) -> int:
-    """Bytes held where a training step holds the most, between its two passes, over before it."""
+    """Bytes that a training step adds at its peak, which is between its two passes."""
     before = held()
     with torch.autograd.graph.saved_tensors_hooks(Saved, lambda kept: kept.tensor):
         out = net(x).sum()

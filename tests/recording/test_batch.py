@@ -1,4 +1,4 @@
-"""`with recording.batch(...)`: what is known of the samples inside the block, and only there."""
+"""`with recording.batch(...)` says something of the samples inside the block, and only there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def steps(count: int, batch: int = 2) -> Tensor:
 
 
 def observed(recording: Recording) -> tuple[int, list[int]]:
-    """How often each neuron was looked at, in all and by class."""
+    """The observations of each neuron, in all and by class."""
     layer = recording.report()["lif"]
     return layer.observations, layer[ClassActivity].class_observations.tolist()
 
@@ -31,7 +31,7 @@ def test_a_block_that_says_nothing_is_refused() -> None:
         pass
 
 
-def test_after_the_block_nothing_is_known_also_where_it_raised() -> None:
+def test_a_block_says_nothing_of_later_calls_also_if_it_raised() -> None:
     recording = Recording(statistics=ClassActivity)
     with suppress(KeyError), recording.batch(lengths=[3, 1], labels=[0, 1]):
         recording.observe("lif", steps(3))
@@ -40,7 +40,7 @@ def test_after_the_block_nothing_is_known_also_where_it_raised() -> None:
     assert observed(recording) == (4 + 15, [3, 1])
 
 
-def test_what_the_inner_block_does_not_say_stays_as_the_outer_one_says() -> None:
+def test_where_the_inner_block_says_nothing_the_outer_one_holds() -> None:
     recording = Recording(statistics=ClassActivity)
     with recording.batch(lengths=[4, 1]):
         recording.observe("lif", steps(1))
@@ -61,7 +61,7 @@ PIECES = st.lists(st.integers(1, 30), min_size=2, max_size=4)
 def test_after_an_inner_block_the_outer_one_continues_at_its_step(
     pieces: list[int], length: int, by_mask: bool, stepwise: bool
 ) -> None:
-    """Between two pieces of the outer batch, an inner batch runs, with a padding of its own."""
+    """An inner batch with its own padding runs between two pieces of the outer batch."""
     total = sum(pieces)
     mask = torch.arange(total)[:, None] < torch.tensor([length, total])
     outer: Any = {"valid": mask} if by_mask else {"lengths": [length, total]}
@@ -95,14 +95,14 @@ def test_an_inner_batch_of_the_same_layer_leaves_the_outer_one_where_it_was() ->
         assert recording.report()["lif"].observations == 2 + 1 + 45 + 1
 
 
-def test_a_layer_that_is_made_inside_the_blocks_is_of_their_batch() -> None:
+def test_a_layer_first_fed_inside_the_blocks_belongs_to_their_batch() -> None:
     recording = Recording(statistics=ClassActivity)
     with recording.batch(lengths=[2, 1]), recording.batch(labels=[0, 1]):
         recording.observe("lif", steps(3))
     assert observed(recording) == (3, [2, 1])
 
 
-def test_a_merge_inside_the_block_leaves_its_end_as_it_is() -> None:
+def test_a_merge_inside_the_block_does_not_change_where_it_ends() -> None:
     other, recording = Recording(), Recording()
     other.observe("lif", steps(3))
     with recording.batch(lengths=[1, 0]):
@@ -119,14 +119,14 @@ def test_blocks_that_end_in_another_order_leave_nothing_behind() -> None:
     two.__enter__()
     recording.observe("lif", steps(3))
     one.__exit__(None, None, None)
-    recording.observe("lif", steps(3))  # the steps of the second block's batch have gone by
+    recording.observe("lif", steps(3))  # all steps of the second block's batch have come
     two.__exit__(None, None, None)
     recording.observe("lif", steps(3))
     assert observed(recording) == (2 + 0 + 6, [2])
 
 
 class FailsOnce(SpikeCounts):
-    """Raises when it is to count for the first time."""
+    """Raises the first time that it counts."""
 
     failed = False
 
@@ -146,14 +146,14 @@ class FailsOnce(SpikeCounts):
 
 def test_a_block_that_could_not_begin_leaves_nothing_behind() -> None:
     recording = Recording(statistics=[ClassActivity, FailsOnce])
-    recording.observe("lif", steps(1))  # is collected, and counted when the block begins
+    recording.observe("lif", steps(1))  # collected; counted when the block begins
     with pytest.raises(KeyError, match="user's own"), recording.batch(labels=[0, 1]):
         pytest.fail("the block began")
     recording.observe("lif", steps(1, batch=5))
     assert observed(recording) == (2 + 5, [])
 
 
-def test_every_recorded_layer_of_a_model_is_of_the_batch() -> None:
+def test_every_recorded_layer_of_a_model_belongs_to_the_batch() -> None:
     torch.manual_seed(0)
     net, x = Net(), torch.randn(8, 3, 5)
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=[ClassActivity]) as recording:

@@ -1,4 +1,4 @@
-"""Calls read the short way, as most are, and in full."""
+"""Calls are counted alike whether they are read at little cost, as most are, or in full."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neuroact.layers.call_pattern import CallPattern, always
 
 
 class Layer(nn.Module):
-    """Returns its spikes and its state; the spikes alone where it is told to keep the state."""
+    """Returns its spikes and its state; only the spikes if `keep` is true."""
 
     def forward(self, spikes: Tensor, state: Tensor | None, keep: bool = False) -> Any:
         left = spikes.clone() if state is None else state + spikes
@@ -24,7 +24,7 @@ class Layer(nn.Module):
 
 
 class ByRead:
-    """Reads it call by call."""
+    """Reads each call."""
 
     framework = "synthetic"
 
@@ -38,7 +38,7 @@ class ByRead:
 
 
 class ByPattern(ByRead):
-    """Says it once."""
+    """Says once how calls are read."""
 
     def pattern(self, module: Any) -> CallPattern:
         return CallPattern(
@@ -51,7 +51,7 @@ class ByPattern(ByRead):
 
 
 @pytest.mark.parametrize("kept_at", [1, 2, 7, 19])
-def test_a_call_in_mid_sequence_that_returns_no_state_is_read_as_read_does(kept_at: int) -> None:
+def test_a_call_that_returns_no_state_counts_the_same_by_pattern_and_by_read(kept_at: int) -> None:
     found = []
     for adapter in (ByRead(), ByPattern()):
         layer, state = Layer(), None
@@ -69,7 +69,7 @@ def test_a_call_in_mid_sequence_that_returns_no_state_is_read_as_read_does(kept_
 
 
 class Changing(ByPattern):
-    """Its pattern is another one, or none, from when it is told to when it is asked anew."""
+    """Gives another pattern, or none, each time the test changes `now`."""
 
     def __init__(self) -> None:
         self.now, self.asked = "", list[str]()
@@ -88,7 +88,7 @@ class Changing(ByPattern):
 
 
 @pytest.mark.parametrize("recordings", [1, 2])
-def test_the_state_is_asked_of_the_pattern_that_is_now(recordings: int) -> None:
+def test_the_state_is_asked_of_the_pattern_that_holds_now(recordings: int) -> None:
     found = []
     changing = Changing()
     names = ["always", "while it is so", "or so", "always again", "read in full", "always at last"]
@@ -98,7 +98,7 @@ def test_the_state_is_asked_of_the_pattern_that_is_now(recordings: int) -> None:
         for name in names:
             changing.now = name
             for recording in made:
-                if name != "or so":  # which is found out by `holds`
+                if name != "or so":  # its change is found by `holds`
                     recording.pause()
                     recording.resume()
             for _ in range(5):
@@ -115,14 +115,14 @@ def test_the_state_is_asked_of_the_pattern_that_is_now(recordings: int) -> None:
 
 
 class Nesting(ByRead):
-    """Hands on a nested tensor as it is."""
+    """Makes a chunk of a nested tensor."""
 
     def read(self, module: Any, call: LayerCall) -> SpikeChunk:
         nested = torch.nested.nested_tensor([torch.ones(2, 3)], layout=torch.jagged)
         return SpikeChunk(nested, SignalKind.BINARY, starts_sequence=True)
 
 
-def test_a_nested_tensor_of_an_adapter_of_ones_own_is_refused_by_the_layers_name() -> None:
+def test_a_nested_tensor_from_a_users_adapter_is_refused_with_the_layers_name() -> None:
     net = nn.Sequential(Layer())
     with (
         neuroact.record(net, adapters=[Nesting()]),

@@ -1,4 +1,4 @@
-"""What compiled programs count with, played by hand; the programs are in tests/adapters."""
+"""How compiled programs count, played by hand; tests/adapters runs real programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from toy import ToyAdapter
 
 from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.layer_info import LayerInfo
-from neuroact.recording.compiled.traced import Traced
+from neuroact.recording.compiled.counter import CompiledCounter
 from neuroact.recording.compiled.window import Folded, PackedWindow, Window, window_for
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.watched_layer import WatchedLayer
@@ -25,7 +25,7 @@ both = pytest.mark.parametrize("kind", [Window, PackedWindow])
 
 
 def fed(kind: type[Window], steps: Iterable[Tensor]) -> Folded:
-    """What a window holds after these steps `[batch, *neurons]`."""
+    """The fold of a window after these steps `[batch, *neurons]`."""
     steps = list(steps)
     window = kind(steps[0])
     for step in steps:
@@ -48,7 +48,7 @@ def test_a_window_counts_what_numpy_counts(kind: type[Window], dtype: torch.dtyp
 def test_programs_of_inductor_count_every_type_and_find_every_value_that_is_not_binary(
     kind: type[Window], dtype: torch.dtype
 ) -> None:
-    """Of 37 neurons, so that the loop over vectors and the one over what is left both count."""
+    """With 37 neurons both the loop over vectors and the loop over the rest count."""
     torch._dynamo.reset()
     raw = np.random.default_rng(0).random((5, 3, 37)) < 0.4
     window = kind(torch.tensor(raw[0]))
@@ -73,7 +73,7 @@ def test_programs_of_inductor_count_every_type_and_find_every_value_that_is_not_
 
 
 @both
-def test_what_was_folded_is_not_counted_again_and_the_window_continues(kind: type[Window]) -> None:
+def test_a_fold_empties_the_window_which_then_counts_on(kind: type[Window]) -> None:
     window = kind(torch.ones(2, 3))
     for _ in range(4):
         window.add(torch.ones(2, 3))
@@ -101,7 +101,7 @@ def test_what_was_folded_is_not_counted_again_and_the_window_continues(kind: typ
     ids=str,
 )
 def test_no_value_other_than_0_and_1_slips_through(kind: type[Window], values: list[float]) -> None:
-    """Also where the sum of several looks like a count."""
+    """This includes values whose sum looks like a count."""
     folded = fed(kind, [torch.tensor([[0.0, value]]) for value in values])
     assert bool(folded.not_binary)
     assert folded.events[0] == 0
@@ -112,7 +112,7 @@ def test_no_value_other_than_0_and_1_slips_through(kind: type[Window], values: l
 def test_no_whole_number_but_0_and_1_slips_through_in_any_type(
     kind: type[Window], dtype: torch.dtype
 ) -> None:
-    """Also where their squares do not fit into the type."""
+    """This includes values whose squares do not fit into the type."""
     most = min(torch.iinfo(dtype).max, 2**15)
     for value in (*range(-128, 260), most, most - 1):
         if torch.iinfo(dtype).min <= value <= most:
@@ -129,23 +129,23 @@ def test_the_last_value_before_0_and_1_and_the_next_one_are_found_in_every_type(
             for towards in (-2.0, 2.0):
                 step = torch.tensor(at, dtype=dtype).nextafter(torch.tensor(towards, dtype=dtype))
                 if step.to(torch.float32).abs() < torch.finfo(torch.float32).tiny:
-                    continue  # that some processors take for 0
+                    continue  # some processors take it for 0
                 assert bool(fed(kind, [step.reshape(1, 1)]).not_binary), (dtype, at, towards)
 
 
 def nearly_full(kind: type[Window], step: Tensor) -> Window:
-    """A window that has been told of 2^31 - 2 steps, in which all neurons fired."""
-    window, told = kind(step), 2**31 - 2
+    """A window after 2^31 - 2 steps, in each of which all neurons fired."""
+    window, came = kind(step), 2**31 - 2
     if isinstance(window, PackedWindow):
-        window.counts.fill_(told << 32 | told)
+        window.counts.fill_(came << 32 | came)
     else:
-        window.counts.fill_(told)
-        window.steps.fill_(told)
+        window.counts.fill_(came)
+        window.steps.fill_(came)
     return window
 
 
 @both
-def test_counts_are_exact_up_to_the_last_that_a_window_holds(kind: type[Window]) -> None:
+def test_counts_are_exact_up_to_the_most_steps_that_a_window_holds(kind: type[Window]) -> None:
     window = nearly_full(kind, torch.ones(2, 3))
     window.add(torch.ones(2, 3))
     folded = window.fold()
@@ -154,7 +154,7 @@ def test_counts_are_exact_up_to_the_last_that_a_window_holds(kind: type[Window])
 
 
 @both
-def test_more_steps_than_a_window_holds_are_told_as_not_binary(kind: type[Window]) -> None:
+def test_more_steps_than_a_window_holds_are_reported_as_not_binary(kind: type[Window]) -> None:
     step = torch.tensor([[1.0, 0.0]])
     window = nearly_full(kind, step)
     for _ in range(5):
@@ -167,11 +167,11 @@ def test_more_steps_than_a_window_holds_are_told_as_not_binary(kind: type[Window
 def test_a_value_that_is_not_binary_is_found_however_many_steps_come_after_it(
     kind: type[Window], steps: int
 ) -> None:
-    """Also where as many would lift it above zero again."""
+    """This includes as many steps as lift its negative count above zero again."""
     window = kind(torch.ones(2, 3))
     window.add(torch.full((2, 3), 0.5))
     if isinstance(window, PackedWindow):
-        # What as many steps leave, since its sign is never written over.
+        # What so many steps leave. No step overwrites the sign.
         window.counts.fill_(-(2**63) | (steps + 1 << 32 & 2**63 - 1))
     else:
         window.counts.add_(2**31 - 1).add_(1)
@@ -184,27 +184,27 @@ def test_a_value_that_is_not_binary_is_found_however_many_steps_come_after_it(
 def test_small_layers_have_the_window_of_one_tensor() -> None:
     assert type(window_for(torch.ones(4, 100))) is PackedWindow
     assert type(window_for(torch.ones(64, 200))) is Window
-    assert type(window_for(torch.ones(64, 0))) is Window  # in which no value can count the steps
+    assert type(window_for(torch.ones(64, 0))) is Window  # it has no element to count the steps in
 
 
 class Layer:
-    """A layer of which programs count, each call of them run by hand."""
+    """A layer that programs count; the test runs each of their calls by hand."""
 
     def __init__(self) -> None:
         info = LayerInfo("lif", (), "toy", "Neuron", SignalKind.BINARY)
         self.recorder = LayerRecorder(info, [Firing()])
         watched = WatchedLayer(self.recorder, nn.Identity(), ToyAdapter())
-        self.traced: Traced = watched.reader.traced_calls
+        self.counter: CompiledCounter = watched.reader.compiled_counter
         self.state = torch.zeros(1)
 
     def call(self, values: Tensor, *, starts: bool, kind: SignalKind = SignalKind.BINARY) -> None:
-        """A call of one step, or of a sequence `[time, batch, *neurons]` of three dimensions."""
+        """Count one step, or a sequence `[time, batch, *neurons]` of three dimensions."""
         pattern = CallPattern(kind, values.ndim == 3, lambda y: y, lambda *_: (), lambda _: ())
         given, self.state = (torch.zeros(1) if starts else self.state), torch.zeros(1)
-        self.traced.count(pattern, (given,), values, (self.state,))
+        self.counter.count(pattern, (given,), values, (self.state,))
 
     def counted(self) -> dict[str, Tensor]:
-        """The state of its statistic."""
+        """The state of the layer's statistic."""
         with self.recorder.settled() as (firing,):
             return firing.state_dict()
 
@@ -213,8 +213,8 @@ class Layer:
 def test_sequences_and_the_largest_layers_get_no_window(values: Tensor) -> None:
     layer = Layer()
     layer.call(values, starts=True)
-    assert layer.traced._counts is not None
-    assert layer.traced._window is None
+    assert layer.counter._counts is not None
+    assert layer.counter._window is None
 
 
 def test_steps_of_another_shape_do_not_go_into_the_window_and_are_counted() -> None:
@@ -226,14 +226,14 @@ def test_steps_of_another_shape_do_not_go_into_the_window_and_are_counted() -> N
     assert (int(counted["observations"]), int(counted["sequences"])) == (11, 9)
 
 
-def test_the_total_of_a_layer_that_is_binary_now_and_graded_then_has_the_window_too() -> None:
+def test_the_total_of_a_layer_that_turns_graded_includes_the_window() -> None:
     layer, ones = Layer(), torch.ones(2, 3)
     layer.call(ones, starts=True)
     layer.call(torch.full((2, 3), 2.5), starts=True, kind=SignalKind.GRADED)
     layer.call(ones, starts=True)
     layer.call(ones, starts=False)
     layer.call(ones, starts=False)
-    assert layer.traced._window is not None
+    assert layer.counter._window is not None
     assert layer.counted()["total"].tolist() == [2 * 2.5 + 8.0] * 3
 
 
@@ -244,25 +244,25 @@ def test_an_unreliable_layer_stays_so_after_the_fold_at_the_next_start() -> None
     assert layer.counted()["faults"].tolist() == [False, True]
 
 
-def test_what_programs_began_is_known_to_whoever_counts_next() -> None:
+def test_sequences_that_a_program_began_are_known_to_eager_calls() -> None:
     layer, chunk = Layer(), torch.ones(1, 5, 3)
     for batch in (2, 2, 5, 5):
         layer.call(torch.ones(batch, 3), starts=True)
-    layer.traced.hand_over()
+    layer.counter.hand_over()
     layer.recorder.take(SpikeChunk(chunk, SignalKind.BINARY, starts_sequence=False))
     assert int(layer.counted()["sequences"]) == 2 + 2 + 5 + 5
 
 
-def test_samples_that_have_not_begun_are_told_to_python() -> None:
+def test_samples_that_have_not_begun_are_counted_in_python() -> None:
     layer = Layer()
     layer.call(torch.ones(2, 3), starts=True)
     with layer.recorder.settled():
         pass
     valid = torch.tensor([[True, False]])
     chunk = SpikeChunk(torch.ones(1, 2, 3), SignalKind.BINARY, starts_sequence=True, valid=valid)
-    layer.traced.hand_over()
+    layer.counter.hand_over()
     layer.recorder.take(chunk)
     layer.recorder.trace.continues(None, layer.state)
     layer.call(torch.ones(2, 3), starts=False)
-    assert layer.traced._counts is None
+    assert layer.counter._counts is None
     assert int(layer.counted()["sequences"]) == 4

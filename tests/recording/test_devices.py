@@ -1,7 +1,7 @@
-"""Recording on a GPU, as far as it shows without one.
+"""Recording on a GPU, as far as it can be tested without one.
 
-`tests/device/run.py` runs the rest where there is one; here it is run on a CPU, without the core,
-since a GPU takes that way, and on a device that is pretended.
+On a GPU, `tests/device/run.py` runs the checks. Here they run on a CPU without the compiled core,
+as on a GPU, and on a pretended device.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def checks(device: str, out: Path, *options: str) -> subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("device", ["cpu", "pretended"])
-def test_what_is_checked_on_a_gpu_holds_wherever_it_can_be_checked(
+def test_the_checks_for_a_gpu_hold_on_any_device_that_can_run_them(
     device: str, tmp_path: Path
 ) -> None:
     done = checks(device, tmp_path)
@@ -77,7 +77,7 @@ def test_a_check_that_raises_makes_the_script_fail(error: str) -> None:
     assert "ok        all is well" in done.stdout
 
 
-def test_a_run_in_which_nothing_was_checked_is_no_success(tmp_path: Path) -> None:
+def test_a_run_that_checks_nothing_fails(tmp_path: Path) -> None:
     done = checks("cpu", tmp_path, "--only", "no such check")
     assert done.returncode == 1, done.stdout + done.stderr[-3000:]
 
@@ -90,7 +90,7 @@ def test_without_a_gpu_the_script_fails_and_says_so(tmp_path: Path) -> None:
 
 
 def test_importing_neuroact_does_not_ask_for_a_gpu() -> None:
-    """Once it was asked for, processes that are forked cannot use it."""
+    """Forked processes cannot use a GPU after their parent asked for one."""
     program = (
         "import torch\n"
         "def asked(*_): raise AssertionError('asked')\n"
@@ -101,7 +101,7 @@ def test_importing_neuroact_does_not_ask_for_a_gpu() -> None:
 
 
 class Stream:
-    """In place of CUDA's."""
+    """Stands in for CUDA's stream."""
 
     def __init__(self) -> None:
         self.waited_for: list[Stream] = []
@@ -127,18 +127,18 @@ def test_a_stream_waits_for_the_one_that_counted_last(monkeypatch: pytest.Monkey
     assert synchronised == [gpu]
 
 
-# A capture, played by hand: what a call adds to the counts in it, each replay adds again.
+# A capture, played by hand: each replay adds again what the captured call added to the counts.
 
 
 def captured(recording: Recording, values: Tensor = ONES) -> EventCounts:
-    """Have the layer's next call counted as one that a CUDA graph captures."""
+    """Count the layer's next call as if a CUDA graph captured it."""
     layer = recording._layers["0"]
     reader = recording._watched[0].reader
     reader.check_capture()
-    traced, firing = reader.traced_calls, layer.statistics[0]
+    counter, firing = reader.compiled_counter, layer.statistics[0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("neuroact.recording.compiled.traced.is_capturing", lambda: True)
-        traced.count(pattern(), (), values, (ONES,))
+        patch.setattr("neuroact.recording.compiled.counter.is_capturing", lambda: True)
+        counter.count(pattern(), (), values, (ONES,))
     assert isinstance(firing, Firing)
     assert firing.counts is not None
     return firing.counts
@@ -151,7 +151,7 @@ def pattern() -> CallPattern:
 
 
 def replay(counts: EventCounts) -> None:
-    counts.events.add_(2)  # two samples, of which each neuron fires
+    counts.events.add_(2)  # two samples, in which each neuron fires
     counts.observed.add_(2)
 
 
@@ -164,7 +164,7 @@ def record(model: nn.Module, **options: Any) -> Recording:
 
 
 def started(model: nn.Module, recording: Recording) -> None:
-    """Call it once, and have that counted."""
+    """Call the model once, and have the call counted."""
     model(2 * ONES)
     recording.report()
 
@@ -184,7 +184,7 @@ def test_a_graph_that_would_leave_counts_out_is_refused() -> None:
 
 
 def test_a_call_whose_counts_a_graph_cannot_add_to_is_refused() -> None:
-    """Told to Python it would be counted once, and not at each replay."""
+    """Counted in Python, it would count once and not at each replay."""
     model = net()
     with record(model) as recording:
         started(model, recording)
@@ -193,7 +193,7 @@ def test_a_call_whose_counts_a_graph_cannot_add_to_is_refused() -> None:
     assert caught.value.layer == "0"
 
 
-def test_what_a_graph_repeats_is_counted_with_what_python_counts() -> None:
+def test_replays_and_eager_calls_add_to_the_same_counts() -> None:
     model = net()
     with record(model) as recording, torch.no_grad():
         started(model, recording)
@@ -206,25 +206,25 @@ def test_what_a_graph_repeats_is_counted_with_what_python_counts() -> None:
     assert layer.observations == 2 * 5
 
 
-def test_what_a_graph_adds_to_is_not_moved_to_another_device(
+def test_a_graphs_counts_are_not_moved_to_another_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """There it would be counted on, and what the graph adds be left behind."""
+    """Moved, the counts would go on there, and lose what the graph adds here."""
     model = net()
     with record(model) as recording, torch.no_grad():
         started(model, recording)
         counts = captured(recording)
-        there = EventCounts.zeros(counts.events.shape, "meta")  # in place of one on a GPU
-        traced = recording._watched[0].reader.traced_calls
-        monkeypatch.setattr(traced, "_in_graph", there)
-        model[0].mem = None  # moved, a model has none of the state that was left
+        there = EventCounts.zeros(counts.events.shape, "meta")  # stands in for counts on a GPU
+        counter = recording._watched[0].reader.compiled_counter
+        monkeypatch.setattr(counter, "_in_graph", there)
+        model[0].mem = None  # a model that is moved has lost its state
         with pytest.raises(UnsupportedModelError, match=r'layer "0".*on meta.*on cpu') as caught:
             model(2 * ONES)
         assert recording.report()["0"].observations == 4
     assert caught.value.layer == "0"
 
 
-def test_after_a_reset_a_graph_counts_from_nothing_on() -> None:
+def test_after_a_reset_a_graph_counts_from_zero() -> None:
     model = net()
     with record(model) as recording, torch.no_grad():
         started(model, recording)
@@ -236,8 +236,8 @@ def test_after_a_reset_a_graph_counts_from_nothing_on() -> None:
     assert (layer.events.tolist(), layer.observations, layer.sequences) == ([2] * 3, 2, 2)
 
 
-def test_what_a_graph_adds_to_outlives_the_recording() -> None:
-    """Given to others, its memory would be written to by each replay."""
+def test_a_graphs_counts_outlive_the_recording() -> None:
+    """If their memory were reused, each replay would write into it."""
     kept = []
     for in_graph in (True, False):
         model = net()
@@ -255,7 +255,7 @@ def test_what_a_graph_adds_to_outlives_the_recording() -> None:
     assert [found() is not None for found in kept] == [True, False]
 
 
-def test_labels_are_those_that_were_told_whatever_becomes_of_the_tensor() -> None:
+def test_labels_stay_as_given_when_their_tensor_changes() -> None:
     recording, labels = Recording(statistics=ClassActivity), torch.tensor([1, 0])
     with recording.batch(labels=labels):
         labels.zero_()

@@ -1,4 +1,4 @@
-"""PyTorch's fast path for transformers reads its children's weights: recorded ones are called."""
+"""PyTorch's fast path for transformers does not call its parts; recorded parts are called."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def layer() -> nn.TransformerEncoderLayer:
 
 
 class Own(nn.TransformerEncoderLayer):
-    """A user's own."""
+    """A layer of the user's own."""
 
 
 def encoder() -> nn.TransformerEncoder:
@@ -107,7 +107,7 @@ def test_a_copy_has_the_users_hooks_alone(copied: Callable[[Any], Any]) -> None:
 
 
 def _users(*_: object) -> None:
-    """A hook of a user's."""
+    """A user's hook."""
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
@@ -123,7 +123,7 @@ def test_a_nested_tensor_is_refused_with_what_to_do(name: str) -> None:
         net(X, src_key_padding_mask=padding)
 
 
-def test_what_no_hook_can_show_is_named_in_the_report() -> None:
+def test_a_part_that_no_hook_can_show_is_named_in_the_report() -> None:
     net = layer()
     with neuroact.record(net, layers=["linear1", "self_attn.out_proj"], axes="BTN") as recording:
         net(X)

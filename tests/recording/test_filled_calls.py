@@ -1,4 +1,4 @@
-"""Calls that go wrong, or change the recording while they run, are counted alike by all fillers."""
+"""All fillers count alike, also calls that fail or change the recording while they run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ONES = torch.ones(2, *NEURONS)
 
 
 def steps(layer: nn.Module, number: int, state: Any = None) -> Any:
-    """Run so many; gives the state that the last one left."""
+    """Run so many steps; returns the state that the last one left."""
     for _ in range(number):
         _, state = layer(ONES, state)
     return state
@@ -54,13 +54,13 @@ def test_a_state_at_the_address_of_one_that_was_freed_is_another(way: Way) -> No
     reused, rounds = 0, 50
     with way(), recorded(layer) as recording:
         for _ in range(rounds):
-            # Without gradients it may be held, and so not freed.
+            # With gradients, since a state without them may be held.
             _, state = layer(values, torch.zeros(2, 500, requires_grad=True))
             for _ in range(3):
                 _, state = layer(values, state)
             address = state.data_ptr()
             del state
-            # The allocator gives the place to one of the next tensors of that size.
+            # The allocator reuses the address for one of the next tensors of that size.
             others = [torch.zeros(2, 500) for _ in range(5)]
             state = next((t for t in others if t.data_ptr() == address), others[0])
             reused += state.data_ptr() == address
@@ -70,7 +70,7 @@ def test_a_state_at_the_address_of_one_that_was_freed_is_another(way: Way) -> No
 
 
 @each_way
-def test_what_the_layer_raises_comes_out_and_the_next_call_is_counted(way: Way) -> None:
+def test_an_error_of_the_layer_is_raised_and_the_next_call_is_counted(way: Way) -> None:
     class OfTheModelError(Exception):
         pass
 
@@ -114,9 +114,9 @@ def test_values_that_cannot_be_found_are_an_error_that_names_the_layer(
 
 
 @each_way
-def test_what_is_raised_where_a_state_is_looked_at_comes_out_as_it_is(way: Way) -> None:
+def test_an_interrupt_while_a_state_is_examined_is_raised_unchanged(way: Way) -> None:
     class Interrupted:
-        """No tensor, which Python asks for its class to tell."""
+        """Raises when Python asks for its class, to see whether it is a tensor."""
 
         @property  # type: ignore[misc]
         def __class__(self) -> type:
@@ -138,7 +138,7 @@ def test_what_is_raised_where_a_state_is_looked_at_comes_out_as_it_is(way: Way) 
 
 
 @each_way
-def test_a_pattern_that_holds_no_more_is_asked_for_anew(way: Way) -> None:
+def test_a_pattern_that_no_longer_holds_is_asked_for_anew(way: Way) -> None:
     said, made = True, []
 
     class Counting(EmittingAdapter):
@@ -153,12 +153,12 @@ def test_a_pattern_that_holds_no_more_is_asked_for_anew(way: Way) -> None:
             said = number != 20
             _, state = layer(ONES, state)
     assert made == [-1, 20]
-    assert len(full) == 2  # the first, and the one before which it was asked anew
+    assert len(full) == 2  # the first call, and the one before which it was asked anew
     assert counted(recording).observations == 60
 
 
 @each_way
-def test_a_pattern_that_is_replaced_while_it_is_asked_is_not_used_after(way: Way) -> None:
+def test_a_pattern_that_is_replaced_while_it_is_asked_is_not_used_again(way: Way) -> None:
     layer, state, asked = Emitting(), None, 0
     recording: Recording
 
@@ -172,7 +172,7 @@ def test_a_pattern_that_is_replaced_while_it_is_asked_is_not_used_after(way: Way
 
     class Remembering(EmittingAdapter):
         def pattern(self, module: Any) -> CallPattern:
-            # What a cache writes to once its function has returned.
+            # A cache writes here after its function has returned.
             self.holds = functools.cache(holds) if asked < 20 else always
             return super().pattern(module)
 
@@ -187,7 +187,7 @@ def test_a_pattern_that_is_replaced_while_it_is_asked_is_not_used_after(way: Way
 
 @some_or_all
 @pytest.mark.parametrize("what", ["reset", "new_sequence", "report", "close", "pause"])
-def test_a_recording_that_is_changed_while_the_layer_runs_is_so_alike(
+def test_all_fillers_count_alike_when_the_recording_changes_during_a_call(
     statistics: Any, what: str
 ) -> None:
     reports = []
@@ -204,8 +204,8 @@ def test_a_recording_that_is_changed_while_the_layer_runs_is_so_alike(
 
 
 @each_way
-def test_a_recording_that_is_closed_where_a_call_is_looked_at_is_not_used_after(way: Way) -> None:
-    # As by another thread, to which Python may switch there.
+def test_a_recording_that_is_closed_while_a_call_is_read_is_not_used_again(way: Way) -> None:
+    # As another thread would, to which Python may switch at this point.
     layer = Emitting()
     with way():
         recordings = [recorded(layer)]
@@ -229,7 +229,7 @@ def test_a_recording_that_is_closed_where_a_call_is_looked_at_is_not_used_after(
 
 
 @each_way
-def test_nothing_of_the_callers_is_kept_but_the_last_small_state_and_nothing_is_leaked(
+def test_of_the_callers_objects_only_the_last_small_state_is_kept_and_nothing_leaks(
     way: Way,
 ) -> None:
     layer, state, values = Emitting(), None, torch.ones(2, *NEURONS)
@@ -276,10 +276,10 @@ ENDS = (begin_sequence, pause, reset, close, call)
 
 @pytest.mark.parametrize("number", [1, 2, 5, 300])
 @pytest.mark.parametrize("end", ENDS)
-def test_a_small_state_without_gradients_is_held_until_the_next_call_or_word(
+def test_a_small_state_without_gradients_is_held_until_a_call_or_a_verb_of_the_recording(
     end: Callable[[Recording, Emitting], None], number: int
 ) -> None:
-    """Which nothing else can tell: the figures are the same where none is held."""
+    """The figures do not show it: they are the same if none is held."""
     layer = Emitting()
     with recorded(layer) as recording:
         left = weakref.ref(steps(layer, number))
@@ -288,7 +288,7 @@ def test_a_small_state_without_gradients_is_held_until_the_next_call_or_word(
         assert left() is None
 
 
-def test_a_state_that_is_held_goes_with_a_recording_that_is_lost() -> None:
+def test_a_held_state_is_freed_with_a_recording_that_nobody_holds() -> None:
     layer = Emitting()
     recordings = [recorded(layer)]
     left = weakref.ref(steps(layer, 5))
@@ -342,7 +342,7 @@ def test_a_closed_recording_lets_go_of_the_model(
 
 
 class Growing(nn.Module):
-    """Its first state grows at each step."""
+    """A layer whose first state grows at each step."""
 
     def forward(self, spikes: Tensor, grown: Tensor | None = None, state: Any = None) -> Any:
         grown = torch.zeros(1) if grown is None else torch.cat([grown, torch.zeros(1)])
@@ -358,7 +358,7 @@ class GrowingAdapter(EmittingAdapter):
 
 
 @pytest.mark.parametrize("detached", [(), (0,), (1,), (0, 1)])
-def test_a_state_whose_shape_changes_goes_on_alike(detached: tuple[int, ...]) -> None:
+def test_all_fillers_treat_a_state_whose_shape_changes_alike(detached: tuple[int, ...]) -> None:
     reports = []
     for way in WAYS:
         layer, state = Growing(), ()
@@ -371,7 +371,7 @@ def test_a_state_whose_shape_changes_goes_on_alike(detached: tuple[int, ...]) ->
 
 
 def refused_in_another_thread(layer: Emitting, *, detached: bool) -> int:
-    """How many of its calls are, of five, where both threads go on with one sequence."""
+    """How many of another thread's five calls are refused that continue this one's sequence."""
     refused: list[Tensor] = []
     states: list[Any] = [None]
 
@@ -392,7 +392,7 @@ def refused_in_another_thread(layer: Emitting, *, detached: bool) -> int:
 
 
 @pytest.mark.parametrize("detached", [False, True])
-def test_another_thread_is_refused_alike(detached: bool) -> None:
+def test_all_fillers_refuse_another_thread_alike(detached: bool) -> None:
     came = []
     for way in WAYS:
         layer = Emitting()
@@ -403,7 +403,7 @@ def test_another_thread_is_refused_alike(detached: bool) -> None:
     assert came[0][0] == (5 if detached else 0)
 
 
-def test_a_model_is_compiled_alike() -> None:
+def test_all_fillers_count_alike_after_a_model_is_compiled() -> None:
     reports = []
     for way in WAYS:
         torch._dynamo.reset()

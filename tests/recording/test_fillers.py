@@ -1,4 +1,4 @@
-"""What collects a layer's steps, the core or rows of tensors, is of no matter to the figures."""
+"""The figures are the same whatever collects a layer's steps: the core, or rows of tensors."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_all_steps_are_counted_and_hardly_one_is_read_in_full(
 
 
 @each_way
-def test_a_thread_that_goes_on_from_anothers_very_state_is_refused_in_the_end(way: Way) -> None:
+def test_a_thread_that_continues_from_another_threads_state_is_refused_in_the_end(way: Way) -> None:
     layer, errors = Emitting(), list[OtherThreadError]()
     state: Tensor | None = None
     counted_in_all = 0
@@ -85,7 +85,7 @@ def test_a_thread_that_goes_on_from_anothers_very_state_is_refused_in_the_end(wa
     assert counted(recording).observations == 4 * counted_in_all
 
 
-# What may come between steps, and how a step may come. A tale of them is played twice.
+# Events between steps, and the ways in which a step may come. Each tale of them is played twice.
 BETWEEN = ["report", "reset", "mark", "merge", "valid", "lengths", "label", "pause", "other"]
 STATES = ["same", "same", "same", "detached", "cloned", "none", "zeros", "keyword"]
 LOOKS = ["plain", "plain", "plain", "float64", "bool", "float16", "strided", "expanded", "grad"]
@@ -104,7 +104,7 @@ TALES = st.lists(
 
 
 def play(tale: list[Any], statistics: Any) -> tuple[Recording, int, Tensor]:
-    """The recording at the end; what was observed and came since the last reset."""
+    """The recording at the end; the observations and the sum of values since the last reset."""
     layer, number, state = Emitting(), 0, torch.zeros(())
     total, observations = torch.zeros(NEURONS, dtype=torch.float64), 0
     with recorded(layer, statistics) as recording:
@@ -129,12 +129,12 @@ def play(tale: list[Any], statistics: Any) -> tuple[Recording, int, Tensor]:
                 )
                 total = total + out.detach().double().sum(0)
                 observations += batch
-        layer(torch.ones(2, *NEURONS))  # there is something to report, whatever came
+        layer(torch.ones(2, *NEURONS))  # so that there is something to report, whatever came
     return recording, observations + 2, total + 2
 
 
 def _between(what: str, recording: Recording, layer: Emitting, statistics: Any) -> int:
-    """Does it; gives the events of each neuron, and as many observations, that it adds."""
+    """Do it; returns how many events of each neuron, and equally many observations, it adds."""
     ones = torch.ones(2, *NEURONS)
     if what == "report":
         with contextlib.suppress(NothingRecordedError):
@@ -149,7 +149,7 @@ def _between(what: str, recording: Recording, layer: Emitting, statistics: Any) 
         recording.resume()
     elif what == "merge":
         with recorded(layer, statistics) as other:
-            layer(ones)  # both see it
+            layer(ones)  # both recordings see the call
         recording.merge(other)
         return 4
     elif what == "valid":
@@ -224,9 +224,7 @@ def test_no_value_other_than_0_and_1_slips_through_at_any_step_or_place(
 
 @some_or_all
 @pytest.mark.parametrize("value", NOT_BINARY)
-def test_what_stands_around_a_wrong_value_is_counted_as_it_is(
-    statistics: Any, value: float
-) -> None:
+def test_the_values_around_a_wrong_one_are_counted_right(statistics: Any, value: float) -> None:
     states = []
     for way in WAYS:
         layer, state = Emitting(), None
@@ -242,7 +240,7 @@ def test_what_stands_around_a_wrong_value_is_counted_as_it_is(
 
 @each_way
 @some_or_all
-def test_what_stands_in_padding_is_not_tested(way: Way, statistics: Any) -> None:
+def test_values_in_padding_are_not_tested(way: Way, statistics: Any) -> None:
     layer, state = Emitting(), None
     with way(), recorded(layer, statistics) as recording, recording.batch(lengths=[80, 66]):
         for number in range(80):
@@ -255,7 +253,7 @@ def test_what_stands_in_padding_is_not_tested(way: Way, statistics: Any) -> None
 
 
 class Marked(Tensor):
-    """A tensor of a class of its own."""
+    """A tensor of a subclass."""
 
 
 @pytest.mark.parametrize(
@@ -281,7 +279,7 @@ class Marked(Tensor):
 @some_or_all
 def test_tensors_of_all_sorts_are_counted_alike(statistics: Any, change: Any) -> None:
     def mixed(values: Tensor) -> Any:
-        # Plain ones in between, so that a filler is at it when the other comes.
+        # Plain ones in between, so that a filler is collecting when the other one comes.
         return change(values) if int(values.sum()) % 3 == 0 else values
 
     states = []
@@ -299,7 +297,7 @@ def test_tensors_of_all_sorts_are_counted_alike(statistics: Any, change: Any) ->
 
 @each_way
 @some_or_all
-def test_fake_tensors_are_not_counted_with(way: Way, statistics: Any) -> None:
+def test_fake_tensors_are_not_counted(way: Way, statistics: Any) -> None:
     layer, values = Emitting(), torch.ones(2, *NEURONS)
     with way(), recorded(layer, statistics) as recording:
         _, state = layer(values)

@@ -1,4 +1,4 @@
-"""Standing in for a module's forward: what is seen, and what stays as it was."""
+"""The stand-in for a module's forward sees each call and leaves the module as it was."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from toy import Neuron, ToyAdapter
 
 import neuroact
 from neuroact.errors import UnsupportedModelError
-from neuroact.recording.forward import Told, watch
+from neuroact.recording.forward import Callbacks, watch
 
 
 class Seen:
-    """Notes what it is told."""
+    """Notes the calls that it sees."""
 
     def __init__(self) -> None:
         self.calls: list[Tensor] = []
 
     @property
-    def told(self) -> Told:
+    def callbacks(self) -> Callbacks:
         return self.before, self.after
 
     def before(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
@@ -74,7 +74,7 @@ def test_arguments_of_any_number_are_passed_on_as_they_are(forward: Any) -> None
     assert seen.calls == called
 
 
-def test_of_several_watchers_the_last_is_told_first_and_after_the_call_last() -> None:
+def test_the_last_watcher_comes_first_before_a_call_and_last_after_it() -> None:
     net, told = nn.Identity(), []
 
     class Named(Seen):
@@ -125,7 +125,7 @@ def test_two_watchers_come_and_go_in_any_order(order: tuple[int, int]) -> None:
     assert "forward" not in vars(net)
 
 
-def test_a_forward_that_stood_in_before_is_seen_and_given_back() -> None:
+def test_a_forward_put_on_before_is_seen_and_given_back() -> None:
     net, seen = nn.Linear(3, 2), Seen()
     original = net.forward
 
@@ -139,7 +139,7 @@ def test_a_forward_that_stood_in_before_is_seen_and_given_back() -> None:
     assert net.forward is doubled
 
 
-def test_one_that_stands_in_later_stays_when_the_watcher_goes() -> None:
+def test_a_forward_put_on_later_stays_when_the_watcher_goes() -> None:
     net, seen = nn.Linear(3, 2), Seen()
     undo = watch(net, seen)
     watched = net.forward
@@ -160,14 +160,14 @@ COPIES = pytest.mark.parametrize(
 
 
 class Stated(nn.Linear):
-    """Says itself what its copies are made of."""
+    """Defines `__getstate__` itself."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "said": True}
 
 
 class Reduced(nn.Linear):
-    """Says itself how it is copied."""
+    """Defines `__reduce__` itself."""
 
     def __reduce__(self) -> Any:
         return Reduced, (3, 2), vars(self)
@@ -175,7 +175,7 @@ class Reduced(nn.Linear):
 
 @COPIES
 @pytest.mark.parametrize("layer", [nn.Linear, Stated])
-def test_a_copy_runs_on_its_own_parameters_and_tells_nobody(
+def test_a_copy_runs_on_its_own_parameters_and_has_no_watcher(
     copied: Callable[..., Any], layer: type[nn.Linear]
 ) -> None:
     net, seen = layer(3, 2), Seen()
@@ -193,7 +193,7 @@ def test_a_copy_runs_on_its_own_parameters_and_tells_nobody(
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, _pickled])
-def test_a_copy_of_a_module_that_copies_its_dict_itself_tells_nobody_either(
+def test_a_copy_of_a_module_that_copies_its_dict_itself_has_no_watcher_either(
     copied: Callable[..., Any],
 ) -> None:
     net, seen = nn.Sequential(Reduced(3, 2)), Seen()
@@ -208,7 +208,7 @@ def test_a_copy_of_a_module_that_copies_its_dict_itself_tells_nobody_either(
 
 
 def tripled(x: Tensor) -> Tensor:
-    """A forward of a user's own."""
+    """A user's own forward."""
     return x * 3
 
 
@@ -225,7 +225,9 @@ def test_a_copy_keeps_the_forward_that_a_user_put_on_the_module(
     undo()
     assert net.forward is tripled
     assert torch.equal(twin(X), X * 3)
-    if not (layer is Reduced and copied is copy.copy):  # which shares what nothing tells apart
+    if not (
+        layer is Reduced and copied is copy.copy
+    ):  # this copy shares the attributes of the module
         assert twin.forward is tripled
         assert len(seen.calls) == 1
 
@@ -263,10 +265,10 @@ def test_the_signature_is_the_forwards_own() -> None:
         "marked_by_the_user",
     ],
 )
-def test_what_is_asked_of_a_forward_is_answered_by_the_modules_own(name: str) -> None:
+def test_attributes_of_the_stand_in_are_those_of_the_modules_own_forward(name: str) -> None:
     class Marked(nn.Module):
         def forward(self, x: Tensor, gain: float = 2.0) -> Tensor:
-            """It has all that is asked of it."""
+            """A forward that has each of these attributes."""
             return x * gain
 
         forward.marked_by_the_user = (1, 2)  # type: ignore[attr-defined]
@@ -281,7 +283,7 @@ def test_what_is_asked_of_a_forward_is_answered_by_the_modules_own(name: str) ->
 
 
 class Asking(nn.Module):
-    """Looks at its layer's forward before it calls it, as some containers do."""
+    """Reads attributes of its layer's forward before it calls the layer, as some containers do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -295,7 +297,7 @@ class Asking(nn.Module):
         return self.lif(x)
 
 
-def test_what_is_asked_of_a_forward_breaks_no_graph() -> None:
+def test_reading_an_attribute_of_forward_breaks_no_graph() -> None:
     net = Asking()
     with neuroact.record(net, adapters=[ToyAdapter()]) as recording:
         compiled = torch.compile(net, fullgraph=True, backend="eager")
@@ -304,7 +306,7 @@ def test_what_is_asked_of_a_forward_breaks_no_graph() -> None:
     assert recording.report()["lif"].observations == 9
 
 
-def test_a_call_that_raises_is_not_told_of() -> None:
+def test_a_call_that_raises_is_not_shown_to_watchers() -> None:
     net, seen = nn.Linear(3, 2), Seen()
     undo = watch(net, seen)
     with pytest.raises(RuntimeError):
@@ -314,7 +316,7 @@ def test_a_call_that_raises_is_not_told_of() -> None:
     assert "forward" not in vars(net)
 
 
-def test_data_parallel_over_several_devices_is_refused_by_what_to_do() -> None:
+def test_data_parallel_over_several_devices_is_refused_with_what_to_do() -> None:
     net = nn.DataParallel(nn.Sequential(nn.ReLU()))
     with neuroact.record(net, layers="0") as recording:
         net(X)

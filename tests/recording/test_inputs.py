@@ -1,4 +1,4 @@
-"""What goes into a layer: the first argument by its signature, as it was when it went in."""
+"""A layer's input is the first argument by its signature, as it was when it went in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ X = torch.tensor([[-1.0, 0.0, 2.0], [3.0, -4.0, 0.0]])
 
 
 class InPlace(nn.Module):
-    """Changes what it is given, and returns something else."""
+    """Changes its argument in place, and returns something else."""
 
     def forward(self, x: Tensor) -> Tensor:
         x.mul_(0)
@@ -50,7 +50,7 @@ def test_an_input_is_read_as_it_was_before_the_layer_changed_it(
 def test_an_input_is_read_as_it_was_in_a_compiled_model_too(
     layer: nn.Module, grad: bool, after: bool
 ) -> None:
-    """Whether recording begins before the first compiled call or after it."""
+    """This holds whether recording begins before the first compiled call or after it."""
     net = nn.Sequential(nn.Identity(), layer, nn.Identity())
     compiled = torch.compile(net, backend="aot_eager")
     if after:
@@ -65,14 +65,14 @@ def test_an_input_is_read_as_it_was_in_a_compiled_model_too(
 
 
 class Gate(nn.Module):
-    """Two arguments of which the first is meant."""
+    """A layer with two arguments, of which the first is the input."""
 
     def forward(self, value: Tensor, gate: Tensor) -> Tensor:
         return value * gate
 
 
 class Open(nn.Module):
-    """Takes whatever it is given."""
+    """A layer whose forward names no argument."""
 
     def forward(self, *args: Tensor, **kwargs: Tensor) -> Tensor:
         return sum(kwargs.values(), start=torch.zeros(()))
@@ -103,7 +103,7 @@ def test_the_only_keyword_of_a_forward_without_names_is_its_input_and_of_two_non
     np.testing.assert_array_equal(recording.report()["model"].total, X.sum(0))
 
 
-def test_what_a_users_hook_puts_in_place_of_an_output_is_what_goes_into_the_next_layer() -> None:
+def test_an_output_that_a_users_hook_replaces_goes_replaced_into_the_next_layer() -> None:
     net, mask = nn.Sequential(nn.Identity(), nn.Identity()), torch.tensor([1.0, 1.0, 0.0])
     net[0].register_forward_hook(lambda module, args, output: output * mask)
     with (

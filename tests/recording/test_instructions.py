@@ -1,7 +1,7 @@
-"""The hot path does not grow: instructions that are added to a step, counted by callgrind.
+"""The hot path does not grow: callgrind counts the instructions that recording adds to a step.
 
-Times do not repeat on a busy machine; instructions do, within a few percent. Where valgrind is
-not installed there is nothing to count with; the check in `.ci/run` installs it.
+Times vary on a busy machine; instructions vary by a few percent. Without valgrind the test is
+skipped; `.ci/run` installs it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import pytest
 import recorded_steps
 from recorded_steps import HOOK, STEPS, WAYS
 
-# What a watched step of a layer of 100 neurons that is read by its pattern takes besides.
-# MEASURED on x86-64 with torch 2.13 and Python 3.11; the rest is for others' versions.
+# Instructions added to a step of a layer of 100 neurons that is read by its pattern.
+# MEASURED on x86-64 with torch 2.13 and Python 3.11; ROOM is for other versions.
 MEASURED = {
     HOOK: 12_200,
     "default": 12_600,
@@ -44,7 +44,7 @@ def test_a_recorded_step_takes_no_more_instructions_than_it_did(tmp_path: Path) 
     environment = {**os.environ, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    # Dumps are numbered; every second one ends with the steps that were counted.
+    # Dumps are numbered. Every second one, from 2 on, ends with the steps to be compared.
     numbers = range(2, 2 * len(WAYS) + 3, 2)
     bare, *recorded = (_instructions(Path(f"{dumps}.{number}")) / STEPS for number in numbers)
     added = {way: steps - bare for way, steps in zip(WAYS, recorded, strict=True)}

@@ -95,7 +95,7 @@ def test_an_older_file_in_which_firing_counted_by_class_is_read(
     batches: list[Any], seed: int
 ) -> None:
     recording = recorded(batches, seed)
-    recording.observe("other", torch.ones(1, 1, 2))  # and a layer without a label
+    recording.observe("other", torch.ones(1, 1, 2))  # a layer that came without labels
     ours = recording.report()
     tensors = {
         f"{number}.0.{key}": tensor
@@ -144,7 +144,7 @@ def test_a_labelled_models_activity_is_that_of_each_classs_raw_outputs() -> None
         np.testing.assert_allclose(by_class.activity[label], mean, rtol=1e-15)
 
 
-def test_padding_is_of_no_class() -> None:
+def test_padding_belongs_to_no_class() -> None:
     recording = by_class_recording()
     with recording.batch(lengths=[3, 1], labels=[0, 1]):
         recording.observe("lif", torch.ones(3, 2, 1))
@@ -159,7 +159,7 @@ def test_selectivity_is_leavitt_and_morcoss() -> None:
     with recording.batch(labels=[0, 1, 2, 2]):
         recording.observe("lif", spikes)
     by_class = recording.report()["lif"][ClassActivity]
-    # Activities by class: (1, 0, 1/2), (1, 1, 0) and none; the class without samples counts not.
+    # Activities by class: (1, 0, 1/2), (1, 1, 0) and none. The class without samples is left out.
     best, others = np.array([1, 1]), np.array([0.25, 0.5])
     assert by_class.selectivity[:2].tolist() == ((best - others) / (best + others)).tolist()
     assert np.isnan(by_class.selectivity[2])
@@ -195,8 +195,8 @@ def test_labels_that_nothing_counts_by_are_refused() -> None:
         pass
 
 
-def test_only_the_labels_are_looked_at_while_counting() -> None:
-    """They are on the host already, which is what lets the number of classes be known there."""
+def test_counting_looks_at_no_values_but_the_labels() -> None:
+    """The labels are on the host already, so that the number of classes is known there."""
     by_class, valid = ClassActivity(), torch.tensor([[True, False], [True, True]])
     for kind in SignalKind:
         for mask in (None, valid):
@@ -252,7 +252,7 @@ def test_labels_for_other_samples_name_the_layer() -> None:
         ),
     ],
 )
-def test_labels_that_are_none_are_refused(labels: Any, message: str) -> None:
+def test_invalid_labels_are_refused(labels: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message), by_class_recording().batch(labels=labels):
         pass
 
@@ -291,7 +291,7 @@ def test_measure_labels_a_batch_that_is_a_pair_with_whole_numbers(pair: Any, lab
         (INPUTS, [0, 2, 2]),
     ],
 )
-def test_measure_takes_nothing_else_for_labels(batch: Any) -> None:
+def test_measure_takes_no_other_batch_for_labels(batch: Any) -> None:
     assert measured_classes(batch) == []
 
 

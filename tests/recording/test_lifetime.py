@@ -1,4 +1,4 @@
-"""Who keeps whom: a recording nobody holds lets go of the model, and a closed one at once."""
+"""A recording that is closed, or that nobody holds, lets go of the model at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def record(model: nn.Module, **options: Any) -> Recording:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """What is in a reference cycle stays alive."""
+    """Without a collector, objects in a reference cycle stay alive."""
     gc.collect()
     gc.disable()
     yield
@@ -57,7 +57,7 @@ def test_a_recording_that_is_made_anew_under_one_name_watches_once() -> None:
 
 
 @pytest.mark.usefixtures("no_collector")
-def test_a_lost_recording_that_cannot_read_a_layer_disturbs_no_more() -> None:
+def test_a_recording_that_nobody_holds_raises_no_more_errors() -> None:
     net = nn.Sequential(nn.ReLU())
     recording = neuroact.record(net, layers="0", axes="TBN")
     with pytest.raises(AdapterReadError, match="Leave the layer out"):
@@ -68,7 +68,7 @@ def test_a_lost_recording_that_cannot_read_a_layer_disturbs_no_more() -> None:
 
 def test_a_recording_that_is_held_goes_on_watching_whatever_is_collected() -> None:
     net = Net()
-    with record(net):  # held by the block alone
+    with record(net):  # only the block holds it
         gc.collect()
         assert watchers(net) == 2
     held = [record(net)]
@@ -133,7 +133,7 @@ def test_a_monitor_that_nobody_holds_lets_go_of_the_model() -> None:
     assert not any(map(watched, net.modules()))
 
 
-def test_what_is_paused_or_closed_and_then_lost_takes_nothing_from_another() -> None:
+def test_a_paused_or_closed_recording_that_is_freed_takes_nothing_from_another() -> None:
     net = Net()
     with record(net) as kept:
         for end in (Recording.pause, Recording.close, lambda recording: None):
@@ -186,7 +186,7 @@ def test_a_recording_closed_in_the_midst_of_a_call_leaves_the_call_whole(
 def test_a_recording_that_is_collected_while_watchers_change_waits_until_they_have() -> None:
     net = Net()
     lost = [record(net)]
-    with one_at_a_time():  # as where a collection happens in the midst of `watch`
+    with one_at_a_time():  # as if Python collected in the midst of `watch`
         lost.clear()
         assert watchers(net) == 2
     assert not any(map(watched, net.modules()))

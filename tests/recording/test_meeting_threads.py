@@ -1,4 +1,4 @@
-"""Two threads that meet at any line: one that runs a recorded call, one that looks or resets."""
+"""Two threads meet at any line: one runs a recorded call, the other reports or resets."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ALL = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
 PACKAGE = neuroact.__name__ + "."
 
 
-class Traced:
-    """Runs a call, and other work in another thread before a line of neuroact's within it.
+class Meeting:
+    """Runs a call and, before one line of neuroact's code within it, other work in another thread.
 
-    So any two threads can meet, and the same ones meet in each run of the test. Where the work
-    waits for the call to end, the call goes on.
+    So the test can have two threads meet at any line, the same way in each run. If the work waits
+    for the call to end, the call goes on.
     """
 
     def __init__(self, pool: ThreadPoolExecutor, work: Callable[[], Any], at: int) -> None:
@@ -60,7 +60,7 @@ class Traced:
 
 
 STEPS = [torch.randn(3, 4, generator=torch.Generator().manual_seed(n)) * 2 for n in range(6)]
-MET = 4  # the step that the other thread meets
+MET = 4  # the step during which the other thread works
 
 
 def recorded(statistics: Any) -> tuple[Neuron, Recording]:
@@ -78,7 +78,7 @@ def after(statistics: Any, steps: list[Tensor], *, reset_at: int = -1) -> Activi
 
 
 def meetings(statistics: Any, work: Callable[[Recording], Any]) -> list[tuple[Any, ActivityReport]]:
-    """What the work gave, and the report in the end, for each line at which the two may meet."""
+    """The work's result and the report at the end, for each line at which the two may meet."""
     found: list[tuple[Any, ActivityReport]] = []
     at, lines = 0, 1
     with ThreadPoolExecutor(1) as pool:
@@ -86,18 +86,18 @@ def meetings(statistics: Any, work: Callable[[Recording], Any]) -> list[tuple[An
             net, recording = recorded(statistics)
             for step in STEPS[:MET]:
                 net(step)
-            traced = Traced(pool, lambda recording=recording: work(recording), at)
-            traced.run(lambda net=net: net(STEPS[MET]))
-            if traced.lines <= at:
-                break  # the two met before, so this call was a shorter one
+            meeting = Meeting(pool, lambda recording=recording: work(recording), at)
+            meeting.run(lambda net=net: net(STEPS[MET]))
+            if meeting.lines <= at:
+                break  # this call had fewer lines, so the two did not meet
             try:
-                given = traced.done.result(timeout=60)
+                given = meeting.done.result(timeout=60)
             except OtherThreadError:
                 given = None  # refused
             for step in STEPS[MET + 1 :]:
                 net(step)
             found.append((given, recording.report()))
-            lines, at = traced.lines, at + 1
+            lines, at = meeting.lines, at + 1
     return found
 
 
@@ -142,10 +142,10 @@ def test_a_report_that_a_reset_meets_is_whole_or_says_that_nothing_was_recorded(
             net, recording = recorded(None)
             for step in STEPS:
                 net(step)
-            traced, given = Traced(pool, recording.reset, at), list[ActivityReport]()
+            meeting, given = Meeting(pool, recording.reset, at), list[ActivityReport]()
             with contextlib.suppress(NothingRecordedError):
-                traced.run(lambda given=given, of=recording: given.append(of.report()))
-            lines, at = traced.lines, at + 1
+                meeting.run(lambda given=given, of=recording: given.append(of.report()))
+            lines, at = meeting.lines, at + 1
             found.append(given[0] if given else None)
     assert None in found
     assert all(report in (None, whole) for report in found)

@@ -1,4 +1,4 @@
-"""Merging recordings: the laws, what is refused and by which name, and what it costs."""
+"""Merging recordings: its laws, and what it refuses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from neuroact.errors import MergeError
 from neuroact.testing.strategies import Stream
 
 ADAPTERS = [ToyAdapter()]
-# A raster keeps the first sequences, so there the order of merging shows, as its docstring says.
+# Not Raster: it keeps the first sequences, so there the order of merging shows.
 COUNTED = [cls for cls in ALL_BUT_FIRING if cls is not Raster]
 NEURONS = {"a": (3,), "b": (2, 2), "c": ()}
 SPIKING = (SignalKind.BINARY, SignalKind.GRADED)
@@ -32,7 +32,7 @@ Part = Mapping[str, tuple[SignalKind, Stream]]
 
 @st.composite
 def parts(draw: st.DrawFn) -> Part:
-    """What one machine saw: some of the layers, a few sequences of unequal length each."""
+    """What one machine recorded: some of the layers, a few sequences of unequal length each."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     part = {}
     for name in draw(st.sets(st.sampled_from(sorted(NEURONS)))):
@@ -46,7 +46,7 @@ def parts(draw: st.DrawFn) -> Part:
 
 
 def recorded(parts: Sequence[Part], statistics: Sequence[Any] = COUNTED) -> Recording:
-    """One process over all of them."""
+    """The recording of one process over all of them."""
     recording = Recording(statistics=[*statistics, Largest])
     for part in parts:
         for name, (kind, stream) in part.items():
@@ -62,7 +62,7 @@ def merged(parts: Sequence[Recording]) -> Recording:
 
 
 def figures(recording: Recording) -> tuple[Any, ...]:
-    """All that a reader sees: each layer's figures, and the results of every statistic."""
+    """All that a report shows: each layer's figures, and the results of every statistic."""
     if not recording.layers:
         return ()
     report = recording.report()
@@ -109,7 +109,7 @@ def test_a_file_in_between_changes_nothing(a: Part, b: Part) -> None:
 
 
 @given(parts(), parts())
-def test_an_open_sequence_of_ones_own_goes_on_after_a_merge(a: Part, b: Part) -> None:
+def test_ones_own_open_sequence_continues_after_a_merge(a: Part, b: Part) -> None:
     split, whole = recorded([a]), recorded([a])
     split.merge(recorded([b]))
     for recording in (split, whole):
@@ -155,7 +155,7 @@ def lif(width: int = 3, **options: Any) -> Recording:
         (lif(), lif(statistics=[Largest]), r"statistics=\[Firing, Largest\].*=\[Firing\]"),
     ],
 )
-def test_what_does_not_fit_is_refused_by_the_layers_name_and_nothing_is_added(
+def test_recordings_that_do_not_fit_are_refused_with_the_layers_name_and_nothing_is_added(
     ours: Recording, theirs: Recording, message: str
 ) -> None:
     before = bits_of(ours), bits_of(theirs)
@@ -206,7 +206,7 @@ def test_a_statistic_that_refuses_names_the_layer_and_nothing_is_added() -> None
 
 
 class Choosy(Largest):
-    """Takes the steps of no more than two recordings."""
+    """A statistic that refuses to merge more than two recordings."""
 
     def merge(self, other: Largest, /) -> None:
         super().merge(other)
@@ -236,7 +236,7 @@ def test_functions_and_configured_statistics_that_build_one_class_fit() -> None:
     assert ours.report()["lif"].results["Largest"] == ([1.0] * 15, 15)
 
 
-def test_an_empty_recording_takes_over_where_the_figures_come_from() -> None:
+def test_an_empty_recording_takes_over_the_origin() -> None:
     net = Net()
     with neuroact.record(net, adapters=ADAPTERS) as part:
         net(torch.randn(3, 2, 5))
@@ -246,7 +246,9 @@ def test_an_empty_recording_takes_over_where_the_figures_come_from() -> None:
 
 
 @pytest.mark.parametrize("names", [[("0", "x")], [("y",), ("x",)], [("y", "x"), ("x",), ()]])
-def test_aliases_of_all_are_kept_in_no_order_of_the_merge(names: list[tuple[str, ...]]) -> None:
+def test_aliases_of_all_are_kept_whatever_the_order_of_the_merge(
+    names: list[tuple[str, ...]],
+) -> None:
     def under(aliases: tuple[str, ...]) -> Recording:
         recording = lif()
         layer = recording._layers["lif"]

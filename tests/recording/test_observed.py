@@ -1,4 +1,4 @@
-"""Spikes that are fed by hand: read rightly, or refused by a sentence that names the layer."""
+"""Spikes fed by hand are read right, or refused with the layer's name."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_observing_by_hand_takes_arrays_and_lists() -> None:
         SPIKES > 0,
         *(SPIKES.astype(name) for name in ("u1", "i2", "u2", "u4", "u8", "f2", "f4", "f8")),
         *(SPIKES.astype(name) for name in (">i2", ">u4", ">f4", ">f8")),
-        # Made when they are needed: other tests look at all the tensors that there are.
+        # Made only when needed, since other tests look at all tensors that are alive.
         lambda: torch.from_numpy(SPIKES).to_sparse(),
         lambda: torch.from_numpy(SPIKES).float().to_mkldnn(),
         lambda: torch.from_numpy(SPIKES).to(torch.bfloat16),
@@ -79,7 +79,7 @@ def test_a_quantised_tensor_is_read() -> None:
 
 
 class Foreign:
-    """An array of a library that NumPy does not know."""
+    """An array of a library unknown to NumPy."""
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         return SPIKES.astype("u1").view("V1")
@@ -112,7 +112,7 @@ def test_bfloat16_arrays_of_others_are_read() -> None:
         (lambda: [torch.ones(1, 2, requires_grad=True)], "requires grad"),
     ],
 )
-def test_what_cannot_be_read_is_refused_by_a_sentence_that_names_the_layer(
+def test_values_that_cannot_be_read_are_refused_with_the_layers_name(
     values: Any, message: str
 ) -> None:
     recording = Recording()
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_refused_by_a_sentence_that_names_the_layer(
         ("TB", lambda x: x.reshape(-1)),
     ],
 )
-def test_two_dimensions_are_read_in_the_order_that_axes_say(
+def test_two_dimensions_are_read_in_the_order_of_axes(
     axes: str, ordered: Callable[[Any], Any]
 ) -> None:
     values = np.random.default_rng(0).random((50, 30)) < 0.3
@@ -144,7 +144,7 @@ def test_two_dimensions_are_read_in_the_order_that_axes_say(
 
 
 @pytest.mark.parametrize("axes", ["TBN", "BTN", "NTB", "BNT"])
-def test_three_dimensions_are_read_in_the_order_that_axes_say(axes: str) -> None:
+def test_three_dimensions_are_read_in_the_order_of_axes(axes: str) -> None:
     values = np.random.default_rng(0).random((7, 5, 3)) < 0.3
     layer = fed(values, axes=axes)
     truth = np.moveaxis(values, [axes.index(axis) for axis in "TBN"], [0, 1, 2])

@@ -1,4 +1,4 @@
-"""A layer's chunks, collected by the core or in rows, leave each statistic the same state."""
+"""A layer's statistics end in the same state whether the core or rows collect its chunks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ TALES = st.lists(
 
 
 def happen(of: LayerRecorder, what: str, values: Tensor, mask: Tensor) -> None:
-    """Do to a layer what a tale says."""
+    """Do to a layer one event of a tale."""
     if what == "steps":
         for step in values.split(1):
             of.take(SpikeChunk(step, BINARY, starts_sequence=False))
@@ -78,7 +78,7 @@ def happen(of: LayerRecorder, what: str, values: Tensor, mask: Tensor) -> None:
 
 
 @given(TALES, st.integers(1, 3), st.integers(0, 2**32 - 1))
-def test_every_bit_is_the_same_whatever_comes(
+def test_all_ways_of_collecting_leave_the_same_state_to_the_bit(
     tale: list[tuple[str, int, str]], batch: int, seed: int
 ) -> None:
     generator = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Sequences of unequal length in one batch: padded or not, the figures are the same."""
+"""Sequences of unequal length have the same figures in one padded batch and each alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def figures(recording: Recording) -> Any:
 
 
 def one_by_one(spikes: torch.Tensor, lengths: list[int]) -> Recording:
-    """Each sample's valid steps alone."""
+    """Each sample's valid steps."""
     recording = Recording(statistics=STATISTICS)
     for sample, length in enumerate(lengths):
         if length:
@@ -40,7 +40,7 @@ def batch(seed: int, lengths: list[int]) -> torch.Tensor:
 
 
 @given(lengths_of_batches, st.integers(0, 2**31), st.booleans())
-def test_lengths_give_what_the_samples_alone_give(
+def test_a_padded_batch_with_lengths_counts_as_its_samples_alone(
     lengths: list[int], seed: int, by_mask: bool
 ) -> None:
     spikes = batch(seed, lengths)
@@ -73,7 +73,7 @@ def test_a_models_padded_batch_counts_as_its_samples_run_alone() -> None:
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=STATISTICS) as padded:
         with padded.batch(lengths=lengths):
             net(x)
-        net(x[:, :1])  # after the block nothing is padding
+        net(x[:, :1])  # after the block no step is padding
     with neuroact.record(net, adapters=[ToyAdapter()], statistics=STATISTICS) as alone:
         for sample, length in enumerate(lengths):
             net(x[:length, sample : sample + 1])
@@ -108,7 +108,7 @@ def test_an_inner_block_ends_with_the_outer_one_in_force_again() -> None:
     assert recording.report()["lif"].observations == 3
 
 
-def test_what_does_not_fit_names_the_layer_and_counts_nothing() -> None:
+def test_a_mask_that_does_not_fit_is_refused_with_the_layers_name_and_counts_nothing() -> None:
     net = nn.Sequential(nn.ReLU())
     with neuroact.record(net, layers="0", axes="TBN") as recording:
         net(torch.ones(2, 3, 4))
@@ -138,6 +138,6 @@ def test_what_does_not_fit_names_the_layer_and_counts_nothing() -> None:
         ({"lengths": [True]}, r"whole numbers \[batch\], came torch.bool"),
     ],
 )
-def test_a_mask_that_is_none_is_refused(arguments: dict[str, Any], message: str) -> None:
+def test_an_invalid_mask_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message), Recording().batch(**arguments):
         pass

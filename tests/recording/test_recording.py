@@ -1,4 +1,4 @@
-"""Recording a model: true figures, hooks in and out, the model as it was."""
+"""Recording a model gives true figures, and leaves the model as it was."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def record(model: nn.Module, **options: Any) -> Recording:
 
 
 def traces_of(model: nn.Module) -> list[Any]:
-    """Everything about a model's modules that recording could leave a trace in."""
+    """All of a model's modules where recording could leave a trace."""
     return [
         (
             sorted(k for k in vars(module) if k != "mem"),
@@ -163,12 +163,12 @@ def test_marks_make_sequences_of_modules_without_state() -> None:
 
 
 @pytest.mark.parametrize("axes", ["", "TBNN", "XBN", "tbn", "(T=0 B)N", "(T=2 T)N"])
-def test_axes_that_are_none_are_refused(axes: str) -> None:
+def test_invalid_axes_are_refused(axes: str) -> None:
     with pytest.raises(ValueError, match=r'such as "TBN", "BTN", "BN"'):
         record(nn.ReLU(), layers="model", axes=axes)
 
 
-def test_axes_that_the_shape_betrays_are_refused() -> None:
+def test_axes_that_do_not_fit_the_shape_are_refused() -> None:
     net = nn.Sequential(nn.ReLU())
     with (
         record(net, layers="0", axes="TBN"),
@@ -209,7 +209,7 @@ def test_the_model_is_left_as_found() -> None:
     assert recording.report()["lif1"].observations == 24
 
 
-def test_an_exception_inside_takes_the_hooks_away_and_keeps_the_figures() -> None:
+def test_an_exception_inside_leaves_the_model_as_found_and_keeps_the_figures() -> None:
     net = Net()
     before = traces_of(net)
     error, recordings = RuntimeError("mine"), []
@@ -301,7 +301,10 @@ def test_a_report_in_mid_recording_changes_nothing() -> None:
 
 def test_copies_made_while_recording_are_not_recorded() -> None:
     net = Net()
-    with record(net) as recording, torch.no_grad():  # a membrane with a graph cannot be copied
+    with (
+        record(net) as recording,
+        torch.no_grad(),
+    ):  # a membrane potential with a graph cannot be copied
         net(torch.randn(3, 2, 5))
         copied = copy.deepcopy(net)
         copied(torch.randn(3, 2, 5))
@@ -352,7 +355,7 @@ def test_no_spiking_layer_says_what_there_is_and_how_to_get_more() -> None:
     assert 'pip install "neuroact[' in message
 
 
-def test_a_scripted_or_exported_model_is_told_from_an_empty_one() -> None:
+def test_a_scripted_or_exported_model_is_refused_with_the_reason() -> None:
     example = torch.ones(2)
     traced = torch.jit.trace(nn.Sequential(nn.ReLU()), example)
     exported = torch.export.export(nn.Sequential(nn.ReLU()), (example,)).module()
@@ -418,7 +421,7 @@ def test_layers_are_chosen_by_the_modules_themselves() -> None:
         (["lif1", nn.Tanh()], UnknownLayerError, r"a Tanh, .* is not in the model"),
     ],
 )
-def test_what_chooses_no_layer_is_refused_by_one_sentence(
+def test_a_choice_of_no_layer_is_refused_in_one_sentence(
     layers: Any, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
@@ -426,7 +429,7 @@ def test_what_chooses_no_layer_is_refused_by_one_sentence(
 
 
 @pytest.mark.parametrize("layers", [Neuron, [Neuron], Net().lif1, lambda name, module: True])
-def test_what_was_chosen_is_written_down_as_text(layers: Any) -> None:
+def test_the_choice_of_layers_is_written_down_as_text(layers: Any) -> None:
     net = Net()
     with record(net, layers=net.lif1 if isinstance(layers, nn.Module) else layers) as recording:
         net(torch.ones(2, 3, 5))
@@ -465,7 +468,7 @@ def test_changed_neurons_are_refused_by_name_and_nothing_is_lost() -> None:
 
 
 class Shared(nn.Module):
-    """One activation in two places, of two widths."""
+    """One activation in two places of different widths."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -475,7 +478,7 @@ class Shared(nn.Module):
         return self.activation(self.fc2(self.activation(self.fc1(x))))
 
 
-def test_a_module_that_is_used_in_two_places_says_so_and_what_to_record_instead() -> None:
+def test_a_module_used_in_two_places_is_refused_with_what_to_record_instead() -> None:
     net = Shared()
     advice = r'used in several places of the model, give each a module of its own; .*of="input"'
     with (
@@ -495,7 +498,7 @@ def test_a_module_that_is_used_in_two_places_says_so_and_what_to_record_instead(
 
 
 class Wrong(ToyAdapter):
-    """Answers with whatever `answer` makes."""
+    """An adapter that returns what `answer` makes."""
 
     def __init__(self, answer: Callable[[SpikeChunk], Any]) -> None:
         self.answer = answer
@@ -544,7 +547,7 @@ def test_values_that_cannot_be_trusted_give_nan_and_a_warning(value: float, mess
     assert (layer.dead, layer.saturated) == (0, 0)
 
 
-def test_values_of_an_observed_layer_that_are_not_binary_are_told_as_what_they_are() -> None:
+def test_a_warning_says_which_values_of_an_observed_layer_are_not_binary() -> None:
     recording = Recording()
     recording.observe("chip", torch.full((1, 1, 2), 0.5))
     message = r'layer "chip".* 0 and 1 were observed of a layer that is said to be binary: .*kind='
@@ -567,12 +570,12 @@ def test_values_of_an_observed_layer_that_are_not_binary_are_told_as_what_they_a
         (torch.tensor(1e-3), TypeError),
     ],
 )
-def test_a_step_of_no_length_is_refused(dt: Any, error: type[Exception]) -> None:
+def test_a_dt_without_a_length_is_refused(dt: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="expected dt= to be a number of seconds"):
         record(Net(), dt=dt)
 
 
-def test_a_step_may_be_a_number_of_numpys() -> None:
+def test_dt_may_be_a_numpy_number() -> None:
     recording = Recording(dt=np.float32(0.5))
     recording.observe("x", torch.ones(2, 1, 1))
     assert neuroact.ActivityReport.from_json(recording.report().to_json())["x"].rate == 2.0
@@ -607,7 +610,7 @@ def test_merging_equals_one_recording_over_all() -> None:
 
 
 @pytest.mark.parametrize("order", [("binary", "graded"), ("graded", "binary")])
-def test_the_more_general_kind_stands_after_a_merge(order: tuple[str, str]) -> None:
+def test_a_merge_has_the_more_general_kind(order: tuple[str, str]) -> None:
     merged = Recording()
     for kind in order:
         part = Recording()
@@ -616,7 +619,7 @@ def test_the_more_general_kind_stands_after_a_merge(order: tuple[str, str]) -> N
     assert merged.report()["a"].kind is SignalKind.GRADED
 
 
-def test_what_does_not_fit_is_not_merged() -> None:
+def test_recordings_that_do_not_fit_are_not_merged() -> None:
     ours, theirs = Recording(), Recording()
     ours.observe("a", torch.ones(1, 1, 3))
     theirs.observe("new", torch.ones(1, 1, 3))
@@ -630,7 +633,7 @@ def test_what_does_not_fit_is_not_merged() -> None:
 
 
 class Steps:
-    """A statistic of the user's own: how many steps came."""
+    """A user's own statistic: counts the steps."""
 
     def __init__(self) -> None:
         self.reset()

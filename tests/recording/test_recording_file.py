@@ -1,4 +1,4 @@
-"""A recording in a file: the same to the bit, taken up again, and readable without neuroact."""
+"""A recording comes back from a file to the bit, goes on, and is readable without neuroact."""
 
 from __future__ import annotations
 
@@ -118,10 +118,10 @@ def test_a_file_is_read_without_neuroact(tmp_path: Path) -> None:
 
 
 @given(st.data(), kinds, st.booleans())
-def test_a_run_that_is_saved_and_taken_up_again_equals_one_that_was_not(
+def test_a_run_that_is_saved_and_resumed_equals_one_without_a_break(
     data: st.DataObject, kind: SignalKind, padded: bool
 ) -> None:
-    """In mid-sequence too: the chunk after a resume goes on from the one before."""
+    """Also in mid-sequence: the first chunk after a resume continues the sequence."""
     torch.manual_seed(0)
     stream = data.draw(streams(LEVELS[kind]))
     statistics = [*ALL_BUT_FIRING, Largest] if kind is not SignalKind.ANALOG else [Largest]
@@ -153,7 +153,7 @@ def test_a_model_recorded_anew_goes_on_from_a_file(tmp_path: Path) -> None:
     with neuroact.record(net, **options) as whole:
         for batch in batches:
             net(batch)
-    for batch in batches:  # each in a process of its own, as far as the recording can tell
+    for batch in batches:  # as if each ran in a process of its own
         recording = neuroact.record(net, **options)
         if (tmp_path / "run.nact").exists():
             recording.merge(Recording.load(tmp_path / "run.nact"))
@@ -187,13 +187,13 @@ def test_a_users_own_statistic_is_read_only_where_it_is_given() -> None:
     data = fed(Stream((np.ones((5, 2, 3)),), (3,)), statistics=[Largest]).to_bytes()
     with pytest.raises(RecordingFileError, match=r"statistic 'Largest'.*statistics=\[ItsClass\]"):
         Recording.from_bytes(data)
-    # A function that builds one will do, as it does for recording.
+    # A function that builds one is accepted, as in `record`.
     again = Recording.from_bytes(data, statistics=[lambda: Largest(2.0)])
     assert again.report()["lif"].results["Largest"] == ([1.0] * 5, 5)
     again.merge(Recording.from_bytes(data, statistics=[Largest]))
 
 
-def test_a_users_class_is_not_taken_for_one_of_neuroacts_of_the_same_name() -> None:
+def test_a_users_class_is_not_mistaken_for_neuroacts_class_of_the_same_name() -> None:
     impostor = type("SpikeCounts", (Largest,), {})
     recording = fed(Stream((np.ones((5, 2, 3)),), (3,)), statistics=[impostor])
     with pytest.raises(RecordingFileError, match="statistic 'SpikeCounts'"):
@@ -218,7 +218,7 @@ def test_names_of_layers_never_become_paths_or_keys(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_file_could_not_give_back_is_not_saved(tmp_path: Path) -> None:
+def test_a_recording_that_a_file_could_not_give_back_is_not_saved(tmp_path: Path) -> None:
     recording = Recording()
     recording.observe("x" * (LONGEST_NAME + 1), torch.ones(1, 1, 2))
     with pytest.raises(RecordingFileError, match="has 4,097 characters") as caught:
@@ -253,7 +253,7 @@ def test_loading_imports_no_framework_and_nothing_that_the_file_names(tmp_path: 
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_feeding_after_a_merge_into_a_fresh_recording_leaves_the_merged_as_it_was() -> None:
+def test_feeding_a_fresh_recording_after_a_merge_leaves_the_merged_one_unchanged() -> None:
     stream = Stream((np.ones((5, 2, 3)),), (3,))
     part = Recording.from_bytes(fed(stream).to_bytes())
     before, total = bits_of(part), Recording()

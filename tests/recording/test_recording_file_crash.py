@@ -1,4 +1,4 @@
-"""A process killed while it saves: the file is the old one or the new one, whole."""
+"""If a process is killed while it saves, the file is the old one or the new one, whole."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from neuroact.errors import RecordingFileError
 
 KILLS = 100
 
-# One process forks those that are killed: importing torch anew for each would take all the time.
-# A child saves a recording of 1, 2, 3, … steps, and says of each that it is saved.
+# One process forks the children to kill, since importing torch anew for each would take too long.
+# A child saves a recording again and again, a step longer each time, and reports each save.
 PROGRAM = textwrap.dedent("""
     import os, random, signal, sys, time
     from pathlib import Path
@@ -33,24 +33,24 @@ PROGRAM = textwrap.dedent("""
         assert (layer.events == layer.observations).all(), "a mixture of two files"
         return layer.observations
 
-    def save_for_ever(start, told):
+    def save_for_ever(start, report):
         recording = Recording()
         recording.observe("lif", torch.ones(start, 1, neurons))
         while True:
             recording.observe("lif", torch.ones(1, 1, neurons), starts_sequence=False)
             recording.save(path)
-            os.write(told, b"x")
+            os.write(report, b"x")
 
     known, hit = 0, 0
     for number in range(20 * kills):
         if number >= kills and hit > kills // 10:
-            break  # on a machine with much else to do, fewer come in the middle of a save
-        hears, told = os.pipe()
+            break  # on a busy machine, fewer kills come in the middle of a save
+        hears, report = os.pipe()
         child = os.fork()
         if child == 0:
-            save_for_ever(known, told)
-        os.close(told)
-        os.read(hears, 1)  # the first is saved; then it dies at any moment
+            save_for_ever(known, report)
+        os.close(report)
+        os.read(hears, 1)  # after the first save the child dies at any moment
         time.sleep(draw.random() * 0.01)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -79,7 +79,7 @@ def test_killed_at_any_moment_the_file_is_whole_and_at_most_one_part_is_left(
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    # Else no kill came in the middle of a save, and nothing would have been tested.
+    # Otherwise no kill came in the middle of a save, and nothing was tested.
     assert int(run.stdout) > KILLS // 10
 
 

@@ -1,7 +1,7 @@
-"""Files that are cut short, altered, foreign, newer or made to do harm: one clear error each.
+"""A file that is cut short, altered, foreign, newer or hostile raises one clear error.
 
-What a hostile file costs is held in a process of its own whose memory is limited: a file that made
-neuroact reserve what it declares would end it.
+A process of its own measures the memory that hostile files take: a file must not make neuroact
+reserve the sizes that it declares.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from neuroact.statistics.states import working_memory
 from neuroact.testing.strategies import Stream
 
 ONES = Stream((np.ones((5, 2, 3)),), (3,))
-# The layer's and the statistic's place.
+# A layer's number and a statistic's number in it.
 COUNTS, RASTER, SYNCHRONY, INTERVALS, COURSE = (
     f"0.{1 + ALL_BUT_FIRING.index(statistic)}"
     for statistic in (SpikeCounts, Raster, Synchrony, InterspikeIntervals, TimeCourse)
@@ -70,7 +70,7 @@ def with_header(header: str, data: bytes = b"") -> bytes:
 def repacked(
     change: Callable[[dict[str, Any], dict[str, torch.Tensor]], None], good: bytes = GOOD
 ) -> bytes:
-    """A file with a checksum that holds, whose text and tensors were changed before."""
+    """A file with changed text and tensors, and a checksum that fits them."""
     recording = Recording.from_bytes(good)
     tensors = {
         f"0.{place}.{key}": tensor
@@ -135,7 +135,10 @@ FOREIGN = {
         safetensors.torch.save({"w": torch.ones(3)}, {"format": "pt"}),
         "not one that neuroact wrote",
     ),
-    "another text": (b"".join(pack({}, "{}")), 'expected a text with "schema"'),
+    "another text": (
+        b"".join(pack({}, "{}")),
+        'expected "schema": "neuroact.recording" in its text',
+    ),
     "no object": (b"".join(pack({}, "[]")), "text is no JSON object"),
     "no JSON": (b"".join(pack({}, "neuroact")), "text is not JSON"),
     "no checksum": (with_entries(x=entry()), "expected a checksum"),
@@ -143,7 +146,7 @@ FOREIGN = {
     "UTF-16": (b"\x04" + bytes(7) + "{}".encode("utf-16-le"), "header is not JSON"),
 }
 
-# The safetensors package says in which way.
+# The safetensors package says why.
 UNFIT = r"its header does not fit its [\d,]+ bytes \(.+\)$"
 
 HEADERS = {
@@ -214,7 +217,10 @@ def tensor(key: str, value: torch.Tensor) -> bytes:
 TEXTS = {
     "a newer schema": (text(schema_version=2), "schema version 2, .*: update neuroact"),
     "a schema version that is none": (text(schema_version=None), "schema version None"),
-    "another schema": (text(schema="neuroact.report"), 'expected a text with "schema"'),
+    "another schema": (
+        text(schema="neuroact.report"),
+        'expected "schema": "neuroact.recording" in its text',
+    ),
     "no statistics": (text(statistics=[]), "not the statistics of a recording"),
     "Firing left out": (text(statistics=["neuroact.SpikeCounts"]), "text is damaged"),
     "a statistic that is code": (text(statistics=["neuroact.Firing", "os.system"]), "'os.system'"),
@@ -363,8 +369,8 @@ def test_the_file_and_the_layer_are_named(tmp_path: Path) -> None:
     assert caught.value.layer == "lif"
 
 
-def test_a_large_file_of_another_kind_is_told_by_its_header(tmp_path: Path) -> None:
-    """A sparse file of a terabyte: reading it whole would take all memory there is."""
+def test_a_large_file_of_another_kind_is_refused_by_its_header(tmp_path: Path) -> None:
+    """The file is sparse, of a terabyte: reading it whole would take all memory."""
     path = tmp_path / "weights.safetensors"
     size = 2**40
     header = json.dumps({"w": entry("U8", [size], 0, size)})
@@ -376,7 +382,7 @@ def test_a_large_file_of_another_kind_is_told_by_its_header(tmp_path: Path) -> N
 
 
 def going_on(statistic: Any, steps: int, **limits: int) -> bytes:
-    """A file of a few hundred bytes whose open sequence is of so many steps, by its own account."""
+    """A file of a few hundred bytes that claims an open sequence of so many steps."""
     recording = fed(Stream((np.ones((2, 1, 3)),), (3,)), statistics=[statistic])
     kept = {f"0.{n}": s.state_dict() for n, s in enumerate(settled(recording))}
     if statistic is Raster:
@@ -395,20 +401,23 @@ OPENED = (SpikeCounts, Raster, InterspikeIntervals, TimeCourse)
 
 
 @pytest.mark.parametrize("statistic", OPENED, ids=lambda cls: cls.__name__)
-def test_a_file_too_small_for_what_reading_it_takes_is_refused(statistic: Any) -> None:
+def test_a_file_too_small_for_the_memory_that_it_takes_to_read_is_refused(statistic: Any) -> None:
     Recording.from_bytes(going_on(statistic, 2**20))
     data = going_on(statistic, 2**27)
     assert len(data) < 3000
-    refused(data, r"^reading its [\d,]+ bytes would take [\d,]+ of memory, for sequences so long")
+    refused(
+        data,
+        r"^reading its [\d,]+ bytes would take [\d,]+ of memory, "
+        "for long sequences that are still open",
+    )
 
 
 def test_a_recording_of_a_long_sequence_is_read_as_it_was_saved(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its file is filled up, so that reading takes no more than in proportion to the length."""
-    monkeypatch.setattr(
-        "neuroact.recording.recording_file._FREE", 0
-    )  # else it would take millions of steps
+    """Its file is padded, so that reading takes memory in proportion to its length."""
+    # Else it would take millions of steps to need padding.
+    monkeypatch.setattr("neuroact.recording.recording_file._FREE", 0)
     recording = Recording(statistics=[SpikeCounts, partial(Raster, steps=2**18)])
     for number in range(3):
         step = torch.zeros(2**15, 1, 8)
@@ -421,7 +430,7 @@ def test_a_recording_of_a_long_sequence_is_read_as_it_was_saved(
     assert again.report() == recording.report()
     assert again.to_bytes() == data
     monkeypatch.setattr("neuroact.recording.recording_file._TIMES", 32)
-    refused(data, "for sequences so long that are open")
+    refused(data, "for long sequences that are still open")
 
 
 def working_memory_of(recording: Recording) -> int:
@@ -429,10 +438,10 @@ def working_memory_of(recording: Recording) -> int:
     return sum(working_memory(statistic, statistic.state_dict()) for statistic in statistics)
 
 
-def test_no_hostile_file_takes_memory_beyond_its_own_size_many_times_over(tmp_path: Path) -> None:
-    """In a process of its own; address space, since what is only reserved counts too.
+def test_no_hostile_file_takes_memory_out_of_proportion_to_its_size(tmp_path: Path) -> None:
+    """The address space of a process of its own is measured, since reserved memory counts too.
 
-    Of one thread: the pools and arenas of more take address space of their own, at any time.
+    The process has one thread, since further threads take address space of their own at any time.
     """
     cases = [data for data, _ in {**FOREIGN, **HEADERS, **TEXTS, **TENSORS}.values()]
     cases += [going_on(statistic, 2**n) for statistic in OPENED for n in range(18, 40)]
@@ -451,7 +460,7 @@ def test_no_hostile_file_takes_memory_beyond_its_own_size_many_times_over(tmp_pa
             return int(status.partition("VmPeak:")[2].split()[0]) * 1024
 
         folder = Path(sys.argv[1])
-        Recording.load(folder / "good.first").report()  # what is loaded once, and stays
+        Recording.load(folder / "good.first").report()  # loads code once, which stays
         for path in sorted(folder.glob("*.nact"), key=lambda path: path.stat().st_size):
             before = peak()
             with contextlib.suppress(RecordingFileError):
@@ -466,7 +475,7 @@ def test_no_hostile_file_takes_memory_beyond_its_own_size_many_times_over(tmp_pa
 
 
 class Mutations:
-    """Thousands of ways to write a file that is nearly right, its checksum holding."""
+    """Thousands of ways to write a nearly right file, with a checksum that fits."""
 
     values = (
         None, True, -1, 0, 1, 5, 2**31, 2**62, 2**63, 2**70, -0.5, 1e300, "", "x", "x" * 5000,
@@ -525,8 +534,8 @@ class Mutations:
 
 
 @pytest.mark.filterwarnings("ignore::neuroact.errors.NeuroactWarning")
-def test_thousands_of_files_that_are_nearly_right_are_read_or_refused() -> None:
-    """What is read can be reported, merged and saved: no error comes later, from elsewhere."""
+def test_thousands_of_nearly_right_files_are_read_or_refused() -> None:
+    """A file that is read can be reported, merged and saved: no error comes later."""
     outcomes = {"read": 0, "refused": 0}
     for seed in range(1000):
         data = repacked(Mutations(seed), GRADED if seed % 4 == 0 else GOOD)

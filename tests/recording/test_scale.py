@@ -1,4 +1,4 @@
-"""What recording holds and does does not grow with data, and is what the design says a neuron."""
+"""Recording's memory and work do not grow with data, and stay within the design's bound."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from neuroact import Recording
 from neuroact.native import core
 from neuroact.testing.strategies import Stream
 
-# Steps are counted so many at once, so work repeats over as many.
+# So many steps are counted at once, so the work repeats with this period.
 PERIOD = 64
 
 
@@ -66,7 +66,7 @@ def test_memory_and_work_are_the_same_after_many_batches(
     ):
 
         def run(count: int) -> tuple[int, int, int]:
-            """Operations of so many batches; Python's objects and tensors alive after them."""
+            """Run so many batches: operations, and memory blocks and tensors alive after them."""
             with Operations() as seen:
                 for _ in range(count):
                     net(batch)
@@ -81,15 +81,15 @@ def test_memory_and_work_are_the_same_after_many_batches(
             net(batch)
         last = run(PERIOD)
     assert last[0] == first[0]
-    assert last[1] - first[1] < batches // 4  # one object kept of each batch would be more
+    assert last[1] - first[1] < batches // 4  # one object kept per batch would be more
     assert last[2] == first[2]
-    assert earlier is not None  # kept to here, so that none of them could go and hide a new one
+    assert earlier is not None  # kept to here: if one were freed, it could hide a new one
     assert len(recording.to_bytes()) == size
     assert recording.report()["lif1"].observations == batches * 6
 
 
 def test_merging_ten_thousand_neurons_takes_a_few_operations_in_place() -> None:
-    """Times do not decide a test: `bench_merge.py` measures a thousand of these."""
+    """`bench_merge.py` measures the time; no test depends on one."""
     neurons = 10_000
     part = Recording.from_bytes(fed(Stream((np.ones((5, 2, neurons)),), (neurons,))).to_bytes())
     total = Recording()

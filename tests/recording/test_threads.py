@@ -1,4 +1,4 @@
-"""Several threads, processes or recordings at once: right, or refused by name."""
+"""Several threads, processes or recordings at once are counted right or refused by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import neuroact
 from neuroact import Recording, SpikeCounts
 from neuroact.errors import OtherProcessError, OtherThreadError, RecordingClosedError
 
-# From Python 3.12 on, forking a process of several threads warns; DataLoader does no other.
+# From Python 3.12 on, forking a process of several threads warns. DataLoader does it.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork")
 
 
@@ -38,7 +38,7 @@ def batch(seed: int, steps: int = 4, samples: int = 3) -> Tensor:
 
 
 def alone(seeds: list[int], model: int = 0, **options: Any) -> neuroact.ActivityReport:
-    """The report of one recording, in one thread, over these batches."""
+    """The report of one recording over these batches, in one thread."""
     one = net(model)
     with record(one, **options) as recording:
         for seed in seeds:
@@ -47,7 +47,7 @@ def alone(seeds: list[int], model: int = 0, **options: Any) -> neuroact.Activity
 
 
 def test_two_recordings_of_one_model_open_and_close_in_any_order() -> None:
-    # "a" opens the first recording, "A" closes it; each batch is seen by those open at the time.
+    # "a" opens the first recording, "A" closes it. Those open at the time see each batch.
     for order in set(itertools.permutations("aAbB")):
         if order.index("a") > order.index("A") or order.index("b") > order.index("B"):
             continue
@@ -66,7 +66,7 @@ def test_two_recordings_of_one_model_open_and_close_in_any_order() -> None:
         assert not any("forward" in vars(module) for module in one.modules())
 
 
-def test_two_recordings_pause_without_each_other() -> None:
+def test_two_recordings_of_one_model_pause_independently() -> None:
     one = net()
     with record(one) as first, record(one) as second:
         first.pause()
@@ -82,7 +82,7 @@ def test_two_recordings_pause_without_each_other() -> None:
 
 
 def in_threads(*works: Callable[[threading.Barrier], Any]) -> list[Any]:
-    """Run functions at once, each in a thread of its own, with a barrier to meet at."""
+    """Run functions at once, each in a thread of its own, from a barrier on."""
     barrier = threading.Barrier(len(works), timeout=600)
     with ThreadPoolExecutor(len(works)) as pool:
         return [future.result() for future in [pool.submit(work, barrier) for work in works]]
@@ -90,7 +90,7 @@ def in_threads(*works: Callable[[threading.Barrier], Any]) -> list[Any]:
 
 def test_models_in_threads_of_their_own_are_recorded_apart() -> None:
     def work(model: int) -> Callable[[threading.Barrier], neuroact.ActivityReport]:
-        one = net(model)  # before the threads run: they have one random generator in common
+        one = net(model)  # before the threads run, since they share one random generator
 
         def run(barrier: threading.Barrier) -> neuroact.ActivityReport:
             with record(one) as recording:
@@ -107,7 +107,7 @@ def test_models_in_threads_of_their_own_are_recorded_apart() -> None:
 
 
 def test_one_model_recorded_by_two_threads_gives_each_recording_all_calls() -> None:
-    # Recordings are opened and closed by threads that race, around calls of the main thread.
+    # Racing threads open and close recordings, around calls of the main thread.
     one = net()
     opened = [list[Recording](), list[Recording]()]
 
@@ -131,7 +131,7 @@ def test_one_model_recorded_by_two_threads_gives_each_recording_all_calls() -> N
 
 
 class Stepwise(nn.Module):
-    """A layer whose state the caller keeps, so that threads could share it."""
+    """A layer whose caller keeps the state, so that threads could share the layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class Stepwise(nn.Module):
             _, mem = self.lif(step, mem)
 
 
-def test_one_recording_of_two_threads_at_a_time_is_refused_by_name() -> None:
+def test_two_threads_at_a_time_in_one_recording_are_refused_with_the_layers_name() -> None:
     model, errors = Stepwise(), list[OtherThreadError]()
 
     def other() -> None:
@@ -214,13 +214,13 @@ def test_a_thread_may_hand_the_model_over() -> None:
             thread.start()
             thread.join()
         one(batch(3))
-        recording.new_sequence()  # the main thread lives on, so it is said
+        recording.new_sequence()  # the main thread lives on, so it must hand over
         with ThreadPoolExecutor(1) as pool:
             pool.submit(one, batch(4)).result()
     assert recording.report() == alone([0, 1, 2, 3, 4])
 
 
-def test_spikes_observed_by_two_threads_are_refused_by_name() -> None:
+def test_spikes_observed_by_two_threads_are_refused_with_the_layers_name() -> None:
     recording = Recording()
     recording.observe("chip", torch.ones(1, 1, 2))
 
@@ -233,7 +233,7 @@ def test_spikes_observed_by_two_threads_are_refused_by_name() -> None:
 
 
 class Data(Dataset[Tensor]):
-    """Batches; with `model`, what the dataset makes of them runs through that first."""
+    """Batches; with `model`, the dataset runs them through it first."""
 
     def __init__(self, model: nn.Module | None = None) -> None:
         self.model = model
@@ -267,7 +267,7 @@ def test_a_loader_with_workers_started_while_recording_changes_nothing(start: st
     assert recording.report() == plain.report()
 
 
-def test_a_forked_workers_calls_are_refused_by_name() -> None:
+def test_a_forked_workers_calls_are_refused_with_the_layers_name() -> None:
     one = net()
     with record(one) as recording:
         one(batch(0))
@@ -306,7 +306,7 @@ def test_a_forked_process_that_closes_the_recording_runs_and_records_the_model_i
     assert recording.report() == alone([0, 3])
 
 
-def test_a_recording_from_before_a_fork_takes_nothing_in_the_forked_process() -> None:
+def test_a_recording_from_before_a_fork_refuses_all_in_the_forked_process() -> None:
     one, fed = net(), Recording()
     fed.observe("chip", torch.ones(1, 1, 2))
     with record(one) as recording:
@@ -314,7 +314,7 @@ def test_a_recording_from_before_a_fork_takes_nothing_in_the_forked_process() ->
         recording.pause()
 
         def work() -> None:
-            one(batch(1))  # it is paused here too
+            one(batch(1))  # paused in this process too
             with pytest.raises(OtherProcessError, match="cannot be resumed in it"):
                 recording.resume()
             with pytest.raises(OtherProcessError, match="cannot be fed in it"):
@@ -325,7 +325,7 @@ def test_a_recording_from_before_a_fork_takes_nothing_in_the_forked_process() ->
 
 
 def part(seed: int) -> Recording:
-    """What a worker process counts of one batch, sent back while it is open."""
+    """A worker process's recording of one batch, sent back while it is open."""
     one = net()
     recording = record(one)
     one(batch(seed))

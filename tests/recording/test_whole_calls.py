@@ -1,4 +1,4 @@
-"""A call is counted whole or not at all, whatever is raised, wherever, whoever looks meanwhile."""
+"""A call is counted whole or not at all, whatever is raised and whoever looks meanwhile."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HOME = str(Path(neuroact.__file__).parent)
 
 
 class Watched(nn.Module):
-    """One layer, its membrane potential passed by hand."""
+    """One layer, whose membrane potential the test passes by hand."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def states(recording: Recording) -> list[dict[str, list[Any]]]:
 
 
 def at_line(line: int, act: Callable[[], None]) -> Callable[..., Any]:
-    """A trace function that acts once, at the line of neuroact's own code of that number."""
+    """A trace function that acts once, at the `line`-th line that neuroact's code runs."""
     seen = 0
 
     def trace(frame: Any, event: str, _: Any) -> Any:
@@ -120,15 +120,15 @@ def _interrupt_at_any_line(before: int, statistics: list[Any]) -> None:
             finally:
                 sys.settrace(None)
             assert states(recording) in allowed, f"interrupted at line {line}"
-            # Nothing is broken: what comes next is counted like any first call.
+            # Nothing is broken: after a reset, calls are counted from the start.
             recording.reset()
             play(net, before + 1)
             assert states(recording) == allowed[1], f"after an interrupt at line {line}"
-    assert line > 4  # the core reads a step that goes on, and cannot be interrupted
+    assert line > 4  # few, since the core reads a step that goes on, without an interrupt
 
 
 @pytest.mark.parametrize("ask", ["report", "save", "merge"])
-def test_an_interrupt_while_somebody_looks_changes_no_count(
+def test_an_interrupt_during_a_report_save_or_merge_changes_no_count(
     ask: str, statistics: list[Any], tmp_path: Path
 ) -> None:
     net = Watched()
@@ -156,7 +156,7 @@ def test_an_interrupt_while_somebody_looks_changes_no_count(
         assert states(recording) == expected
 
 
-def test_a_handler_that_waited_is_the_users_own_and_is_back_in_its_place() -> None:
+def test_a_signal_that_waited_calls_the_users_handler_which_is_restored() -> None:
     came: list[int] = []
     mine = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
     handler = signal.getsignal(signal.SIGINT)
@@ -176,7 +176,7 @@ def test_a_handler_that_waited_is_the_users_own_and_is_back_in_its_place() -> No
 
 
 @pytest.mark.parametrize("what", ["report", "save", "merge"])
-def test_another_thread_may_look_at_any_time(
+def test_another_thread_may_report_save_or_merge_at_any_time(
     what: str, statistics: list[Any], tmp_path: Path
 ) -> None:
     torch.manual_seed(0)
@@ -222,7 +222,7 @@ def test_another_thread_may_look_at_any_time(
 
 
 class Refusing:
-    """A statistic of the user's own that raises in its second update."""
+    """A user's own statistic that raises in its second update."""
 
     def __init__(self) -> None:
         self.updates = 0
@@ -242,7 +242,7 @@ class Refusing:
         return self.updates
 
 
-def test_where_ones_own_statistic_raises_all_others_count_the_call_and_the_layer_is_named() -> None:
+def test_if_a_users_statistic_raises_the_others_count_the_call_and_the_layer_is_named() -> None:
     recording = Recording(statistics=[Refusing, TimeCourse])
     chunk = torch.ones(3, 2, 4)
     recording.observe("lif", chunk, kind="graded")
@@ -253,7 +253,7 @@ def test_where_ones_own_statistic_raises_all_others_count_the_call_and_the_layer
     assert layer.observations == layer[TimeCourse].observations.sum() == 12
 
 
-def test_torch_funcs_transforms_are_refused_by_name_and_nothing_is_counted() -> None:
+def test_torch_funcs_transforms_are_refused_with_the_layers_name_and_nothing_is_counted() -> None:
     net = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
     x = torch.rand(4, 3)
     calls: list[Callable[[], object]] = [
@@ -294,7 +294,7 @@ TRANSFORMED: dict[str, Callable[[Any, Tensor, Tensor], object]] = {
 @pytest.mark.parametrize("way", [nullcontext, without_core], ids=["core", "no core"])
 @pytest.mark.parametrize("kind", TRANSFORMED)
 @pytest.mark.parametrize("steps", [1, 6])
-def test_a_transform_that_is_refused_in_mid_sequence_moves_no_mark_of_the_state(
+def test_a_refused_transform_in_mid_sequence_does_not_break_the_sequence(
     way: Callable[[], AbstractContextManager[None]], kind: str, steps: int, statistics: list[Any]
 ) -> None:
     net, expected = Watched(), []
@@ -315,7 +315,7 @@ def test_a_transform_that_is_refused_in_mid_sequence_moves_no_mark_of_the_state(
     assert expected[0] == expected[1]
 
 
-def test_a_tensor_without_values_is_refused_by_name_and_no_silence() -> None:
+def test_a_tensor_without_values_is_refused_with_the_layers_name() -> None:
     from torch._subclasses import FakeTensorMode
 
     net = nn.Sequential(nn.ReLU())
@@ -331,12 +331,12 @@ def test_a_tensor_without_values_is_refused_by_name_and_no_silence() -> None:
     assert recording.report()["0"].observations == 8
 
 
-@pytest.mark.parametrize("told", ["label", "valid"])
-def test_a_first_call_that_is_refused_leaves_nothing_behind(told: str) -> None:
+@pytest.mark.parametrize("said", ["label", "valid"])
+def test_a_first_call_that_is_refused_leaves_nothing_behind(said: str) -> None:
     recording = Recording()
     recording.new_sequence()
     wrong = torch.ones(1, 3, 4)
-    if told == "valid":
+    if said == "valid":
         with recording.batch(lengths=[1, 1]), pytest.raises(ChunkError, match='layer "x"'):
             recording.observe("x", wrong)
     else:
@@ -351,7 +351,7 @@ def test_a_first_call_that_is_refused_leaves_nothing_behind(told: str) -> None:
     assert (layer.shape, layer.sequences) == ((5,), 2)
 
 
-def test_a_refused_call_does_not_move_the_place_in_the_mask() -> None:
+def test_a_refused_call_does_not_move_the_position_in_the_mask() -> None:
     recording = Recording()
     mask = torch.tensor([[True, True], [True, False], [True, False]])
     with recording.batch(valid=mask):

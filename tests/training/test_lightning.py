@@ -1,4 +1,4 @@
-"""Figures of a model that Lightning trains, with its real Trainer."""
+"""Monitoring a model that Lightning's real Trainer trains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from neuroact.training.lightning import ActivityCallback
 from neuroact_adapters.demos import digits
 from neuroact_adapters.demos.snntorch import DigitsNet
 
-# Lightning's advice on logging intervals and folders, of no use for a training of ten steps.
+# Lightning's advice on logging intervals and folders does not matter in ten steps.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The number of training batches .* is smaller than"),
     pytest.mark.filterwarnings("ignore:.*exists and is not empty"),
@@ -63,7 +63,7 @@ class Module(LightningModule):
         return loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        assert hooks(self.net) == 0  # Lightning may stand in for its own module
+        assert hooks(self.net) == 0  # Lightning may wrap the module
         self.net(digits.coded(batch[0]))
 
     def configure_optimizers(self) -> Any:
@@ -73,7 +73,7 @@ class Module(LightningModule):
         data = digits.Digits.load().train
         if self.trainer.world_size > 1:
             return DataLoader(Subset(data, range(BATCH * 10)), BATCH)
-        # Each batch the same: a resumed training begins the loader anew, in the middle of an epoch.
+        # All batches are the same, since a training resumed in mid-epoch begins the loader anew.
         return DataLoader(Subset(data, [*range(BATCH)] * STEPS_PER_EPOCH), BATCH)
 
     def val_dataloader(self) -> Any:
@@ -81,7 +81,7 @@ class Module(LightningModule):
 
 
 class Raw(Module):
-    """The oracle: adds up every step's spikes by its own means, on the layers' outputs."""
+    """The oracle: adds up every step's spikes itself, from the layers' outputs."""
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         self.spikes.append({})
@@ -103,7 +103,7 @@ class Raw(Module):
 
 
 def hooks(module: nn.Module) -> int:
-    """How much hangs on the modules: hooks, and stand-ins for their forward."""
+    """How many hooks and stand-ins for `forward` the modules have."""
     return sum(
         len(m._forward_hooks) + len(m._forward_pre_hooks) + ("forward" in vars(m))
         for m in module.modules()
@@ -159,7 +159,7 @@ def test_the_event_file_holds_each_nth_batchs_figures(trained: Any) -> None:
             np.testing.assert_array_equal(event.histogram_value.bucket_limit, edges)
 
 
-def test_the_figures_stand_at_the_steps_of_the_modules_own(trained: Any) -> None:
+def test_figures_are_logged_at_the_steps_of_the_modules_own_metrics(trained: Any) -> None:
     module, _, folder = trained
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
@@ -168,7 +168,7 @@ def test_the_figures_stand_at_the_steps_of_the_modules_own(trained: Any) -> None
     assert losses[DUE[2]] == np.float32(module.losses[DUE[2]])
 
 
-def test_a_logger_without_histograms_is_given_the_quartiles(trained: Any) -> None:
+def test_a_logger_without_histograms_gets_the_quartiles(trained: Any) -> None:
     _, callback, folder = trained
     with (folder / "csv" / "metrics.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["activity_mean/net.lif1"]]
@@ -199,7 +199,7 @@ def test_losses_and_weights_are_the_same_to_the_bit(trained: Any, tmp_path: Path
         assert torch.equal(weight, trained[0].state_dict()[name]), name
 
 
-def test_hooks_are_on_the_model_in_the_recorded_batches_alone(tmp_path: Path) -> None:
+def test_the_model_is_watched_in_the_recorded_batches_alone(tmp_path: Path) -> None:
     module = Module()
     fit(module, tmp_path, callbacks=[ActivityCallback(every_n_steps=EVERY)])
     assert [step for step, hooked in enumerate(module.hooked) if hooked] == DUE
@@ -214,7 +214,7 @@ class Stopped(Module):
             raise InterruptedError
 
 
-def test_an_interrupted_training_leaves_the_model_without_hooks(tmp_path: Path) -> None:
+def test_an_interrupted_training_leaves_the_model_as_found(tmp_path: Path) -> None:
     module, callback = Stopped(), ActivityCallback(every_n_steps=1)
     with pytest.raises(InterruptedError):
         fit(module, tmp_path, callbacks=[callback])
@@ -223,7 +223,7 @@ def test_an_interrupted_training_leaves_the_model_without_hooks(tmp_path: Path) 
 
 
 class Every(ModelCheckpoint):
-    """A checkpoint after each batch of the training."""
+    """Saves a checkpoint after each batch of the training."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, "{step}", every_n_train_steps=1, save_top_k=-1)
@@ -271,7 +271,7 @@ def test_a_distributed_training_has_the_figures_of_all_ranks_on_each(tmp_path: P
     script.write_text(RANKS)
     folders = here, here.with_name("shared"), here.parent, os.environ.get("PYTHONPATH", "")
     path = os.pathsep.join(map(str, folders))
-    # A session of their own: if one rank hangs, none is left behind.
+    # In a session of their own, so that no rank is left behind if one hangs.
     process = subprocess.Popen(
         [sys.executable, script, tmp_path],
         env={**os.environ, "PYTHONPATH": path},
@@ -308,7 +308,7 @@ def test_gradient_accumulation_counts_batches_and_logs_optimizer_steps(tmp_path:
 
 
 class Skipping(Module):
-    """Skips the rest of each epoch after two batches, by Lightning's own way to say so."""
+    """Skips the rest of each epoch after two batches, in Lightning's own way."""
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
         return -1 if batch_idx == 2 else None
@@ -326,7 +326,7 @@ class Idle(Module):
         return self.net.fc1.weight.sum()
 
 
-def test_a_module_that_calls_no_layer_is_told_at_the_first_batch(tmp_path: Path) -> None:
+def test_a_module_that_calls_no_layer_is_an_error_at_the_first_batch(tmp_path: Path) -> None:
     module = Idle()
     with pytest.raises(NothingRecordedError, match="none of the 3 layers was called"):
         fit(module, tmp_path, callbacks=[ActivityCallback()])
@@ -361,7 +361,7 @@ def test_every_n_steps_must_be_a_number_of_steps() -> None:
 
 
 class OtherModule(pytorch_lightning.LightningModule):
-    """The digits network for Lightning by its other name, which has classes of its own."""
+    """The digits network for `pytorch_lightning`, which has classes of its own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -394,7 +394,7 @@ def test_lightning_by_its_other_name_logs_histograms_too(tmp_path: Path) -> None
 
 
 class Offline(WandbLogger):
-    """Weights & Biases' logger without its service: keeps what it is given."""
+    """Weights & Biases' logger without its service: keeps what is logged."""
 
     def __init__(self) -> None:
         self.given: list[tuple[dict[str, Any], int | None]] = []
@@ -427,7 +427,7 @@ class Offline(WandbLogger):
     log_graph = after_save_checkpoint = log_hyperparams
 
 
-def test_weights_and_biases_is_given_histograms_of_counts(
+def test_weights_and_biases_gets_histograms_of_counts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     wandb: Any = ModuleType("wandb")

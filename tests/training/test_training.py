@@ -1,4 +1,4 @@
-"""Figures of a model in training: right ones, in the event file too, and the training untouched."""
+"""Monitoring a training gives right figures, also in the event file, and does not change it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAYERS = ["lif1", "lif2", "lif3"]
 
 
 class Training:
-    """A short training of the digits network, which can be interrupted and gone on with."""
+    """A short training of the digits network, which can be interrupted and resumed."""
 
     def __init__(self) -> None:
         torch.manual_seed(0)
@@ -62,7 +62,7 @@ class Training:
                 monitor.end_epoch()
 
     def keep_spikes(self) -> None:
-        """The oracle: every step's spikes, by hooks of the test's own, one dict a step."""
+        """The oracle: every step's spikes by the test's own hooks, one dict for each step."""
 
         def keep(name: str, spikes: Tensor) -> None:
             if name == "lif1" and self.times % digits.STEPS == 0:
@@ -94,7 +94,7 @@ def test_losses_weights_and_random_state_are_the_same_to_the_bit() -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, History, EventAccumulator]:
-    """A training whose figures were written to TensorBoard, and the event file read back."""
+    """A training that was logged to TensorBoard, and its event file read back."""
     training, folder = Training(), tmp_path_factory.mktemp("runs")
     training.keep_spikes()
     with (
@@ -124,7 +124,7 @@ def test_the_event_file_holds_the_figures_of_each_nth_step(trained: Any) -> None
             np.testing.assert_allclose(values, expected, rtol=2**-24)  # the file holds float32
 
 
-SEEN = 16 * digits.STEPS  # how often a step of the training looks at each neuron
+SEEN = 16 * digits.STEPS  # observations of each neuron in one training step
 FIGURES: dict[str, Any] = {
     "mean": np.mean,
     "sparsity": lambda activity: 1 - activity.mean(),
@@ -168,13 +168,13 @@ def hooks(net: nn.Module) -> int:
 
 
 def wrapped(net: nn.Module) -> list[str]:
-    """What an instance has of its own that its class has too, such as a `forward`."""
+    """Attributes of an instance that its class has too, such as a `forward`."""
     return [
         name for m in net.modules() for name in vars(m) if callable(getattr(type(m), name, None))
     ]
 
 
-def test_between_recorded_steps_nothing_hangs_on_the_model() -> None:
+def test_between_recorded_steps_nothing_is_on_the_model() -> None:
     training = Training()
     untouched = wrapped(training.net)
     monitor = TrainingMonitor(training.net, every=2)
@@ -193,7 +193,7 @@ def interrupted(training: Training, batch: Any) -> None:
     raise ZeroDivisionError
 
 
-def test_an_exception_in_a_step_takes_the_hooks_away_and_drops_the_step() -> None:
+def test_an_exception_in_a_step_stops_the_watching_and_drops_the_step() -> None:
     training = Training()
     monitor = TrainingMonitor(training.net, every=1)
     first, second, *_ = training.batches()
@@ -265,7 +265,7 @@ def test_statistics_are_kept_over_an_epoch_and_a_checkpoint() -> None:
     assert again[0][1]["lif1"][SpikeCounts] == expected[SpikeCounts]
 
 
-def test_a_state_of_other_layers_is_refused_and_nothing_is_taken_over() -> None:
+def test_a_state_of_other_layers_is_refused_and_nothing_is_loaded() -> None:
     net = DigitsNet()
     state = TrainingMonitor(net, layers="lif1").state_dict()
     monitor = TrainingMonitor(net)
@@ -349,7 +349,7 @@ def test_quartiles_stand_in_for_histograms(broken: ActivityReport) -> None:
 
 
 def test_a_torch_buffer_of_a_checkpoint_holds_no_code() -> None:
-    """`weights_only` refuses anything but tensors and plain values."""
+    """`weights_only` accepts only tensors and plain values."""
     training = Training()
     with TrainingMonitor(training.net, every=1) as monitor:
         training.run(monitor, epochs=1)

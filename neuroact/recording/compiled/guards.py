@@ -1,15 +1,18 @@
-"""What a program of `torch.compile` looks at before each call: what it forgets, and what is idle.
+"""The guards of a `torch.compile` program: a missing one is added, needless ones are taken away.
 
-Where traced code asks `a is b`, the program that comes of it asks again before each call, so that
-another one is made where the answer changes. The compiler forgets to where it reached one of the
-two from a local name and the other from a global one (`make_dupe_guard` in `torch._dynamo.guards`
-says so itself): say, a state that a compiled function is passed and a model that it is not.
+A guard is a check that a compiled program makes before each call. If it fails, the compiler makes
+another program.
 
-It looks again at what never changes, too: that a name in a module of neuroact's means the same, and
-that the module which a watched `forward` runs is the one that it was found on. In a small layer
-that costs more than the counting.
+One is missing. Where traced code asks `a is b`, the compiler adds a guard that asks it again. It
+leaves this guard out if it reached one of the two from a local name and the other from a global one
+(`make_dupe_guard` in `torch._dynamo.guards` says so). An example: a compiled function is passed the
+state, and finds the model among its globals.
 
-Imported while tracing, not before: it brings the whole compiler along.
+Some are needless, since what they check never changes: that a name in a module of neuroact still
+means the same, and that a watched `forward` still belongs to the module it was found on. In a small
+layer they cost more than the counting.
+
+Import this module only while tracing, since it imports the whole compiler.
 """
 
 from __future__ import annotations
@@ -25,25 +28,25 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 
 def look_before_each_call(given: tuple[Tensor, ...], kept: tuple[Tensor, ...]) -> None:
-    """Have it looked at whether the tensors of `given` are those of `kept`; traced, not run.
+    """Add the guard that the tensors of `given` are those of `kept`; traced, not run.
 
-    It comes last in what is traced of neuroact: it takes away what would be looked at in vain.
+    Call it last in neuroact's traced code, since it also takes the needless guards away.
     """
     comptime(_look_again)
 
 
 def are_known_to_be(sizes: Iterable[int], others: Iterable[int]) -> bool:
-    """Whether these sizes are the same, without making the program one for these alone; traced."""
+    """Whether these sizes are equal, without limiting the program to them; traced, not run."""
     return all(statically_known_true(a == b) for a, b in zip(sizes, others, strict=True))
 
 
 def _look_again(context: ComptimeContext) -> None:
     try:
         _install(context)
-    except Exception as cause:  # none of this is promised to stay
-        # Right as well, since within its own frame a layer is reached from a local name.
+    except Exception as cause:  # PyTorch may change any of this
+        # A graph break is right too: in its own frame the layer is reached from a local name.
         context.graph_break(f"neuroact cannot tell whether a sequence goes on: {cause!r}")
-    with suppress(Exception):  # what is looked at in vain costs time alone
+    with suppress(Exception):  # needless guards cost nothing but time
         _drop_idle()
 
 
@@ -56,9 +59,9 @@ def _install(context: ComptimeContext) -> None:
         for name in ("given", "kept")
     )
     if kept.source is None:
-        return  # made within the program, which knows it
+        return  # the program made it, and needs no guard
     for at, tensor in enumerate(given.unpack_var_sequence(None)):
-        assert tensor.source is not None  # as what was made within is in no kept state from before
+        assert tensor.source is not None  # it was kept before, so the program did not make it
         last = GetItemSource(kept.source, at)
         if is_from_local_source(tensor.source) != is_from_local_source(last):
             look = partial(GuardBuilder.DUPLICATE_INPUT, source_b=last)
@@ -73,7 +76,7 @@ def _drop_idle() -> None:
 
 
 def _is_idle(guard: Any) -> bool:
-    """Whether a guard is about a name in a module of ours, or a module found by its `forward`."""
+    """Whether a guard checks a name in a module of neuroact, or which module a `forward` is of."""
     from torch._dynamo.source import AttrSource, GlobalSource
     from torch._guards import ChainedSource
 
@@ -83,7 +86,7 @@ def _is_idle(guard: Any) -> bool:
         source = source.base
         ways.append(source)
     if isinstance(source, GlobalSource) and source.global_name.startswith("__import_neuroact_"):
-        # No deeper than a function's code: what is reached by that may be the user's.
+        # No deeper than a function's code: beyond it may be objects of the user's.
         return len(ways) <= 2 or (len(ways) == 3 and "__code__" in ways[0].name)
     same_as = getattr(guard.create_fn, "keywords", {}).get("source_b")
     return any(

@@ -1,4 +1,4 @@
-"""Operators of neuroact's own: what a program of `torch.compile` calls without looking into it."""
+"""Operators of neuroact: a `torch.compile` program calls them, the compiler does not trace them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-# What they do in Python would be left out of a CUDA graph's replay.
+# A CUDA graph's replay would leave out what they do in Python.
 _TAGS = (torch.Tag.cudagraph_unsafe,) if hasattr(torch.Tag, "cudagraph_unsafe") else ()
 _library: Any = torch.library.Library("neuroact", "DEF")  # type: ignore[no-untyped-call]
 
@@ -18,10 +18,10 @@ def define(
     """Make an operator.
 
     Args:
-        name: it is `torch.ops.neuroact.name`.
+        name: the operator becomes `torch.ops.neuroact.<name>`.
         signature: its arguments and results in PyTorch's notation, without the name.
         run: what it does.
-        shape: gives empty tensors like its results, from its arguments alone.
+        shape: returns empty tensors like its results, computed from the arguments alone.
 
     Returns:
         The operator.

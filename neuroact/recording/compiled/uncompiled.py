@@ -1,6 +1,6 @@
-"""Recording a call that `torch.compile` cannot look into.
+"""Recording a call that `torch.compile` cannot trace.
 
-Imported while tracing, not before: what marks the function below brings the whole compiler along.
+Import this module only while tracing, since `torch.compiler.disable` imports the whole compiler.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def untraced(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> Any:
-    """Run a call outside of the compiled program: a graph break, and right figures."""
-    before, after = watcher.told
+    """Run and record a call outside of the compiled program, at the price of a graph break."""
+    before, after = watcher.callbacks
     given = before(args, kwargs)
     output = forward(*args, **kwargs)
     after(args, kwargs, output, given)

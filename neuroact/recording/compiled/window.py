@@ -1,9 +1,12 @@
-"""Where a compiled program adds the steps of a sequence: element by element, in the neuron's loop.
+"""A window: a compiled program adds the steps of a sequence to it, element by element.
 
-A sum over the batch would be a loop of its own, and a test of all values another one. Here each
-value is tested too: one that is neither 0 nor 1 turns its place in the window negative. More steps
-of one sequence than an int32 can count are told in the same way. What is traced uses no name of
-torch's: the compiler would check before each call that it still means the same.
+So counting becomes a part of the loop that computes the neurons. A sum over the batch would be a
+second loop, and a test of all values a third. The window tests each value too: a value that is
+neither 0 nor 1 makes its element of the window negative. So do more steps of one sequence than an
+int32 can count.
+
+The traced code uses no name of torch's, since the compiler would check before each call that the
+name still means the same.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Beyond, a window of the step's own shape weighs more than a sum over the batch.
+# Above this size, adding to a window costs more than a sum over the batch.
 LARGEST_WINDOW = 2**20
-# Measured with 100 to 65,536 values a step: it gains 3 % at 100, and loses 2 % at 12,800.
+# Measured with 100 to 65,536 values a step: packing gains 3 % at 100, and loses 2 % at 12,800.
 LARGEST_PACKED = 4096
 
 
@@ -25,7 +28,8 @@ class Folded(NamedTuple):
     Attributes:
         events: int64 `[*neurons]`, where every value is 0 or 1.
         steps: int64 `[]`.
-        not_binary: bool `[]`, a value that is neither 0 nor 1, or more steps than are counted.
+        not_binary: bool `[]`, True where a value was neither 0 nor 1, or where more steps came
+            than the window can count.
     """
 
     events: Tensor
@@ -34,12 +38,12 @@ class Folded(NamedTuple):
 
 
 class Window:
-    """The steps of one sequence after another, `[batch, *neurons]`, for a program to add to.
+    """Counts per sample and neuron, `[batch, *neurons]`, to which a program adds steps.
 
-    In int32 it costs a large layer little; the steps are counted in a tensor of their own.
+    The counts are int32, which costs a large layer little. The steps have a tensor of their own.
 
     Args:
-        step: one like those that will come.
+        step: a step like those that will come.
     """
 
     __slots__ = ("counts", "steps")
@@ -51,15 +55,16 @@ class Window:
 
     def add(self, step: Tensor) -> None:
         """Count a step."""
-        # Of several ways the one that makes the fewest instructions: x (x - 1) is 0 for 0 and 1
-        # alone, in every type (bool knows no subtraction); what others convert to is written over.
+        # x (x - 1) is 0 only where x is 0 or 1, in every type; of several tests this one compiles
+        # to the fewest instructions. It adds -1 since bool has no subtraction. Other values may
+        # convert to any int32: the fill overwrites them.
         self.counts.add_(step.to(self.counts.dtype)).masked_fill_(step * (step + -1) != 0, -(2**31))
         self.steps.add_(1)
 
     def fold(self) -> Folded:
-        """What it held; from now on it is empty."""
+        """Return what the window held, and empty it."""
         counts, steps = self.counts, self.steps
-        # What is negative is so for less than 2^31 steps.
+        # A negative element stays negative for less than 2^31 steps.
         not_binary = (counts < 0).any().logical_or(steps >= 2**31)
         folded = Folded(counts.clamp(min=0).sum(0), steps.clone(), not_binary)
         counts.zero_()
@@ -68,9 +73,9 @@ class Window:
 
 
 class PackedWindow(Window):
-    """The same in one int64 tensor: in a small layer, to hand another one over is what costs.
+    """The same in one int64 tensor: in a small layer, each tensor handed to a program costs most.
 
-    Its low 32 bits count a neuron's events, those above the steps.
+    The low 32 bits count a neuron's events, the next 31 the steps. The sign marks a bad value.
     """
 
     __slots__ = ()
@@ -87,7 +92,7 @@ class PackedWindow(Window):
         counts.bitwise_and_(-(2**63)).bitwise_or_(more).bitwise_or_(not_binary)
 
     def fold(self) -> Folded:
-        """What it held; from now on it is empty."""
+        """Return what the window held, and empty it."""
         counts = self.counts
         events = (counts.clamp(min=0) & (2**32 - 1)).sum(0)
         steps = counts[(0,) * counts.ndim] >> 32 & (2**31 - 1)
@@ -97,5 +102,5 @@ class PackedWindow(Window):
 
 
 def window_for(step: Tensor) -> Window:
-    """The one that costs less for steps like this."""
+    """An empty window, of the class that costs less for steps like this one."""
     return PackedWindow(step) if 0 < step.numel() <= LARGEST_PACKED else Window(step)

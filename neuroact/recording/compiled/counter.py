@@ -1,10 +1,11 @@
 """Recording inside a program that `torch.compile` makes of the model.
 
-What is counted there must be tensors, since Python's own numbers are constants to the compiler. A
-layer of which only `Firing` is recorded adds to the very counts of the eager path, by plain tensor
-operations, which fuse with the model's. All else is told through an operator that the compiler
-calls and does not look into. Where a sequence starts is decided while tracing, by which tensor is
-which; the compiler makes a program for each case.
+Such a program counts in tensors, because the compiler takes Python's own numbers for constants.
+Where a layer keeps `Firing` alone, the program adds to the counts of the eager path. It does so by
+plain tensor operations, which the compiler fuses with the model's. For every other statistic the
+program calls an operator (`observe`), which the compiler does not look into. Whether a sequence
+starts is decided while tracing, by comparing which tensors the call was given and which the last
+call left. The compiler makes one program for each case.
 """
 
 from __future__ import annotations
@@ -30,35 +31,35 @@ from neuroact.statistics import Firing
 from neuroact.statistics.counting.event_counts import EventCounts
 from neuroact.stream.chunk import SignalKind, SpikeChunk, as_stream
 
-_every: WeakValueDictionary[int, Traced] = WeakValueDictionary()
+_counters: WeakValueDictionary[int, CompiledCounter] = WeakValueDictionary()
 _numbers = itertools.count()
-# What CUDA graphs add to. A graph keeps none of it alive, and nobody can tell how long it is
-# replayed: were the memory given to others, each replay would write into theirs.
+# The counts that CUDA graphs add to. They are kept for ever: a graph does not keep them alive and
+# may be replayed at any time. If their memory were reused, a replay would write into it.
 _in_graphs: list[EventCounts] = []
 
-# The state that was given and the one that was left: whether they are one, only a run can tell.
+# The state a call was given and the one the last call left. Only a run tells if they are the same.
 Unsure = tuple[list[Tensor], list[Tensor]]
 
-# Of other types a program cannot work out what is counted.
+# The types of values that a program can count.
 _WITH_ARITHMETIC = (
     *(torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.bool),
     *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
 )
-# Since then a program may ask whether sizes are equal without becoming one for these sizes alone.
-_SIZES_CAN_BE_ASKED = torch.__version__ >= "2.7"  # by numbers, not letters
+# Since 2.7 a program can compare sizes and still serve other sizes. (torch compares by numbers.)
+_SIZES_CAN_BE_ASKED = torch.__version__ >= "2.7"
 
 
-class Traced:
-    """What the compiled calls of one layer count with.
+class CompiledCounter:
+    """Counts one layer's calls within compiled programs.
 
     Args:
         layer: whose statistics count.
 
     Attributes:
         layer: whose statistics count.
-        kept: the state that the last call left, where a program ran it; the layer's trace knows
-            that of other calls. A program cannot hold a weak reference, so the state itself is
-            held, until the next call.
+        kept: the state that the last call left, if a program ran that call; else empty, and the
+            layer's trace knows the state. A program cannot hold a weak reference, so this holds
+            the state itself until the next call.
     """
 
     __slots__ = (
@@ -79,16 +80,16 @@ class Traced:
         self.layer = layer
         only = layer.statistics[0] if len(layer.statistics) == 1 else None
         self._firing = only if type(only) is Firing else None  # a subclass counts in its own way
-        self._counts: EventCounts | None = None  # what a program adds to; None where it may not
+        self._counts: EventCounts | None = None  # programs add to these; None: they may not
         self._window: Window | None = None
-        self._in_graph: EventCounts | None = None  # what a CUDA graph adds to
+        self._in_graph: EventCounts | None = None  # a CUDA graph adds to these
         self._thread: threading.Thread | None = None  # runs the programs
         self._batch: int | None = None  # samples of the sequences that a program began last
         self.kept: tuple[Tensor, ...] = ()
         self._key = next(_numbers)
-        # Written to by the operator, so that the compiler keeps its calls, and their order.
+        # The operator claims to write to this. So the compiler keeps its calls and their order.
         self._anchor = torch.zeros(1)
-        _every[self._key] = self
+        _counters[self._key] = self
 
     def count(
         self,
@@ -99,8 +100,8 @@ class Traced:
     ) -> None:
         """Count one call; traced, not run.
 
-        Whatever is looked at here the compiler looks at again before each call, so a step that goes
-        into the window comes first and looks at little.
+        Before each call the program checks again whatever this method read while it was traced.
+        So the cheapest case, a step that goes into the window, comes first and reads little.
 
         Args:
             pattern: how the call is read.
@@ -111,7 +112,7 @@ class Traced:
         stream, kept = as_stream(values.detach(), sequence=pattern.sequence), self.kept
         starts = self._starts(given, left)
         layer, counts = self.layer, self._counts
-        # In this order, since a step that goes on is one of a layer that has a state.
+        # `kept` first: where it holds a state, `marked` has no meaning and need not be read.
         if not layer.plain or (not self.kept and layer.marked):
             counts = None
         if not is_compiling() and is_capturing():
@@ -122,7 +123,7 @@ class Traced:
         elif counts is not None and _are_for(counts, stream, pattern.kind):
             self._add(counts, stream, pattern.kind, self._on_device(starts))
         else:
-            # On the host, where it is asked: a device would be waited for.
+            # The operator asks on the host, so the answer is made there: no wait for a device.
             known = None if isinstance(starts, bool) else self._other_state(starts, on_host=True)
             kind, has_state = pattern.kind.value, bool(self.kept)
             observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
@@ -132,7 +133,7 @@ class Traced:
             look_before_each_call(tuple(given), kept)
 
     def why_not(self, pattern: CallPattern | None) -> str | None:
-        """Why a CUDA graph cannot hold the counting; None where it can."""
+        """Why a CUDA graph cannot count the layer's calls; None where it can."""
         layer = self.layer
         others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
         if others or pattern is None or not layer.plain:
@@ -141,7 +142,7 @@ class Traced:
                 f"{what} needs Python in each call. Record the default statistic in it, or run "
                 "without a graph."
             )
-        self._see_counts()  # nothing is flushed: it would be a part of the graph
+        self._see_counts()  # does not flush: that would become a part of the graph
         if self._counts is None:
             return (
                 "its counters are made in its first call; run the model once while recording, as a "
@@ -150,10 +151,10 @@ class Traced:
         return None
 
     def fold(self) -> None:
-        """Have the layer's statistic hold all that programs counted.
+        """Move all that programs counted into the layer's statistic.
 
         Raises:
-            OtherThreadError: another thread may be running them, and no lock holds one up.
+            OtherThreadError: another thread may be running a program, which no lock can stop.
         """
         if self._firing is None or self._counts is None:
             return
@@ -172,7 +173,7 @@ class Traced:
             self._batch = None
 
     def hand_over(self) -> None:
-        """Give the layer what programs counted, and the state they left: others count from here."""
+        """Give the layer the programs' counts and state, for eager calls to go on from."""
         if self._counts is not None:
             self.layer.flush()
         if self.kept:
@@ -180,15 +181,15 @@ class Traced:
         self.forget()
 
     def forget(self) -> None:
-        """Know of no counts that a program may add to, and of no state that it left."""
+        """Forget the counts that programs may add to, and the state that they left."""
         self._counts = self._window = self._batch = None
         self.kept = ()
 
     def restart(self) -> torch.Size | None:
-        """After a reset of the statistics: the next call starts a sequence, from nothing counted.
+        """Count from zero, after a reset of the statistics; the next call starts a sequence.
 
         Returns:
-            The neurons' shape where a CUDA graph may go on to count; None where none does.
+            The neurons' shape where a CUDA graph goes on counting; else None.
         """
         self.forget()
         counts, firing = self._in_graph, self._firing
@@ -199,7 +200,7 @@ class Traced:
         return counts.events.shape
 
     def check_device(self, device: torch.device) -> None:
-        """Refuse what would take the counts from under a CUDA graph.
+        """Refuse a call on another device, if a CUDA graph adds to the layer's counts.
 
         Raises:
             UnsupportedModelError: names the layer.
@@ -214,12 +215,12 @@ class Traced:
             )
 
     def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
-        """Count a chunk for a program, which counts the next by itself where it can."""
+        """Count a chunk that a program handed over; let it count the next by itself if it can."""
         layer = self.layer
         self._see_thread()
         before = self._counts
         if before is not None:
-            layer.flush()  # what it holds is for these counts, and the chunk may bring others
+            layer.flush()  # into these counts: the chunk may replace them
             self._counts = None
         layer.take(chunk, has_state=has_state)
         if self._firing is not None and layer.plain:
@@ -231,31 +232,36 @@ class Traced:
                     self._open_window(chunk)
 
     def left_last(self, given: Sequence[Tensor], kept: Sequence[Tensor]) -> bool:
-        """Whether the last call left this state, known by its memory; `kept` by programs."""
+        """Whether the last call left the state `given`, which its memory tells.
+
+        Args:
+            given: the state that a call starts from.
+            kept: the state that a program left; empty where none did.
+        """
         if not kept:
             self._see_thread()
         elif any(before.shape != after.shape for before, after in zip(kept, given, strict=True)):
-            return False  # a part of it: of other samples, which begin
+            return False  # a view of a part, for other samples: their sequences begin
         marks = marks_of(kept) or self.layer.trace.marks
         return len(marks) == len(given) and all(map(StateMark.is_on, marks, given))
 
     def _see_thread(self) -> None:
-        """A program runs here: eager steps stop, and the layer's trace knows what they left."""
+        """Note the thread that runs a program, and end the collecting of eager steps."""
         self.layer.thread.check(self.layer.info)
         self.layer.interrupt()
         self._thread = threading.current_thread()
 
     def _see_counts(self) -> None:
-        """Have programs add to the layer's counts, if they can count all that is to come.
+        """Have programs add to the layer's counts, where they can count all that is to come.
 
-        They cannot tell which samples have begun, where some have and some have not.
+        They cannot while some samples of the batch have begun their sequence and others have not.
         """
         firing = self._firing
         if firing is not None and firing.open.steps and firing.open.clock is None:
             self._counts = firing.counts
 
     def _open_window(self, chunk: SpikeChunk) -> None:
-        """Make the window for steps like this one, if it can be had."""
+        """Make a window for steps like this one, where one can count them."""
         fits = chunk.steps == 1 and chunk.values.numel() <= LARGEST_WINDOW
         binary = chunk.kind is SignalKind.BINARY
         countable = chunk.values.dtype in _WITH_ARITHMETIC and _SIZES_CAN_BE_ASKED
@@ -265,7 +271,7 @@ class Traced:
     def _keep_for_graph(
         self, counts: EventCounts | None, stream: Tensor, kind: SignalKind
     ) -> EventCounts:
-        """The counts that a CUDA graph adds to from now on, for good."""
+        """The counts that a CUDA graph adds to from now on; they are never freed."""
         info = self.layer.info
         if counts is None or not _are_for(counts, stream, kind):
             raise UnsupportedModelError(
@@ -292,7 +298,7 @@ class Traced:
 
     def _add_step(self, counts: EventCounts, step: Tensor, starts: bool | Tensor) -> None:
         assert self._window is not None
-        if starts is not False:  # right at any step, and cheap where it is not at each
+        if starts is not False:  # a fold is right at any step; at a sequence's start it is rare
             _fold(self._window, counts)
             self._begin(counts, starts, step.shape[0])
         self._window.add(step)
@@ -320,7 +326,7 @@ class Traced:
 
     def _starts(self, given: Sequence[Any], left: Sequence[Any]) -> bool | Unsure:
         kept = self.kept
-        # Asked in this order, a call without a state is the same program whatever was kept.
+        # `given` is asked first: so calls without a state share one program, whatever was kept.
         if given and _are_same(given, kept) and _fit(left, kept):
             self.kept = tuple(left)
             return False
@@ -331,15 +337,15 @@ class Traced:
         if not given or len(given) != len(left) or (kept and len(kept) != len(left)):
             return True
         if not kept and not is_compiling() and is_capturing():
-            return True  # each replay starts from the very state that its capture was given
+            return True  # each replay starts from the state that the capture was given
         if any(before.shape != after.shape for before, after in zip(given, left, strict=True)):
             return True
-        # Other tensors: a reset, the same state detached, or what an eager call left. Only their
-        # memory tells, at run time.
+        # Other tensors. They may be a state after a reset, the same state detached, or what an
+        # eager call left. Only a look at their memory, at run time, tells which.
         return [t.detach() for t in given], [t.detach() for t in kept]
 
     def _on_device(self, starts: bool | Unsure) -> bool | Tensor:
-        """Whether a sequence starts, as something to multiply by."""
+        """Whether a sequence starts, as a factor: a bool, or a tensor on the device."""
         return starts if isinstance(starts, bool) else self._other_state(starts, on_host=False)
 
     def _other_state(self, unsure: Unsure, *, on_host: bool) -> Tensor:
@@ -355,7 +361,7 @@ def _fold(window: Window, counts: EventCounts) -> None:
 
 
 def _are_for(counts: EventCounts, stream: Tensor, kind: SignalKind) -> bool:
-    """Whether the counts are of such neurons, lie on that device, and can take that kind."""
+    """Whether the counts have the stream's neurons and device, and can take its kind."""
     same = counts.events.shape == stream.shape[2:] and counts.events.device == stream.device
     same = same and stream.dtype in _WITH_ARITHMETIC
     return same and (kind is SignalKind.BINARY or counts.total is not None)
@@ -366,9 +372,10 @@ def _are_same(given: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
 
 
 def _fit(left: Sequence[Any], kept: tuple[Tensor, ...]) -> bool:
-    """Whether a state is flat, and of the shapes of the last one.
+    """Whether a state is flat, and has the shapes of the last one.
 
-    Tensors are not told by their class: the compiler would check before each call which it is.
+    Its tensors are recognised by `shape`. With `isinstance` the compiler would check their class
+    before each call.
     """
     return len(left) == len(kept) and all(
         getattr(a, "shape", None) == b.shape for a, b in zip(left, kept, strict=True)
@@ -384,16 +391,16 @@ def _observe(
     has_state: bool,
     key: int,
 ) -> None:
-    traced = _every.get(key)
-    if traced is None:
-        return  # its recording is gone, the compiled program is not
+    counter = _counters.get(key)
+    if counter is None:
+        return  # the program outlives its recording
     begins = starts if unsure is None else bool(unsure)
-    traced.take(SpikeChunk(values, SignalKind(kind), begins), has_state=has_state)
+    counter.take(SpikeChunk(values, SignalKind(kind), begins), has_state=has_state)
 
 
 def _other_state(given: list[Tensor], left: list[Tensor], key: int, on_host: bool) -> Tensor:
-    traced = _every.get(key)
-    other = traced is None or not traced.left_last(given, left)
+    counter = _counters.get(key)
+    other = counter is None or not counter.left_last(given, left)
     device = "cpu" if on_host else given[0].device
     return torch.full((), other, dtype=torch.bool, device=device)
 
