@@ -18,7 +18,7 @@ EXAMPLES = """
 neuroact plot activity.json
 neuroact plot activity.json --kind violin --out paper.pdf
 neuroact plot activity.json --kind neurons --layer conv2.lif
-neuroact plot history.json --figure dead
+neuroact plot history.json --metric dead
 neuroact plot comparison.json
 """
 
@@ -73,7 +73,7 @@ def plot(
     if isinstance(found, History):
         _draw_history(found, picture, kind, layer, figure)
     elif isinstance(found, Comparison):
-        _draw_comparison(found, picture, {"--kind": kind, "--layer": layer, "--figure": figure})
+        _draw_comparison(found, picture, {"--kind": kind, "--layer": layer, "--metric": figure})
     else:
         _draw_report(found, picture, kind, layer, figure)
     typer.echo(f"Written: {picture}", err=True)
@@ -87,7 +87,7 @@ def _draw_report(
 
     check_ending(out, "--out")
     if figure is not None:
-        raise _wrong("--figure", "FILE is a report: a figure is drawn of a history")
+        raise _wrong("--metric", "FILE is a report: a figure is drawn of a history")
     kind = _one_of(kind or "box", KINDS, "--kind")
     if kind in OF_LAYERS and layer is None and len(report) != 1:
         raise _wrong("--layer", f"{kind} shows one layer; there are: {', '.join(report)}")
@@ -105,15 +105,15 @@ def _draw_comparison(comparison: Comparison, out: Path, options: dict[str, str |
 def _draw_history(
     history: History, out: Path, kind: str | None, layer: str | None, figure: str | None
 ) -> None:
-    from neuroact.plots import HISTORY_FIGURES, history_plot, save_figure
+    from neuroact.plots import HISTORY_METRICS, history_plot, save_figure
 
     check_ending(out, "--out")
     if kind is not None:
-        raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --figure")
+        raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --metric")
     if not history:
         raise _wrong("FILE", "the history has no reports yet")
     shown = history if layer is None else _of_layer(history, layer)
-    figure = _one_of(figure or "mean", HISTORY_FIGURES, "--figure")
+    figure = _one_of(figure or "mean", HISTORY_METRICS, "--metric")
     save_figure(history_plot(shown, figure), out)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from neuroact.errors import MissingExtraError
-from neuroact.files.layout import FIGURES
+from neuroact.files.layout import METRICS
 from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Per = Literal["layer", "neuron"]
 Columns = dict[str, Any]
 
-PLAIN = ("framework", "layer_type", "neurons", "sequences", "observations", *FIGURES)
+PLAIN = ("framework", "layer_type", "neurons", "sequences", "observations", *METRICS)
 PER_NEURON = {
     "fano_factor": "SpikeCounts",
     "mean_interval": "InterspikeIntervals",

@@ -91,7 +91,7 @@ class Figures(Struct):
     saturated: Count
 
 
-FIGURES = Figures.__struct_fields__
+METRICS = Figures.__struct_fields__
 COUNTS = ("neurons", "sequences", "observations", "events", "total", "activity")
 
 

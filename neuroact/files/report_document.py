@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import UNSET, to_builtins
 
 from neuroact.atomic_file import write_text
-from neuroact.files.layout import COUNTS, FIGURES, RESULTS, Layer, Report, entries_of
+from neuroact.files.layout import COUNTS, METRICS, RESULTS, Layer, Report, entries_of
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
@@ -27,7 +27,7 @@ def to_document(report: Layers) -> dict[str, Any]:
         Report(
             schema_version=Report.newest,
             origin=_plain(report.origin),
-            definitions={name: definition(name) for name in (*COUNTS, *FIGURES)},
+            definitions={name: definition(name) for name in (*COUNTS, *METRICS)},
             not_called=list(report.not_called),
             layers=[_layer(layer) for layer in report.values()],
         )
@@ -70,7 +70,7 @@ def _layer(layer: LayerActivity) -> Layer:
         **{name: getattr(layer, name) for name in (*same, "nonfinite", "not_binary")},
         aliases=list(layer.aliases),
         shape=list(layer.shape),
-        figures={name: finite_or_none(getattr(layer, name)) for name in FIGURES},
+        figures={name: finite_or_none(getattr(layer, name)) for name in METRICS},
         events=layer.events.ravel().tolist(),
         total=UNSET if layer.kind is SignalKind.BINARY else _value(layer.total),
         results={  # no Results, which would sort them: pages show them as they were asked for

@@ -12,11 +12,11 @@ from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import Shares, Strip, counted, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, inlined
-from neuroact.html.rows import Cell, Column, shape_text
+from neuroact.html.rows import Cell, PageColumn, shape_text
 from neuroact.printable import printable
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
-from neuroact.table import figure_text
+from neuroact.table import number_text
 from neuroact.table.comparison import ComparisonTable, signed_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparisonRow:
     """A layer in the first report beside the same in another."""
 
     name: str
@@ -100,7 +100,7 @@ def _title(labels: Sequence[str]) -> str:
     return f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 
-def _headline(rows: Sequence[Row], apart: Sequence[Row]) -> str:
+def _headline(rows: Sequence[ComparisonRow], apart: Sequence[ComparisonRow]) -> str:
     if apart:
         return f"{apart[0].name} differs most"
     if any(math.isnan(row.distance) for row in rows):
@@ -108,16 +108,16 @@ def _headline(rows: Sequence[Row], apart: Sequence[Row]) -> str:
     return "In every layer the neurons' activities are the same"
 
 
-def _columns() -> list[Column]:
+def _columns() -> list[PageColumn]:
     from neuroact.results.compared_layers import Difference
 
-    def column(key: str, side: str, *, sorts: bool = True) -> Column:
+    def column(key: str, side: str, *, sorts: bool = True) -> PageColumn:
         title = {"name": "layer", "before": "first", "after": "compared"}.get(key, key)
         meaning = _MEANINGS.get(key, "")
         if key in _FIRST:
             less = definition(key, Difference)
             meaning = less if key == "distance" else f"Difference {less[:1].lower()}{less[1:]}"
-        return Column(key, title, meaning, side, sorts)
+        return PageColumn(key, title, meaning, side, sorts)
 
     return [
         column("name", "left"),
@@ -127,14 +127,14 @@ def _columns() -> list[Column]:
     ]
 
 
-def _rows(comparison: ComparedLayers) -> Iterator[Row]:
+def _rows(comparison: ComparedLayers) -> Iterator[ComparisonRow]:
     ends = scales([layer for entry in comparison.values() for layer in entry.layers.values()])
     number = count()
     for entry in comparison.values():
         for label, less in entry.differences.items():
             first, other = entry.first, entry.layers[label]
             texts = (entry.name, other.name, label, other.layer_type, shape_text(other.shape))
-            yield Row(
+            yield ComparisonRow(
                 name=printable(entry.name),
                 report=printable(label),
                 partner=printable(other.name),
@@ -155,7 +155,7 @@ def _strip(layer: LayerActivity, ends: Mapping[Any, tuple[float, float]]) -> Str
 
 
 def _changes(first: LayerActivity, other: LayerActivity) -> Iterator[Change]:
-    yield Change("mean", figure_text(first.mean), figure_text(other.mean))
+    yield Change("mean", number_text(first.mean), number_text(other.mean))
     for name in _COUNTS:
         before, after = getattr(first, name), getattr(other, name)
         if before != after:
@@ -171,7 +171,7 @@ def _cell(name: str, value: float | None) -> Cell:
         return Cell("", "-")
     if name in _COUNTS:
         return Cell(str(value), f"{value:+,}" if value else "0")
-    return Cell(repr(value), figure_text(value) if name == "distance" else signed_text(value))
+    return Cell(repr(value), number_text(value) if name == "distance" else signed_text(value))
 
 
 def _picture(comparison: ComparedLayers) -> tuple[tuple[Picture, ...], str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from neuroact.results.layer_activity import Floats, LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table import figure_text
+from neuroact.table import number_text
 
 _STRIP, _MARGIN = 120, 2  # width of a strip; room in it for the ends' strokes
 _BINS = 30
@@ -67,7 +67,7 @@ class Strip:
         figures = {name: getattr(layer, name) for name in ("min", "q1", "median", "q3", "max")}
         places = [round(_MARGIN + (x - lowest) * per_unit, 2) for x in figures.values()]
         low, q1, median, q3, high = places
-        text = ", ".join(f"{name} {figure_text(value)}" for name, value in figures.items())
+        text = ", ".join(f"{name} {number_text(value)}" for name, value in figures.items())
         return cls(low, q1, median, q3, high, text)
 
 
@@ -112,16 +112,16 @@ class Histogram:
         bars: list[Bar] = []
         for at, count in enumerate(counts.tolist()):
             place, below = round(at * across, 2), 0.0
-            ends = f"{figure_text(float(edges[at]))} to {figure_text(float(edges[at + 1]))}"
+            ends = f"{number_text(float(edges[at]))} to {number_text(float(edges[at + 1]))}"
             for kind, part in _parts(layer, at, edges, count):
                 height = max(_HEIGHT * part / most, _LEAST_BAR)
                 below += height
                 text = f"{counted(part, 'neuron')}{'' if kind == 'firing' else ', ' + kind}: {ends}"
                 top = round(_HEIGHT + 2 - below, 2)
                 bars.append(Bar(kind, place, top, round(height, 2), text))
-        lowest, highest = figure_text(float(edges[0])), figure_text(float(edges[-1]))
+        lowest, highest = number_text(float(edges[0])), number_text(float(edges[-1]))
         text = f"Activity of {counted(layer.neurons, 'neuron')}, "
-        text += f"from {figure_text(layer.min)} to {figure_text(layer.max)}"
+        text += f"from {number_text(layer.min)} to {number_text(layer.max)}"
         unit = "spikes" if layer.kind is SignalKind.BINARY else "values"
         return cls(tuple(bars), round(across - 1, 2), lowest, highest, f"{unit} per step", text)
 

@@ -10,10 +10,10 @@ from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import counted, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, layer_pictures, report_pictures
-from neuroact.html.rows import Row, columns, row_of, value_text
+from neuroact.html.rows import PageRow, columns, row_of, value_text
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
-from neuroact.table import Totals, figure_text, notes
+from neuroact.table import Totals, notes, number_text
 
 if TYPE_CHECKING:
     from neuroact.results.layers import Layers
@@ -106,7 +106,7 @@ def _headline(sick: Sequence[Sick], layers: int) -> str:
 
 
 def _sick(
-    report: Layers, rows: Sequence[Row], verdicts: Mapping[str, Sequence[Verdict]]
+    report: Layers, rows: Sequence[PageRow], verdicts: Mapping[str, Sequence[Verdict]]
 ) -> list[Sick]:
     found = []
     for row, layer in zip(rows, report.values(), strict=True):
@@ -130,12 +130,12 @@ def _line_of(verdict: Verdict) -> Line:
 def _totals(report: Layers) -> dict[str, str]:
     totals = Totals.of(list(report.values()))
     counts = {name: f"{getattr(totals, name):,}" for name in ("neurons", "dead", "saturated")}
-    return counts | {"sparsity": figure_text(totals.sparsity)}
+    return counts | {"sparsity": number_text(totals.sparsity)}
 
 
 def _scale_note(ends: Mapping[Any, tuple[float, float]]) -> str:
     scale = "; ".join(
-        f"{kind.value} layers from {figure_text(low)} to {figure_text(high)}"
+        f"{kind.value} layers from {number_text(low)} to {number_text(high)}"
         for kind, (low, high) in ends.items()
     )
     return f"The drawn activity has one scale for all layers of a kind: {scale}." if scale else ""

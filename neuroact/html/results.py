@@ -11,7 +11,7 @@ import numpy as np
 from neuroact.printable import printable
 from neuroact.results.definitions import definition, headline
 from neuroact.statistics.results import LayerResult
-from neuroact.table import figure_text
+from neuroact.table import number_text
 
 _COUNTED = ("mean", "std", "min", "q1", "median", "q3", "max")
 _OF_LAYER = {
@@ -65,11 +65,11 @@ def _block(name: str, result: Any) -> ResultBlock:
         known = values[~np.isnan(values)]
         median = float(np.median(known)) if known.size else np.nan
         meaning = f"Median over the {known.size:,} neurons that have one. {definition(figure, cls)}"
-        facts.append(Fact(f"{figure}, median", figure_text(median), meaning))
+        facts.append(Fact(f"{figure}, median", number_text(median), meaning))
     return ResultBlock(name, headline(cls), tuple(facts))
 
 
 def _text(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:,}" if isinstance(value, int) else figure_text(value)
+    return f"{value:,}" if isinstance(value, int) else number_text(value)

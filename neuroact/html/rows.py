@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroact.files.layout import FIGURES
+from neuroact.files.layout import METRICS
 from neuroact.html.drawings import Histogram, Shares, Strip
 from neuroact.html.pictures import Picture
 from neuroact.html.results import Fact, ResultBlock, result_blocks
@@ -18,7 +18,7 @@ from neuroact.results.definitions import definition
 from neuroact.results.diagnosis import Verdict
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table import figure_text
+from neuroact.table import number_text
 
 _MOST_PLACES = 12  # of dead or saturated neurons that are listed
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
@@ -31,7 +31,7 @@ _MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PageColumn:
     """A column of a table of layers."""
 
     key: str
@@ -58,7 +58,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PageRow:
     """A layer in the table, and what its details tell."""
 
     name: str
@@ -80,21 +80,21 @@ class Row:
         return self.marks[0].mark if self.marks else ""
 
 
-def columns(rows: Iterable[Row], layers: Iterable[LayerActivity]) -> list[Column]:
+def columns(rows: Iterable[PageRow], layers: Iterable[LayerActivity]) -> list[PageColumn]:
     """The table's columns, those first that a sick layer shows by."""
     verdict = ("verdict",) if any(row.marks for row in rows) else ()
     kind = () if all(layer.kind is SignalKind.BINARY for layer in layers) else ("kind",)
     left = ("name", *verdict, "shares", "strip", *kind)
-    right = ("neurons", "dead", "saturated", "sparsity", *FIGURES[:7], "sequences", "observations")
+    right = ("neurons", "dead", "saturated", "sparsity", *METRICS[:7], "sequences", "observations")
     return [
         *(_column(key, "left", sorts=key != "strip") for key in left),
         *(_column(key, "right") for key in right),
     ]
 
 
-def _column(key: str, side: str, *, sorts: bool = True) -> Column:
+def _column(key: str, side: str, *, sorts: bool = True) -> PageColumn:
     meaning = _MEANINGS.get(key) or definition(key)
-    return Column(key, _TITLES.get(key, key), meaning, side, sorts)
+    return PageColumn(key, _TITLES.get(key, key), meaning, side, sorts)
 
 
 def row_of(
@@ -103,13 +103,13 @@ def row_of(
     verdicts: Iterable[Verdict],
     scales: Mapping[SignalKind, tuple[float, float]],
     pictures: Iterable[Picture] = (),
-) -> Row:
+) -> PageRow:
     """The row of the report's layer number `at`."""
     measured = layer.problem is None
     kind = f"{layer.framework} {layer.layer_type}"
     shape = shape_text(layer.shape)
     about = f"{printable(kind)}, {layer.kind.value}, {shape}"
-    return Row(
+    return PageRow(
         name=printable(layer.name),
         target=f"layer-{at}",
         text=" ".join(map(printable, (layer.name, *layer.aliases, kind, shape, layer.kind.value))),
@@ -134,7 +134,7 @@ def marks_of(layer: LayerActivity, verdicts: Iterable[Verdict]) -> tuple[Mark, .
 def value_text(verdict: Verdict, value: float | None = None) -> str:
     """A verdict's value, or another one of its figure: a share in percent."""
     found = verdict.value if value is None else value
-    return f"{100 * found:.3g}%" if 0 <= found <= 1 else figure_text(found)
+    return f"{100 * found:.3g}%" if 0 <= found <= 1 else number_text(found)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -149,9 +149,9 @@ def _cells(layer: LayerActivity) -> dict[str, Cell]:
         unknown = missing and key in ("dead", "saturated")
         count = getattr(layer, key)
         cells[key] = Cell("", "-") if unknown else Cell(str(count), f"{count:,}")
-    for key in FIGURES[:8]:
+    for key in METRICS[:8]:
         value = getattr(layer, key)
-        cells[key] = Cell("" if math.isnan(value) else repr(value), figure_text(value))
+        cells[key] = Cell("" if math.isnan(value) else repr(value), number_text(value))
     return cells
 
 

@@ -9,7 +9,7 @@ from neuroact.plots.box import MOST_OUTLIERS, BoxStats, box_plot, box_stats
 from neuroact.plots.comparison import comparison_plot
 from neuroact.plots.curve import curve_plot, sorted_activity
 from neuroact.plots.figure import FORMATS, image_bytes, save_figure
-from neuroact.plots.history import HISTORY_FIGURES, history_plot
+from neuroact.plots.history import HISTORY_METRICS, history_plot
 from neuroact.plots.intervals import interval_plot
 from neuroact.plots.kinds import KINDS, draw
 from neuroact.plots.neurons import neuron_map
@@ -19,7 +19,7 @@ from neuroact.plots.violin import Silhouette, silhouette, violin_plot
 
 __all__ = [
     "FORMATS",
-    "HISTORY_FIGURES",
+    "HISTORY_METRICS",
     "KINDS",
     "MOST_OUTLIERS",
     "BoxStats",

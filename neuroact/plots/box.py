@@ -84,7 +84,7 @@ def box_stats(layer: LayerActivity) -> BoxStats:
     if np.isnan(q1):
         return BoxStats(q1, q1, q1, q1, q1, q1, np.empty(0), 0)
     reach = 1.5 * (q3 - q1)
-    activities, _ = layer.activity_counts
+    activities, _ = layer.activity_distribution
     within = activities[(activities >= q1 - reach) & (activities <= q3 + reach)]
     # A quartile lies between two activities; the whisker never ends inside the box.
     low = float(min(q1, within.min(initial=np.inf)))

@@ -40,7 +40,7 @@ def sorted_activity(layer: LayerActivity) -> tuple[NDArray[np.float64], NDArray[
     >>> [array.tolist() for array in sorted_activity(layer)]
     [[0.5, 0.0], [0.0, 0.25, 1.0]]
     """
-    activities, neurons = layer.activity_counts
+    activities, neurons = layer.activity_distribution
     if len(activities) == 0:
         return np.empty(0), np.zeros(1)
     ends = np.cumsum(neurons[::-1]) / layer.neurons

@@ -29,7 +29,7 @@ _SHARES = {
     "dead": "dead neurons (share)",
     "saturated": "saturated neurons (share)",
 }
-HISTORY_FIGURES = (*_OF_ACTIVITY, *_SHARES)
+HISTORY_METRICS = (*_OF_ACTIVITY, *_SHARES)
 """The figures that `history_plot` can show."""
 
 
@@ -42,7 +42,7 @@ def history_plot(history: Labelled, figure: str = "mean", *, ax: Axes | None = N
     Args:
         history: pairs of a label and a report, such as a `History`; or reports by their
             label. Whole numbers as labels are epochs.
-        figure: one of `HISTORY_FIGURES`; dead and saturated neurons as shares.
+        figure: one of `HISTORY_METRICS`; dead and saturated neurons as shares.
         ax: axes to draw into; None makes a figure of its own.
 
     Returns:
@@ -61,9 +61,9 @@ def history_plot(history: Labelled, figure: str = "mean", *, ax: Axes | None = N
     >>> history_plot(history, "dead").images[0].get_array().round(2).tolist()
     [[0.67, 0.67, 0.33]]
     """
-    if figure not in HISTORY_FIGURES:
+    if figure not in HISTORY_METRICS:
         raise ValueError(
-            f"expected figure= to be one of {', '.join(HISTORY_FIGURES)}, came {figure!r}"
+            f"expected figure= to be one of {', '.join(HISTORY_METRICS)}, came {figure!r}"
         )
     pairs = list(history.items() if isinstance(history, Mapping) else history)
     if not pairs:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuroact.plots.figure import SMALL, plain_look, whole_ticks
 from neuroact.plots.results import TimeAxis, results_of
-from neuroact.plots.rows import Row, limits, row_axes, rows_of, say_what_is_missing
+from neuroact.plots.rows import PlotRow, limits, row_axes, rows_of, say_what_is_missing
 from neuroact.plots.violin import draw_silhouette
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _missing(row: Row, results: dict[str, Any]) -> str:
+def _missing(row: PlotRow, results: dict[str, Any]) -> str:
     if row.layer is None:
         return row.missing
     result = results.get(row.layer.name)

@@ -22,7 +22,7 @@ _LINE, _LEAST_ROW = 0.115, 0.21
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PlotRow:
     """One layer's place.
 
     Attributes:
@@ -36,11 +36,11 @@ class Row:
     missing: str = ""
 
 
-def rows_of(report: Layers) -> list[Row]:
+def rows_of(report: Layers) -> list[PlotRow]:
     """Every layer recorded, those without figures and those never called too."""
     width = name_width([*map(_name, report.values()), *report.not_called])
     called = [_row(layer, width) for layer in report.values()]
-    missing = [Row(shown_name(name, width), None, "never called") for name in report.not_called]
+    missing = [PlotRow(shown_name(name, width), None, "never called") for name in report.not_called]
     return called + missing
 
 
@@ -81,7 +81,7 @@ def say_what_is_missing(axes: Axes, reasons: Sequence[str]) -> None:
             axes.text(0.01, row, reason, transform=across, va="center", fontsize=FONT)
 
 
-def mark_verdicts(axes: Axes, rows: Sequence[Row]) -> None:
+def mark_verdicts(axes: Axes, rows: Sequence[PlotRow]) -> None:
     """Write what is wrong with a layer at the right end of its row."""
     found: dict[str, list[str]] = {}
     for verdict in diagnose(row.layer for row in rows if row.layer is not None):
@@ -105,9 +105,9 @@ def limits(values: Iterable[float]) -> tuple[float, float]:
     return lowest - margin, highest + margin
 
 
-def _row(layer: LayerActivity, width: int) -> Row:
+def _row(layer: LayerActivity, width: int) -> PlotRow:
     missing = missing_figures(layer)
-    return Row(shown_name(_name(layer), width), None if missing else layer, missing)
+    return PlotRow(shown_name(_name(layer), width), None if missing else layer, missing)
 
 
 def _name(layer: LayerActivity) -> str:

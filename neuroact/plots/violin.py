@@ -65,7 +65,7 @@ def silhouette(layer: LayerActivity) -> Silhouette:
     >>> silhouette(layer).counts.tolist(), silhouette(layer).edges.tolist()
     ([1, 2, 1], [-0.25, 0.25, 0.75, 1.25])
     """
-    activities, neurons = layer.activity_counts
+    activities, neurons = layer.activity_distribution
     if len(activities) == 0:
         return Silhouette(np.empty(0, np.int64), np.zeros(1))
     if layer.kind is SignalKind.BINARY:

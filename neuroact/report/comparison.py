@@ -10,7 +10,7 @@ from neuroact.errors import ComparisonError
 from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
 from neuroact.results.compared_layers import (
-    FIGURES,
+    METRICS,
     ComparedLayers,
     Difference,
     LayerComparison,
@@ -117,7 +117,7 @@ class Comparison(ComparedLayers):
             for entry in self._layers.values()
             for label, less in entry.differences.items()
         ]
-        heads = ("layer", "first", "report", "name", *FIGURES)
+        heads = ("layer", "first", "report", "name", *METRICS)
         columns = {head: [row[at] for row in rows] for at, head in enumerate(heads)}
         return data_frame(columns, purpose="Comparison.to_frame()")
 
@@ -236,4 +236,4 @@ def _at(ours: str, to: str | Sequence[str], place: int) -> str:
 
 
 def _values(difference: Difference) -> tuple[Any, ...]:
-    return tuple(getattr(difference, name) for name in FIGURES)
+    return tuple(getattr(difference, name) for name in METRICS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from neuroact.results.diagnosis import diagnose
-from neuroact.table.columns import Column, columns_of
+from neuroact.table.columns import TableColumn, columns_of
 from neuroact.table.layout import (
     NARROWEST,
     drawn,
@@ -19,7 +19,7 @@ from neuroact.table.layout import (
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import notes
 from neuroact.table.rows import MOST_ROWS, rows_of
-from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, figure_text, folded
+from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded, number_text
 from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ __all__ = [
     "NARROWEST",
     "ReportTable",
     "Totals",
-    "figure_text",
     "folded",
     "is_terminal",
     "notes",
+    "number_text",
     "print_table",
     "table_html",
     "table_text",
@@ -109,7 +109,7 @@ class ReportTable:
         layers = list(report.values())
         rows = rows_of(layers, fold=fold)
         verdicts = diagnose(layers)
-        self.columns: list[Column] = columns_of(layers, rows, verdicts, blocks)
+        self.columns: list[TableColumn] = columns_of(layers, rows, verdicts, blocks)
         self.notes = _folded_note(len(rows), len(layers)) | notes(report, verdicts)
 
     def __rich_console__(

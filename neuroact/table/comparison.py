@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
-from neuroact.table.columns import Column
+from neuroact.table.columns import TableColumn
 from neuroact.table.layout import (
     drawn,
     is_terminal,
@@ -18,14 +18,14 @@ from neuroact.table.layout import (
 )
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import joined
-from neuroact.table.text import figure_text
+from neuroact.table.text import number_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
     from neuroact.results.compared_layers import ComparedLayers, Difference
 
-_FIGURES = ("mean", "std", "q1", "median", "q3", "sparsity")
+_METRICS = ("mean", "std", "q1", "median", "q3", "sparsity")
 _COUNTS = ("dead", "saturated")
 _MEANINGS = {
     "first row": "of a layer: its figures in the first report",
@@ -70,7 +70,7 @@ class ComparisonTable:
         yield from drawn(self.columns, self.notes, options.max_width)
 
 
-def _columns(comparison: ComparedLayers) -> list[Column]:
+def _columns(comparison: ComparedLayers) -> list[TableColumn]:
     # Of each layer the first report's row, then one for each other report that has it.
     entries: list[tuple[str, str, LayerActivity, Difference | None]] = []
     for name, entry in comparison.items():
@@ -80,28 +80,28 @@ def _columns(comparison: ComparedLayers) -> list[Column]:
 
     def column(
         head: str, text: Callable[[LayerActivity, Difference | None], str], *, activity: bool
-    ) -> Column:
+    ) -> TableColumn:
         cells = tuple(text(layer, less) for _, _, layer, less in entries)
-        return Column(head, cells, of_activity=activity)
+        return TableColumn(head, cells, of_activity=activity)
 
     def figure(name: str) -> Callable[[LayerActivity, Difference | None], str]:
         return lambda layer, less: (
-            figure_text(getattr(layer, name)) if less is None else signed_text(getattr(less, name))
+            number_text(getattr(layer, name)) if less is None else signed_text(getattr(less, name))
         )
 
     def count(name: str) -> Callable[[LayerActivity, Difference | None], str]:
         return lambda layer, less: _count(layer, name) if less is None else _change(less, name)
 
-    names = Column("layer", tuple(name for name, *_ in entries), left=True)
+    names = TableColumn("layer", tuple(name for name, *_ in entries), left=True)
     return [
         names,
-        Column("report", tuple(printable(label) for _, label, _, _ in entries), left=True),
+        TableColumn("report", tuple(printable(label) for _, label, _, _ in entries), left=True),
         column("neurons", lambda layer, less: f"{layer.neurons:,}", activity=False),
-        *(column(name, figure(name), activity=True) for name in _FIGURES),
+        *(column(name, figure(name), activity=True) for name in _METRICS),
         *(column(name, count(name), activity=False) for name in _COUNTS),
         column(
             "distance",
-            lambda layer, less: "" if less is None else figure_text(less.distance),
+            lambda layer, less: "" if less is None else number_text(less.distance),
             activity=True,
         ),
     ]
@@ -114,7 +114,7 @@ def signed_text(value: float) -> str:
     >>> [signed_text(x) for x in (0.0, 0.25, -2e-5, 1.0)]
     ['0', '+0.2500', '-2.0e-05', '+1']
     """
-    text = figure_text(value)
+    text = number_text(value)
     if text == "1":
         return "+1"
     if text == ">0.9999":
@@ -161,7 +161,7 @@ def _farthest(comparison: ComparedLayers) -> dict[str, str]:
         return {"differs most": "none can be said to: no layer has figures in both reports"}
     if distance == 0:
         return {"differs most": "none: in every layer the neurons' activities are the same"}
-    said = f"{printable(name)}, in {printable(label)}, by a distance of {figure_text(distance)}"
+    said = f"{printable(name)}, in {printable(label)}, by a distance of {number_text(distance)}"
     return {"differs most": said}
 
 

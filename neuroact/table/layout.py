@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from neuroact.printable import printable
-from neuroact.table.columns import Column
+from neuroact.table.columns import TableColumn
 from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _UNLIMITED = 1_000_000
 
 
 def drawn(
-    columns: Sequence[Column], notes: Mapping[str, str], width: int
+    columns: Sequence[TableColumn], notes: Mapping[str, str], width: int
 ) -> Iterator[RenderableType]:
     """The tables that a width needs, one below the other, and the notes.
 
@@ -86,7 +86,7 @@ def terminal_blocks() -> str:
     return BLOCKS if is_terminal() and encoding == "utf8" else PLAIN_BLOCKS
 
 
-def _stacks(names: Column, columns: list[Column], width: int) -> list[list[Column]]:
+def _stacks(names: TableColumn, columns: list[TableColumn], width: int) -> list[list[TableColumn]]:
     """The columns of each table, from the top: all in one, or counts and activity, or more."""
     if names.width + _taken(columns) <= width:
         return [columns]
@@ -96,8 +96,8 @@ def _stacks(names: Column, columns: list[Column], width: int) -> list[list[Colum
     return [stack for part in (counts, activity) for stack in _packed(part, room) if stack]
 
 
-def _packed(columns: list[Column], room: int) -> list[list[Column]]:
-    packed: list[list[Column]] = [[]]
+def _packed(columns: list[TableColumn], room: int) -> list[list[TableColumn]]:
+    packed: list[list[TableColumn]] = [[]]
     for column in columns:
         if packed[-1] and _taken([*packed[-1], column]) > room:
             packed.append([])
@@ -105,18 +105,18 @@ def _packed(columns: list[Column], room: int) -> list[list[Column]]:
     return packed
 
 
-def _taken(columns: Iterable[Column]) -> int:
+def _taken(columns: Iterable[TableColumn]) -> int:
     return sum(_GAP + column.width for column in columns)
 
 
-def _widths(columns: list[Column], width: int) -> list[int]:
+def _widths(columns: list[TableColumn], width: int) -> list[int]:
     names, *others = columns
     most = width - min(names.width, _LEAST_NAME_WIDTH) - _GAP
     taken = [min(column.width, most) for column in others]
     return [min(names.width, width - sum(taken) - _GAP * len(taken)), *taken]
 
 
-def _table(columns: list[Column], width: int) -> Table:
+def _table(columns: list[TableColumn], width: int) -> Table:
     from rich.box import Box
     from rich.table import Table
     from rich.text import Text

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from neuroact.printable import printable
-from neuroact.table.columns import Column
+from neuroact.table.columns import TableColumn
 
 _CELL = "padding:.15em .6em;text-align:"
 _NAME = "min-width:9em;white-space:pre-wrap;overflow-wrap:anywhere"
@@ -14,7 +14,7 @@ _NAME = "min-width:9em;white-space:pre-wrap;overflow-wrap:anywhere"
 _COLOURS = {"yellow": "#b58900", "magenta": "#c2185b", "bold red": "#d32f2f;font-weight:bold"}
 
 
-def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str) -> str:
+def html_table(columns: Sequence[TableColumn], notes: Mapping[str, str], caption: str) -> str:
     """The same texts as in a terminal; all escaped, nothing fetched, no script."""
     heads = "".join(_cell("th", column, column.head) for column in columns)
     rows = zip(*(column.cells for column in columns), strict=True)
@@ -36,14 +36,14 @@ def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str
     )
 
 
-def _row(columns: Sequence[Column], row: Sequence[str]) -> str:
+def _row(columns: Sequence[TableColumn], row: Sequence[str]) -> str:
     return "".join(
         _cell("td", column, text, _COLOURS.get(column.style(text), ""))
         for column, text in zip(columns, row, strict=True)
     )
 
 
-def _cell(tag: str, column: Column, text: str, colour: str = "") -> str:
+def _cell(tag: str, column: TableColumn, text: str, colour: str = "") -> str:
     side = "left" if column.left else "right"
     # Only names may take more than one line.
     lines = _NAME if column.head == "layer" else "white-space:pre"

@@ -9,7 +9,7 @@ from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table.text import figure_text
+from neuroact.table.text import number_text
 from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _marked(verdicts: Sequence[Verdict]) -> dict[str, str]:
     """A line for each verdict, the layers under it with the figure that led to it."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
-        said = f"{printable(verdict.layer)} ({verdict.figure} {figure_text(verdict.value)})"
+        said = f"{printable(verdict.layer)} ({verdict.figure} {number_text(verdict.value)})"
         found.setdefault(verdict.name, []).append(said)
     lines = {f"! {name}": _some(said) for name, said in found.items()}
     return lines | ({"verdicts": _VERDICTS} if lines else {})

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics.results import quantile_or_nan
-from neuroact.table.totals import Totals, counted
+from neuroact.table.totals import Totals, comparable
 
 MOST_ROWS = 24
 """Layers beyond which a table is folded by module."""
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One or more layers, and the figures of all their neurons together.
 
     Figures are those of a layer where it is one; of several, over the neurons of those that
-    `counted` takes: mean and std weigh each neuron alike, quantiles are of type 7.
+    `comparable` takes: mean and std weigh each neuron alike, quantiles are of type 7.
 
     Attributes:
         name: the layer's, or the module's that holds them.
@@ -56,11 +56,11 @@ class Row:
         return any(layer.problem is None for layer in self.layers)
 
     @cached_property
-    def activity_counts(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Different activities and numbers of neurons; see `LayerActivity.activity_counts`."""
+    def activity_distribution(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The distinct activities, and the number of neurons of each."""
         if len(self.layers) == 1:
-            return self.layers[0].activity_counts
-        found = [layer.activity_counts for layer in counted(self.layers)]
+            return self.layers[0].activity_distribution
+        found = [layer.activity_distribution for layer in comparable(self.layers)]
         values, where = np.unique(
             np.concatenate([np.empty(0), *(v for v, _ in found)]), return_inverse=True
         )
@@ -72,7 +72,7 @@ class Row:
         """Mean, std, min, q1, median, q3 or max of the activity over the neurons."""
         if len(self.layers) == 1:
             return float(getattr(self.layers[0], name))
-        values, counts = self.activity_counts
+        values, counts = self.activity_distribution
         if name in _LEVELS:
             return quantile_or_nan(values, counts, _LEVELS[name])
         if len(values) == 0:
@@ -86,7 +86,7 @@ class Row:
 _LEVELS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 
 
-def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[Row]:
+def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[TableRow]:
     """A row a layer; more than `MOST_ROWS` layers folded by module.
 
     Modules are the deepest that give no more rows than that, those at the top where none do. A
@@ -97,7 +97,7 @@ def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> lis
         fold: True or False to fold or not, whatever their number.
     """
     if fold is False or (fold is None and len(layers) <= MOST_ROWS):
-        return [Row(layer.name, (layer,)) for layer in layers]
+        return [TableRow(layer.name, (layer,)) for layer in layers]
     deepest = max((layer.name.count(".") for layer in layers), default=0)
     for depth in range(deepest, 0, -1):
         groups = _grouped(layers, depth)
@@ -105,7 +105,7 @@ def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> lis
             break
     else:
         groups = _grouped(layers, 1)
-    return [Row(g[0].name if len(g) == 1 else name, tuple(g)) for name, g in groups.items()]
+    return [TableRow(g[0].name if len(g) == 1 else name, tuple(g)) for name, g in groups.items()]
 
 
 def _grouped(layers: Sequence[LayerActivity], depth: int) -> dict[str, list[LayerActivity]]:

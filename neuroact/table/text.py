@@ -15,11 +15,11 @@ PLAIN_BLOCKS = "_.:-=+*#"
 """The same in ASCII, for wherever the encoding may know no others."""
 
 
-def figure_text(value: float) -> str:
+def number_text(value: float) -> str:
     """A figure in few characters: four decimals; `0` and `1` only where exact.
 
-    >>> from neuroact.table import figure_text
-    >>> [figure_text(x) for x in (0.0, 0.25, 2e-5, 0.99999, 1.0, 12345.6)]
+    >>> from neuroact.table import number_text
+    >>> [number_text(x) for x in (0.0, 0.25, 2e-5, 0.99999, 1.0, 12345.6)]
     ['0', '0.2500', '2.0e-05', '>0.9999', '1', '1.235e+04']
     """
     if value in (0.0, 1.0):

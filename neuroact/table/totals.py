@@ -10,7 +10,7 @@ from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 
 
-def counted(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
+def comparable(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
     """The layers that figures of several can be taken of: those that spike and have figures.
 
     Layers of real values only where no others have figures: hardly a real value is ever 0, so
@@ -22,7 +22,7 @@ def counted(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is added up over the layers that are `counted`.
+    """What is added up over the layers that are `comparable`.
 
     Attributes:
         left_out: names of the layers that are not in it.
@@ -41,7 +41,7 @@ class Totals:
     @classmethod
     def of(cls, layers: Sequence[LayerActivity]) -> Totals:
         """The totals; zeros, and a sparsity of NaN, where no layer has figures."""
-        within = counted(layers)
+        within = comparable(layers)
         values = sum(layer.neurons * layer.observations for layer in within)
         events = sum(int(layer.events.sum()) for layer in within)
         names = {layer.name for layer in within}

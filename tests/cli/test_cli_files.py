@@ -289,7 +289,7 @@ def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> No
         (["show", "--fail-on", "dead"], "FILE is a comparison: verdicts are of a report"),
         (["plot", "--kind", "box"], "FILE is a comparison: it has one picture"),
         (["plot", "--layer", "lif"], "FILE is a comparison: it has one picture"),
-        (["plot", "--figure", "mean"], "FILE is a comparison: it has one picture"),
+        (["plot", "--metric", "mean"], "FILE is a comparison: it has one picture"),
         (["export"], "is a comparison of 2 reports: see neuroact show"),
         (["compare"], "is a comparison of 2 reports: see neuroact show"),
     ],
@@ -394,7 +394,7 @@ def test_each_kind_of_picture_is_drawn_from_a_file(kind: str, file: Path) -> Non
 def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
     text = neuroact("plot", "--help").out
     assert all(kind in text for kind in plots.KINDS)
-    assert all(figure in text for figure in plots.HISTORY_FIGURES)
+    assert all(figure in text for figure in plots.HISTORY_METRICS)
     assert set(KINDS) == set(plots.KINDS)
 
 
@@ -421,7 +421,7 @@ def two_layers() -> Recording:
         (["--layer", "lif9"], "no layer 'lif9'"),
         (["--out", "a.bmp"], "ends in one of .png, .svg, .pdf, came 'a.bmp'"),
         (["--out", "nowhere/a.png"], "nowhere"),
-        (["--figure", "mean"], "a figure is drawn of a history"),
+        (["--metric", "mean"], "a figure is drawn of a history"),
     ],
 )
 def test_a_picture_that_cannot_be_is_bad_use(
@@ -442,7 +442,7 @@ def history(tmp_path: Path) -> Path:
 
 
 def test_a_history_is_drawn_as_layer_by_epoch(history: Path) -> None:
-    assert neuroact("plot", history, "--figure", "dead").code == 0
+    assert neuroact("plot", history, "--metric", "dead").code == 0
     drawn = history.with_suffix(".png")
     expected = history.with_name("expected.png")
     plots.save_figure(plots.history_plot(History.from_json(history), "dead"), expected)
@@ -455,7 +455,7 @@ def test_a_history_is_drawn_as_layer_by_epoch(history: Path) -> None:
     ("options", "message"),
     [
         (["--kind", "box"], "it has one kind of picture"),
-        (["--figure", "fame"], "expected one of mean"),
+        (["--metric", "fame"], "expected one of mean"),
         (["--layer", "lif9"], "no layer 'lif9'"),
     ],
 )

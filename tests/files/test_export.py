@@ -19,7 +19,7 @@ from pyarrow import parquet
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind, atomic_file
 from neuroact.errors import MissingExtraError
-from neuroact.files.layout import FIGURES
+from neuroact.files.layout import METRICS
 
 HOSTILE = 'a,"b"\r\n=cmd();<script>'
 
@@ -76,7 +76,7 @@ def expected(report: ActivityReport) -> list[dict[str, Any]]:
 def test_a_frame_has_a_row_a_layer_with_every_figure(report: ActivityReport) -> None:
     frame = report.to_frame()
     assert frame["layer"].tolist() == list(report)
-    for figure in (*FIGURES, "neurons", "sequences", "observations"):
+    for figure in (*METRICS, "neurons", "sequences", "observations"):
         wanted = [getattr(layer, figure) for layer in report.values()]
         np.testing.assert_array_equal(frame[figure], wanted)
     assert frame["shape"].tolist() == ["2x3", "", "4", "2"]

@@ -34,7 +34,7 @@ from neuroact import (
 from neuroact.errors import MissingStatisticError, UnknownLayerError, UnreliableLayerWarning
 from neuroact.plots import (
     FORMATS,
-    HISTORY_FIGURES,
+    HISTORY_METRICS,
     KINDS,
     curve_plot,
     draw,
@@ -302,7 +302,7 @@ def test_a_training_run_is_a_row_per_layer_and_a_column_per_report() -> None:
     reports = [ActivityReport([layer("a", n, n), layer("b", 0, n)]) for n in (1, 4)]
     partly = ActivityReport([layer("a", 8, 0), layer("c", nonfinite=True)])
     history = list(enumerate([*reports, partly]))
-    for figure in HISTORY_FIGURES:
+    for figure in HISTORY_METRICS:
         values = np.ma.filled(pixels(history_plot(history, figure)), np.nan)
         assert values.shape == (3, 3)
         scale = 2 if figure in ("dead", "saturated") else 1
