@@ -115,7 +115,7 @@ def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: matplotlib is not installed.
 
     >>> import numpy as np
-    >>> from neuroact import Layers, LayerActivity, SignalKind
+    >>> from neuroact import ActivityReport, LayerActivity, SignalKind
     >>> from neuroact.plots import box_plot
     >>> layer = LayerActivity(
     ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,

@@ -20,14 +20,14 @@ _STYLES = {"dead": "yellow", "saturated": "magenta", "verdict": "bold red"}
 
 @dataclass(frozen=True, slots=True)
 class TableColumn:
-    """A column as it is shown.
+    """A column of a table of text.
 
     Attributes:
-        head: its title.
+        head: the title.
         cells: a text for each row.
-        total: what stands below; empty where nothing does.
-        left: whether the texts begin, rather than end, in one line.
-        of_activity: whether it shows how activity spreads, rather than counts.
+        total: the text in the last row, `total`; may be empty.
+        left: whether texts are aligned left and not right.
+        of_activity: whether it shows the spread of activity and not a count.
     """
 
     head: str
@@ -38,14 +38,14 @@ class TableColumn:
 
     @property
     def width(self) -> int:
-        """Cells of a terminal that its widest text takes."""
+        """Cells of a terminal that the widest text takes."""
         from rich.cells import cell_len
 
         return max(cell_len(text) for text in (self.head, *self.cells, self.total))
 
     def style(self, cell: str) -> str:
-        """How a text is coloured: only what is an alarm."""
-        # Nothing, none, or fewer than in the report it is compared with: no alarm.
+        """The colour of a cell. Only alarms have one."""
+        # Empty, 0, unknown ("-"), or fewer than in the first report: no alarm.
         return "" if cell in ("0", "") or cell.startswith("-") else _STYLES.get(self.head, "")
 
 
@@ -55,10 +55,10 @@ def columns_of(
     verdicts: Sequence[Verdict],
     blocks: str = PLAIN_BLOCKS,
 ) -> list[TableColumn]:
-    """The name's column, and the others. What says nothing is left out.
+    """The columns of the table, names first.
 
-    Verdicts where there are any; kinds where not all is spikes; sequences and steps where they
-    differ from layer to layer; rates in Hz where a time step is known.
+    Some are there only if they say something: verdicts if there are any, kinds unless all layers
+    are binary, sequences and steps if layers differ in them, and rates in Hz if a layer has a `dt`.
     """
     totals = Totals.of(layers)
 
@@ -67,8 +67,8 @@ def columns_of(
     ) -> TableColumn:
         return TableColumn(head, tuple(map(text, rows)), total, **more)
 
-    def figures(name: str) -> TableColumn:
-        return column(name, lambda row: number_text(row.figure(name)), of_activity=True)
+    def metric(name: str) -> TableColumn:
+        return column(name, lambda row: number_text(row.metric(name)), of_activity=True)
 
     return [
         column("layer", lambda row: printable(row.name), "total", left=True),
@@ -86,7 +86,7 @@ def columns_of(
             if same_in_all(layers, attribute) is None
         ),
         *([column("Hz", _rate)] if any(layer.dt is not None for layer in layers) else []),
-        *map(figures, METRICS),
+        *map(metric, METRICS),
         column(
             "histogram",
             lambda row: histogram_text(*row.activity_distribution, blocks),
@@ -133,7 +133,7 @@ def _rate(row: TableRow) -> str:
     steps = {layer.dt for layer in row.layers}
     step = steps.pop() if len(steps) == 1 else None
     spikes = all(layer.kind is not SignalKind.ANALOG for layer in row.layers)
-    return "-" if step is None or not spikes else f"{row.figure('mean') / step:.4g}"
+    return "-" if step is None or not spikes else f"{row.metric('mean') / step:.4g}"
 
 
 def _sparsity(row: TableRow) -> str:

@@ -1,4 +1,4 @@
-"""A comparison as a table: the first report's figures, and below them what is other."""
+"""A comparison as a table: a layer's row of the first report, and below it the differences."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _METRICS = ("mean", "std", "q1", "median", "q3", "sparsity")
 _COUNTS = ("dead", "saturated")
 _MEANINGS = {
     "first row": "of a layer: its figures in the first report",
-    "with + or -": "figures of that report, less those of the first",
+    "with + or -": "differences: figures of that report minus those of the first",
     "distance": "1-Wasserstein, between the neurons' activities in that report and in the first",
     "mean to q3": "of the activity over neurons; std with ddof 0, quartiles of type 7 (linear)",
     "sparsity": "share of values that are 0",
@@ -39,12 +39,12 @@ _MEANINGS = {
 
 
 def comparison_text(comparison: ComparedLayers, width: int | None = None) -> str:
-    """The table and what its figures mean, as plain text; widths as in `table_text`."""
+    """The table and its notes as plain text; `width` is as in `table_text`."""
     return plain_text(ComparisonTable(comparison), terminal_width() if width is None else width)
 
 
 def print_comparison(comparison: ComparedLayers) -> None:
-    """Print the table to standard output, in colour where that is a terminal."""
+    """Print the table to standard output, in colour if that is a terminal."""
     if is_terminal():
         print_to_terminal(ComparisonTable(comparison))
     else:
@@ -52,13 +52,13 @@ def print_comparison(comparison: ComparedLayers) -> None:
 
 
 def comparison_html(comparison: ComparedLayers) -> str:
-    """The table for a notebook: the same figures, every text escaped."""
+    """The table for a notebook: the same texts, all escaped."""
     table = ComparisonTable(comparison)
     return html_table(table.columns, table.notes, " and ".join(comparison.labels))
 
 
 class ComparisonTable:
-    """The table as `rich.console.Console.print` takes it, laid out for the console's width."""
+    """A table that rich can print, laid out for the width of its console."""
 
     def __init__(self, comparison: ComparedLayers) -> None:
         self.columns = _columns(comparison)
@@ -71,7 +71,7 @@ class ComparisonTable:
 
 
 def _columns(comparison: ComparedLayers) -> list[TableColumn]:
-    # Of each layer the first report's row, then one for each other report that has it.
+    # For each layer: the first report's row, then a row for each other report that has the layer.
     entries: list[tuple[str, str, LayerActivity, Difference | None]] = []
     for name, entry in comparison.items():
         for label, layer in entry.layers.items():
@@ -84,7 +84,7 @@ def _columns(comparison: ComparedLayers) -> list[TableColumn]:
         cells = tuple(text(layer, less) for _, _, layer, less in entries)
         return TableColumn(head, cells, of_activity=activity)
 
-    def figure(name: str) -> Callable[[LayerActivity, Difference | None], str]:
+    def metric(name: str) -> Callable[[LayerActivity, Difference | None], str]:
         return lambda layer, less: (
             number_text(getattr(layer, name)) if less is None else signed_text(getattr(less, name))
         )
@@ -97,7 +97,7 @@ def _columns(comparison: ComparedLayers) -> list[TableColumn]:
         names,
         TableColumn("report", tuple(printable(label) for _, label, _, _ in entries), left=True),
         column("neurons", lambda layer, less: f"{layer.neurons:,}", activity=False),
-        *(column(name, figure(name), activity=True) for name in _METRICS),
+        *(column(name, metric(name), activity=True) for name in _METRICS),
         *(column(name, count(name), activity=False) for name in _COUNTS),
         column(
             "distance",
@@ -108,7 +108,7 @@ def _columns(comparison: ComparedLayers) -> list[TableColumn]:
 
 
 def signed_text(value: float) -> str:
-    """A difference in few characters, with its sign; `0` only where there is none.
+    """A difference as a short text with its sign; `0` only if there is none.
 
     >>> from neuroact.table.comparison import signed_text
     >>> [signed_text(x) for x in (0.0, 0.25, -2e-5, 1.0)]
@@ -158,7 +158,7 @@ def _farthest(comparison: ComparedLayers) -> dict[str, str]:
     ]
     distance, name, label = max(apart, default=(math.nan, "", ""))
     if math.isnan(distance):
-        return {"differs most": "none can be said to: no layer has figures in both reports"}
+        return {"differs most": "unknown: no layer has figures in both reports"}
     if distance == 0:
         return {"differs most": "none: in every layer the neurons' activities are the same"}
     said = f"{printable(name)}, in {printable(label)}, by a distance of {number_text(distance)}"
@@ -166,7 +166,7 @@ def _farthest(comparison: ComparedLayers) -> dict[str, str]:
 
 
 def _unlike(comparison: ComparedLayers) -> dict[str, str]:
-    """What makes figures of two reports hard to compare."""
+    """Warnings of what makes the reports hard to compare."""
     found = {}
     of_kinds = {
         name: kinds
@@ -175,7 +175,7 @@ def _unlike(comparison: ComparedLayers) -> dict[str, str]:
     }
     if of_kinds:
         said = (f"{name} ({', '.join(sorted(kinds))})" for name, kinds in of_kinds.items())
-        found["unlike values"] = f"{joined(said)}: activities are of different units"
+        found["unlike values"] = f"{joined(said)}: their activities have different units"
     steps = {
         label: {layer.dt for layer in report.values()}
         for label, report in comparison.reports.items()
@@ -185,5 +185,5 @@ def _unlike(comparison: ComparedLayers) -> dict[str, str]:
             f"{label} " + ", ".join("unknown" if dt is None else f"{dt:g} s" for dt in values)
             for label, values in steps.items()
         )
-        found["unlike steps"] = f"{joined(said, '; ')}: activities are per step all the same"
+        found["unlike steps"] = f"{joined(said, '; ')}: activities are still per step"
     return found

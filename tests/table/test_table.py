@@ -1,4 +1,4 @@
-"""The table says what the report says, whatever the width and whatever the names."""
+"""The table shows the report's numbers, at any width and with any names."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def graded(name: str, *total: float, kind: SignalKind = SignalKind.GRADED) -> La
 
 
 def rows(text: str) -> dict[str, dict[str, str]]:
-    """The cells of a table of natural width, by layer and column; no name may have a space."""
+    """The cells of a table of natural width, by layer and column. No name may have a space."""
     lines = text.split("\n\n")[0].splitlines()
     head = lines[0].split()
     found = {}
@@ -117,7 +117,7 @@ def test_only_characters_that_print_are_shown(report: ActivityReport) -> None:
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6))
-def test_every_figure_of_the_report_is_in_its_row(events: list[int]) -> None:
+def test_every_metric_of_the_report_is_in_its_row(events: list[int]) -> None:
     report = ActivityReport([layer("a", *events, observations=10**6), layer("b")])
     for name, cells in rows(table_text(report)).items():
         if name == "total":
@@ -133,7 +133,7 @@ def test_every_figure_of_the_report_is_in_its_row(events: list[int]) -> None:
 
 
 @given(st.floats(-1e300, 1e300) | st.floats(-2, 2))
-def test_a_figure_is_rounded_and_0_and_1_stand_only_where_they_are_exact(value: float) -> None:
+def test_a_number_is_rounded_and_0_and_1_stand_only_where_they_are_exact(value: float) -> None:
     text = number_text(value)
     if text == ">0.9999":
         assert 0.9999 < value < 1
@@ -205,7 +205,7 @@ def test_an_escape_code_reaches_no_terminal_by_a_repr_a_verdict_an_error_or_a_wa
     document = broken.to_dict()
     document["layers"][0]["events"] = [-1]
     (tmp_path / "activity.json").write_text(json.dumps(document))
-    told = [repr(report), *map(str, report.diagnose()), *(str(w.message) for w in warned)]
+    texts = [repr(report), *map(str, report.diagnose()), *(str(w.message) for w in warned)]
     for fail in (
         lambda: report["none"],
         lambda: report.plot(kind="time"),
@@ -214,10 +214,10 @@ def test_an_escape_code_reaches_no_terminal_by_a_repr_a_verdict_an_error_or_a_wa
     ):
         with pytest.raises(NeuroactError) as caught:
             fail()
-        told.append(str(caught.value))
-    assert len(told) == 7
-    assert sum(r"lif\x1b]0;x\x07" in text for text in told) >= 6
-    assert all(text.isprintable() for text in told)
+        texts.append(str(caught.value))
+    assert len(texts) == 7
+    assert sum(r"lif\x1b]0;x\x07" in text for text in texts) >= 6
+    assert all(text.isprintable() for text in texts)
 
 
 @pytest.mark.parametrize(
