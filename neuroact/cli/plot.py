@@ -53,10 +53,10 @@ def plot(
     layer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Draw this layer alone.")
     ] = None,
-    figure: Annotated[
+    metric: Annotated[
         str | None,
         typer.Option(
-            metavar="FIGURE",
+            metavar="METRIC",
             help="Of a history: mean (the default), median, std, min, q1, q3, max, sparsity, dead "
             "or saturated.",
         ),
@@ -71,23 +71,23 @@ def plot(
     picture = file.with_suffix(".png") if out is None else out
     found = read_file(file)
     if isinstance(found, History):
-        _draw_history(found, picture, kind, layer, figure)
+        _draw_history(found, picture, kind, layer, metric)
     elif isinstance(found, Comparison):
-        _draw_comparison(found, picture, {"--kind": kind, "--layer": layer, "--metric": figure})
+        _draw_comparison(found, picture, {"--kind": kind, "--layer": layer, "--metric": metric})
     else:
-        _draw_report(found, picture, kind, layer, figure)
+        _draw_report(found, picture, kind, layer, metric)
     typer.echo(f"Written: {picture}", err=True)
 
 
 def _draw_report(
-    report: ActivityReport, out: Path, kind: str | None, layer: str | None, figure: str | None
+    report: ActivityReport, out: Path, kind: str | None, layer: str | None, metric: str | None
 ) -> None:
     from neuroact.plots import KINDS
     from neuroact.plots.kinds import OF_LAYERS
 
     check_ending(out, "--out")
-    if figure is not None:
-        raise _wrong("--metric", "FILE is a report: a figure is drawn of a history")
+    if metric is not None:
+        raise _wrong("--metric", "FILE is a report: only a history is drawn by metric")
     kind = _one_of(kind or "box", KINDS, "--kind")
     if kind in OF_LAYERS and layer is None and len(report) != 1:
         raise _wrong("--layer", f"{kind} shows one layer; there are: {', '.join(report)}")
@@ -103,7 +103,7 @@ def _draw_comparison(comparison: Comparison, out: Path, options: dict[str, str |
 
 
 def _draw_history(
-    history: History, out: Path, kind: str | None, layer: str | None, figure: str | None
+    history: History, out: Path, kind: str | None, layer: str | None, metric: str | None
 ) -> None:
     from neuroact.plots import HISTORY_METRICS, history_plot, save_figure
 
@@ -113,8 +113,8 @@ def _draw_history(
     if not history:
         raise _wrong("FILE", "the history has no reports yet")
     shown = history if layer is None else _of_layer(history, layer)
-    figure = _one_of(figure or "mean", HISTORY_METRICS, "--metric")
-    save_figure(history_plot(shown, figure), out)
+    metric = _one_of(metric or "mean", HISTORY_METRICS, "--metric")
+    save_figure(history_plot(shown, metric), out)
 
 
 def _of_layer(history: History, layer: str) -> History:

@@ -1,8 +1,8 @@
-"""A report as pictures; needs the extra `plots`.
+"""Pictures of a report. They need the extra `plots`.
 
-One function a picture. Each takes `ax`, axes to draw into, or makes a figure of its own, as wide
-as a paper's column where the names leave room; returns the axes; never shows anything, and leaves
-pyplot alone. A report read from a file gives the same picture as a live one.
+There is one function for each picture. It draws into the axes `ax`, or makes a figure of its own,
+as wide as a paper's column unless names need more. It returns the axes, shows nothing on a screen,
+and does not use pyplot. A report read from a file gives the same picture as a live one.
 """
 
 from neuroact.plots.box import MOST_OUTLIERS, BoxStats, box_plot, box_stats

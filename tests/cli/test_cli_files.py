@@ -394,7 +394,7 @@ def test_each_kind_of_picture_is_drawn_from_a_file(kind: str, file: Path) -> Non
 def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
     text = neuroact("plot", "--help").out
     assert all(kind in text for kind in plots.KINDS)
-    assert all(figure in text for figure in plots.HISTORY_METRICS)
+    assert all(metric in text for metric in plots.HISTORY_METRICS)
     assert set(KINDS) == set(plots.KINDS)
 
 
@@ -421,7 +421,7 @@ def two_layers() -> Recording:
         (["--layer", "lif9"], "no layer 'lif9'"),
         (["--out", "a.bmp"], "ends in one of .png, .svg, .pdf, came 'a.bmp'"),
         (["--out", "nowhere/a.png"], "nowhere"),
-        (["--metric", "mean"], "a figure is drawn of a history"),
+        (["--metric", "mean"], "only a history is drawn by metric"),
     ],
 )
 def test_a_picture_that_cannot_be_is_bad_use(
