@@ -20,12 +20,12 @@ from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 from neuroact.table import number_text
 
-_MOST_PLACES = 12  # of dead or saturated neurons that are listed
+_MOST_PLACES = 12  # of dead or saturated neurons in a list
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
 _TITLES = {"name": "layer", "shares": "who fires", "strip": "activity", "observations": "steps"}
 _MEANINGS = {
     "verdict": "What is wrong with the layer, if anything.",
-    "shares": "Shares of the neurons that never fired, that fired at some steps, and at every one.",
+    "shares": "Shares of the neurons that fired at no step, at some steps, and at every step.",
     "strip": "Activity over the layer's neurons: smallest, quartiles, median and largest.",
 }
 
@@ -43,7 +43,7 @@ class PageColumn:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A number in a table: as it sorts, and as it is read."""
+    """A number in a table: the value to sort by, and the text to show."""
 
     value: str
     text: str
@@ -59,7 +59,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """A layer in the table, and what its details tell."""
+    """A layer in the table, and its details."""
 
     name: str
     target: str
@@ -76,12 +76,12 @@ class PageRow:
 
     @property
     def mark(self) -> str:
-        """The mark that colours the row; empty where the layer is well."""
+        """The mark that colours the row; empty if there is none."""
         return self.marks[0].mark if self.marks else ""
 
 
 def columns(rows: Iterable[PageRow], layers: Iterable[LayerActivity]) -> list[PageColumn]:
-    """The table's columns, those first that a sick layer shows by."""
+    """The table's columns. First come those that show whether a layer is sick."""
     verdict = ("verdict",) if any(row.marks for row in rows) else ()
     kind = () if all(layer.kind is SignalKind.BINARY for layer in layers) else ("kind",)
     left = ("name", *verdict, "shares", "strip", *kind)
@@ -126,19 +126,19 @@ def row_of(
 
 
 def marks_of(layer: LayerActivity, verdicts: Iterable[Verdict]) -> tuple[Mark, ...]:
-    """The layer's verdicts, and one that it has no figures where it has none."""
+    """The layer's verdicts, or the mark that it has no figures."""
     found = [Mark(verdict.name, f"{verdict.name} {value_text(verdict)}") for verdict in verdicts]
-    return tuple(found) if found or layer.problem is None else (Mark("fault", "no figures"),)
+    return tuple(found) if found or layer.problem is None else (Mark("no-figures", "no figures"),)
 
 
 def value_text(verdict: Verdict, value: float | None = None) -> str:
-    """A verdict's value, or another one of its figure: a share in percent."""
+    """A verdict's value, or the given one, as text. Shares are in percent."""
     found = verdict.value if value is None else value
     return f"{100 * found:.3g}%" if 0 <= found <= 1 else number_text(found)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as the table of text has it."""
+    """A shape as text, the same as in the table for terminals."""
     return "x".join(map(str, shape)) or "()"
 
 

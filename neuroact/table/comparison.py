@@ -75,33 +75,41 @@ def _columns(comparison: ComparedLayers) -> list[TableColumn]:
     entries: list[tuple[str, str, LayerActivity, Difference | None]] = []
     for name, entry in comparison.items():
         for label, layer in entry.layers.items():
-            less = entry.differences.get(label)
-            entries.append((printable(name) if less is None else "", label, layer, less))
+            difference = entry.differences.get(label)
+            entries.append(
+                (printable(name) if difference is None else "", label, layer, difference)
+            )
 
     def column(
         head: str, text: Callable[[LayerActivity, Difference | None], str], *, activity: bool
     ) -> TableColumn:
-        cells = tuple(text(layer, less) for _, _, layer, less in entries)
+        cells = tuple(text(layer, difference) for _, _, layer, difference in entries)
         return TableColumn(head, cells, of_activity=activity)
 
     def metric(name: str) -> Callable[[LayerActivity, Difference | None], str]:
-        return lambda layer, less: (
-            number_text(getattr(layer, name)) if less is None else signed_text(getattr(less, name))
+        return lambda layer, difference: (
+            number_text(getattr(layer, name))
+            if difference is None
+            else signed_text(getattr(difference, name))
         )
 
     def count(name: str) -> Callable[[LayerActivity, Difference | None], str]:
-        return lambda layer, less: _count(layer, name) if less is None else _change(less, name)
+        return lambda layer, difference: (
+            _count(layer, name) if difference is None else _change(difference, name)
+        )
 
     names = TableColumn("layer", tuple(name for name, *_ in entries), left=True)
     return [
         names,
         TableColumn("report", tuple(printable(label) for _, label, _, _ in entries), left=True),
-        column("neurons", lambda layer, less: f"{layer.neurons:,}", activity=False),
+        column("neurons", lambda layer, difference: f"{layer.neurons:,}", activity=False),
         *(column(name, metric(name), activity=True) for name in _METRICS),
         *(column(name, count(name), activity=False) for name in _COUNTS),
         column(
             "distance",
-            lambda layer, less: "" if less is None else number_text(less.distance),
+            lambda layer, difference: (
+                "" if difference is None else number_text(difference.distance)
+            ),
             activity=True,
         ),
     ]
@@ -126,8 +134,8 @@ def _count(layer: LayerActivity, name: str) -> str:
     return "-" if layer.problem else f"{getattr(layer, name):,}"
 
 
-def _change(less: Difference, name: str) -> str:
-    change = getattr(less, name)
+def _change(difference: Difference, name: str) -> str:
+    change = getattr(difference, name)
     return "-" if change is None else f"{change:+,}" if change else "0"
 
 
@@ -151,10 +159,10 @@ def _notes(comparison: ComparedLayers) -> dict[str, str]:
 
 def _farthest(comparison: ComparedLayers) -> dict[str, str]:
     apart = [
-        (less.distance, name, label)
+        (difference.distance, name, label)
         for name, entry in comparison.items()
-        for label, less in entry.differences.items()
-        if not math.isnan(less.distance)
+        for label, difference in entry.differences.items()
+        if not math.isnan(difference.distance)
     ]
     distance, name, label = max(apart, default=(math.nan, "", ""))
     if math.isnan(distance):

@@ -1,4 +1,4 @@
-"""The page of a report, without a browser: what is drawn, and what is missing without extras."""
+"""The page of a report, without a browser: what it draws, and what it lacks without extras."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_nothing_of_a_name_is_markup() -> None:
 
 
 class Loud:
-    """What a user's own statistic may give."""
+    """A result of a user's own statistic."""
 
     def __repr__(self) -> str:
         return SCRIPT + "x" * 10_000
@@ -113,7 +113,7 @@ def test_a_statistic_of_the_users_own_is_shown_as_it_prints_and_escaped() -> Non
     assert "x" * 1000 not in page
 
 
-def test_every_figure_has_a_definition_and_it_is_the_docstrings() -> None:
+def test_every_metric_has_a_definition_and_it_is_the_docstrings() -> None:
     assert all(definition(name) for name in (*METRICS, *COUNTS))
     doc = (vars(LayerActivity)["mean"].__doc__ or "").partition("\n\n")[0].replace("`", "")
     assert definition("mean").startswith(" ".join(doc.split()))
