@@ -1,4 +1,4 @@
-"""A report's figures equal NumPy's, and survive a file to the bit."""
+"""A report's numbers equal NumPy's, and come back from a file to the bit."""
 
 from __future__ import annotations
 
