@@ -1,4 +1,4 @@
-"""`neuroact plot`: a report, a comparison, or a training's history, as a picture."""
+"""`neuroact plot`: draw a report, a comparison, or the history of a training."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def plot(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="The JSON of a report, a comparison or a training's history, or a recording.",
+            help="The JSON file of a report, a comparison or a training's history, or a recording.",
         ),
     ],
     out: Annotated[
@@ -39,34 +39,33 @@ def plot(
             "--out",
             "-o",
             metavar="FILE",
-            help="PNG, SVG or PDF by its ending; a .png beside FILE where left out.",
+            help="The picture to write, as PNG, SVG or PDF by its ending. Default: FILE with the "
+            "ending .png.",
         ),
     ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Of a report: box (the default), violin, curve, time, intervals, or of one layer "
-            "neurons or raster.",
+            help="For a report: box (the default), violin, curve, time or intervals. For one "
+            "layer: neurons or raster.",
         ),
     ] = None,
-    layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Draw this layer alone.")
-    ] = None,
+    layer: Annotated[str | None, typer.Option(metavar="NAME", help="Draw only this layer.")] = None,
     metric: Annotated[
         str | None,
         typer.Option(
             metavar="METRIC",
-            help="Of a history: mean (the default), median, std, min, q1, q3, max, sparsity, dead "
+            help="For a history: mean (the default), median, std, min, q1, q3, max, sparsity, dead "
             "or saturated.",
         ),
     ] = None,
 ) -> None:
-    """Draw a report: a box per layer, or another kind of picture.
+    """Draw a report as a box per layer, or as another kind of picture.
 
-    Time courses, intervals and rasters need the statistic that keeps them, as in
-    `neuroact run ... --statistics TimeCourse`. The history of a training is drawn as layer by
-    epoch; a comparison as a box per layer and report. Needs the extra `plots`.
+    Time courses, intervals and rasters need a statistic, as in
+    `neuroact run ... --statistics TimeCourse`. The history of a training is a grid of layers and
+    epochs. A comparison is a box per layer and report. Needs the extra `plots`.
     """
     picture = file.with_suffix(".png") if out is None else out
     found = read_file(file)
