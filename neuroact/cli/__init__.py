@@ -1,11 +1,15 @@
-"""The `neuroact` command: a module a command, put together here.
+"""The `neuroact` command, put together from one module for each subcommand.
 
-What a command needs is imported when it runs. A failure that is the user's to mend is one line on
-standard error and exit code 2; anything else keeps its traceback.
+A subcommand imports what it needs only when it runs. If the user can mend a failure, it is one line
+on standard error. Any other failure keeps its traceback.
 
-Exit codes: 0, or 1 where `--fail-on` or `--check` found what it looks for, 2 for bad use or a file
-that cannot be read or written, 70 for an unexpected error, in the user's code or in neuroact, 130
-after Ctrl-C.
+Exit codes:
+
+- 0: success
+- 1: `--fail-on` found a verdict, or a check of `--check` failed
+- 2: bad use, or a file that cannot be read or written
+- 70: an unexpected error in the user's code or in neuroact
+- 130: Ctrl-C
 """
 
 from __future__ import annotations
@@ -26,6 +30,6 @@ for _module, _command in (
     (export, export.export),
     (adapters, adapters.adapters),
 ):
-    # The first line keeps the others from being filled into one paragraph.
+    # The first line keeps typer from joining the others to one paragraph.
     _lines = ["\b", "Examples:", *(f"  {line}" for line in _module.EXAMPLES.strip().splitlines())]
     app.command(epilog="\n".join(_lines))(_command)

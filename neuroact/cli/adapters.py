@@ -1,4 +1,4 @@
-"""`neuroact adapters`: which there are, which of them work, and whether one reads right."""
+"""`neuroact adapters`: list the adapters, or check one."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def adapters(
             "--check",
             metavar="NAME",
             help="Run the checks of neuroact.testing on the adapter of this framework, with the "
-            "examples that its package brings. Exit code 1 if one fails.",
+            "examples of the adapter's package. Exit code 1 if a check fails.",
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the list as JSON and not as a table.")
+        bool, typer.Option("--json", help="Print the list as JSON instead of a table.")
     ] = False,
 ) -> None:
-    """List the adapters installed here: their framework's version, and whether they work.
+    """List the installed adapters, with their framework's version and whether they work.
 
-    Below it says whether the compiled core is there, which counts on a CPU, and why if it is not.
+    The last line says whether the compiled core, which counts on a CPU, is there, and if not, why.
 
-    A version outside the range that an adapter was tested with may work all the same. A broken
-    adapter hurts no other.
+    A framework's version outside the tested range may still work. A broken adapter does not affect
+    the others.
     """
     if check is not None:
         _check(check)

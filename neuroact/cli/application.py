@@ -1,4 +1,4 @@
-"""The application that the commands are added to, and how it ends."""
+"""The application that the commands are added to, and its exit codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neuroact.errors import NeuroactError
 from neuroact.printable import printable
 
 FOUND, BAD_USE, UNEXPECTED, INTERRUPTED = 1, 2, 70, 130
-"""Exit codes other than 0; the last is what shells give a command that Ctrl-C ended."""
+"""Exit codes other than 0. The last is the one that shells use for Ctrl-C."""
 
 app = typer.Typer(
     name="neuroact",
@@ -21,14 +21,14 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    # Help in plain text: as markup, the extra in `neuroact[demo]` would vanish.
+    # Help is plain text. As markup, `neuroact[demo]` would lose its `[demo]`.
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 def main() -> None:
-    """Run the command line; the console script."""
+    """Run the command line. The console script calls this."""
     with outlets_may_close():
         _run()
 
@@ -41,7 +41,7 @@ def _run() -> None:
             typer.echo(f"neuroact: {printable(line)}", err=True)
         sys.exit(BAD_USE)
     except Exception:
-        # Python's own code for it is 1, which a pipeline would take for a verdict.
+        # Python's own exit code would be 1, which means a verdict here.
         traceback.print_exc()
         sys.exit(UNEXPECTED)
 

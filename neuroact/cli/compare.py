@@ -1,4 +1,4 @@
-"""`neuroact compare`: reports' files beside each other."""
+"""`neuroact compare`: compare the reports in files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def compare(
             exists=True,
             dir_okay=False,
             metavar="FILE...",
-            help="Reports' JSON or recordings, two or more, or the history of a training; all "
+            help="Two or more reports' JSON files or recordings, or the history of a training. All "
             "are compared with the first.",
         ),
     ],
@@ -37,7 +37,7 @@ def compare(
         list[str] | None,
         typer.Option(
             metavar="TEXT",
-            help="A name for each report, in their order; the files' where left out.",
+            help="A name for each report, in order. Default: the files' names.",
         ),
     ] = None,
     layers: Annotated[
@@ -45,25 +45,25 @@ def compare(
         typer.Option(
             "--map",
             metavar="A=B",
-            help="Layer A of the first report is layer B of the others, whatever its name; again "
-            "for more of them.",
+            help="Match layer A of the first report with layer B of the others. May be given "
+            "several times.",
         ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw it too, as PNG, SVG or PDF by the ending."),
+        typer.Option(metavar="FILE", help="Also draw it, as PNG, SVG or PDF by the ending."),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write it as one page of HTML too.")
+        Path | None, typer.Option(metavar="FILE", help="Also write it as one page of HTML.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the comparison as JSON and not as a table.")
+        bool, typer.Option("--json", help="Print the comparison as JSON instead of a table.")
     ] = False,
 ) -> None:
-    """Compare reports, layer by layer: what became more, what less, and by how much.
+    """Compare reports layer by layer: what increased, what decreased, and by how much.
 
-    Layers are matched by name; a layer that is matched with none is named. Neither the models nor
-    their frameworks have to be there.
+    Layers are matched by name. Layers without a partner are listed. The models and their frameworks
+    need not be installed.
     """
     from neuroact.report.comparison import compare as compared
 
@@ -84,7 +84,7 @@ def compare(
 
 
 def _labels(files: list[Path]) -> list[str]:
-    """The files' names, their paths where names do not tell them apart, or else numbers too."""
+    """The files' names; their paths if names are not unique; numbered if paths are not either."""
     for labels in ([file.stem for file in files], [str(file) for file in files]):
         if len(set(labels)) == len(labels):
             return labels

@@ -1,4 +1,4 @@
-"""`neuroact demo`: a network that is trained, recorded and shown."""
+"""`neuroact demo`: train a network, record it, and show the report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ The same for a network of your own:
 
 
 class DemoResult(Protocol):
-    """What a demo gives back."""
+    """What a demo returns."""
 
     @property
     def accuracy(self) -> float:
@@ -54,10 +54,10 @@ class DemoResult(Protocol):
 
 
 class Demo(Protocol):
-    """What an entry point of the group `neuroact.demos` is; its name is the framework's."""
+    """An entry point of the group `neuroact.demos`. Its name is the framework's."""
 
     def __call__(self, *, seed: int, epochs: int | None, progress: Progress) -> DemoResult:
-        """Train a network and record it, telling `progress(done, total, text)` of each epoch."""
+        """Train a network and record it. Call `progress(done, total, text)` after each epoch."""
 
 
 def demo(
@@ -67,21 +67,27 @@ def demo(
     ] = DEFAULT,
     out: Annotated[
         Path,
-        typer.Option(metavar="DIR", help="Folder for reports and pictures; made if missing."),
+        typer.Option(
+            metavar="DIR", help="Folder for reports and pictures. It is created if missing."
+        ),
     ] = Path("neuroact-demo"),
     seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Draws weights and order of samples.")
+        int, typer.Option(min=0, metavar="N", help="Seed of the weights and the order of samples.")
     ] = 0,
     epochs: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Passes over the training digits, if not the usual."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Passes over the training digits. Default: the demo's own number.",
+        ),
     ] = None,
 ) -> None:
     """Train a small spiking network and show what its neurons do.
 
-    It learns the 1,797 handwritten digits inside scikit-learn, in less than a minute on two
-    cores, and is recorded over those held out. The same seed gives the same figures. It is the
-    same network in each framework: weights, neurons and order of samples.
+    It learns the 1,797 handwritten digits of scikit-learn, in less than a minute on two cores, and
+    is recorded on the digits held out. The same seed gives the same figures. The network is the
+    same in each framework: weights, neurons and order of samples.
     """
     runs = _load_demos(framework)
     out.mkdir(parents=True, exist_ok=True)
@@ -100,7 +106,7 @@ def demo(
 
 
 def _alone(report: ActivityReport, out: Path) -> list[Path]:
-    """Print the report and write it; gives the files."""
+    """Print the report and write it; return the files."""
     from neuroact.table import print_table
 
     typer.echo()
@@ -109,7 +115,7 @@ def _alone(report: ActivityReport, out: Path) -> list[Path]:
 
 
 def _compared(reports: Mapping[str, ActivityReport], out: Path) -> list[Path]:
-    """Print how the frameworks differ, and write each one's report; gives the files."""
+    """Print how the frameworks differ, and write each one's report; return the files."""
     from neuroact.report.comparison import compare
     from neuroact.table.comparison import print_comparison
 
@@ -132,17 +138,17 @@ def _written(report: ActivityReport, stem: Path) -> list[Path]:
 
 
 def _load_demos(framework: str) -> dict[str, Demo]:
-    """The demos asked for, by framework: all are loaded before the first is trained."""
+    """The demos asked for, by framework. All are loaded before the first one trains."""
     points = {point.name: point for point in entry_points(group=DEMO_ENTRY_POINTS)}
     if not points:
-        raise NeuroactError("there is no demo: neuroact is not wholly installed")
+        raise NeuroactError("there is no demo: the installation of neuroact is not complete")
     if framework not in (*points, "all"):
         there_are = ", ".join([*sorted(points), "all"])
         raise typer.BadParameter(
             f'there is no demo for "{framework}". There are: {there_are}.',
             param_hint="--framework",
         )
-    # The others are compared with the one that is shown when none is named.
+    # The default comes first: the others are compared with it.
     every = sorted(points, key=lambda name: (name != DEFAULT, name))
     names = every if framework == "all" else [framework]
     return {name: _load_demo(points[name]) for name in names}
@@ -150,7 +156,9 @@ def _load_demos(framework: str) -> dict[str, Demo]:
 
 def _load_demo(point: EntryPoint) -> Demo:
     try:
-        import_module("matplotlib.figure")  # needed last, but missed before the training
+        import_module(
+            "matplotlib.figure"
+        )  # needed only at the end, but checked before the training
         return cast(Demo, point.load())
     except ModuleNotFoundError as cause:
         package = (cause.name or "").partition(".")[0]

@@ -1,4 +1,4 @@
-"""`neuroact export`: a report's figures as CSV, Parquet or JSON."""
+"""`neuroact export`: write a report as CSV, Parquet or JSON."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ def export(
             "--out",
             "-o",
             metavar="FILE",
-            help="Where to, in the format that it ends in: .csv, .parquet or .json; CSV on "
-            "standard output where left out.",
+            help="The file to write. Its ending is the format: .csv, .parquet or .json. Default: "
+            "CSV on standard output.",
         ),
     ] = None,
     per: Annotated[
-        Literal["layer", "neuron"], typer.Option(help="What a row is of, in CSV and Parquet.")
+        Literal["layer", "neuron"],
+        typer.Option(help="Whether a row of CSV or Parquet is a layer or a neuron."),
     ] = "layer",
 ) -> None:
-    """Write a report's figures for other programs: one row a layer, or one a neuron.
+    """Write a report for other programs, with one row for each layer or each neuron.
 
-    JSON is the report itself, which neuroact reads again. Parquet needs the extra `parquet`.
+    JSON holds the whole report, and neuroact can read it again. Parquet needs the extra `parquet`.
     """
     ending = ".csv" if out is None else out.suffix.lower()
     if ending not in (".csv", ".parquet", ".json"):
@@ -51,7 +52,8 @@ def export(
         )
     if ending == ".json" and per == "neuron":
         raise typer.BadParameter(
-            "a report's JSON has layers and neurons both; leave it out.", param_hint="--per"
+            "a report's JSON has both layers and neurons: leave this option out.",
+            param_hint="--per",
         )
     from neuroact.printable import printable_lines
     from neuroact.table import is_terminal
@@ -59,8 +61,8 @@ def export(
     report = read_report(file)
     if out is None:
         text = report.to_csv(per=per)
-        # A program gets every name as it is, which typer.echo would not give it; what a person
-        # sees does nothing to their terminal.
+        # Not typer.echo: a program must get every name unchanged. On a terminal, escape codes in
+        # names are made visible.
         sys.stdout.write(printable_lines(text) if is_terminal() else text)
         return
     if ending == ".csv":

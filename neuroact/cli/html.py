@@ -1,4 +1,4 @@
-"""`neuroact html`: a report or a comparison as one page."""
+"""`neuroact html`: write a report or a comparison as one page."""
 
 from __future__ import annotations
 
@@ -24,20 +24,23 @@ def html(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="The JSON of a report or a comparison, or a recording.",
+            help="The JSON file of a report or a comparison, or a recording.",
         ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="FILE", help="The page; beside FILE, as .html, where left out."
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The page to write. Default: FILE with the ending .html.",
         ),
     ] = None,
 ) -> None:
     """Write a report or a comparison as one page of HTML.
 
-    It needs neither network nor any other file. A table that sorts and filters, what is wrong
-    or differs most first, the plots, and what every figure means.
+    The page needs no network and no other file. It has what is wrong (or differs most), a table
+    that sorts and filters, plots, and definitions.
     """
     page = file.with_suffix(".html") if out is None else out
     found = read_file(file)

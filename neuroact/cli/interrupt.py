@@ -1,4 +1,4 @@
-"""Batches one after another, until Ctrl-C."""
+"""Run batches one after another until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _END = object()
 
 @dataclass(slots=True)
 class Progress:
-    """How far it went.
+    """How far a run came.
 
     Attributes:
-        batches: number of batches that were run to their end.
-        interrupted: Ctrl-C came before the last of them.
+        batches: number of complete batches.
+        interrupted: whether Ctrl-C came before the end.
     """
 
     batches: int = 0
@@ -27,13 +27,13 @@ class Progress:
 
 
 def run_each(batches: Iterable[Any], run: Callable[[Any], object]) -> Progress:
-    """Run batch after batch; at Ctrl-C finish the one at hand and stop.
+    """Run batch after batch. At Ctrl-C, finish the current batch and stop.
 
-    So every layer has seen the same batches, each of them whole. While a batch is being waited
-    for, none is at hand and it stops at once; at a second Ctrl-C too, and then by raising.
+    So every layer has seen the same whole batches. While the next batch is being loaded, no batch
+    is running, and Ctrl-C stops at once.
 
     Raises:
-        KeyboardInterrupt: a second Ctrl-C, in the middle of a batch.
+        KeyboardInterrupt: a second Ctrl-C came in the middle of a batch.
     """
     progress, waiting = Progress(), False
 
@@ -42,11 +42,14 @@ def run_each(batches: Iterable[Any], run: Callable[[Any], object]) -> Progress:
             progress.interrupted = True
             raise KeyboardInterrupt
         progress.interrupted = True
-        typer.echo("Ctrl-C: finishing this batch; once more drops all and ends.", err=True)
+        typer.echo(
+            "Ctrl-C: finishing this batch. Press it again to end at once and drop everything.",
+            err=True,
+        )
 
-    # A shell's background job ignores it, and goes on doing so.
-    heeded = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
-    before = signal.signal(signal.SIGINT, stop) if heeded else None
+    # A shell's background job ignores Ctrl-C, and must continue to do so.
+    handled = signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    before = signal.signal(signal.SIGINT, stop) if handled else None
     try:
         iterator = iter(batches)
         while not progress.interrupted:
@@ -61,6 +64,6 @@ def run_each(batches: Iterable[Any], run: Callable[[Any], object]) -> Progress:
             run(batch)
             progress.batches += 1
     finally:
-        if heeded:
+        if handled:
             signal.signal(signal.SIGINT, before)
     return progress

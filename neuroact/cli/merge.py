@@ -1,4 +1,4 @@
-"""`neuroact merge`: recordings' files added up to one."""
+"""`neuroact merge`: add up recordings into one file."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ def merge(
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help="The sum; replaced, whole or not at all."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The sum. It is written whole or not at all, and replaces an older file.",
+        ),
     ],
 ) -> None:
     """Add up recordings of one model, exactly.
 
-    The sum is what one process over all the data would have recorded. A layer that only some of
-    them have is kept. No file may come twice, and the sum is none of the parts, so that nothing
-    is counted twice. Neither the model nor its framework has to be there.
+    The sum is what one process over all the data would have recorded. A layer that only some
+    recordings have is kept. Nothing may be counted twice: a file may be given only once, and the
+    sum must not be one of the parts. The model and its framework need not be installed.
     """
     from neuroact.recording.recording import Recording
 
@@ -53,14 +58,14 @@ def _check_each_once(files: list[Path]) -> None:
         key = _identity(file)
         if key in seen:
             raise MergeError(
-                f"{file} is named twice, or is another one by another name, so its counts would "
-                "be added twice"
+                f"{file} is named twice, or is another file by another name: its counts would be "
+                "added twice"
             )
         seen.add(key)
 
 
 def _identity(file: Path) -> Path | tuple[int, int]:
-    """What a file is on its disk, whatever its names, of which it may have several."""
+    """A file's identity on its disk, which is the same for all its names."""
     try:
         there = file.stat()
     except FileNotFoundError:

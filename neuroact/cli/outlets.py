@@ -1,6 +1,6 @@
-"""Standard output and error whose reader may go away, as `head` does: the command goes on.
+"""Continue a command even if the reader of its output goes away, as `head` does.
 
-What it found and wrote, and its exit code, do not depend on who reads how much of what it prints.
+So the files that a command writes, and its exit code, do not depend on who reads what it prints.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 
 @contextmanager
 def outlets_may_close() -> Iterator[None]:
-    """Within it, what is printed to a pipe that nobody reads any more is dropped."""
+    """Within this block, text printed to a closed pipe is dropped."""
     before = sys.stdout, sys.stderr
-    outlets: list[Any] = [stream and _Outlet(stream) for stream in before]  # None without a console
+    outlets: list[Any] = [
+        stream and _Outlet(stream) for stream in before
+    ]  # None if there is no console
     sys.stdout, sys.stderr = outlets
     try:
         yield
@@ -27,7 +29,7 @@ def outlets_may_close() -> Iterator[None]:
 
 
 class _Outlet:
-    """A text stream as it is, but for what a closed pipe raises."""
+    """A text stream that does not raise an error if its pipe is closed."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -49,7 +51,7 @@ class _Outlet:
             self._close()
 
     def _close(self) -> None:
-        # The descriptor goes on, to nowhere: what is still in a buffer is dropped there.
+        # Point the descriptor at /dev/null, which also drops the text still in a buffer.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)

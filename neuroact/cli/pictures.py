@@ -1,4 +1,4 @@
-"""What a picture's file may be called, told before anything is drawn."""
+"""Check the name of a picture's file before anything is drawn."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import typer
 
 
 def check_ending(path: Path, option: str) -> None:
-    """Refuse a name whose ending is no format of a picture.
+    """Check that a file name ends in a format of pictures.
 
     Raises:
-        BadParameter: names the endings there are.
+        BadParameter: it does not. The message lists the endings.
     """
     from neuroact.plots import FORMATS
 

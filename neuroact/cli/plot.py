@@ -1,4 +1,4 @@
-"""`neuroact plot`: a report, a comparison, or a training's history, as a picture."""
+"""`neuroact plot`: draw a report, a comparison, or the history of a training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLES = """
 neuroact plot activity.json
 neuroact plot activity.json --kind violin --out paper.pdf
 neuroact plot activity.json --kind neurons --layer conv2.lif
-neuroact plot history.json --figure dead
+neuroact plot history.json --metric dead
 neuroact plot comparison.json
 """
 
@@ -30,7 +30,7 @@ def plot(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="The JSON of a report, a comparison or a training's history, or a recording.",
+            help="The JSON file of a report, a comparison or a training's history, or a recording.",
         ),
     ],
     out: Annotated[
@@ -39,55 +39,54 @@ def plot(
             "--out",
             "-o",
             metavar="FILE",
-            help="PNG, SVG or PDF by its ending; a .png beside FILE where left out.",
+            help="The picture to write, as PNG, SVG or PDF by its ending. Default: FILE with the "
+            "ending .png.",
         ),
     ] = None,
     kind: Annotated[
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Of a report: box (the default), violin, curve, time, intervals, or of one layer "
-            "neurons or raster.",
+            help="For a report: box (the default), violin, curve, time or intervals. For one "
+            "layer: neurons or raster.",
         ),
     ] = None,
-    layer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Draw this layer alone.")
-    ] = None,
-    figure: Annotated[
+    layer: Annotated[str | None, typer.Option(metavar="NAME", help="Draw only this layer.")] = None,
+    metric: Annotated[
         str | None,
         typer.Option(
-            metavar="FIGURE",
-            help="Of a history: mean (the default), median, std, min, q1, q3, max, sparsity, dead "
+            metavar="METRIC",
+            help="For a history: mean (the default), median, std, min, q1, q3, max, sparsity, dead "
             "or saturated.",
         ),
     ] = None,
 ) -> None:
-    """Draw a report: a box per layer, or another kind of picture.
+    """Draw a report as a box per layer, or as another kind of picture.
 
-    Time courses, intervals and rasters need the statistic that keeps them, as in
-    `neuroact run ... --statistics TimeCourse`. The history of a training is drawn as layer by
-    epoch; a comparison as a box per layer and report. Needs the extra `plots`.
+    Time courses, intervals and rasters need a statistic, as in
+    `neuroact run ... --statistics TimeCourse`. The history of a training is a grid of layers and
+    epochs. A comparison is a box per layer and report. Needs the extra `plots`.
     """
     picture = file.with_suffix(".png") if out is None else out
     found = read_file(file)
     if isinstance(found, History):
-        _draw_history(found, picture, kind, layer, figure)
+        _draw_history(found, picture, kind, layer, metric)
     elif isinstance(found, Comparison):
-        _draw_comparison(found, picture, {"--kind": kind, "--layer": layer, "--figure": figure})
+        _draw_comparison(found, picture, {"--kind": kind, "--layer": layer, "--metric": metric})
     else:
-        _draw_report(found, picture, kind, layer, figure)
+        _draw_report(found, picture, kind, layer, metric)
     typer.echo(f"Written: {picture}", err=True)
 
 
 def _draw_report(
-    report: ActivityReport, out: Path, kind: str | None, layer: str | None, figure: str | None
+    report: ActivityReport, out: Path, kind: str | None, layer: str | None, metric: str | None
 ) -> None:
     from neuroact.plots import KINDS
     from neuroact.plots.kinds import OF_LAYERS
 
     check_ending(out, "--out")
-    if figure is not None:
-        raise _wrong("--figure", "FILE is a report: a figure is drawn of a history")
+    if metric is not None:
+        raise _wrong("--metric", "FILE is a report: only a history is drawn by metric")
     kind = _one_of(kind or "box", KINDS, "--kind")
     if kind in OF_LAYERS and layer is None and len(report) != 1:
         raise _wrong("--layer", f"{kind} shows one layer; there are: {', '.join(report)}")
@@ -103,18 +102,18 @@ def _draw_comparison(comparison: Comparison, out: Path, options: dict[str, str |
 
 
 def _draw_history(
-    history: History, out: Path, kind: str | None, layer: str | None, figure: str | None
+    history: History, out: Path, kind: str | None, layer: str | None, metric: str | None
 ) -> None:
-    from neuroact.plots import HISTORY_FIGURES, history_plot, save_figure
+    from neuroact.plots import HISTORY_METRICS, history_plot, save_figure
 
     check_ending(out, "--out")
     if kind is not None:
-        raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --figure")
+        raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --metric")
     if not history:
         raise _wrong("FILE", "the history has no reports yet")
     shown = history if layer is None else _of_layer(history, layer)
-    figure = _one_of(figure or "mean", HISTORY_FIGURES, "--figure")
-    save_figure(history_plot(shown, figure), out)
+    metric = _one_of(metric or "mean", HISTORY_METRICS, "--metric")
+    save_figure(history_plot(shown, metric), out)
 
 
 def _of_layer(history: History, layer: str) -> History:

@@ -1,4 +1,4 @@
-"""What a command reads: a report, a recording, a comparison, or a history of reports."""
+"""Read the file of a command: a report, a recording, a comparison, or a history."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ READ: dict[str, type[ActivityReport | Comparison | History]] = {
     "neuroact.comparison": Comparison,
     "neuroact.history": History,
 }
-"""What a JSON document is, by the schema that it names; any other is read as a report."""
+"""Classes of JSON documents by the schema that they name. All others are read as a report."""
 
 
 def read_file(path: Path) -> ActivityReport | Comparison | History:
-    """What is in a file, told by its contents and not by its name; a recording is a report.
+    """Read a file. Its content, and not its name, decides what it is. A recording gives its report.
 
     Raises:
-        ReportFileError: it is none of them, or damaged.
-        RecordingFileError: it begins like a recording's file, and is damaged or foreign.
+        ReportFileError: it is none of these, or damaged.
+        RecordingFileError: it begins like a recording, but is damaged or not neuroact's.
         NothingRecordedError: it is a recording whose layers were never called.
         OSError: it cannot be read.
     """
@@ -36,22 +36,22 @@ def read_file(path: Path) -> ActivityReport | Comparison | History:
     if not may_begin(prefix):
         return read(path, _from_document)
     with warnings.catch_warnings():
-        # The report says itself what they warn of.
+        # The report shows what these warnings say.
         warnings.simplefilter("ignore", NeuroactWarning)
         return Recording.load(path).report()
 
 
 def read_report(path: Path) -> ActivityReport:
-    """The report in a file; raises as `read_file` does.
+    """Read a report from a file. It also raises the errors of `read_file`.
 
     Raises:
-        ReportFileError: there is a history or a comparison in it; says what to do with that.
+        ReportFileError: it holds a history or a comparison. The message says what to do with it.
     """
     return report_of(read_file(path), path)
 
 
 def report_of(found: ActivityReport | Comparison | History, path: Path) -> ActivityReport:
-    """What was read, if it is a report; raises as `read_report` does."""
+    """What was read, if it is a report; else raise the error of `read_report`."""
     if isinstance(found, History):
         raise ReportFileError(
             f"{path} is the history of a training, of {len(found)} reports: see neuroact plot and "
@@ -68,18 +68,17 @@ def report_of(found: ActivityReport | Comparison | History, path: Path) -> Activ
 def _from_document(document: Any) -> ActivityReport | Comparison | History:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != "neuroact.report":
-        _tell_neurobenchs_results(document)
+        _refuse_neurobenchs_results(document)
     return READ.get(str(schema), ActivityReport).from_dict(document)
 
 
-def _tell_neurobenchs_results(document: Any) -> None:
-    """Say whose file it is, and how a report is made of it, where a NeuroBench run wrote it."""
+def _refuse_neurobenchs_results(document: Any) -> None:
+    """Refuse the results of a NeuroBench run, and say how to make a report of them."""
     parts = document.values() if isinstance(document, dict) else ()
     for part in (document, *parts):
         layers = part.values() if isinstance(part, dict) else ()
         if any(isinstance(layer, dict) and "timesteps" in layer for layer in layers):
             raise ReportFileError(
-                "it holds the results of a NeuroBench run: "
-                "neuroact_adapters.neurobench.report(path) makes a report of it in Python, whose "
-                "to_json writes what is read here"
+                "it holds the results of a NeuroBench run. In Python, make a report of it and "
+                "write that as JSON: neuroact_adapters.neurobench.report(path).to_json(new_path)"
             )

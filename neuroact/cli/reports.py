@@ -1,4 +1,4 @@
-"""A report or a comparison on standard output, for people or for programs."""
+"""Print a report or a comparison, for people or for programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neuroact.report.comparison import Comparison
 def print_report(
     report: ActivityReport, asked: Mapping[str, float | None], *, as_json: bool
 ) -> None:
-    """Print the table, or the JSON that `ActivityReport.from_json` reads, with the verdicts."""
+    """Print the table, or the JSON that `ActivityReport.from_json` reads, plus verdicts."""
     from neuroact.cli.verdicts import document
     from neuroact.table import print_table
 

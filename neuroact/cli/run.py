@@ -1,4 +1,4 @@
-"""`neuroact run`: a user's own model, recorded over the user's own batches."""
+"""`neuroact run`: record a user's own model over the user's own batches."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def run(
     ],
     layers: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A layer's name or a glob; again for more of them."),
+        typer.Option(metavar="NAME", help="A layer's name or a glob. May be given several times."),
     ] = None,
     statistics: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A statistic to keep beside the counts, one of neuroact's or "
-            "package.module:Class; again for more of them.",
+            help="A statistic to record beside the counts: one of neuroact's, or your own as "
+            "package.module:Class. May be given several times.",
         ),
     ] = None,
     dt: Annotated[
@@ -49,8 +49,8 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where to write what was recorded: the report, where it ends in .json, or the "
-            "recording, where it ends in .nact, for `neuroact merge`.",
+            help="The file to write: the report if it ends in .json, or the recording, for "
+            "`neuroact merge`, if it ends in .nact.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -58,15 +58,16 @@ def run(
 ) -> None:
     """Record your own model over your own batches.
 
-    TARGET names a function of yours, in a module of the working folder or an installed one. It
-    takes no arguments and returns (model, batches) or (model, batches, run). Each batch is run by
-    run(model, batch), time steps and resets included; without a run, the model is called with the
-    batch's first member, and with ClassActivity the second one of a pair is the samples' labels,
-    where it is a tensor of whole numbers. It all runs without gradients, the model in the mode,
-    train or eval, that it comes in.
+    TARGET names your function, in a module of the working folder or an installed one. The function
+    takes no arguments and returns (model, batches) or (model, batches, run).
 
-    Ctrl-C ends it after the batch at hand: what was recorded is shown and written all the same,
-    and the exit code is 130. A second Ctrl-C drops everything.
+    For each batch, run(model, batch) is called, and does the time steps and resets. If there is no
+    run, the model is called with the batch's first member. If ClassActivity is recorded and a batch
+    is a pair, its second member is taken for the samples' labels if it is a tensor of whole
+    numbers. The model stays in its mode, train or eval. No gradients are computed.
+
+    Ctrl-C ends the run after the current batch. What was recorded is still shown and written, and
+    the exit code is 130. A second Ctrl-C drops everything.
     """
     import torch
 
@@ -88,7 +89,7 @@ def run(
             shown(batches), lambda batch: run_batch(recording, model, batch, run_one)
         )
     if progress.interrupted and not progress.batches:
-        typer.echo("Ctrl-C came before the first batch was done: nothing was recorded.", err=True)
+        typer.echo("Ctrl-C came before the end of the first batch: nothing was recorded.", err=True)
         raise typer.Exit(INTERRUPTED)
     report = _with_origin(recording.report(), target, progress)
     print_report(report, asked, as_json=as_json)
@@ -105,7 +106,7 @@ def run(
 
 
 def _check_can_be_written(out: Path | None) -> None:
-    """Tell what is wrong with the file's name before hours of recording, not after."""
+    """Check the file's name before hours of recording, not after."""
     if out is None:
         return
     problem = None

@@ -1,4 +1,4 @@
-"""`neuroact show`: the table of a report, a recording or a comparison."""
+"""`neuroact show`: print the table of a report, a recording or a comparison."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def show(
             exists=True,
             dir_okay=False,
             metavar="FILE",
-            help="The JSON of a report or a comparison, or a recording.",
+            help="The JSON file of a report or a comparison, or a recording.",
         ),
     ],
     as_json: AsJson = False,
@@ -36,14 +36,14 @@ def show(
 ) -> None:
     """Print the table of a report, a recording or a comparison.
 
-    Neither the model nor its framework has to be there.
+    The model and its framework need not be installed.
     """
     asked = conditions(fail_on)
     found = read_file(file)
     if isinstance(found, Comparison):
         if asked:
             raise typer.BadParameter(
-                "FILE is a comparison: verdicts are of a report.", param_hint="--fail-on"
+                "FILE is a comparison: only a report has verdicts.", param_hint="--fail-on"
             )
         print_comparison(found, as_json=as_json)
         return

@@ -1,4 +1,4 @@
-"""What a user names on the command line as `package.module:name`, found and checked."""
+"""Find and check what a user names on the command line as `package.module:name`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _CONTRACT = (
 
 
 class Subject(NamedTuple):
-    """What is to be recorded.
+    """What to record.
 
     Attributes:
         model: the model.
-        batches: what goes through it.
-        run: runs one batch, time steps, resets and all; None where `measure`'s way will do.
+        batches: the batches to run through it.
+        run: runs one batch, with its time steps and resets. None: as in `measure`.
     """
 
     model: nn.Module
@@ -40,10 +40,10 @@ class Subject(NamedTuple):
 
 
 def subject(target: str) -> Subject:
-    """What the function that `target` names returns.
+    """Call the function that `target` names, and check what it returns.
 
     Raises:
-        BadParameter: there is no such function, or what it is or returns is not the contract's.
+        BadParameter: there is no such function, or it does not keep the contract.
     """
     function = named(target, hint="TARGET")
     if not callable(function) or not _takes_nothing(function):
@@ -67,7 +67,7 @@ def statistic(name: str) -> Callable[[], Any]:
     """The statistic of that name: one of neuroact's, or `package.module:Class`.
 
     Raises:
-        BadParameter: there is none.
+        BadParameter: there is no such statistic.
     """
     from neuroact.statistics.choice import built_in
 
@@ -82,7 +82,7 @@ def statistic(name: str) -> Callable[[], Any]:
 
 
 def named(target: str, *, hint: str) -> Any:
-    """The object that `package.module:name` names; modules of the working folder count too.
+    """The object that `package.module:name` names. The module may be in the working folder.
 
     Raises:
         BadParameter: there is no such module, or nothing of that name in it.
@@ -105,9 +105,10 @@ def named(target: str, *, hint: str) -> Any:
 
 @contextmanager
 def users_code() -> Iterator[None]:
-    """What goes wrong in it is shown with its traceback, and ends the command as an error.
+    """Within this block, an error is shown with its traceback and ends the command.
 
-    Also what would end it otherwise: `sys.exit`, a file that is not there, the end of an input.
+    This includes errors that would otherwise end it in another way: `sys.exit`, a missing file, the
+    end of an input.
     """
     try:
         yield
@@ -127,13 +128,13 @@ def users_code() -> Iterator[None]:
 def _imported(module: str, hint: str) -> Any:
     here = str(Path.cwd())
     if here not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` does, and a console script does not
+        sys.path.insert(0, here)  # like `python -m`, but unlike a console script
     try:
         with users_code():
             return import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise  # a module that theirs imports
+            raise  # their module imports another one, which is missing
         raise typer.BadParameter(
             f"there is no module {error.name!r} in {here}, nor among the installed packages.",
             param_hint=hint,
@@ -146,7 +147,7 @@ def _takes_nothing(function: Callable[..., object]) -> bool:
     except TypeError:
         return False
     except ValueError:
-        return True  # written in C, and says nothing of its arguments
+        return True  # a C function without a signature
     return True
 
 

@@ -1,4 +1,4 @@
-"""`--fail-on`: verdicts that end a command with exit code 1."""
+"""`--fail-on`: end a command with exit code 1 if there are certain verdicts."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ FailOn = Annotated[
     list[str] | None,
     typer.Option(
         metavar="VERDICT",
-        help="End with exit code 1 if a layer is dead, saturated, silent, fading, busy or bimodal; "
-        "or any of them. With a number of your own: dead=0.3 is 30 % of a layer or more. Again "
-        "for more of them.",
+        help="End with exit code 1 if a layer has this verdict: dead, saturated, silent, fading, "
+        "busy, bimodal, or any. A number is your own threshold: dead=0.3 means 30 % of a layer or "
+        "more. May be given several times.",
     ),
 ]
 AsJson = Annotated[
     bool,
-    typer.Option("--json", help="Print the report and its verdicts as JSON and not as a table."),
+    typer.Option("--json", help="Print the report and its verdicts as JSON instead of a table."),
 ]
 
 
 def conditions(options: Sequence[str] | None) -> dict[str, float | None]:
-    """What `--fail-on` asks for: verdicts' names, and the thresholds given with them.
+    """What `--fail-on` asks for: names of verdicts, and their thresholds if given.
 
     Raises:
-        BadParameter: an unknown verdict, or a threshold that is none.
+        BadParameter: an unknown verdict, or a threshold out of range.
     """
     return dict(_condition(option) for option in options or ())
 
@@ -44,19 +44,20 @@ def conditions(options: Sequence[str] | None) -> dict[str, float | None]:
 def verdicts(
     report: ActivityReport, asked: Mapping[str, float | None] | None = None
 ) -> list[Verdict]:
-    """What is wrong with a report, by the thresholds asked for and else by the usual ones.
+    """What is wrong with a report, by the thresholds asked for or else the default ones.
 
-    Unlike `diagnose`, a figure that is at an asked threshold is over it: "30 % of a layer" are.
+    Unlike in `diagnose`, a value equal to an asked threshold gives the verdict: dead=0.3 means 30 %
+    or more.
     """
     given = {name: value for name, value in (asked or {}).items() if value is not None}
-    # One step of the number nearer to 0, for fading the other way; 0 itself stays: more than none.
+    # The next number below, for fading above. 0 stays, so that it means more than none.
     nearest = {
         name: math.nextafter(value, math.inf if name == "fading" else 0.0)
         for name, value in given.items()
     }
     return [
         replace(verdict, threshold=given[verdict.name])
-        # What a busy layer is compared with is an event rate, told from the number given.
+        # For a busy layer, the threshold is an event rate that follows from the given number.
         if verdict.name in given and verdict.name != "busy"
         else verdict
         for verdict in judge(report, {**THRESHOLDS, **nearest})
@@ -64,19 +65,19 @@ def verdicts(
 
 
 def document(report: ActivityReport, asked: Mapping[str, float | None]) -> dict[str, Any]:
-    """A report's JSON with its verdicts beside the layers; a report's reader passes them over."""
+    """A report's JSON with its verdicts beside the layers. Reading the report ignores them."""
     found = [asdict(verdict) for verdict in verdicts(report, asked)]
     return {**report.to_dict(), "verdicts": found}
 
 
 def end_by_verdicts(report: ActivityReport, asked: Mapping[str, float | None]) -> None:
-    """End with exit code 1 where a verdict asked for is found, or where a layer has no figures.
+    """End with exit code 1 if a layer has a verdict asked for, or cannot be judged.
 
-    What cannot be judged has not passed. Layers of real values have no such verdicts.
+    A layer without figures cannot be judged. Analog layers are not judged, and pass.
     """
     if not asked:
         return
-    # A layer whose neurons are all dead is called silent, and is dead all the more.
+    # A layer whose neurons are all dead is called silent, but it is also dead.
     names = set(asked) | ({"silent"} if "dead" in asked else set())
     lines = [str(v) for v in verdicts(report, asked) if _ANY in names or v.name in names]
     lines += _unjudged(report)

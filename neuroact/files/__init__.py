@@ -1,1 +1,1 @@
-"""Reports and tensors as files, and back; columns for data frames, CSV and Parquet."""
+"""Write and read reports and tensors; columns for data frames, CSV and Parquet."""

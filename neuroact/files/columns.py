@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from neuroact.errors import MissingExtraError
-from neuroact.files.layout import FIGURES
+from neuroact.files.layout import METRICS
 from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Per = Literal["layer", "neuron"]
 Columns = dict[str, Any]
 
-PLAIN = ("framework", "layer_type", "neurons", "sequences", "observations", *FIGURES)
+PLAIN = ("framework", "layer_type", "neurons", "sequences", "observations", *METRICS)
 PER_NEURON = {
     "fano_factor": "SpikeCounts",
     "mean_interval": "InterspikeIntervals",
@@ -27,21 +27,26 @@ PER_NEURON = {
     "cv2": "InterspikeIntervals",
     "lv": "InterspikeIntervals",
 }
-"""Figures of a neuron that a statistic beside `Firing` gives, by name."""
+"""Metrics of a neuron by name, and the statistic that gives each."""
 
 
 def columns_of(report: Layers, per: Per = "layer") -> Columns:
-    """The report's figures as columns of equal length, a row for each layer or each neuron.
+    """The report as columns of equal length, with a row for each layer or each neuron.
 
-    A layer's row has its name, kind, framework, type, shape (`2x3`), counts, figures, `dt`, and as
-    `unreliable` why its values cannot be trusted, else None.
+    A layer's row has its name, kind, framework, type, shape (`2x3`), counts, metrics and `dt`. Its
+    column `unreliable` says why the values cannot be trusted; None if they can.
 
-    A neuron's row has the layer's name; `neuron`, its number in the layer, counted in row-major
-    order; `position`, its indices (`1,0`); `events`, `total` and `activity`; and where a layer was
-    recorded with the statistics of `PER_NEURON`, those figures, NaN for the other layers.
+    A neuron's row has:
+
+    - `layer`, the layer's name;
+    - `neuron`, the neuron's number in the layer, in row-major order;
+    - `position`, its indices (`1,0`);
+    - `events`, `total` and `activity`;
+    - the metrics of `PER_NEURON`, if any layer was recorded with their statistic. They are NaN for
+      the other layers.
 
     Raises:
-        ValueError: another `per`.
+        ValueError: `per` is neither "layer" nor "neuron".
     """
     if per == "layer":
         return _per_layer(list(report.values()))
@@ -51,15 +56,15 @@ def columns_of(report: Layers, per: Per = "layer") -> Columns:
 
 
 def to_frame(report: Layers, per: Per = "layer") -> Any:
-    """The columns of `columns_of` as a data frame; numbers stay numbers."""
+    """The columns of `columns_of` as a data frame. Numbers stay numbers."""
     return data_frame(columns_of(report, per), purpose="ActivityReport.to_frame()")
 
 
 def data_frame(columns: Mapping[str, Sequence[Any]], *, purpose: str) -> Any:
-    """The columns as a pandas data frame, or as a polars one where pandas is missing.
+    """The columns as a pandas data frame, or as a polars one if pandas is not installed.
 
     Raises:
-        MissingExtraError: neither is installed.
+        MissingExtraError: neither pandas nor polars is installed.
     """
     for package in ("pandas", "polars"):
         try:
@@ -95,9 +100,9 @@ def _per_neuron(layers: Sequence[LayerActivity]) -> Columns:
         "total": joined(lambda layer: layer.total, np.float64),
         "activity": joined(lambda layer: layer.activity, np.float64),
     }
-    for figure, statistic in PER_NEURON.items():
+    for metric, statistic in PER_NEURON.items():
         if any(statistic in layer.results for layer in layers):
-            columns[figure] = joined(_figure(statistic, figure), np.float64)
+            columns[metric] = joined(_metric(statistic, metric), np.float64)
     return columns
 
 
@@ -106,9 +111,9 @@ def _positions(shape: tuple[int, ...]) -> Iterable[str]:
     return (",".join(map(str, index)) for index in indices.tolist())
 
 
-def _figure(statistic: str, figure: str) -> Callable[[LayerActivity], Any]:
+def _metric(statistic: str, metric: str) -> Callable[[LayerActivity], Any]:
     def of(layer: LayerActivity) -> Any:
         result = layer.results.get(statistic)
-        return np.full(layer.shape, np.nan) if result is None else getattr(result, figure)
+        return np.full(layer.shape, np.nan) if result is None else getattr(result, metric)
 
     return of

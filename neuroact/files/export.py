@@ -1,4 +1,4 @@
-"""A report as CSV or Parquet: for spreadsheets, R, SQL and whatever reads no JSON."""
+"""A report as CSV or Parquet: for spreadsheets, R, SQL and other programs that read no JSON."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 ORIGIN_KEY = b"neuroact"
-"""Under it a Parquet file's metadata hold the report's origin, as JSON."""
+"""The key of the report's origin, as JSON, in the metadata of a Parquet file."""
 
 
 def csv_text(report: Layers, per: Per = "layer") -> str:
-    """The columns of `columns_of` as CSV: a head, a comma between cells, RFC 4180's quotes.
+    """The columns of `columns_of` as CSV: a header line, commas, the quotes of RFC 4180.
 
-    Numbers are written so that they are read back the same, to the bit. What is NaN or None is an
-    empty cell. A text that a spreadsheet would take for a formula, one that begins with `=`, `+`,
-    `-`, `@`, a tab or the end of a line, gets a `'` before it: names come from files of others.
+    Numbers are written in full: reading gives the same bits. NaN and None are empty cells.
+
+    A spreadsheet takes a text for a formula if it begins with `=`, `+`, `-`, `@`, a tab or the end
+    of a line. Such a text gets a `'` in front, because names may come from a stranger's file.
     """
     columns = columns_of(report, per)
     text = io.StringIO()
@@ -37,14 +38,14 @@ def csv_text(report: Layers, per: Per = "layer") -> str:
     )
     plain.writerow(columns)
     for row in zip(*(map(_cell, _plain(values)) for values in columns.values()), strict=True):
-        # Python before 3.13 does not quote this one end of a line if the other is written.
+        # With a lineterminator of \n, Python before 3.13 does not quote a \r inside a cell.
         ends = any(isinstance(cell, str) and "\r" in cell for cell in row)
         (quoted if ends else plain).writerow(row)
     return text.getvalue()
 
 
 def write_parquet(report: Layers, path: str | os.PathLike[str], per: Per = "layer") -> None:
-    """The columns of `columns_of` as a Parquet file; NaN and None are nulls.
+    """Write the columns of `columns_of` as a Parquet file. NaN and None are nulls.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -57,7 +58,7 @@ def write_parquet(report: Layers, path: str | os.PathLike[str], per: Per = "laye
             "pyarrow", extra="parquet", purpose="ActivityReport.to_parquet()"
         ) from cause
 
-    # from_pandas: NaN is a null, as None is.
+    # from_pandas makes NaN a null, like None.
     columns = columns_of(report, per)
     table = pa.table({name: pa.array(x, from_pandas=True) for name, x in columns.items()})
     origin = json.dumps(to_document(report)["origin"])

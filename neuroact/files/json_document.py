@@ -1,8 +1,8 @@
-"""From a JSON text to a document of a class; nothing in it is taken for granted.
+"""Read a JSON text as a document of a declared class, without trusting the text.
 
-A file may be cut short, of another program, of a later neuroact, or made to do harm. Whatever is
-in it, reading takes time and memory in proportion to its length, and ends in what was written or in
-a `ReportFileError` that says what is wrong.
+A file may be cut short, written by another program or a later neuroact, or made to do harm.
+Whatever is in it, reading takes time and memory in proportion to its length. It returns what was
+written, or raises a `ReportFileError` that says what is wrong.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ D = TypeVar("D", bound="Document")
 
 
 class Document(Struct, kw_only=True, tag_field="schema"):
-    """A JSON text's whole content; a class's tag is the name of its schema."""
+    """The whole content of a JSON text. The tag of a subclass is the name of its schema."""
 
     oldest: ClassVar[int] = 1
     newest: ClassVar[int]
@@ -34,14 +34,14 @@ class Document(Struct, kw_only=True, tag_field="schema"):
 _REPR = Repr()
 _REPR.maxlevel = 1
 short = _REPR.repr
-"""A value in a few words, however large it is."""
+"""A value as a short text, however large it is."""
 
 
 def read(source: str | os.PathLike[str], from_document: Callable[[Any], T]) -> T:
-    """What a function makes of the document in a file, or in a text that begins with `{`.
+    """Parse a JSON file, or a JSON text that begins with `{`, and pass it to `from_document`.
 
     Raises:
-        ReportFileError: names the file and what is wrong with it.
+        ReportFileError: the message names the file and says what is wrong with it.
     """
     if isinstance(source, str) and source.lstrip().startswith("{"):
         return parse(source, "the text", from_document)
@@ -49,10 +49,10 @@ def read(source: str | os.PathLike[str], from_document: Callable[[Any], T]) -> T
 
 
 def parse(text: str | bytes, source: str, from_document: Callable[[Any], T]) -> T:
-    """What a function makes of the document in a JSON text.
+    """Parse a JSON text and pass it to `from_document`.
 
     Raises:
-        ReportFileError: names `source` and what is wrong with it.
+        ReportFileError: the message names `source` and says what is wrong with it.
     """
     try:
         document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
@@ -65,10 +65,10 @@ def parse(text: str | bytes, source: str, from_document: Callable[[Any], T]) -> 
 
 
 def opened(document: Any, cls: type[D]) -> D:
-    """A document as an object of its class, which declares its schema and newest version.
+    """Convert a document to an object of its class, which declares schema and versions.
 
     Raises:
-        ReportFileError: it is another document, of a version that is not read, or damaged.
+        ReportFileError: it has another schema or an unreadable version, or is damaged.
     """
     schema, newest = str(cls.__struct_config__.tag), cls.newest
     what = schema.partition(".")[2]
@@ -93,10 +93,10 @@ def opened(document: Any, cls: type[D]) -> D:
 
 
 def checked(value: Any, cls: Any) -> Any:
-    """A JSON value as an object of a type.
+    """Convert a JSON value to an object of a type.
 
     Raises:
-        ValueError: says where in the value, what was expected, and what came.
+        ValueError: the message says where in the value, what was expected, and what came.
     """
     try:
         return convert(value, cls)
@@ -105,7 +105,7 @@ def checked(value: Any, cls: Any) -> Any:
 
 
 def _explained(message: str, value: Any) -> str:
-    """The message of msgspec, with the place in front and the value that came behind."""
+    """The message of msgspec, rearranged: the place first, the value that came last."""
     what, _, path = message.partition(" - at ")
     what = what[:1].lower() + what[1:200]
     what = re.sub("`str` matching regex.*", "a text of whole characters", what)

@@ -1,4 +1,4 @@
-"""Histories and comparisons as JSON documents, and back: reports with their labels."""
+"""Write and read the JSON documents of histories and comparisons: reports with labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Labelled = list[tuple[int | str, Layers]]
 
 
 def history_document(reports: Iterable[tuple[int | str, Layers]]) -> dict[str, Any]:
-    """The reports of a history as plain JSON values."""
+    """A history's reports as plain JSON values."""
     document: dict[str, Any] = to_builtins(
         History(schema_version=History.newest, reports=_entries(reports))
     )
@@ -28,16 +28,16 @@ def history_document(reports: Iterable[tuple[int | str, Layers]]) -> dict[str, A
 
 
 def history_from(document: Any) -> Labelled:
-    """The reports of the history that a document describes.
+    """Read the reports of a history's document.
 
     Raises:
-        ReportFileError: it is none, or damaged; says which of its reports is.
+        ReportFileError: it is not a history, or damaged. The message says which report is damaged.
     """
     return _reports(opened(document, History).reports, "history")
 
 
 def comparison_document(compared: ComparedLayers) -> dict[str, Any]:
-    """A comparison as plain JSON values, its reports included."""
+    """A comparison with its reports as plain JSON values."""
     document: dict[str, Any] = to_builtins(
         Comparison(
             schema_version=Comparison.newest,
@@ -50,10 +50,10 @@ def comparison_document(compared: ComparedLayers) -> dict[str, Any]:
 
 
 def comparison_from(document: Any) -> ComparedLayers:
-    """The comparison that a document describes.
+    """Read a comparison's document.
 
     Raises:
-        ReportFileError: it is none, or damaged.
+        ReportFileError: it is not a comparison, or damaged.
     """
     found = opened(document, Comparison)
     reports = {str(label): report for label, report in _reports(found.reports, "comparison")}
@@ -104,6 +104,6 @@ def _layer_comparison(entry: ComparedLayer, reports: dict[str, Layers]) -> Layer
             raise ValueError(f"no report {label!r} with a layer {name!r} is in it")
     if entry.names.get(first) != entry.name:
         raise ValueError(f"the layer {entry.name!r} has another name in the first report")
-    # In the reports' order, the first one first.
+    # In the order of the reports, so the first report comes first.
     there = {label: reports[label][entry.names[label]] for label in reports if label in entry.names}
     return LayerComparison(entry.name, there)

@@ -1,7 +1,8 @@
-"""What is in the JSON of reports, histories and comparisons: each document declared once.
+"""The layout of the JSON of reports, histories and comparisons.
 
-Writing makes these classes, reading checks a document by them, and `report.schema.json` is made of
-them. Names in a class's docstring that are no fields of it are described where they are measured.
+Each document is declared once, as a class. Writing creates objects of these classes, reading checks
+a document against them, and `report.schema.json` is generated from them. A field that its class
+does not describe here is described where it is measured, such as in `LayerActivity`.
 """
 
 from __future__ import annotations
@@ -25,24 +26,24 @@ from neuroact.statistics.results import LayerResult
 from neuroact.stream.chunk import SignalKind
 
 MOST = 2**63 - 1
-"""The largest count: that of an int64."""
+"""The largest count: the largest int64."""
 _LARGEST = sys.float_info.max
 
 Count = Annotated[int, Meta(ge=0, le=MOST)]
 Finite = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
 Seconds = Annotated[float, Meta(gt=0, le=_LARGEST)]
-# Half a surrogate pair can be in JSON, but in no file of text.
+# JSON can hold half of a surrogate pair. A text file cannot.
 Text = Annotated[str, Meta(pattern=r"^[^\uD800-\uDFFF]*$")]
 
 Leaf = Text | int | Finite | bool | None
-"""What an origin is made of, beside objects and arrays."""
+"""A value in an origin that is neither an object nor an array."""
 
 Counts = list[Count]
 Numbers = list[Finite | None]
-"""Null where it is no finite number."""
+"""Null stands for a number that is not finite."""
 
-# A statistic of the user's own has a result that only its author can write and read.
-# `Firing` has no result here: its counts are the layer's own.
+# Results of a user's own statistic are not here: only its author can write and read them.
+# `Firing` is not here either: its counts are the layer's own.
 RESULTS: dict[str, type[LayerResult]] = {
     "ClassActivity": ClassActivityResult,
     "InterspikeIntervals": InterspikeIntervalsResult,
@@ -55,7 +56,7 @@ _FORMS: dict[str, Any] = {"Integers": Counts, "Floats": Numbers, "int": Count}
 
 
 def entries_of(statistic: str) -> dict[str, Any]:
-    """What a result holds, and how; the layer tells its time step, and whether to trust it."""
+    """A result's entries with their types. Its `dt` and `unreliable` come from the layer."""
     found = {f.name: str(f.type) for f in fields(RESULTS[statistic])}
     return {name: _FORMS[form] for name, form in found.items() if form in _FORMS}
 
@@ -69,15 +70,15 @@ Results: Any = defstruct(
     [(name, _result(name, cls) | UnsetType, UNSET) for name, cls in RESULTS.items()],
     forbid_unknown_fields=True,
     namespace={
-        "__doc__": "What statistics beside Firing found, by class name: per neuron in row-major "
-        "order of the shape, per class one class after the other. Results of a user's own "
-        "statistics are not written."
+        "__doc__": "Results of the statistics beside Firing, by class name. Values per neuron are "
+        "in row-major order of the shape; values per class follow class by class. Results of a "
+        "user's own statistics are not written."
     },
 )
 
 
 class Figures(Struct):
-    """For those who read the file without neuroact, which derives them anew; null for NaN."""
+    """For readers without neuroact, which computes them from the counts. Null stands for NaN."""
 
     mean: float | None
     std: float | None
@@ -91,7 +92,7 @@ class Figures(Struct):
     saturated: Count
 
 
-FIGURES = Figures.__struct_fields__
+METRICS = Figures.__struct_fields__
 COUNTS = ("neurons", "sequences", "observations", "events", "total", "activity")
 
 
@@ -99,11 +100,11 @@ class Layer(Struct, kw_only=True):
     """What was counted in a layer.
 
     Attributes:
-        shape: of its neurons, without time and batch.
+        shape: shape of the layer's neurons, without time and batch.
         figures: not read back: they follow from the counts.
         events: non-zero values per neuron, in row-major order of the shape.
-        total: sum of values per neuron, in the same order; null where it is no finite number.
-            Only where the kind is not binary: there it equals the events.
+        total: sum of values per neuron, in the same order; null if it is not finite. Missing in a
+            binary layer, where it equals the events.
         results: since version 2.
     """
 
@@ -112,7 +113,7 @@ class Layer(Struct, kw_only=True):
     framework: Text
     layer_type: Text
     kind: SignalKind
-    shape: Annotated[list[Count], Meta(max_length=64)]  # what NumPy has at most
+    shape: Annotated[list[Count], Meta(max_length=64)]  # as many as NumPy allows
     dt: Seconds | None
     observations: Count
     sequences: Count
@@ -125,10 +126,10 @@ class Layer(Struct, kw_only=True):
 
 
 class Options(Struct):
-    """What `neuroact.record` was asked for.
+    """The arguments of `neuroact.record`.
 
     Attributes:
-        layers: since version 2. Null for every spiking layer.
+        layers: since version 2. Null means every spiking layer.
     """
 
     layers: str | list[str] | UnsetType | None = UNSET
@@ -138,14 +139,13 @@ class Options(Struct):
 
 
 class Origin(Struct):
-    """Where the figures come from. Anything else may be there, and is read back too.
+    """Where the report comes from. Other keys are allowed, and are read back too.
 
     Attributes:
         created: when recording began; UTC, ISO 8601.
-        model: the model's class; null where spikes were fed by hand.
-        versions: of python, neuroact, torch, numpy and the frameworks of the layers.
-        statistics: since version 2. What was kept of each layer's stream: class name, and what it
-            is.
+        model: the model's class; null if spikes were fed by hand.
+        versions: versions of python, neuroact, torch, numpy and the layers' frameworks.
+        statistics: since version 2. The recorded statistics: class name, and what it is.
     """
 
     created: str | UnsetType = UNSET
@@ -155,7 +155,7 @@ class Origin(Struct):
     statistics: dict[str, str] | UnsetType = UNSET
 
 
-# A layer is looked at by itself, so that an error can name it.
+# Each layer is checked separately, so that an error can name it.
 _LayerEntry = Annotated[
     Any,
     Meta(
@@ -171,13 +171,12 @@ _LayerEntry = Annotated[
 class Report(Document, kw_only=True, tag="neuroact.report"):
     """What ActivityReport.to_json writes.
 
-    Version 2 is written; versions 1 and 2 are read. Keys that are not described here may be there
-    and are not read.
+    Version 2 is written; versions 1 and 2 are read. Other keys are allowed, and are ignored.
 
     Attributes:
-        definitions: since version 2. What the figures of a layer mean, by name. Not read back.
+        definitions: since version 2. What each figure of a layer means, by name. Not read back.
         not_called: names of layers that were recorded but never called.
-        layers: in the model's order. Names are unique.
+        layers: the layers in the model's order. Names are unique.
     """
 
     newest: ClassVar[Literal[2]] = 2
@@ -189,7 +188,7 @@ class Report(Document, kw_only=True, tag="neuroact.report"):
 
 
 class LabelledReport(Struct):
-    """A report and its label: the number of an epoch, or a text."""
+    """A report and its label: an epoch's number, or a text."""
 
     label: int | Text
     report: Any
@@ -204,11 +203,11 @@ class History(Document, kw_only=True, tag="neuroact.history"):
 
 
 class ComparedLayer(Struct):
-    """A layer of the first report, and what the others differ by.
+    """A layer of the first report, and how the other reports differ from it.
 
     Attributes:
-        name: in the first report.
-        names: its name in each report that has it, by the report's label.
+        name: the layer's name in the first report.
+        names: the layer's name in each report that has it, by the report's label.
         differences: not read back: they follow from the reports.
     """
 
@@ -218,12 +217,12 @@ class ComparedLayer(Struct):
 
 
 class Comparison(Document, kw_only=True, tag="neuroact.comparison"):
-    """What Comparison.to_json writes; version 1 had no reports in it, and is not read.
+    """What Comparison.to_json writes. Version 1 is not read: it did not hold the reports.
 
     Attributes:
-        reports: the reports, the one that the others are compared with first.
+        reports: the reports. The first is the one that the others are compared with.
         unmatched: layers without a partner, by the label of their report. Not read back.
-        layers: the layers that were matched.
+        layers: the matched layers.
     """
 
     oldest: ClassVar = 2

@@ -1,4 +1,4 @@
-"""A report as a JSON document; `neuroact.files.layout` declares what is in it."""
+"""Write a report as a JSON document. `neuroact.files.layout` declares its layout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import UNSET, to_builtins
 
 from neuroact.atomic_file import write_text
-from neuroact.files.layout import COUNTS, FIGURES, RESULTS, Layer, Report, entries_of
+from neuroact.files.layout import COUNTS, METRICS, RESULTS, Layer, Report, entries_of
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
@@ -27,7 +27,7 @@ def to_document(report: Layers) -> dict[str, Any]:
         Report(
             schema_version=Report.newest,
             origin=_plain(report.origin),
-            definitions={name: definition(name) for name in (*COUNTS, *FIGURES)},
+            definitions={name: definition(name) for name in (*COUNTS, *METRICS)},
             not_called=list(report.not_called),
             layers=[_layer(layer) for layer in report.values()],
         )
@@ -36,10 +36,10 @@ def to_document(report: Layers) -> dict[str, Any]:
 
 
 def write(document: Mapping[str, Any], path: str | os.PathLike[str] | None) -> str:
-    """A document as JSON text, a line for each layer or report and for each other entry.
+    """A document as JSON text, with one line for each layer, report or other entry.
 
-    Numbers are written in full: the nearest shorter one would be another one. Where there is a
-    path, the text is also written to it, whole or not at all.
+    Numbers are written in full, so that reading gives the same bits. If there is a path, the text
+    is also written to it, whole or not at all.
     """
     entries = (f' "{name}": {_entry(name, value)}' for name, value in document.items())
     text = "{\n" + ",\n".join(entries) + "\n}\n"
@@ -49,7 +49,7 @@ def write(document: Mapping[str, Any], path: str | os.PathLike[str] | None) -> s
 
 
 def finite_or_none(value: float) -> float | None:
-    """A number as JSON has it: null where it is not finite."""
+    """The number, or None (null in JSON) if it is not finite."""
     return value if math.isfinite(value) else None
 
 
@@ -60,7 +60,7 @@ def _entry(name: str, value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    # allow_nan: NaN is no JSON; None stands in its place.
+    # JSON has no NaN, so None was put in its place before.
     return json.dumps(value, allow_nan=False)
 
 
@@ -70,10 +70,10 @@ def _layer(layer: LayerActivity) -> Layer:
         **{name: getattr(layer, name) for name in (*same, "nonfinite", "not_binary")},
         aliases=list(layer.aliases),
         shape=list(layer.shape),
-        figures={name: finite_or_none(getattr(layer, name)) for name in FIGURES},
+        figures={name: finite_or_none(getattr(layer, name)) for name in METRICS},
         events=layer.events.ravel().tolist(),
         total=UNSET if layer.kind is SignalKind.BINARY else _value(layer.total),
-        results={  # no Results, which would sort them: pages show them as they were asked for
+        results={  # a dict keeps the order asked for, which pages show; `Results` would sort
             name: {entry: _value(getattr(result, entry)) for entry in entries_of(name)}
             for name, result in layer.results.items()
             if type(result) is RESULTS.get(name)

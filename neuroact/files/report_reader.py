@@ -1,6 +1,6 @@
-"""From a JSON document to a report, of this version of the layout or an older one.
+"""Read a report from a JSON document of this layout version or an older one.
 
-`neuroact.files.layout` says what every value has to be; here it is checked against the others.
+`neuroact.files.layout` checks each value alone. Here the values are checked against each other.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from neuroact.stream.chunk import SignalKind
 
 _DEEPEST = 16
 
-# The other arrays of one dimension are of one length.
+# All other one-dimensional arrays of a result have the same length.
 _OF_THEIR_OWN_LENGTH = ("histogram", "lengths")
 
 
 def from_document(document: Any) -> Layers:
-    """The report a document describes.
+    """Read a report's document.
 
     Raises:
-        ReportFileError: it is no report, or one that this version cannot read.
+        ReportFileError: it is not a report, or not readable by this version, or damaged.
     """
     report = opened(document, Report)
     layers = [_layer(at, entry) for at, entry in enumerate(report.layers)]
@@ -46,10 +46,10 @@ def from_document(document: Any) -> Layers:
 
 
 def layer_from(entry: Any) -> LayerActivity:
-    """The layer that an entry of a document's `layers` describes.
+    """Read an entry of a document's `layers`.
 
     Raises:
-        ValueError: something in it is not as it was written.
+        ValueError: the entry is damaged.
     """
     layer = checked(entry, Layer)
     shape, binary = tuple(layer.shape), layer.kind is SignalKind.BINARY
@@ -74,7 +74,7 @@ def layer_from(entry: Any) -> LayerActivity:
             "total": total,
             "results": {
                 name: _result(name, getattr(layer.results, name), shape, trusted)
-                for name in entry.get("results", ())  # in the file's order, which pages keep
+                for name in entry.get("results", ())  # in the file's order, which pages show
             },
         }
     )
@@ -106,8 +106,8 @@ def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> Lay
     try:
         for key in entries_of(name):
             value = getattr(entry, key)
-            data[key] = _counted(key, value) if isinstance(value, list) else value
-        # First: what is of the wrong length cannot be looked at for contradictions.
+            data[key] = _counts(key, value) if isinstance(value, list) else value
+        # Lengths first: the check for contradictions relies on them.
         if problem := next(_lengths(cls, data, shape), None):
             raise ValueError(problem)
         check_consistent(data, trusted=trusted)
@@ -119,9 +119,9 @@ def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> Lay
     return cls(**data | {name: data[name].reshape(shapes[name]) for name in shapes})
 
 
-def _counted(name: str, values: list[Any]) -> Any:
+def _counts(name: str, values: list[Any]) -> Any:
     array = _array(name, values)
-    # Quantiles take a histogram as far as float64 counts it.
+    # Quantiles of a histogram need counts that float64 holds exactly.
     if array.dtype.kind == "i" and sum(values) > (2**53 if name == "histogram" else MOST):
         raise ValueError(f"{name}: the sum cannot be counted")
     return array
@@ -132,7 +132,7 @@ def _lengths(
 ) -> Iterator[str]:
     neurons = math.prod(shape)
     if data.get("neurons", neurons) != neurons:
-        yield f"it is of {data['neurons']} neurons, the layer of {neurons}"
+        yield f"it has {data['neurons']} neurons, the layer has {neurons}"
     lengths = {name: len(array) for name, array in data.items() if isinstance(array, np.ndarray)}
     for name in cls.per_neuron:
         if lengths.pop(name) != neurons:
@@ -146,7 +146,7 @@ def _lengths(
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """What `json` may have made of a text, and nothing else, no deeper than that."""
+    """A copy of a value that JSON can hold; anything else, or nested deeper, is refused."""
     if depth < 0:
         raise ValueError(f"origin: nested deeper than {_DEEPEST}")
     if isinstance(value, Mapping):

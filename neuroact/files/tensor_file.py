@@ -1,4 +1,4 @@
-"""Tensors and one text in the safetensors format, read as if a stranger had written them.
+"""Tensors and one text in a file of the safetensors format, read without trusting the file.
 
 ::
 
@@ -6,13 +6,13 @@
     header    JSON: every tensor's dtype, shape and offsets; the text, under "__metadata__"
     data      the tensors' bytes, without gaps; the last tensor is a SHA-256 of all before it
 
-The `safetensors` package reads the tensors. It checks what the header says of them: dtypes, shapes,
-offsets, overlaps, gaps, and the file's length. Three things are done here:
+The `safetensors` package reads the tensors. It checks the header against the file: dtypes, shapes,
+offsets, overlaps, gaps, and the length. Three things are done here instead:
 
 - Writing. The package would copy everything twice before it writes the first byte.
-- Reading the text. The package gives the text of files only, not of bytes.
-- Stricter checks: a header of at most 8 MiB, where the package allows 100 MB; no key twice; a
-  checksum.
+- Reading the text. The package reads the text of files only, not of bytes.
+- Stricter checks. A header has at most 8 MiB (the package allows 100 MB), no key comes twice, and
+  the checksum fits.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from torch import Tensor
 from neuroact.errors import RecordingFileError
 
 PREFIX = 8
-# A tensor takes about 80 bytes of it. Reading JSON takes up to 40 times its size, and a second for
-# this much.
+# A tensor takes about 80 bytes of the header. Reading a header of this size takes about a second,
+# and up to 40 times its size in memory.
 LARGEST_HEADER = 2**23
 TEXT_KEY = "neuroact"
 CHECKSUM_KEY = "sha256"
@@ -48,14 +48,14 @@ _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 
 
 def pack(tensors: Mapping[str, Tensor], text: str) -> Iterator[bytes | memoryview]:
-    """The pieces of a file, in order; tensors on the CPU are not copied.
+    """The pieces of a file, in order. Tensors on the CPU are not copied.
 
     Equal tensors and texts give equal bytes, whatever the order of the mapping.
 
     Raises:
-        RecordingFileError: a dtype that the format does not have, or a header beyond its limit.
+        RecordingFileError: the format lacks a tensor's dtype, or the header is too large.
     """
-    # The widest first, so that each lies on a multiple of its own size.
+    # Widest dtype first: so every tensor starts at a multiple of its item size.
     names = sorted(tensors, key=lambda name: (-tensors[name].itemsize, name))
     checksum = hashlib.sha256()
     header: dict[str, Any] = {"__metadata__": {TEXT_KEY: text}}
@@ -78,10 +78,10 @@ def pack(tensors: Mapping[str, Tensor], text: str) -> Iterator[bytes | memoryvie
 
 
 def unpack(data: bytes) -> dict[str, Tensor]:
-    """The tensors of a file that `pack` made, each in memory of its own.
+    """The tensors of a file that `pack` made, each in its own memory.
 
     Raises:
-        RecordingFileError: the header and the data do not agree, or were changed later.
+        RecordingFileError: header and data do not agree, or bytes were changed after writing.
     """
     from safetensors import SafetensorError, deserialize
 
@@ -89,7 +89,7 @@ def unpack(data: bytes) -> dict[str, Tensor]:
         entries = deserialize(data)  # type: ignore[no-untyped-call]
         tensors = {name: _tensor(**entry) for name, entry in entries}
     except (SafetensorError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as cause:
-        # All but the first: a dtype or shape that the package reads, and torch or neuroact do not.
+        # The other errors: safetensors reads the dtype or shape, but torch or neuroact does not.
         reason, size = str(cause).partition("\n")[0][:200], f"{len(data):,}"
         raise RecordingFileError(
             f"it is cut short or damaged: its header does not fit its {size} bytes ({reason})"
@@ -106,11 +106,11 @@ def text_of(start: bytes, size: int) -> str:
     """The text of a file that `pack` made.
 
     Args:
-        start: the file's first bytes, at least all of its header.
-        size: of the whole file, in bytes.
+        start: the file's first bytes, with at least the whole header.
+        size: bytes of the whole file.
 
     Raises:
-        RecordingFileError: the header is damaged or foreign.
+        RecordingFileError: the header is damaged, or not neuroact's.
     """
     try:
         header = start[PREFIX : header_end(start, size)].decode()
@@ -124,15 +124,15 @@ def text_of(start: bytes, size: int) -> str:
 
 
 def may_begin(prefix: bytes) -> bool:
-    """Whether a file that begins so may be one of these; no text does: none has a zero byte."""
+    """Whether a file may be of this format, by its first bytes. A text never is: no byte is 0."""
     return len(prefix) == PREFIX and int.from_bytes(prefix, "little") <= LARGEST_HEADER
 
 
 def header_end(start: bytes, size: int) -> int:
-    """Where the header of a file of that size ends, by the file's first bytes.
+    """The end of the header, from the file's first bytes and its size.
 
     Raises:
-        RecordingFileError: the file is too short, or the header longer than one can be.
+        RecordingFileError: the file is too short, or the header too long.
     """
     prefix = start[:PREFIX]
     if len(prefix) < PREFIX:
@@ -146,11 +146,11 @@ def header_end(start: bytes, size: int) -> int:
 
 
 def parse_json(text: str, what: str) -> dict[str, Any]:
-    """A JSON object. Python's reader accepts keys twice and NaN; both are refused here.
+    """Parse a JSON object. Unlike Python's `json`, refuse NaN and a key that comes twice.
 
     Args:
         text: the JSON.
-        what: which part of the file it is, for the error.
+        what: what the text is, for the error.
 
     Raises:
         RecordingFileError: the text is not a JSON object, or nested too deep.
@@ -169,12 +169,12 @@ def parse_json(text: str, what: str) -> dict[str, Any]:
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("a key comes twice in one object")
     return found
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _dtype_name(name: str, tensor: Tensor) -> str:
@@ -197,7 +197,7 @@ def _header_bytes(header: Mapping[str, Any]) -> bytes:
     text += b" " * (-len(text) % PREFIX)
     if len(text) > LARGEST_HEADER:
         raise RecordingFileError(
-            f"the recording's names and shapes take {len(text):,} bytes, a file holds up to "
+            f"the recording's names and shapes take {len(text):,} bytes, but a file holds at most "
             f"{LARGEST_HEADER:,}: record fewer layers at once"
         )
     return len(text).to_bytes(PREFIX, "little") + text

@@ -1,17 +1,17 @@
-"""A report, or a comparison of reports, as one web page that needs nothing but itself.
+"""A report, or a comparison of reports, as one self-contained web page.
 
 ::
 
     Layers, ComparedLayers
-       │  a row a layer                     .rows, .results
+       │  a row for each layer              .rows, .results
        │  small drawings in the rows        .drawings
-       │  plots, where matplotlib is        .pictures
+       │  plots, if matplotlib is there     .pictures
     templates/*.j2, page.css, page.js       .page
-       │  everything escaped, then hashed
+       │  everything escaped, script hashed
     one file, no network
 
-The script's hash is in the page's content security policy: no other script runs in it, whatever a
-model or a file may have slipped into a name.
+The page's content security policy has the hash of its script. So no other script runs in it,
+whatever a model or a file may have put into a name.
 """
 
 from neuroact.html.comparison_page import comparison_page

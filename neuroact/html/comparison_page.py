@@ -9,33 +9,33 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
-from neuroact.html.drawings import Shares, Strip, counted, scales
+from neuroact.html.drawings import Shares, Strip, quantity, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, inlined
-from neuroact.html.rows import Cell, Column, shape_text
+from neuroact.html.rows import Cell, PageColumn, shape_text
 from neuroact.printable import printable
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
-from neuroact.table import figure_text
+from neuroact.table import number_text
 from neuroact.table.comparison import ComparisonTable, signed_text
 
 if TYPE_CHECKING:
     from neuroact.results.compared_layers import ComparedLayers, Difference
 
-_FIRST = ("distance", "mean", "dead", "saturated", "sparsity", "std", "q1", "median", "q3")
+_METRICS = ("distance", "mean", "dead", "saturated", "sparsity", "std", "q1", "median", "q3")
 _COUNTS = ("dead", "saturated")
 _MOST_FAR = 6
 _MEANINGS = {
-    "report": "The report that is compared, and the layer's name in it where it has another.",
-    "before": "Who fires, and activity over the layer's neurons, in the first report.",
-    "after": "The same in the report that is compared.",
+    "report": "The compared report, and the layer's name in it if it is another one.",
+    "before": "Who fires, and the activity over the layer's neurons, in the first report.",
+    "after": "The same in the compared report.",
 }
 _PLOT = "Each layer's neurons in each report"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A figure in the first report and in the other."""
+    """A metric in the first report and in the other one."""
 
     name: str
     before: str
@@ -43,8 +43,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A layer in the first report beside the same in another."""
+class ComparisonRow:
+    """A layer in the first report and in another one."""
 
     name: str
     report: str
@@ -61,10 +61,10 @@ class Row:
 
 
 def comparison_page(comparison: ComparedLayers) -> str:
-    """The comparison as a self-contained page of HTML; as `report_page` in all else.
+    """The comparison as a self-contained page of HTML, made like that of `report_page`.
 
-    First comes what differs most; then the table, a row for each layer and each report after the
-    first; the picture; what the figures mean; where each report comes from.
+    It has, in this order: the layers that differ most; a table with a row for each layer and each
+    report after the first; the picture; definitions; the origin of each report.
     """
     rows = list(_rows(comparison))
     apart = sorted(
@@ -77,8 +77,11 @@ def comparison_page(comparison: ComparedLayers) -> str:
         "comparison.html.j2",
         title=_title([printable(label) for label in comparison.labels]),
         facts=[
-            f"{counted(len(comparison), 'layer')} matched",
-            *(f"{printable(n)}: {counted(len(r), 'layer')}" for n, r in comparison.reports.items()),
+            f"{quantity(len(comparison), 'layer')} matched",
+            *(
+                f"{printable(n)}: {quantity(len(r), 'layer')}"
+                for n, r in comparison.reports.items()
+            ),
         ],
         headline=_headline(rows, apart),
         farthest=apart[:_MOST_FAR],
@@ -100,7 +103,7 @@ def _title(labels: Sequence[str]) -> str:
     return f"{', '.join(labels[:-1])} and {labels[-1]}"
 
 
-def _headline(rows: Sequence[Row], apart: Sequence[Row]) -> str:
+def _headline(rows: Sequence[ComparisonRow], apart: Sequence[ComparisonRow]) -> str:
     if apart:
         return f"{apart[0].name} differs most"
     if any(math.isnan(row.distance) for row in rows):
@@ -108,45 +111,45 @@ def _headline(rows: Sequence[Row], apart: Sequence[Row]) -> str:
     return "In every layer the neurons' activities are the same"
 
 
-def _columns() -> list[Column]:
+def _columns() -> list[PageColumn]:
     from neuroact.results.compared_layers import Difference
 
-    def column(key: str, side: str, *, sorts: bool = True) -> Column:
+    def column(key: str, side: str, *, sorts: bool = True) -> PageColumn:
         title = {"name": "layer", "before": "first", "after": "compared"}.get(key, key)
         meaning = _MEANINGS.get(key, "")
-        if key in _FIRST:
-            less = definition(key, Difference)
-            meaning = less if key == "distance" else f"Difference {less[:1].lower()}{less[1:]}"
-        return Column(key, title, meaning, side, sorts)
+        if key in _METRICS:
+            text = definition(key, Difference)
+            meaning = text if key == "distance" else f"Difference {text[:1].lower()}{text[1:]}"
+        return PageColumn(key, title, meaning, side, sorts)
 
     return [
         column("name", "left"),
         column("report", "left"),
         *(column(key, "left", sorts=False) for key in ("before", "after")),
-        *(column(key, "right") for key in _FIRST),
+        *(column(key, "right") for key in _METRICS),
     ]
 
 
-def _rows(comparison: ComparedLayers) -> Iterator[Row]:
+def _rows(comparison: ComparedLayers) -> Iterator[ComparisonRow]:
     ends = scales([layer for entry in comparison.values() for layer in entry.layers.values()])
     number = count()
     for entry in comparison.values():
-        for label, less in entry.differences.items():
+        for label, difference in entry.differences.items():
             first, other = entry.first, entry.layers[label]
             texts = (entry.name, other.name, label, other.layer_type, shape_text(other.shape))
-            yield Row(
+            yield ComparisonRow(
                 name=printable(entry.name),
                 report=printable(label),
                 partner=printable(other.name),
                 target=f"row-{next(number)}",
                 text=" ".join(map(printable, texts)),
-                distance=less.distance,
+                distance=difference.distance,
                 changes=tuple(_changes(first, other)),
                 before_shares=Shares.of(first),
                 after_shares=Shares.of(other),
                 before_strip=_strip(first, ends),
                 after_strip=_strip(other, ends),
-                cells=_cells(less),
+                cells=_cells(difference),
             )
 
 
@@ -155,15 +158,15 @@ def _strip(layer: LayerActivity, ends: Mapping[Any, tuple[float, float]]) -> Str
 
 
 def _changes(first: LayerActivity, other: LayerActivity) -> Iterator[Change]:
-    yield Change("mean", figure_text(first.mean), figure_text(other.mean))
+    yield Change("mean", number_text(first.mean), number_text(other.mean))
     for name in _COUNTS:
         before, after = getattr(first, name), getattr(other, name)
         if before != after:
             yield Change(name, f"{before:,}", f"{after:,}")
 
 
-def _cells(less: Difference) -> dict[str, Cell]:
-    return {name: _cell(name, getattr(less, name)) for name in _FIRST}
+def _cells(difference: Difference) -> dict[str, Cell]:
+    return {name: _cell(name, getattr(difference, name)) for name in _METRICS}
 
 
 def _cell(name: str, value: float | None) -> Cell:
@@ -171,7 +174,7 @@ def _cell(name: str, value: float | None) -> Cell:
         return Cell("", "-")
     if name in _COUNTS:
         return Cell(str(value), f"{value:+,}" if value else "0")
-    return Cell(repr(value), figure_text(value) if name == "distance" else signed_text(value))
+    return Cell(repr(value), number_text(value) if name == "distance" else signed_text(value))
 
 
 def _picture(comparison: ComparedLayers) -> tuple[tuple[Picture, ...], str]:

@@ -1,4 +1,4 @@
-"""A template and what fills it, to one self-contained page."""
+"""Fill a template to one self-contained page."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEEPEST = 3
 
 
 def rendered(template: str, **context: Any) -> str:
-    """The page: style and script inside, and everything of `context` escaped."""
+    """The page, with style and script inside. All values of `context` are escaped."""
     from markupsafe import Markup
 
     script = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
@@ -39,7 +39,7 @@ def rendered(template: str, **context: Any) -> str:
 
 
 def facts_of(values: Mapping[Any, Any], depth: int = _DEEPEST) -> dict[str, Any]:
-    """Names and values as text, ready to show; mappings within stay such, as deep as `depth`."""
+    """Names and values as printable text. Mappings inside stay mappings, down to `depth`."""
     return {printable(str(key)): _fact(value, depth) for key, value in values.items()}
 
 

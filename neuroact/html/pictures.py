@@ -1,4 +1,4 @@
-"""Matplotlib's figures as SVG that stands inside a page."""
+"""Matplotlib figures as SVG inside a page."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from neuroact.results.layers import Layers
 
-_OF_REPORTS = {  # kind: title, and the statistic it needs
+_OF_REPORTS = {  # kind: title, and the statistic that it needs
     "box": ("Average activity of each layer's neurons", None),
     "curve": ("Neurons by activity, the most active first", None),
     "time": ("Activity over time", "TimeCourse"),
     "intervals": ("Interspike intervals", "InterspikeIntervals"),
 }
-_ENLARGED = 2.2  # pixels a point
-# The style would be the whole page's; the metadata names other sites.
+_ENLARGED = 2.2  # pixels per point
+# A style would apply to the whole page. The metadata names other sites.
 _LEFT_OUT = ("metadata", "style")
 
 
@@ -36,7 +36,7 @@ class Picture:
 
 
 def report_pictures(report: Layers) -> tuple[Picture, ...]:
-    """The plots of all layers for which the report has results.
+    """The plots of all layers, except those that need a statistic not recorded.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -52,7 +52,7 @@ def report_pictures(report: Layers) -> tuple[Picture, ...]:
 
 
 def layer_pictures(layers: Mapping[int, LayerActivity]) -> dict[int, tuple[Picture, ...]]:
-    """The plots of each layer by itself: a sample's spikes, and its neurons where they are.
+    """The plots of single layers: the spikes of one sequence, and a map of the neurons.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -74,10 +74,10 @@ def _of_layer(at: int, layer: LayerActivity) -> Iterator[Picture]:
 
 
 def inlined(axes: Axes, title: str, prefix: str) -> Markup:
-    """The figure of the axes as an `<svg>` element: text stays text, identifiers get a prefix.
+    """The figure of the axes as an `<svg>` element. Text stays text, identifiers get a prefix.
 
-    Identifiers are one page's; without the prefix two plots' clip paths would be mistaken for each
-    other. The element is built anew from what was parsed, so it is well formed and escaped.
+    All plots of a page share its identifiers. Without the prefix, the clip paths of two plots would
+    be mixed up. The element is serialised again after parsing, so it is well formed and escaped.
     """
     import matplotlib
     from markupsafe import Markup
@@ -94,14 +94,14 @@ def inlined(axes: Axes, title: str, prefix: str) -> Markup:
         element.attrib.clear()
         element.attrib.update(_own(attributes, prefix))
     root.attrib.update({"role": "img", "aria-label": title, "stroke-linejoin": "round"})
-    # Drawn for paper; a screen is read from farther away.
+    # It was drawn for paper. A screen needs a larger picture.
     root.attrib["width"] = f"{_ENLARGED * float(root.attrib['width'].removesuffix('pt')):.0f}"
     del root.attrib["height"]  # follows from the view box
     return Markup(ET.tostring(root, encoding="unicode"))
 
 
 def _bare(name: str) -> str:
-    """A name without its namespace: within HTML an `<svg>` needs none."""
+    """A name without its namespace, which an `<svg>` in HTML does not need."""
     return name.rpartition("}")[2]
 
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
-from neuroact.html.drawings import counted, scales
+from neuroact.html.drawings import quantity, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, layer_pictures, report_pictures
-from neuroact.html.rows import Row, columns, row_of, value_text
+from neuroact.html.rows import PageRow, columns, row_of, value_text
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
-from neuroact.table import Totals, figure_text, notes
+from neuroact.table import Totals, notes, number_text
 
 if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
-_CHECKED = "Every layer has figures, and none of them gave a verdict."
-_MOST_DRAWN = 12  # a tenth of a second each
-_ORIGIN_NOTES = ("model", "versions")  # in the provenance already
+_CHECKED = "Every layer has figures, and none has a verdict."
+_MOST_DRAWN = 12  # each takes a tenth of a second
+_ORIGIN_NOTES = ("model", "versions")  # they are in the origin already
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,12 @@ class Line:
     """A verdict in words."""
 
     what: str
-    figures: str
+    measured: str
     bound: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Sick:
+class SickLayer:
     """A layer that needs a look, and why."""
 
     layer: str
@@ -45,10 +45,10 @@ class Sick:
 def report_page(report: Layers) -> str:
     """The report as a self-contained page of HTML.
 
-    Verdicts come first; then the table, which sorts and filters; the plots; each layer's details;
-    what the figures mean; where they come from. The page fetches nothing. Names and whatever else
-    came from a model or a file are shown as text. Where matplotlib is missing the page has no
-    plots, and says so; the drawings in its table are there all the same.
+    It has, in this order: verdicts; a table that sorts and filters; plots; each layer's details;
+    definitions; the origin. The page fetches nothing. Everything from a model or a file, such as
+    names, is shown as text. Without matplotlib the page has no plots, and says so; the small
+    drawings in its table are still there.
     """
     verdicts: dict[str, list[Verdict]] = {}
     for verdict in diagnose(report):
@@ -89,15 +89,15 @@ def _line(report: Layers) -> list[str]:
     layers = list(report.values())
     created = report.origin.get("created")
     return [
-        counted(len(layers), "layer"),
-        counted(sum(layer.neurons for layer in layers), "neuron"),
-        counted(max((layer.sequences for layer in layers), default=0), "sequence"),
-        counted(max((layer.observations for layer in layers), default=0), "step"),
+        quantity(len(layers), "layer"),
+        quantity(sum(layer.neurons for layer in layers), "neuron"),
+        quantity(max((layer.sequences for layer in layers), default=0), "sequence"),
+        quantity(max((layer.observations for layer in layers), default=0), "step"),
         *([printable(created)] if isinstance(created, str) else []),
     ]
 
 
-def _headline(sick: Sequence[Sick], layers: int) -> str:
+def _headline(sick: Sequence[SickLayer], layers: int) -> str:
     if not layers:
         return "No layer was recorded"
     if not sick:
@@ -106,18 +106,19 @@ def _headline(sick: Sequence[Sick], layers: int) -> str:
 
 
 def _sick(
-    report: Layers, rows: Sequence[Row], verdicts: Mapping[str, Sequence[Verdict]]
-) -> list[Sick]:
+    report: Layers, rows: Sequence[PageRow], verdicts: Mapping[str, Sequence[Verdict]]
+) -> list[SickLayer]:
     found = []
     for row, layer in zip(rows, report.values(), strict=True):
         lines = [_line_of(verdict) for verdict in verdicts.get(layer.name, ())]
         if not lines and (reason := layer.problem):
             lines = [Line("no figures", reason)]
         if lines:
-            found.append(Sick(row.name, row.target, row.mark, tuple(lines)))
+            found.append(SickLayer(row.name, row.target, row.mark, tuple(lines)))
     never = Line("never called", "recorded, but without figures")
     return found + [
-        Sick(printable(name), "definitions", "fault", (never,)) for name in report.not_called
+        SickLayer(printable(name), "definitions", "no-figures", (never,))
+        for name in report.not_called
     ]
 
 
@@ -130,27 +131,29 @@ def _line_of(verdict: Verdict) -> Line:
 def _totals(report: Layers) -> dict[str, str]:
     totals = Totals.of(list(report.values()))
     counts = {name: f"{getattr(totals, name):,}" for name in ("neurons", "dead", "saturated")}
-    return counts | {"sparsity": figure_text(totals.sparsity)}
+    return counts | {"sparsity": number_text(totals.sparsity)}
 
 
 def _scale_note(ends: Mapping[Any, tuple[float, float]]) -> str:
     scale = "; ".join(
-        f"{kind.value} layers from {figure_text(low)} to {figure_text(high)}"
+        f"{kind.value} layers from {number_text(low)} to {number_text(high)}"
         for kind, (low, high) in ends.items()
     )
-    return f"The drawn activity has one scale for all layers of a kind: {scale}." if scale else ""
+    return (
+        f"The drawn activity has the same scale in all layers of a kind: {scale}." if scale else ""
+    )
 
 
 def _pictures(
     report: Layers, verdicts: Mapping[str, Sequence[Verdict]]
 ) -> tuple[tuple[Picture, ...], dict[int, tuple[Picture, ...]], str]:
-    """The plots of all layers, those of single ones by number, and what there is to say of them."""
+    """Plots of all layers, plots of single layers by number, and a note on them."""
     numbers = sorted(range(len(report)), key=lambda at: list(report)[at] not in verdicts)
     chosen = dict(sorted((at, list(report.values())[at]) for at in numbers[:_MOST_DRAWN]))
     try:
         of_all, of_each = report_pictures(report), layer_pictures(chosen)
     except MissingExtraError as missing:
         return (), {}, f"No plots: {missing}"
-    some = f"Plots of single layers, among their details, are of {_MOST_DRAWN} layers at most, "
-    some += "of those with a verdict first."
+    some = f"At most {_MOST_DRAWN} layers have plots among their details, "
+    some += "those with a verdict first."
     return of_all, of_each, some if len(report) > _MOST_DRAWN else ""

@@ -1,4 +1,4 @@
-"""What statistics beside `Firing` found in a layer, as a page shows it."""
+"""The results of statistics beside `Firing` in a layer, as a page shows them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from neuroact.printable import printable
 from neuroact.results.definitions import definition, headline
 from neuroact.statistics.results import LayerResult
-from neuroact.table import figure_text
+from neuroact.table import number_text
 
-_COUNTED = ("mean", "std", "min", "q1", "median", "q3", "max")
+_OF_COUNTS = ("mean", "std", "min", "q1", "median", "q3", "max")
 _OF_LAYER = {
     "ClassActivity": ("classes",),
-    "InterspikeIntervals": _COUNTED,
+    "InterspikeIntervals": _OF_COUNTS,
     "Raster": ("kept", "begun", "watched"),
-    "SpikeCounts": _COUNTED,
-    "Synchrony": ("chi", *_COUNTED),
+    "SpikeCounts": _OF_COUNTS,
+    "Synchrony": ("chi", *_OF_COUNTS),
     "TimeCourse": ("steps", "onset", "latency_mean", "never_share"),
 }
 _OF_NEURONS = {
@@ -32,7 +32,7 @@ _MOST_TEXT = 400
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A figure with its name, and what it means where that is written."""
+    """A value with its name, and its definition if there is one."""
 
     name: str
     text: str
@@ -41,7 +41,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class ResultBlock:
-    """What one statistic found."""
+    """The result of one statistic."""
 
     title: str
     meaning: str
@@ -49,7 +49,7 @@ class ResultBlock:
 
 
 def result_blocks(results: Mapping[str, Any]) -> tuple[ResultBlock, ...]:
-    """A block for each statistic; one of the user's own is shown as it prints."""
+    """A block for each statistic. The result of a user's own statistic is shown as its `repr`."""
     return tuple(_block(name, result) for name, result in results.items())
 
 
@@ -60,16 +60,16 @@ def _block(name: str, result: Any) -> ResultBlock:
         return ResultBlock(printable(name), "", (Fact("result", printable(shown)),))
     cls = type(result)
     facts = [Fact(n, _text(getattr(result, n)), definition(n, cls)) for n in _OF_LAYER[name]]
-    for figure in _OF_NEURONS.get(name, ()):
-        values = getattr(result, figure)
+    for metric in _OF_NEURONS.get(name, ()):
+        values = getattr(result, metric)
         known = values[~np.isnan(values)]
         median = float(np.median(known)) if known.size else np.nan
-        meaning = f"Median over the {known.size:,} neurons that have one. {definition(figure, cls)}"
-        facts.append(Fact(f"{figure}, median", figure_text(median), meaning))
+        meaning = f"Median over the {known.size:,} neurons that have one. {definition(metric, cls)}"
+        facts.append(Fact(f"{metric}, median", number_text(median), meaning))
     return ResultBlock(name, headline(cls), tuple(facts))
 
 
 def _text(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:,}" if isinstance(value, int) else figure_text(value)
+    return f"{value:,}" if isinstance(value, int) else number_text(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroact.files.layout import FIGURES
+from neuroact.files.layout import METRICS
 from neuroact.html.drawings import Histogram, Shares, Strip
 from neuroact.html.pictures import Picture
 from neuroact.html.results import Fact, ResultBlock, result_blocks
@@ -18,20 +18,20 @@ from neuroact.results.definitions import definition
 from neuroact.results.diagnosis import Verdict
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table import figure_text
+from neuroact.table import number_text
 
-_MOST_PLACES = 12  # of dead or saturated neurons that are listed
+_MOST_PLACES = 12  # of dead or saturated neurons in a list
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
 _TITLES = {"name": "layer", "shares": "who fires", "strip": "activity", "observations": "steps"}
 _MEANINGS = {
     "verdict": "What is wrong with the layer, if anything.",
-    "shares": "Shares of the neurons that never fired, that fired at some steps, and at every one.",
+    "shares": "Shares of the neurons that fired at no step, at some steps, and at every step.",
     "strip": "Activity over the layer's neurons: smallest, quartiles, median and largest.",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PageColumn:
     """A column of a table of layers."""
 
     key: str
@@ -43,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A number in a table: as it sorts, and as it is read."""
+    """A number in a table: the value to sort by, and the text to show."""
 
     value: str
     text: str
@@ -58,8 +58,8 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A layer in the table, and what its details tell."""
+class PageRow:
+    """A layer in the table, and its details."""
 
     name: str
     target: str
@@ -76,25 +76,25 @@ class Row:
 
     @property
     def mark(self) -> str:
-        """The mark that colours the row; empty where the layer is well."""
+        """The mark that colours the row; empty if there is none."""
         return self.marks[0].mark if self.marks else ""
 
 
-def columns(rows: Iterable[Row], layers: Iterable[LayerActivity]) -> list[Column]:
-    """The table's columns, those first that a sick layer shows by."""
+def columns(rows: Iterable[PageRow], layers: Iterable[LayerActivity]) -> list[PageColumn]:
+    """The table's columns. First come those that show whether a layer is sick."""
     verdict = ("verdict",) if any(row.marks for row in rows) else ()
     kind = () if all(layer.kind is SignalKind.BINARY for layer in layers) else ("kind",)
     left = ("name", *verdict, "shares", "strip", *kind)
-    right = ("neurons", "dead", "saturated", "sparsity", *FIGURES[:7], "sequences", "observations")
+    right = ("neurons", "dead", "saturated", "sparsity", *METRICS[:7], "sequences", "observations")
     return [
         *(_column(key, "left", sorts=key != "strip") for key in left),
         *(_column(key, "right") for key in right),
     ]
 
 
-def _column(key: str, side: str, *, sorts: bool = True) -> Column:
+def _column(key: str, side: str, *, sorts: bool = True) -> PageColumn:
     meaning = _MEANINGS.get(key) or definition(key)
-    return Column(key, _TITLES.get(key, key), meaning, side, sorts)
+    return PageColumn(key, _TITLES.get(key, key), meaning, side, sorts)
 
 
 def row_of(
@@ -103,13 +103,13 @@ def row_of(
     verdicts: Iterable[Verdict],
     scales: Mapping[SignalKind, tuple[float, float]],
     pictures: Iterable[Picture] = (),
-) -> Row:
+) -> PageRow:
     """The row of the report's layer number `at`."""
     measured = layer.problem is None
     kind = f"{layer.framework} {layer.layer_type}"
     shape = shape_text(layer.shape)
     about = f"{printable(kind)}, {layer.kind.value}, {shape}"
-    return Row(
+    return PageRow(
         name=printable(layer.name),
         target=f"layer-{at}",
         text=" ".join(map(printable, (layer.name, *layer.aliases, kind, shape, layer.kind.value))),
@@ -126,19 +126,19 @@ def row_of(
 
 
 def marks_of(layer: LayerActivity, verdicts: Iterable[Verdict]) -> tuple[Mark, ...]:
-    """The layer's verdicts, and one that it has no figures where it has none."""
+    """The layer's verdicts, or the mark that it has no figures."""
     found = [Mark(verdict.name, f"{verdict.name} {value_text(verdict)}") for verdict in verdicts]
-    return tuple(found) if found or layer.problem is None else (Mark("fault", "no figures"),)
+    return tuple(found) if found or layer.problem is None else (Mark("no-figures", "no figures"),)
 
 
 def value_text(verdict: Verdict, value: float | None = None) -> str:
-    """A verdict's value, or another one of its figure: a share in percent."""
+    """A verdict's value, or the given one, as text. Shares are in percent."""
     found = verdict.value if value is None else value
-    return f"{100 * found:.3g}%" if 0 <= found <= 1 else figure_text(found)
+    return f"{100 * found:.3g}%" if 0 <= found <= 1 else number_text(found)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as the table of text has it."""
+    """A shape as text, the same as in the table for terminals."""
     return "x".join(map(str, shape)) or "()"
 
 
@@ -149,9 +149,9 @@ def _cells(layer: LayerActivity) -> dict[str, Cell]:
         unknown = missing and key in ("dead", "saturated")
         count = getattr(layer, key)
         cells[key] = Cell("", "-") if unknown else Cell(str(count), f"{count:,}")
-    for key in FIGURES[:8]:
+    for key in METRICS[:8]:
         value = getattr(layer, key)
-        cells[key] = Cell("" if math.isnan(value) else repr(value), figure_text(value))
+        cells[key] = Cell("" if math.isnan(value) else repr(value), number_text(value))
     return cells
 
 

@@ -1,15 +1,15 @@
-"""A report as pictures; needs the extra `plots`.
+"""Pictures of a report. They need the extra `plots`.
 
-One function a picture. Each takes `ax`, axes to draw into, or makes a figure of its own, as wide
-as a paper's column where the names leave room; returns the axes; never shows anything, and leaves
-pyplot alone. A report read from a file gives the same picture as a live one.
+There is one function for each picture. It draws into the axes `ax`, or makes a figure of its own,
+as wide as a paper's column unless names need more. It returns the axes, shows nothing on a screen,
+and does not use pyplot. A report read from a file gives the same picture as a live one.
 """
 
 from neuroact.plots.box import MOST_OUTLIERS, BoxStats, box_plot, box_stats
 from neuroact.plots.comparison import comparison_plot
 from neuroact.plots.curve import curve_plot, sorted_activity
 from neuroact.plots.figure import FORMATS, image_bytes, save_figure
-from neuroact.plots.history import HISTORY_FIGURES, history_plot
+from neuroact.plots.history import HISTORY_METRICS, history_plot
 from neuroact.plots.intervals import interval_plot
 from neuroact.plots.kinds import KINDS, draw
 from neuroact.plots.neurons import neuron_map
@@ -19,7 +19,7 @@ from neuroact.plots.violin import Silhouette, silhouette, violin_plot
 
 __all__ = [
     "FORMATS",
-    "HISTORY_FIGURES",
+    "HISTORY_METRICS",
     "KINDS",
     "MOST_OUTLIERS",
     "BoxStats",

@@ -1,4 +1,4 @@
-"""A box per layer: quartiles, whiskers, outliers; or a few boxes per layer, to compare."""
+"""A box per layer: quartiles, whiskers and outliers of its neurons' activity."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
 MOST_OUTLIERS = 100
-"""Most outliers drawn for one layer."""
+"""Largest number of outliers drawn for one layer."""
 
 _CAPTION = (
     "box: quartiles, median; diamond: mean; whiskers: 1.5 IQR\n"
@@ -37,15 +37,15 @@ class BoxStats:
     """What a layer's box shows.
 
     Attributes:
-        q1: lower edge, the first quartile.
-        median: line in the box.
-        q3: upper edge, the third quartile.
-        mean: diamond.
-        low: end of the lower whisker, the lowest activity of `q1 - 1.5 (q3 - q1)` or more.
-        high: end of the upper whisker, the highest activity of `q3 + 1.5 (q3 - q1)` or less.
-        outliers: activities beyond the whiskers, each once, ascending. Of more than
-            `MOST_OUTLIERS`, that many, evenly by rank, the lowest and the highest among them.
-        outliers_left_out: number of different activities that are beyond and not drawn.
+        q1: first quartile, the lower edge of the box.
+        median: the line in the box.
+        q3: third quartile, the upper edge of the box.
+        mean: the diamond.
+        low: end of the lower whisker: the lowest activity that is at least `q1 - 1.5 (q3 - q1)`.
+        high: end of the upper whisker: the highest activity that is at most `q3 + 1.5 (q3 - q1)`.
+        outliers: distinct activities beyond the whiskers, ascending. If there are more than
+            `MOST_OUTLIERS`, only that many: evenly spaced by rank, the lowest and highest included.
+        outliers_left_out: number of distinct activities beyond the whiskers that are not drawn.
     """
 
     q1: float
@@ -58,16 +58,16 @@ class BoxStats:
     outliers_left_out: int
 
     def times(self, factor: float) -> BoxStats:
-        """The same in another unit."""
+        """The same box in another unit."""
         names = ("q1", "median", "q3", "mean", "low", "high", "outliers")
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
 
 def box_stats(layer: LayerActivity) -> BoxStats:
-    """What a layer's box shows; Tukey's rule, as matplotlib and most others have it.
+    """What a layer's box shows, by Tukey's rule, like matplotlib's boxes.
 
-    Where nothing fired everything is 0. Everything is NaN, without outliers, where the layer's
-    figures are. It needs the layer's different activities only, so a million neurons cost little.
+    If nothing fired, everything is 0. If the layer has no figures, everything is NaN and there are
+    no outliers. It uses the layer's distinct activities only, so a million neurons cost little.
 
     >>> import numpy as np
     >>> from neuroact import LayerActivity, SignalKind
@@ -80,13 +80,14 @@ def box_stats(layer: LayerActivity) -> BoxStats:
     >>> stats.low, stats.high, stats.outliers.tolist()
     (0.1, 0.3, [0.9])
     """
+    if layer.problem is not None:
+        nan = np.nan
+        return BoxStats(nan, nan, nan, nan, nan, nan, np.empty(0), 0)
     q1, q3 = layer.q1, layer.q3
-    if np.isnan(q1):
-        return BoxStats(q1, q1, q1, q1, q1, q1, np.empty(0), 0)
     reach = 1.5 * (q3 - q1)
-    activities, _ = layer.activity_counts
+    activities, _ = layer.activity_distribution
     within = activities[(activities >= q1 - reach) & (activities <= q3 + reach)]
-    # A quartile lies between two activities; the whisker never ends inside the box.
+    # A quartile can lie between two activities. A whisker must not end inside the box.
     low = float(min(q1, within.min(initial=np.inf)))
     high = float(max(q3, within.max(initial=-np.inf)))
     beyond = activities[(activities < low) | (activities > high)]
@@ -99,10 +100,10 @@ def box_stats(layer: LayerActivity) -> BoxStats:
 def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     r"""A box per layer of its neurons' average activity, in the report's order from the top.
 
-    `box_stats` says what a box shows. A layer without figures, and one never called, keeps an
-    empty place that says why. What `ActivityReport.diagnose` finds stands at the right of a layer.
-    The axis spans the data; where nothing was measured, 0 to 1. It
-    shows firing rates in Hz where every layer emits spikes and has a `dt`.
+    `box_stats` says what a box shows. The row of a layer that has no figures, or was never called,
+    says why it is empty. A layer's verdicts (`ActivityReport.diagnose`) stand at its right. The
+    axis spans the data, or 0 to 1 if nothing was measured. It shows firing rates in Hz if every
+    layer emits binary spikes and has a `dt`.
 
     Args:
         report: what to show.
@@ -115,7 +116,7 @@ def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: matplotlib is not installed.
 
     >>> import numpy as np
-    >>> from neuroact import Layers, LayerActivity, SignalKind
+    >>> from neuroact import ActivityReport, LayerActivity, SignalKind
     >>> from neuroact.plots import box_plot
     >>> layer = LayerActivity(
     ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
@@ -143,8 +144,8 @@ def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
 def draw_box(
     axes: Axes, row: float, box: BoxStats, *, height: float = 0.6, colour: str = FILL
 ) -> None:
-    """Draw one box, lying, around the height `row`."""
-    # Axes.bxp reads every rcParam, the backend among them: that imports pyplot and chooses one.
+    """Draw one horizontal box, centred at the height `row`."""
+    # Axes.bxp would import pyplot and choose a backend, because it reads every rcParam.
     line: dict[str, Any] = {"colors": "black", "linewidth": 0.7}
     half = height / 2
     axes.hlines([row, row], [box.low, box.q3], [box.q1, box.high], **line)
@@ -157,11 +158,11 @@ def draw_box(
 
 
 def caption(boxes: list[BoxStats]) -> str:
-    """What the boxes show, and what they leave out."""
+    """The caption: what the boxes show, and what they leave out."""
     most = f", at most {MOST_OUTLIERS} a layer" if any(b.outliers_left_out for b in boxes) else ""
     return _CAPTION + most
 
 
 def box_limits(boxes: list[BoxStats]) -> tuple[float, float]:
-    """Ends of an axis that holds the boxes."""
+    """Ends of an axis that has room for the boxes."""
     return limits(x for box in boxes for x in (box.low, box.high, box.mean, *box.outliers))

@@ -1,4 +1,4 @@
-"""Each layer's box in each of the reports compared."""
+"""A box for each layer in each of the compared reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neuroact.plots.figure import (
     plain_look,
     shown_name,
 )
-from neuroact.plots.rows import missing_figures, name_width, row_axes
+from neuroact.plots.rows import name_width, row_axes, short_problem
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,10 +28,10 @@ _COLUMNS = 2
 
 
 def comparison_plot(comparison: ComparedLayers, *, ax: Axes | None = None) -> Axes:
-    """A row per layer, in it a box per report; the reports in order from the top, by colour.
+    """A row for each matched layer, with a box for each report, in order from the top.
 
-    Layers that were matched with none are not in it. What a box shows, and which unit, is as in
-    `box_plot`. A report without figures of a layer leaves its place empty, and says why.
+    Each report has a colour. Boxes and units are as in `box_plot`. If a report has no figures of a
+    layer, a text in the place of the box says why.
 
     Args:
         comparison: what `neuroact.compare` gave.
@@ -57,7 +57,7 @@ def comparison_plot(comparison: ComparedLayers, *, ax: Axes | None = None) -> Ax
             zip(comparison.labels, colours(reports), strict=True)
         ):
             layer, at = entry.layers.get(label), row + (place + 0.5) * height - 0.4
-            missing = "no such layer" if layer is None else missing_figures(layer)
+            missing = "no such layer" if layer is None else short_problem(layer)
             if layer is not None and not missing:
                 boxes.append(box_stats(layer).times(per_unit(layer, hertz)))
                 draw_box(axes, at, boxes[-1], height=0.8 * height, colour=colour)

@@ -1,4 +1,4 @@
-"""Neurons sorted by their activity: who carries a layer, and how many are silent."""
+"""Neurons sorted by their activity: which share is active, and which is silent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroact.plots.figure import activity_label, in_hertz, per_unit, plain_look
-from neuroact.plots.lines import line_axes, line_colours, line_width, measured, name_lines
+from neuroact.plots.lines import line_axes, line_colours, line_width, name_lines
 from neuroact.plots.rows import limits
 from neuroact.results.layer_activity import LayerActivity
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
 MOST_STEPS = 2000
-"""Most steps of one curve: more could not be told apart."""
+"""Largest number of steps of a curve. More could not be told apart."""
 
 
 def sorted_activity(layer: LayerActivity) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Activities from the highest, and the shares of neurons at which each begins and ends.
+    """A layer's distinct activities, and the shares of neurons between which each is found.
 
-    Of more than `MOST_STEPS` different activities, that many, evenly by rank.
+    If there are more than `MOST_STEPS` activities, only that many, evenly spaced by rank.
 
     Returns:
-        Float64 `[steps]`, descending, and `[steps + 1]`, from 0 to 1. Both without steps where the
-        layer's figures are NaN.
+        Activities, float64 `[steps]`, descending; shares, float64 `[steps + 1]`, from 0 to 1.
+        If the layer has no figures, there are 0 steps.
 
     >>> import numpy as np
     >>> from neuroact import LayerActivity, SignalKind
@@ -40,9 +40,9 @@ def sorted_activity(layer: LayerActivity) -> tuple[NDArray[np.float64], NDArray[
     >>> [array.tolist() for array in sorted_activity(layer)]
     [[0.5, 0.0], [0.0, 0.25, 1.0]]
     """
-    activities, neurons = layer.activity_counts
-    if len(activities) == 0:
+    if layer.problem is not None:
         return np.empty(0), np.zeros(1)
+    activities, neurons = layer.activity_distribution
     ends = np.cumsum(neurons[::-1]) / layer.neurons
     last = len(ends) - 1
     steps = np.linspace(0, last, min(last + 1, MOST_STEPS)).round().astype(np.intp)
@@ -52,9 +52,9 @@ def sorted_activity(layer: LayerActivity) -> tuple[NDArray[np.float64], NDArray[
 def curve_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """A curve per layer: its neurons' average activity, the most active neuron first.
 
-    At x the curve is as high as the activity that a share x of the neurons has or exceeds. A long
-    end at 0 are dead neurons, a beginning at 1 saturated ones. Layers without figures are named
-    above. Of more than seven layers, colours tell the place in the network.
+    At a share x of the neurons, the curve shows the activity that these neurons reach or exceed.
+    Dead neurons are an end at 0, saturated ones a beginning at 1. Layers without figures are named
+    in the title. If there are more than seven layers, colours show their place in the network.
 
     Args:
         report: what to show.
@@ -66,7 +66,8 @@ def curve_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    layers, missing = measured(list(report.values()))
+    layers = [layer for layer in report.values() if layer.problem is None]
+    missing = [name for name, layer in report.items() if layer.problem is not None]
     hertz = in_hertz(report.values())
     axes = line_axes(layers, ax)
     tops, width = [0.0], line_width(len(layers))

@@ -1,6 +1,7 @@
-"""What all pictures share: figures without pyplot, colours, type sizes, files.
+"""What all pictures share: figures, colours, type sizes, files.
 
-Figures are made without pyplot: no backend is chosen, no window opened, no global state kept.
+Figures are made without pyplot. So no backend is chosen, no window opens, and no global state is
+kept.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 COLUMN = 3.3
-"""Width of a paper's column in inches: that of every figure whose names leave room for it."""
+"""Width of a paper's column in inches. Figures have this width unless names need more."""
 
-FONT, SMALL = 7, 6  # points: what a paper's own captions have, and what stands beside
+FONT, SMALL = 7, 6  # points: as captions in papers, and a little smaller
 _DPI = 300
-_MOST_INCHES = 200  # a PNG of 2^16 pixels or more cannot be made
-# Okabe and Ito's palette without its yellow, which is lost on white: told apart by people who see
-# colours differently.
+_MOST_INCHES = 200  # a PNG side has fewer than 2^16 pixels
+# Okabe and Ito's palette, which colour-blind people can tell apart. Its yellow is left out, because
+# it is hardly seen on white.
 COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#999999")
 FILL, ALARM = COLOURS[0], "#B34700"  # vermillion, dark enough for small type
 COLOUR_MAP = "cividis"
-# A layer's name is text: neither mathtext nor TeX.
+# A layer's name is plain text, neither mathtext nor TeX.
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def new_axes(width: float = COLUMN, height: float = 2.2) -> Axes:
-    """Axes of a figure of their own, in inches.
+    """Axes in a new figure; its size is in inches.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -52,11 +53,11 @@ def new_axes(width: float = COLUMN, height: float = 2.2) -> Axes:
 
 
 def save_figure(axes: Axes, path: str | os.PathLike[str]) -> None:
-    """Write the figure that the axes belong to; the file is written whole or not at all.
+    """Write the figure of the axes to a file, whole or not at all.
 
     Args:
         axes: any axes of the figure.
-        path: where to; its ending, one of `FORMATS`, says the format.
+        path: the file. Its ending, one of `FORMATS`, is the format.
 
     Raises:
         ValueError: another ending.
@@ -75,7 +76,7 @@ def save_figure(axes: Axes, path: str | os.PathLike[str]) -> None:
 
 
 def image_bytes(axes: Axes, form: str) -> bytes:
-    """The figure that the axes belong to as a file's content, the same for the same figure.
+    """The figure of the axes as the bytes of a file. Equal figures give equal bytes.
 
     Args:
         axes: any axes of the figure.
@@ -84,7 +85,7 @@ def image_bytes(axes: Axes, form: str) -> bytes:
     import matplotlib
 
     image = io.BytesIO()
-    # Without a date and random identifiers the same figure gives the same file.
+    # No date and no random identifiers: equal figures give equal bytes.
     dates = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with matplotlib.rc_context({"svg.hashsalt": "neuroact"}):
         axes.figure.figure.savefig(image, format=form, dpi=_DPI, metadata=dates[form])
@@ -92,7 +93,7 @@ def image_bytes(axes: Axes, form: str) -> bytes:
 
 
 def plain_look(axes: Axes, *, grid: str | None = None) -> None:
-    """Small type, no box around; fine lines across one axis where `grid` names it."""
+    """Set small type, remove the box, and draw a fine grid on the axis that `grid` names."""
     axes.tick_params(labelsize=FONT)
     axes.xaxis.label.set_fontsize(FONT)
     axes.yaxis.label.set_fontsize(FONT)
@@ -103,9 +104,9 @@ def plain_look(axes: Axes, *, grid: str | None = None) -> None:
 
 
 def colours(number: int) -> list[str]:
-    """Colours for so many lines or boxes: of `COLOURS`, or in order from dark to light.
+    """Colours for a number of lines or boxes: `COLOURS` if enough, else from dark to light.
 
-    Light yellow, which is lost on white, is not among them.
+    Light yellow is left out, because it is hardly seen on white.
     """
     if number <= len(COLOURS):
         return list(COLOURS[:number])
@@ -116,19 +117,19 @@ def colours(number: int) -> list[str]:
 
 
 def whole_ticks(axis: Axis) -> None:
-    """Label whole numbers only: of steps, of neurons."""
+    """Label whole numbers only, such as of steps or neurons."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
 
 
 def legend_height(entries: int, columns: int) -> float:
-    """Inches that a legend below the axes takes."""
+    """Inches that a legend below the axes needs."""
     return 0.14 * -(-entries // columns) + 0.1
 
 
 def legend_below(axes: Axes, handles: Sequence[Any], *, columns: int) -> None:
-    """A legend under the label of the axes."""
+    """Put a legend below the label of the x axis."""
     lines = axes.get_xlabel().count("\n") + 1
     legend = axes.legend(
         handles=handles,
@@ -136,7 +137,7 @@ def legend_below(axes: Axes, handles: Sequence[Any], *, columns: int) -> None:
         frameon=False,
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),
-        # Ticks, their labels and the axis' own, in units of the legend's type.
+        # Room for ticks, tick labels and the axis label, in units of the legend's font size.
         borderaxespad=(20 + 1.3 * FONT * lines) / SMALL,
         ncols=min(columns, len(handles)) or 1,
     )
@@ -145,18 +146,18 @@ def legend_below(axes: Axes, handles: Sequence[Any], *, columns: int) -> None:
 
 
 def shown_name(name: str, width: int) -> str:
-    """A layer's name as text of lines of at most so many characters."""
+    """A name made printable, in lines of at most `width` characters."""
     return "\n".join(folded(printable(name), width))
 
 
 def in_hertz(layers: Iterable[LayerActivity]) -> bool:
-    """Whether activities can be shown as firing rates: spikes, of steps of a known time."""
+    """Whether activities can be shown in Hz: all layers are binary and have a `dt`."""
     found = list(layers)
     return bool(found) and all(x.dt is not None and x.kind is SignalKind.BINARY for x in found)
 
 
 def unit_of(layers: Iterable[LayerActivity]) -> str:
-    """What is counted: spikes, or values where a layer emits others than 0 and 1."""
+    """The unit of activity: spikes if all layers are binary, else values."""
     return "spikes" if all(x.kind is SignalKind.BINARY for x in layers) else "values"
 
 
@@ -164,8 +165,8 @@ def activity_label(layers: Iterable[LayerActivity], *, hertz: bool | None = None
     """Label of an axis of neurons' average activity, with its unit.
 
     Args:
-        layers: those shown.
-        hertz: whether they are shown in Hz; where None, whether they can be.
+        layers: the layers shown.
+        hertz: whether they are shown in Hz. None: if possible.
     """
     found = list(layers)
     if in_hertz(found) if hertz is None else hertz:
@@ -174,5 +175,5 @@ def activity_label(layers: Iterable[LayerActivity], *, hertz: bool | None = None
 
 
 def per_unit(layer: LayerActivity, hertz: bool) -> float:
-    """What an activity is multiplied by to be shown."""
+    """The factor from a layer's activity to the number shown."""
     return 1 / layer.dt if hertz and layer.dt is not None else 1.0

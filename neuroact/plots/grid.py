@@ -1,4 +1,4 @@
-"""A row a layer, a column a time: figures as colours."""
+"""A grid of numbers as colours: a row for each layer, a column for each time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROW, _HIGH_ROW, _FEW = 0.17, 0.3, 8
-_ABOVE = 0.25  # inches: what the colour bar takes beyond what a title would
+_ABOVE = 0.25  # inches: a colour bar needs so much more than a title
 
 
 def grid_plot(
@@ -26,12 +26,12 @@ def grid_plot(
     label: str,
     ax: Axes | None,
 ) -> Axes:
-    """Draw `values[layer, column]`; nothing where one is NaN.
+    """Draw `values[layer, column]` as colours. A NaN stays white.
 
     Args:
-        names: of the layers, from the top.
-        values: what is shown, float64 `[layers, columns]`.
-        edges: where the first column begins and the last one ends, on the axis below.
+        names: names of the layers, from the top.
+        values: float64 `[layers, columns]`.
+        edges: start of the first column and end of the last one, on the x axis.
         label: what the colours mean, with its unit.
         ax: axes to draw into; None makes a figure of its own.
     """
@@ -62,7 +62,7 @@ def grid_plot(
 
 
 def _colour_bar(axes: Axes, image: Any, label: str) -> None:
-    """Above the picture, of the same height whatever the number of rows."""
+    """Draw a colour bar above the picture, with a height that does not depend on the rows."""
     inches = axes.get_window_extent().height / axes.figure.dpi
     above = axes.inset_axes((0.0, 1 + 0.06 / inches, 1.0, 0.08 / inches))
     bar = axes.figure.colorbar(image, cax=above, orientation="horizontal")

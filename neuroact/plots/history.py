@@ -1,4 +1,4 @@
-"""A training run: each layer's figure from epoch to epoch."""
+"""A training run: a metric of each layer from epoch to epoch."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
 Labelled: TypeAlias = "Iterable[tuple[object, Layers]] | Mapping[object, Layers]"
 
 _WRAP = 10  # characters of a label on one line
-_ROOM = 1.8  # inches that labels have beside each other, in a narrow figure
+_ROOM = 1.8  # inches for all labels side by side, in a narrow figure
 _OF_ACTIVITY = ("mean", "median", "std", "min", "q1", "q3", "max")
 _SHARES = {
     "sparsity": "sparsity (share of values that are 0)",
     "dead": "dead neurons (share)",
     "saturated": "saturated neurons (share)",
 }
-HISTORY_FIGURES = (*_OF_ACTIVITY, *_SHARES)
-"""The figures that `history_plot` can show."""
+HISTORY_METRICS = (*_OF_ACTIVITY, *_SHARES)
+"""The metrics that `history_plot` can show."""
 
 
-def history_plot(history: Labelled, figure: str = "mean", *, ax: Axes | None = None) -> Axes:
-    """A row per layer, a column per report, a figure as colour: a training run at a glance.
+def history_plot(history: Labelled, metric: str = "mean", *, ax: Axes | None = None) -> Axes:
+    """A training run at a glance: a row per layer, a column per report, a metric as colour.
 
-    Nothing is drawn where a report has no figures of a layer. Layers come in the order in which
+    A place is white if the report has no figures of the layer. Layers are in the order in which
     they first appear.
 
     Args:
-        history: pairs of a label and a report, such as a `History`; or reports by their
-            label. Whole numbers as labels are epochs.
-        figure: one of `HISTORY_FIGURES`; dead and saturated neurons as shares.
+        history: pairs of a label and a report, such as a `History`; or reports by label. Labels
+            that are whole numbers are epochs.
+        metric: one of `HISTORY_METRICS`. Dead and saturated neurons are shown as shares.
         ax: axes to draw into; None makes a figure of its own.
 
     Returns:
         The axes drawn into. Nothing is shown on a screen.
 
     Raises:
-        ValueError: no report, or another figure.
+        ValueError: there is no report, or no such metric.
         MissingExtraError: matplotlib is not installed.
 
     >>> import neuroact
@@ -61,22 +61,22 @@ def history_plot(history: Labelled, figure: str = "mean", *, ax: Axes | None = N
     >>> history_plot(history, "dead").images[0].get_array().round(2).tolist()
     [[0.67, 0.67, 0.33]]
     """
-    if figure not in HISTORY_FIGURES:
+    if metric not in HISTORY_METRICS:
         raise ValueError(
-            f"expected figure= to be one of {', '.join(HISTORY_FIGURES)}, came {figure!r}"
+            f"expected metric= to be one of {', '.join(HISTORY_METRICS)}, came {metric!r}"
         )
     pairs = list(history.items() if isinstance(history, Mapping) else history)
     if not pairs:
         raise ValueError("expected at least one report, came an empty history")
     names = list(dict.fromkeys(name for _, report in pairs for name in report))
     layers = [layer for _, report in pairs for layer in report.values()]
-    hertz = figure in _OF_ACTIVITY and in_hertz(layers)
+    hertz = metric in _OF_ACTIVITY and in_hertz(layers)
     values = np.full((len(names), len(pairs)), np.nan)
     for column, (_, report) in enumerate(pairs):
         for row, name in enumerate(names):
             if name in report:
-                values[row, column] = _figure(report[name], figure, hertz=hertz)
-    label = _SHARES.get(figure) or f"{figure} over neurons of\n{activity_label(layers)}"
+                values[row, column] = _value(report[name], metric, hertz=hertz)
+    label = _SHARES.get(metric) or f"{metric} over neurons of\n{activity_label(layers)}"
     axes = grid_plot(names, values, edges=(-0.5, len(pairs) - 0.5), label=label, ax=ax)
     _label_columns(axes, [label for label, _ in pairs])
     return axes
@@ -92,10 +92,7 @@ def _label_columns(axes: Axes, labels: Sequence[object]) -> None:
         axes.set_xlabel("epoch", fontsize=FONT)
 
 
-def _figure(layer: LayerActivity, figure: str, *, hertz: bool) -> float:
-    if layer.problem is not None:
-        return math.nan
-    value = float(getattr(layer, figure))
-    if figure in ("dead", "saturated"):
-        return value / layer.neurons
-    return value * per_unit(layer, hertz)
+def _value(layer: LayerActivity, metric: str, *, hertz: bool) -> float:
+    if metric in ("dead", "saturated"):
+        return float(getattr(layer, f"{metric}_share"))
+    return float(getattr(layer, metric)) * per_unit(layer, hertz)

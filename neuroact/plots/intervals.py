@@ -1,4 +1,4 @@
-"""A silhouette per layer: how long its neurons wait from one spike to the next."""
+"""A silhouette per layer of its neurons' interspike intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuroact.plots.figure import SMALL, plain_look, whole_ticks
 from neuroact.plots.results import TimeAxis, results_of
-from neuroact.plots.rows import Row, limits, row_axes, rows_of, say_what_is_missing
+from neuroact.plots.rows import PlotRow, limits, row_axes, rows_of, say_what_is_missing
 from neuroact.plots.violin import draw_silhouette
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from neuroact.results.layers import Layers
 
-_LONG = 50  # steps: beyond, an axis of equal steps has no room for the short intervals
+_LONG = 50  # steps: on a longer linear axis, short intervals would have no room
 _BINS = 40
 _CAPTION = "height: intervals per step, of each layer up to its most\nbar: quartiles; line: median"
 
@@ -25,14 +25,17 @@ _CAPTION = "height: intervals per step, of each layer up to its most\nbar: quart
 def interval_density(
     histogram: NDArray[np.int64], *, logarithmic: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Intervals per step of length, a bin a step; or in bins about equally wide on a log axis.
+    """The number of intervals per step of length, in bins.
+
+    On a linear axis, a bin is one step wide. On a logarithmic one, all bins look about equally
+    wide.
 
     Args:
-        histogram: how many intervals are k steps long, at index k.
-        logarithmic: whether the axis is.
+        histogram: the number of intervals that are k steps long, at index k.
+        logarithmic: whether the axis is logarithmic.
 
     Returns:
-        Intervals in each bin divided by its width, and the bins' edges, in steps.
+        The intervals in each bin divided by its width, and the bins' edges in steps.
 
     >>> import numpy as np
     >>> from neuroact.plots.intervals import interval_density
@@ -52,10 +55,11 @@ def interval_density(
 def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of its neurons' interspike intervals, in the report's order.
 
-    A silhouette is a histogram, and its mirror image, of all intervals of all neurons, as high as
-    there are intervals per step of length: `interval_density` says in which bins. The bar reaches
-    from the first quartile to the third, the line on it is the median. The axis is logarithmic
-    where an interval is longer than 50 steps. It shows seconds where all layers have one `dt`.
+    A silhouette is a histogram of all intervals of all neurons, and its mirror image. Its height
+    is the number of intervals per step of length; `interval_density` defines the bins. The bar
+    reaches from the first to the third quartile, and the line on it is the median. The axis is
+    logarithmic if an interval is longer than 50 steps. It shows seconds if all layers have the same
+    `dt`.
 
     Args:
         report: what to show; recorded with the statistic `InterspikeIntervals`.
@@ -97,7 +101,7 @@ def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _missing(row: Row, results: dict[str, Any]) -> str:
+def _missing(row: PlotRow, results: dict[str, Any]) -> str:
     if row.layer is None:
         return row.missing
     result = results.get(row.layer.name)

@@ -1,4 +1,4 @@
-"""The pictures of a report by name, for `ActivityReport.plot` and the command line."""
+"""The kinds of pictures by name, for `ActivityReport.plot` and the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OF_REPORTS: dict[str, Callable[..., Axes]] = {
     "time": time_plot,
     "intervals": interval_plot,
 }
-"""Pictures of all layers, or of one."""
+"""Pictures of all layers, or of a chosen one."""
 
 OF_LAYERS: dict[str, Callable[..., Axes]] = {"neurons": neuron_map, "raster": raster_plot}
 """Pictures of one layer."""
@@ -41,7 +41,8 @@ def draw(
     """A picture of a report; see `ActivityReport.plot`.
 
     Raises:
-        ValueError: another kind; or a picture of one layer, and the report has more.
+        ValueError: there is no such kind; or it shows one layer, the report has several, and
+            `layer` is None.
         UnknownLayerError: the report has no such layer.
     """
     if kind not in KINDS:

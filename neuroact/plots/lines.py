@@ -1,4 +1,4 @@
-"""A line a layer, told apart by colour: each by its own, or, where many, from first to last."""
+"""A line for each layer. Few lines have a colour each; many go through a colour scale."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from neuroact.plots.figure import (
     new_axes,
     shown_name,
 )
-from neuroact.plots.rows import missing_figures
 from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_NAMED = 7
-"""Lines that are named in a legend; more are coloured by their place in the network."""
+"""Up to so many lines are named in a legend. More are coloured by their place in the network."""
 
-_NARROW = 24  # characters of a name where two stand beside each other
+_NARROW = 24  # characters of a name with two names side by side
 
 
 def line_axes(layers: Sequence[LayerActivity], ax: Axes | None, *, height: float = 2.0) -> Axes:
-    """Axes for a line a layer, with room for the legend that names them."""
+    """Axes for a line per layer, with room for the legend."""
     if ax is not None:
         return ax
     below = 0.0
@@ -39,18 +38,18 @@ def line_axes(layers: Sequence[LayerActivity], ax: Axes | None, *, height: float
 
 
 def line_colours(number: int) -> list[str]:
-    """Colours of so many lines: dark enough for a thin line on white."""
+    """Colours for a number of lines, dark enough for a thin line on white."""
     dark = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
     return dark[:number] if number <= MOST_NAMED else colours(number)
 
 
 def line_width(number: int) -> float:
-    """Points: thinner where there are many."""
+    """Line width in points. Many lines are thinner."""
     return 1.1 if number <= MOST_NAMED else 0.6
 
 
 def name_lines(axes: Axes, layers: Sequence[LayerActivity], missing: Sequence[str] = ()) -> None:
-    """Say which line is whose, and name what has none: with reasons where they are given."""
+    """Name the lines in a legend or by a colour bar, and layers without a line in the title."""
     if len(layers) > MOST_NAMED:
         _colour_bar(axes, len(layers))
     elif layers:
@@ -65,12 +64,6 @@ def name_lines(axes: Axes, layers: Sequence[LayerActivity], missing: Sequence[st
         said = "without a line: " + ", ".join(missing[:4])
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         axes.set_title(shown_name(said + more, 60), fontsize=FONT - 1, loc="right")
-
-
-def measured(layers: Sequence[LayerActivity]) -> tuple[list[LayerActivity], list[str]]:
-    """The layers that have figures, and the names of those that have none."""
-    there = [layer for layer in layers if not missing_figures(layer)]
-    return there, [layer.name for layer in layers if missing_figures(layer)]
 
 
 def _width(layers: Sequence[LayerActivity]) -> int:

@@ -1,4 +1,4 @@
-"""Every neuron of a layer, where it is."""
+"""A map of a layer: every neuron at its place."""
 
 from __future__ import annotations
 
@@ -21,23 +21,22 @@ from neuroact.plots.figure import (
     per_unit,
     shown_name,
 )
-from neuroact.plots.rows import missing_figures
 from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DEAD, _SATURATED = "#D55E00", "#CC79A7"
-_MOST_RATIO = 2.0  # of a picture's sides; beyond, neurons are no squares
+_MOST_RATIO = 2.0  # of a picture's sides; in a longer one, neurons are not squares
 
 
 def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
     """A layer's neurons as squares, coloured by average activity; dead and saturated ones marked.
 
-    Neurons of a shape `[height, width]` stand where they are. Of a convolutional layer,
-    `[channels, height, width]`, each channel is a map, and the maps stand row by row; dimensions
-    before the last two count as channels. Neurons without places, `[neurons]`, are filled in row
-    by row.
+    Neurons of the shape `[height, width]` are drawn at their places. Those of a convolutional
+    layer, `[channels, height, width]`, are drawn as one map per channel, and the maps stand row by
+    row. Any dimensions before the last two count as channels. Neurons without places, `[neurons]`,
+    fill a square row by row.
 
     Args:
         layer: one layer of a report.
@@ -47,7 +46,7 @@ def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
         The axes drawn into. Nothing is shown on a screen.
 
     Raises:
-        ValueError: the layer has no figures, or no neurons; it says why.
+        ValueError: the layer has no figures. The message says why.
         MissingExtraError: matplotlib is not installed.
 
     >>> import numpy as np
@@ -60,8 +59,8 @@ def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
     >>> neuron_map(layer).get_title()
     '"conv": 2 x 2 x 2 neurons'
     """
-    if missing := missing_figures(layer):
-        raise ValueError(f'layer "{layer.name}" cannot be drawn: {missing}')
+    if layer.problem is not None:
+        raise ValueError(f'layer "{layer.name}" cannot be drawn: {layer.problem}')
     shape = drawn_shape(layer.shape)
     picture = _tiled(layer.activity.reshape(shape) * per_unit(layer, in_hertz([layer])))
     axes = _axes(picture) if ax is None else ax
@@ -75,15 +74,16 @@ def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
 
 
 def drawn_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The neurons' shape without dimensions of size 1, which no picture shows.
+    """The neurons' shape without dimensions of size 1.
 
-    So channels of height 1 are the lines of one map, and a single column is filled in row by row.
+    So channels of height 1 become the lines of one map, and a single column is filled in row by
+    row.
     """
     return tuple(size for size in shape if size != 1)
 
 
 def _tiled(values: NDArray[Any], fill: float = np.nan) -> NDArray[np.float64]:
-    """The neurons as one picture `[rows, columns]`; `fill` where there is none."""
+    """The neurons as one picture `[rows, columns]`, with `fill` in places without a neuron."""
     if values.ndim < 2:
         flat = np.atleast_1d(values)
         width = math.ceil(math.sqrt(flat.size))
@@ -104,13 +104,13 @@ def _tiled(values: NDArray[Any], fill: float = np.nan) -> NDArray[np.float64]:
 
 
 def columns_of_maps(shape: tuple[int, ...]) -> int:
-    """How many channels' maps stand side by side, so that the whole is about as high as wide."""
+    """How many maps stand side by side to make the picture about as high as wide."""
     channels, (height, width) = math.prod(shape[:-2]), shape[-2:]
     return min(channels, max(1, round(math.sqrt(channels * height / width))))
 
 
 def _gap(shape: tuple[int, ...]) -> int:
-    """Neurons' widths between two maps: more between large ones, else it would not show."""
+    """The gap between two maps, in neurons. Large maps need a larger one for it to be seen."""
     return max(1, round(max(shape[-2:]) / 16))
 
 
@@ -137,7 +137,7 @@ def _show(
     square = 1 / _MOST_RATIO <= picture.shape[0] / picture.shape[1] <= _MOST_RATIO
     axes.imshow(pixels, aspect="equal" if square else "auto", interpolation="antialiased")
     axes.spines[:].set_visible(False)
-    # Inside the axes' own space, so that it is as high as the picture.
+    # An inset of the axes, so that it is as high as the picture.
     bar = axes.figure.colorbar(scale, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
     bar.ax.tick_params(labelsize=FONT)
     bar.set_label(label, fontsize=FONT)

@@ -1,4 +1,4 @@
-"""The spikes of a sample."""
+"""The spikes of one sequence."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from neuroact.results.layer_activity import LayerActivity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_HEIGHT = 2.0  # inches of the axes, for marks that just touch
+_HEIGHT = 2.0  # inches of the axes; marks of neighbours just touch
 _MOST_VECTORS = 20_000
-"""Spikes beyond which they are pixels in an SVG or PDF too."""
+"""More spikes are drawn as pixels, even in an SVG or PDF."""
 
 
 def raster_plot(layer: LayerActivity, *, sequence: int = 0, ax: Axes | None = None) -> Axes:
-    """A mark for each spike of one sequence, time to the right, neurons upward.
+    """A mark for each spike of one sequence, with time to the right and neurons upward.
 
-    Says which of the sequences recorded it is, and which neurons were left out.
+    The title says which sequence it is, and which neurons and steps were left out.
 
     Args:
         layer: one layer of a report; recorded with the statistic `Raster`.
@@ -42,7 +42,7 @@ def raster_plot(layer: LayerActivity, *, sequence: int = 0, ax: Axes | None = No
     Raises:
         MissingStatisticError: the layer has no results of `Raster`.
         IndexError: the sequence was not kept.
-        ValueError: the layer's values cannot be trusted; it says why.
+        ValueError: the layer's values cannot be trusted. The message says why.
         MissingExtraError: matplotlib is not installed.
 
     >>> import neuroact, torch
@@ -58,7 +58,7 @@ def raster_plot(layer: LayerActivity, *, sequence: int = 0, ax: Axes | None = No
     length = int(raster.lengths[sequence])
     axis = TimeAxis.of([layer], length)
     axes = new_axes(COLUMN, _HEIGHT + 0.7) if ax is None else ax
-    # In the middle of its step, as high as a neuron's line.
+    # A mark is in the middle of its step, and as high as a neuron's line.
     axes.plot(
         (steps + 0.5) * axis.tick,
         neurons,

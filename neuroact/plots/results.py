@@ -1,4 +1,4 @@
-"""Results of statistics that pictures need, or an error that says how to record them."""
+"""The statistics' results that pictures need, or an error that says how to record them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def results_of(report: Layers, statistic: str) -> dict[str, Any]:
-    """Results of a statistic by the layer's name; layers without are left out.
+    """Results of a statistic by the layer's name. Layers without a result are left out.
 
     Raises:
-        MissingStatisticError: no layer has any.
+        MissingStatisticError: no layer has a result.
     """
     found = {name: x.results[statistic] for name, x in report.items() if statistic in x.results}
     if not found:
@@ -27,10 +27,10 @@ def results_of(report: Layers, statistic: str) -> dict[str, Any]:
 
 
 def result_of(layer: LayerActivity, statistic: str) -> Any:
-    """Result of a statistic of one layer.
+    """One layer's result of a statistic.
 
     Raises:
-        MissingStatisticError: it has none.
+        MissingStatisticError: the layer has none.
     """
     if statistic not in layer.results:
         raise MissingStatisticError(statistic, layer=layer.name)
@@ -39,12 +39,12 @@ def result_of(layer: LayerActivity, statistic: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
-    """An axis of time: in steps, or in seconds where all layers have one `dt`.
+    """A time axis: in seconds if all layers have the same `dt`, else in steps.
 
     Attributes:
-        tick: how long a step is on it.
-        label: what it shows, with the unit.
-        hertz: whether activities can be shown in Hz beside it.
+        tick: length of a step on the axis.
+        label: what the axis shows, with the unit.
+        hertz: whether activities are shown in Hz with it.
     """
 
     tick: float
@@ -53,7 +53,7 @@ class TimeAxis:
 
     @classmethod
     def of(cls, layers: Sequence[LayerActivity], steps: int, what: str = "time") -> TimeAxis:
-        """The axis for so many steps of these layers: milliseconds where it ends before 1 s."""
+        """The axis for a number of steps of these layers. Below 1 s it shows milliseconds."""
         step = layers[0].dt if len({layer.dt for layer in layers}) == 1 else None
         if step is None:
             return cls(1.0, f"{what} (steps)", hertz=False)

@@ -1,4 +1,4 @@
-"""A row a layer, named at the left, in the report's order from the top."""
+"""A row for each layer, with its name at the left, in the report's order from the top."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     from neuroact.results.layers import Layers
 
-_NARROW, _WIDE = 24, 34  # characters of a layer's name on one line
+_NARROW, _WIDE = 24, 34  # characters in a line of a layer's name
 _CHARACTER = 0.055  # inches
 _LINE, _LEAST_ROW = 0.115, 0.21
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One layer's place.
+class PlotRow:
+    """One layer's row.
 
     Attributes:
-        label: its name, in lines; its kind too where it does not emit spikes.
-        layer: its figures; None where it has none.
-        missing: why it has none; empty where it has.
+        label: the layer's name, in lines; with its kind if it is not binary.
+        layer: the layer; None if it has no figures.
+        missing: why it has no figures; empty if it has.
     """
 
     label: str
@@ -36,29 +36,29 @@ class Row:
     missing: str = ""
 
 
-def rows_of(report: Layers) -> list[Row]:
-    """Every layer recorded, those without figures and those never called too."""
+def rows_of(report: Layers) -> list[PlotRow]:
+    """A row for every recorded layer, also for those without figures or never called."""
     width = name_width([*map(_name, report.values()), *report.not_called])
     called = [_row(layer, width) for layer in report.values()]
-    missing = [Row(shown_name(name, width), None, "never called") for name in report.not_called]
+    missing = [PlotRow(shown_name(name, width), None, "never called") for name in report.not_called]
     return called + missing
 
 
 def name_width(names: Iterable[str]) -> int:
-    """Characters of a line, so that most names take two lines at the most."""
+    """Characters in a line, so that most names take at most two lines."""
     return _NARROW if max(map(len, names), default=0) <= 2 * _NARROW else _WIDE
 
 
 def row_axes(
     labels: Sequence[str], ax: Axes | None, *, least: float = _LEAST_ROW, below: float = 0.0
 ) -> Axes:
-    """Axes with a row for each label, from the top at 0, 1, 2, …; as high as they need.
+    """Axes with a row for each label, at the heights 0, 1, 2, … from the top.
 
     Args:
-        labels: in lines.
-        ax: axes to use; None makes a figure of its own.
-        least: inches of a row at the least.
-        below: inches that something below the axes takes.
+        labels: labels of one or more lines.
+        ax: axes to use; None makes a figure of its own, as high as its rows need.
+        least: smallest height of a row, in inches.
+        below: room below the axes, in inches.
     """
     lines = [label.split("\n") for label in labels]
     if ax is None:
@@ -74,15 +74,15 @@ def row_axes(
 
 
 def say_what_is_missing(axes: Axes, reasons: Sequence[str]) -> None:
-    """Write into each row that has a reason why it is empty."""
+    """Write into each empty row the reason why it is empty."""
     across = axes.get_yaxis_transform()
     for row, reason in enumerate(reasons):
         if reason:
             axes.text(0.01, row, reason, transform=across, va="center", fontsize=FONT)
 
 
-def mark_verdicts(axes: Axes, rows: Sequence[Row]) -> None:
-    """Write what is wrong with a layer at the right end of its row."""
+def mark_verdicts(axes: Axes, rows: Sequence[PlotRow]) -> None:
+    """Write a layer's verdicts at the right end of its row."""
     found: dict[str, list[str]] = {}
     for verdict in diagnose(row.layer for row in rows if row.layer is not None):
         found.setdefault(verdict.layer, []).append(verdict.name)
@@ -94,20 +94,20 @@ def mark_verdicts(axes: Axes, rows: Sequence[Row]) -> None:
 
 
 def limits(values: Iterable[float]) -> tuple[float, float]:
-    """Ends of an axis: a little beyond everything drawn, and never one point."""
+    """Ends of an axis: a little beyond all values, and never equal."""
     ends = list(values)
     lowest, highest = min(ends, default=0.0), max(ends, default=1.0)
     largest = max(-lowest, highest)
-    if highest - lowest <= 1e-9 * largest:  # one value, but for rounding
+    if highest - lowest <= 1e-9 * largest:  # one value, except for rounding
         around = max(0.05, largest / 1000)
         lowest, highest = (lowest - around, highest + around) if largest else (0.0, 1.0)
     margin = 0.04 * (highest - lowest)
     return lowest - margin, highest + margin
 
 
-def _row(layer: LayerActivity, width: int) -> Row:
-    missing = missing_figures(layer)
-    return Row(shown_name(_name(layer), width), None if missing else layer, missing)
+def _row(layer: LayerActivity, width: int) -> PlotRow:
+    there = layer if layer.problem is None else None
+    return PlotRow(shown_name(_name(layer), width), there, short_problem(layer))
 
 
 def _name(layer: LayerActivity) -> str:
@@ -115,15 +115,12 @@ def _name(layer: LayerActivity) -> str:
     return layer.name if spikes else f"{layer.name} ({layer.kind.value})"
 
 
-def missing_figures(layer: LayerActivity) -> str:
-    """Why a layer has no figures, in few words; empty where it has.
-
-    Shorter than `LayerActivity.unreliable`, which would not fit into a narrow figure.
-    """
+def short_problem(layer: LayerActivity) -> str:
+    """`LayerActivity.problem` in words that fit into a narrow picture; empty if there is none."""
+    if layer.problem is None:
+        return ""
     if layer.nonfinite:
         return "no figures: NaN or infinity emitted"
     if layer.not_binary:
         return "no figures: not only 0 and 1 emitted"
-    if layer.problem is None:
-        return ""
     return "no figures: nothing observed" if layer.neurons else "no figures: no neurons"

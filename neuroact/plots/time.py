@@ -11,7 +11,7 @@ from neuroact.plots.figure import SMALL, activity_label, per_unit, plain_look, w
 from neuroact.plots.grid import grid_plot
 from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
 from neuroact.plots.results import TimeAxis, results_of
-from neuroact.plots.rows import limits, missing_figures
+from neuroact.plots.rows import limits
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 
@@ -26,12 +26,13 @@ _BAND = "band: one standard deviation over samples to either side"
 def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """Each layer's activity at each time step of its sequences, with its spread over samples.
 
-    A line is the mean over samples and neurons. Its band reaches one standard deviation over
-    samples, of their mean over neurons, to either side; it ends at 0. Layers that are not binary
-    have no band. More than seven layers are rows, with the activity as colour, without bands.
+    A line is the mean over samples and neurons. A band around it shows the spread: take each
+    sample's mean over neurons; the band reaches one standard deviation of these means to either
+    side, but not below 0. Layers that are not binary have no band. More than seven layers are drawn
+    as rows, with the activity as colour and without bands.
 
-    Time is in steps; in seconds, and activity in Hz, where every layer emits spikes and all have
-    one `dt`.
+    Time is in seconds if all layers have the same `dt`, else in steps. Activity is in Hz if, in
+    addition, all layers are binary.
 
     Args:
         report: what to show; recorded with the statistic `TimeCourse`.
@@ -45,7 +46,7 @@ def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: matplotlib is not installed.
     """
     courses = results_of(report, "TimeCourse")
-    layers = [report[name] for name in courses if not missing_figures(report[name])]
+    layers = [report[name] for name in courses if report[name].problem is None]
     there = {layer.name for layer in layers}
     missing = [name for name in (*report, *report.not_called) if name not in there]
     longest = max((courses[name].steps for name in there), default=0)
@@ -66,7 +67,7 @@ def _lines(
     axes, ends, banded = line_axes(layers, ax), [0.0], False
     for layer, colour in zip(layers, line_colours(len(layers)), strict=True):
         course, unit = courses[layer.name], per_unit(layer, axis.hertz)
-        # A step's value holds from its start to its end.
+        # A value is drawn from the start of its step to the end.
         edges, activity = np.arange(course.steps + 1) * axis.tick, course.activity * unit
         axes.stairs(activity, edges, baseline=None, color=colour, linewidth=1.1)
         low = high = activity

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
 MOST_BINS = 40
-"""Most bins of one layer."""
+"""Largest number of bins of one layer."""
 
 _HALF, _LEAST = 0.42, 0.025  # heights, of a row of 1
 _CAPTION = "height: neurons, of each layer up to its fullest bin\nbar: quartiles; line: median"
@@ -35,11 +35,11 @@ _CAPTION = "height: neurons, of each layer up to its fullest bin\nbar: quartiles
 
 @dataclass(frozen=True, slots=True)
 class Silhouette:
-    """Neurons by activity.
+    """A histogram of neurons by activity.
 
     Attributes:
         counts: neurons in each bin, int64 `[bins]`.
-        edges: of the bins, float64 `[bins + 1]`, of equal width.
+        edges: edges of the bins, which have equal width, float64 `[bins + 1]`.
     """
 
     counts: NDArray[np.int64]
@@ -47,13 +47,13 @@ class Silhouette:
 
 
 def silhouette(layer: LayerActivity) -> Silhouette:
-    """Neurons by activity in at most `MOST_BINS` bins of equal width, from least to most.
+    """A histogram of neurons by activity, in at most `MOST_BINS` bins of equal width.
 
-    The activities of a binary layer are whole numbers of spikes over the observations: a bin then
-    holds the same number of these each, and its edges lie between two, so that no bin is empty
-    only because no activity can fall into it.
+    In a binary layer, an activity is a whole number of spikes divided by the observations. Every
+    bin then covers the same number of possible activities, and edges lie between two of them. So no
+    bin is empty only because no activity can fall into it.
 
-    Without bins where the layer's figures are NaN.
+    There are no bins if the layer has no figures.
 
     >>> import numpy as np
     >>> from neuroact import LayerActivity, SignalKind
@@ -65,9 +65,9 @@ def silhouette(layer: LayerActivity) -> Silhouette:
     >>> silhouette(layer).counts.tolist(), silhouette(layer).edges.tolist()
     ([1, 2, 1], [-0.25, 0.25, 0.75, 1.25])
     """
-    activities, neurons = layer.activity_counts
-    if len(activities) == 0:
+    if layer.problem is not None:
         return Silhouette(np.empty(0, np.int64), np.zeros(1))
+    activities, neurons = layer.activity_distribution
     if layer.kind is SignalKind.BINARY:
         events = np.rint(activities * layer.observations).astype(np.int64)
         least = int(events[0])
@@ -83,10 +83,10 @@ def silhouette(layer: LayerActivity) -> Silhouette:
 def violin_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of its neurons' average activity, in the report's order from the top.
 
-    A silhouette is a histogram, and its mirror image: nothing is smoothed, so nothing is shown
-    where no neuron is. `silhouette` says which bins. The bar reaches from the first quartile to
-    the third, the line on it is the median. Places without figures, verdicts and the unit are as in
-    `box_plot`.
+    A silhouette is a histogram and its mirror image. It is not smoothed: it shows nothing at
+    activities that no neuron has. `silhouette` defines the bins. The bar reaches from the first to
+    the third quartile, and the line on it is the median. Empty rows, verdicts and the unit are as
+    in `box_plot`.
 
     Args:
         report: what to show.
@@ -106,7 +106,7 @@ def violin_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
             shape, unit = silhouette(row.layer), per_unit(row.layer, hertz)
             quartiles = (row.layer.q1 * unit, row.layer.median * unit, row.layer.q3 * unit)
             draw_silhouette(axes, place, shape.counts, shape.edges * unit, quartiles)
-            # One bin alone would fill the axis.
+            # A single bin would fill the axis.
             beyond = 2 * (shape.edges[1] - shape.edges[0]) if len(shape.counts) == 1 else 0.0
             ends += [(shape.edges[0] - beyond) * unit, (shape.edges[-1] + beyond) * unit]
     say_what_is_missing(axes, [row.missing for row in rows])
@@ -125,9 +125,9 @@ def draw_silhouette(
     edges: NDArray[np.float64],
     quartiles: tuple[float, ...],
 ) -> None:
-    """Draw one around the height `place`: amounts between edges, and three quartiles."""
+    """Draw a silhouette at the height `place`, with a bar for its three quartiles."""
     heights = amounts / amounts.max() * (_HALF - _LEAST)
-    # One neuron among a million is still to be seen.
+    # One neuron among a million must still be seen.
     heights[amounts > 0] += _LEAST
     axes.stairs(
         place + heights,

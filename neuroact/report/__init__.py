@@ -1,1 +1,1 @@
-"""Reports, comparisons of them, and their history: figures, and the verbs that show them."""
+"""Reports, comparisons of them, and their history: the classes that users call methods of."""

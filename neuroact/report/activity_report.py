@@ -1,4 +1,4 @@
-"""What was measured: frozen, numpy only, the same whether live or read from a file."""
+"""The report: what was measured in all layers. Live or read from a file, it is the same."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["ActivityReport", "LayerActivity"]
 
 
 class ActivityReport(Layers):
-    """Figures of every recorded layer, by name, in the model's order.
+    """What every recorded layer did, by the layer's name, in the model's order.
 
-    Printing it gives a table. Two reports are equal when their layers' counts are; the layers'
-    order, and where and when they were made, does not count.
+    Printing it gives a table. Two reports are equal if their layers' counts are equal. The order of
+    the layers and the origin do not matter.
 
     Args:
-        layers: the layers' figures.
-        origin: where they come from: versions, model, time (see `neuroact.provenance`).
-        not_called: recorded layers that were never called, so have no figures.
+        layers: the layers.
+        origin: where they come from: versions, model, time (see `neuroact.report.provenance`).
+        not_called: names of recorded layers that were never called, and so have no figures.
 
     Raises:
-        LayerNameError: two layers of one name.
+        LayerNameError: two layers have the same name.
 
     >>> import torch
     >>> from neuroact import Recording
@@ -57,24 +57,23 @@ class ActivityReport(Layers):
         return f"<neuroact.ActivityReport of {len(self)} layers: {names}>"
 
     def diagnose(self, **thresholds: float) -> tuple[Verdict, ...]:
-        """What is wrong with the layers: see `neuroact.results.diagnosis.diagnose`.
+        """What is wrong with the layers; see `neuroact.results.diagnosis.diagnose`.
 
         Args:
-            thresholds: `dead`, `saturated`, `fading`, `busy` or `bimodal`, where the default is
-                not wanted.
+            thresholds: your own thresholds for `dead`, `saturated`, `fading`, `busy` or `bimodal`.
 
         Raises:
-            TypeError: a threshold of another name.
-            ValueError: a threshold outside its range: shares are in [0, 1].
+            TypeError: there is no threshold of that name.
+            ValueError: a threshold is out of its range. Shares are in [0, 1].
         """
         from neuroact.results.diagnosis import diagnose
 
         return diagnose(self, **thresholds)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain JSON values; `from_dict` reads it back, to the bit.
+        """The report as plain JSON values. `from_dict` reads it back to the bit.
 
-        Results of the user's own statistics are not in it: only their author knows their form.
+        It leaves out results of a user's own statistics: only their author knows their form.
         """
         from neuroact.files.report_document import to_document
 
@@ -82,32 +81,32 @@ class ActivityReport(Layers):
 
     @classmethod
     def of(cls, layers: Layers) -> Self:
-        """A report of layers that were read or found; a subclass gives one of its own kind."""
+        """A report of the given layers; of a subclass, if called on one."""
         return cls(layers.values(), origin=layers.origin, not_called=layers.not_called)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
-        """The report that `to_dict` described.
+        """Read back what `to_dict` gave.
 
         Raises:
-            ReportFileError: the mapping is damaged, foreign, or of a newer schema.
+            ReportFileError: the mapping is damaged, not a report, or of a newer schema version.
         """
         from neuroact.files.report_reader import from_document
 
         return cls.of(from_document(document))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as JSON text; also written to `path`, whole or not at all, where given."""
+        """The report as JSON text. With a `path`, also write it there, whole or not at all."""
         from neuroact.files.report_document import write
 
         return write(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Self:
-        """The report in a file, or in a text that begins with `{`.
+        """Read a report from a JSON file, or from a JSON text that begins with `{`.
 
         Raises:
-            ReportFileError: it is damaged, foreign, or of a newer schema.
+            ReportFileError: it is damaged, not a report, or of a newer schema version.
         """
         from neuroact.files.json_document import read
         from neuroact.files.report_reader import from_document
@@ -115,10 +114,10 @@ class ActivityReport(Layers):
         return cls.of(read(source, from_document))
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as one self-contained web page; also written to `path` where given.
+        """The report as one self-contained web page. With a `path`, also write it there.
 
-        Verdicts first, then the table, which sorts and filters, plots (with the extra `plots`),
-        each layer's details, definitions and origin. It fetches nothing. The file is written whole
+        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`), each
+        layer's details, definitions and the origin. It fetches nothing. The file is written whole
         or not at all.
         """
         from neuroact.atomic_file import write_text
@@ -130,26 +129,27 @@ class ActivityReport(Layers):
         return page
 
     def to_frame(self, *, per: Per = "layer") -> Any:
-        """One row a layer, or a neuron: a pandas data frame, or polars where pandas is missing.
+        """A data frame with one row per layer or neuron: pandas, or polars without pandas.
 
-        `neuroact.files.columns.columns_of` says which columns there are.
+        `neuroact.files.columns.columns_of` lists the columns.
 
         Args:
             per: "layer" or "neuron".
 
         Raises:
-            MissingExtraError: neither is installed; the extra `frames` brings pandas.
-            ValueError: another `per`.
+            MissingExtraError: neither pandas nor polars is installed. The extra `frames` installs
+                pandas.
+            ValueError: `per` is neither "layer" nor "neuron".
         """
         from neuroact.files.columns import to_frame
 
         return to_frame(self, per)
 
     def to_csv(self, path: str | os.PathLike[str] | None = None, *, per: Per = "layer") -> str:
-        """The columns of `to_frame` as CSV text; also written to `path`, whole or not at all.
+        """The columns of `to_frame` as CSV text. With a `path`, also write it there.
 
-        Numbers are read back the same to the bit; what is NaN is an empty cell. A text that a
-        spreadsheet would take for a formula gets a `'` before it.
+        The file is written whole or not at all. Numbers are read back to the bit. NaN is an empty
+        cell. A text that a spreadsheet would take for a formula gets a `'` in front.
         """
         from neuroact.atomic_file import write_text
         from neuroact.files.export import csv_text
@@ -160,13 +160,13 @@ class ActivityReport(Layers):
         return text
 
     def to_parquet(self, path: str | os.PathLike[str], *, per: Per = "layer") -> None:
-        """The columns of `to_frame` as a Parquet file, written whole or not at all.
+        """Write the columns of `to_frame` as a Parquet file, whole or not at all.
 
-        What is NaN is a null. The file's metadata hold the report's origin as JSON, under the key
+        NaN is a null. The file's metadata hold the report's origin as JSON under the key
         `neuroact`.
 
         Raises:
-            MissingExtraError: pyarrow is not installed; the extra `parquet` brings it.
+            MissingExtraError: pyarrow is not installed. The extra `parquet` installs it.
         """
         from neuroact.files.export import write_parquet
 
@@ -180,7 +180,7 @@ class ActivityReport(Layers):
         layer: str | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw a picture of the report; needs the extra `plots`.
+        """Draw a picture of the report. It needs the extra `plots`.
 
         ===========  =============================================================================
         kind         shows
@@ -190,25 +190,26 @@ class ActivityReport(Layers):
         `curve`      a curve per layer: its neurons' activity, the most active first
         `time`       activity at each time step, with its spread; needs `TimeCourse`
         `intervals`  a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
-        `neurons`    every neuron of one layer, where it is
-        `raster`     the spikes of a sample in one layer; needs `Raster`
+        `neurons`    every neuron of one layer at its place
+        `raster`     the spikes of one sequence in one layer; needs `Raster`
         ===========  =============================================================================
 
-        Each is a function of `neuroact.plots`, where its definition and its options are.
+        Each is also a function of `neuroact.plots`, with its definition and more options.
 
         Args:
-            path: image file to write, its format told by the ending; None to write none.
+            path: image file to write, in the format of its ending; None to write none.
             kind: which picture.
-            layer: name of the only layer to show; `neurons` and `raster` show one.
+            layer: name of the only layer to show. `neurons` and `raster` show one layer.
             ax: axes to draw into; None makes a figure of its own.
 
         Returns:
             The axes drawn into. Nothing is shown on a screen.
 
         Raises:
-            ValueError: another kind, or another ending of the path.
+            ValueError: there is no such kind or format.
             UnknownLayerError: the report has no such layer.
-            MissingStatisticError: the picture needs a statistic that was not recorded; says how.
+            MissingStatisticError: the picture needs a statistic that was not recorded. The message
+                says how to record it.
             MissingExtraError: matplotlib is not installed.
         """
         from neuroact.plots import draw, save_figure

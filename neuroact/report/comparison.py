@@ -1,4 +1,4 @@
-"""What a comparison of reports comes to: frozen, from the reports' own figures."""
+"""Compare reports layer by layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neuroact.errors import ComparisonError
 from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
 from neuroact.results.compared_layers import (
-    FIGURES,
+    METRICS,
     ComparedLayers,
     Difference,
     LayerComparison,
@@ -24,13 +24,13 @@ LayerMap = Mapping[str, str | Sequence[str]]
 
 
 class Comparison(ComparedLayers):
-    """Reports compared with the first of them, by the layer's name in it.
+    """Reports compared with the first of them, by the layer's name in the first.
 
-    Made by `neuroact.compare`. Printing it gives a table.
+    `neuroact.compare` makes it. Printing it gives a table.
 
     Args:
-        reports: by label, the first one first.
-        layers: what was matched.
+        reports: the reports by label, the first one first.
+        layers: the matched layers.
     """
 
     def __str__(self) -> str:
@@ -48,9 +48,9 @@ class Comparison(ComparedLayers):
         return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
 
     def to_dict(self) -> dict[str, Any]:
-        """The comparison as plain JSON values, its reports included; `from_dict` reads it back.
+        """The comparison with its reports as plain JSON values. `from_dict` reads it back.
 
-        Results of the user's own statistics are not in it: only their author knows their form.
+        It leaves out results of a user's own statistics: only their author knows their form.
         """
         from neuroact.files.labelled_reports import comparison_document
 
@@ -58,10 +58,11 @@ class Comparison(ComparedLayers):
 
     @classmethod
     def from_dict(cls, document: Any) -> Self:
-        """The comparison that `to_dict` described.
+        """Read back what `to_dict` gave.
 
         Raises:
-            ReportFileError: the mapping is damaged, foreign, or of a schema that is not read.
+            ReportFileError: the mapping is damaged, not a comparison, or of an unreadable schema
+                version.
         """
         from neuroact.files.labelled_reports import comparison_from
 
@@ -70,28 +71,28 @@ class Comparison(ComparedLayers):
         return cls(reports, found.values())
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The comparison as JSON text; also written to `path`, whole or not at all."""
+        """The comparison as JSON text. With a `path`, also write it there, whole or not at all."""
         from neuroact.files.report_document import write
 
         return write(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Self:
-        """The comparison in a file, or in a text that begins with `{`.
+        """Read a comparison from a JSON file, or from a JSON text that begins with `{`.
 
         Raises:
-            ReportFileError: it is damaged, foreign, or of a schema that is not read.
+            ReportFileError: it is damaged, not a comparison, or of an unreadable schema version.
         """
         from neuroact.files.json_document import read
 
         return read(source, cls.from_dict)
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The comparison as one self-contained web page; also written to `path` where given.
+        """The comparison as one self-contained web page. With a `path`, also write it there.
 
-        What differs most first, then a table that sorts and filters, the picture (with the extra
-        `plots`), definitions, and the origin of each report. It fetches nothing. The file is
-        written whole or not at all.
+        The page has the layers that differ most, a table that sorts and filters, the picture (with
+        the extra `plots`), definitions, and the origin of each report. It fetches nothing. The file
+        is written whole or not at all.
         """
         from neuroact.atomic_file import write_text
         from neuroact.html import comparison_page
@@ -102,30 +103,34 @@ class Comparison(ComparedLayers):
         return page
 
     def to_frame(self) -> Any:
-        """One row for each layer and report after the first; pandas, or polars without pandas.
+        """A data frame with one row for each layer and report after the first.
 
-        Columns: `layer`, its name in the first report; `first` and `report`, the labels; `name`,
-        its name in that report; the fields of `Difference`.
+        It is a pandas data frame, or a polars one without pandas. Its columns:
+
+        - `layer`, the layer's name in the first report;
+        - `first` and `report`, the labels of the two reports;
+        - `name`, the layer's name in the other report;
+        - the fields of `Difference`.
 
         Raises:
-            MissingExtraError: neither is installed.
+            MissingExtraError: neither pandas nor polars is installed.
         """
         from neuroact.files.columns import data_frame
 
         rows = [
-            (entry.name, self.labels[0], label, entry.layers[label].name, *_values(less))
+            (entry.name, self.labels[0], label, entry.layers[label].name, *_values(difference))
             for entry in self._layers.values()
-            for label, less in entry.differences.items()
+            for label, difference in entry.differences.items()
         ]
-        heads = ("layer", "first", "report", "name", *FIGURES)
+        heads = ("layer", "first", "report", "name", *METRICS)
         columns = {head: [row[at] for row in rows] for at, head in enumerate(heads)}
         return data_frame(columns, purpose="Comparison.to_frame()")
 
     def plot(self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None) -> Axes:
-        """Boxes of each layer's neurons in each report; needs the extra `plots`.
+        """Draw a box of each layer's neurons for each report. It needs the extra `plots`.
 
         Args:
-            path: image file to write, its format told by the ending; None to write none.
+            path: image file to write, in the format of its ending; None to write none.
             ax: axes to draw into; None makes a figure of its own.
 
         Returns:
@@ -147,24 +152,24 @@ def compare(
 ) -> Comparison:
     """Compare reports with the first one, layer by layer.
 
-    Live reports and loaded ones, of the same network or of others: before and after training, an
-    ANN and an SNN, one framework and another, epoch after epoch.
+    The reports may be live or loaded, and of one network or several: before and after training, an
+    ANN and an SNN, two frameworks, or one epoch after another.
 
     Args:
-        first: what the others are compared with.
-        *others: one report or more.
-        labels: a name for each report, the first too; "1", "2", … where None.
-        layers: names in the first report, and the name in the others: one for all of them, or one
-            for each. Layers not in it are matched by name, or by an alias.
+        first: the report that the others are compared with.
+        *others: one or more reports.
+        labels: a name for each report, including the first. None: "1", "2", …
+        layers: partners of layers, as a mapping from the name in the first report to the name in
+            the others: one name for all of them, or one for each. All other layers are matched by
+            name or alias.
 
     Returns:
-        The differences, which print as a table. What was matched with nothing is in
-        `Comparison.unmatched`.
+        The comparison, which prints as a table. Layers without a partner are in its `unmatched`.
 
     Raises:
-        ComparisonError: fewer than two reports; labels that are not one for each, or not
-            different; a layer given to two; or no layer of the first that any other has.
-        UnknownLayerError: `layers` names a layer that a report has not.
+        ComparisonError: there are fewer than two reports; there is not one label for each; two
+            labels are equal; a layer is the partner of two; or no layer has a partner.
+        UnknownLayerError: `layers` names a layer that is not in the report.
 
     >>> import numpy as np
     >>> import neuroact
@@ -209,18 +214,18 @@ def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
 def _partners(
     first: ActivityReport, other: ActivityReport, place: int, layers: LayerMap
 ) -> dict[str, LayerActivity]:
-    """The layer of the other report for each of the first's that has one."""
-    said = {first[ours].name: other[_at(ours, to, place)] for ours, to in layers.items()}
-    taken = [layer.name for layer in said.values()]
+    """The partner in the other report, for each layer of the first report that has one."""
+    partners = {first[ours].name: other[_at(ours, to, place)] for ours, to in layers.items()}
+    taken = [layer.name for layer in partners.values()]
     if len(set(taken)) < len(taken):
         twice = next(name for name in taken if taken.count(name) > 1)
-        raise ComparisonError(f'layers= gives the layer "{twice}" to two', layer=twice)
+        raise ComparisonError(f'layers= gives the layer "{twice}" to two layers', layer=twice)
     for ours, layer in first.items():
         partner = next((p for n in (ours, *layer.aliases) if (p := other.get(n))), None)
-        if ours not in said and partner is not None and partner.name not in taken:
-            said[ours] = partner
+        if ours not in partners and partner is not None and partner.name not in taken:
+            partners[ours] = partner
             taken.append(partner.name)
-    return said
+    return partners
 
 
 def _at(ours: str, to: str | Sequence[str], place: int) -> str:
@@ -236,4 +241,4 @@ def _at(ours: str, to: str | Sequence[str], place: int) -> str:
 
 
 def _values(difference: Difference) -> tuple[Any, ...]:
-    return tuple(getattr(difference, name) for name in FIGURES)
+    return tuple(getattr(difference, name) for name in METRICS)

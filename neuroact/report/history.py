@@ -1,4 +1,4 @@
-"""Reports of one model over time: an epoch after another."""
+"""Reports of one model over time, such as one after each epoch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Entry = tuple[Label, ActivityReport]
 
 
 class History(Sequence[Entry]):
-    """Labelled reports in the order in which they were made.
+    """Labelled reports, in the order in which they were made.
 
     Args:
-        entries: pairs of a label and a report; whole numbers are epochs.
+        entries: pairs of a label and a report. Labels that are whole numbers are epochs.
 
     >>> from neuroact import Recording
     >>> from neuroact.report.history import History
@@ -55,39 +55,39 @@ class History(Sequence[Entry]):
         return f"<neuroact History of {len(self)} reports>"
 
     def append(self, label: Label, report: ActivityReport) -> None:
-        """Add the next report; labels may repeat."""
+        """Add the next report. Labels may repeat."""
         self._entries.append((label, report))
 
     def to_dict(self) -> dict[str, Any]:
-        """The history as plain JSON values; `from_dict` reads it back, to the bit."""
+        """The history as plain JSON values. `from_dict` reads it back to the bit."""
         from neuroact.files.labelled_reports import history_document
 
         return history_document(self)
 
     @classmethod
     def from_dict(cls, document: Any) -> Self:
-        """The history that `to_dict` described.
+        """Read back what `to_dict` gave.
 
         Raises:
-            ReportFileError: the mapping is damaged, foreign, or of a newer schema; says which of
-                its reports is at fault.
+            ReportFileError: the mapping is damaged, not a history, or of a newer schema version.
+                The message says which report is damaged.
         """
         from neuroact.files.labelled_reports import history_from
 
         return cls((label, ActivityReport.of(layers)) for label, layers in history_from(document))
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The history as JSON text; also written to `path`, whole or not at all, where given."""
+        """The history as JSON text. With a `path`, also write it there, whole or not at all."""
         from neuroact.files.report_document import write
 
         return write(self.to_dict(), path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> Self:
-        """The history in a file, or in a text that begins with `{`.
+        """Read a history from a JSON file, or from a JSON text that begins with `{`.
 
         Raises:
-            ReportFileError: it is damaged, foreign, or of a newer schema.
+            ReportFileError: it is damaged, not a history, or of a newer schema version.
         """
         from neuroact.files.json_document import read
 

@@ -1,4 +1,4 @@
-"""Where a report's figures come from: versions, model, time."""
+"""Where a report comes from: versions, model, time."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from neuroact.versions import installed_version
 
 
 def provenance(model: nn.Module | None, frameworks: Iterable[str]) -> dict[str, Any]:
-    """What a report says of its origin, as plain JSON values.
+    """A report's origin as plain JSON values.
 
-    Keys: `created` (UTC, ISO 8601), `model` (its class, wrappers left out, or None), `versions` (of
-    Python, neuroact, torch, numpy and the frameworks whose layers are recorded).
+    Keys: `created` (UTC, ISO 8601), `model` (the model's class without wrappers, or None) and
+    `versions` (of Python, neuroact, torch, numpy and the recorded layers' frameworks).
     """
     packages = dict.fromkeys(("neuroact", "torch", "numpy", *frameworks))
     versions = {name: found for name in packages if (found := installed_version(name))}
@@ -33,7 +33,7 @@ def _path(cls: type) -> str:
 
 
 def selection_text(layers: LayerSelection) -> str | list[str] | None:
-    """What `layers=` asked for, as a plain JSON value; a predicate by its name."""
+    """The argument `layers=` as a plain JSON value. A predicate is given by its name."""
     if layers is None or isinstance(layers, str):
         return layers
     if isinstance(layers, type):

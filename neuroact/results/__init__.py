@@ -1,1 +1,1 @@
-"""What was measured: figures of layers, frozen, of NumPy alone."""
+"""What was measured in each layer: frozen, and made of NumPy alone."""

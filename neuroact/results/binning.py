@@ -1,8 +1,8 @@
-"""How many values lie in which bin, whatever the values. Pure, numpy only.
+"""Histograms of any finite values. Pure, numpy only.
 
-`numpy.histogram` raises where its bins do not fit between the smallest value and the largest, and
-where the difference of the two overflows. Both come up: activities that are the same sum taken in
-another order differ by rounding only.
+`numpy.histogram` raises an error in two cases: the bins do not fit between the smallest and the
+largest value, or the difference of the two overflows. Both occur here. For example, equal
+activities differ by rounding when their sums were taken in another order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["binned"]
 
-# Beyond `_LARGE`, values are binned as parts of `_SCALE`: a power of two, so the same bins.
+# Values beyond `_LARGE` are first divided by `_SCALE`, a power of two: the bins stay the same.
 _LARGE, _SCALE = 2.0**1000, 2.0**64
 _LARGEST = float(np.finfo(np.float64).max)
 
@@ -26,19 +26,20 @@ def binned(
     range: tuple[float, float] | None = None,
     weights: ArrayLike | None = None,
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """`numpy.histogram`, with a range that is widened where it is too narrow for its bins.
+    """`numpy.histogram`, but a range too narrow for its bins is widened.
 
-    What differs by rounding only is shown as NumPy shows equal values: in the middle of a range
-    that reaches half a unit to either side, or further where float64 is coarser than such bins.
+    Values that differ by rounding only are binned like equal values. As in NumPy, the range then
+    reaches half a unit to either side of them. It reaches further where float64 is too coarse for
+    bins of that width.
 
     Args:
-        values: finite numbers; may be none.
+        values: finite numbers, or none.
         bins: number of bins of equal width, or their edges.
-        range: lower and upper edge; the smallest and largest value where None.
-        weights: how much each value counts; once where None.
+        range: lower and upper edge. None: the smallest and the largest value.
+        weights: the weight of each value. None: 1 for each.
 
     Returns:
-        Counts, or sums of weights, `[bins]`, and edges float64 `[bins + 1]`, which ascend.
+        Counts (or sums of weights) `[bins]`, and ascending edges, float64 `[bins + 1]`.
 
     >>> from neuroact.results.binning import binned
     >>> counts, edges = binned([0.3, 0.1 + 0.2], 3)
@@ -57,7 +58,7 @@ def binned(
 
 
 def _wide_enough(low: float, high: float, bins: int, largest: float) -> tuple[float, float]:
-    """The ends where so many bins fit between them, else wider ones around the same middle."""
+    """The same ends if the bins fit between them, else wider ones around the same middle."""
     middle = low + (high - low) / 2
     finest = bins * float(np.spacing(max(abs(low), abs(high))))
     for ends in ((low, high), (middle - 0.5, middle + 0.5)):

@@ -1,4 +1,4 @@
-"""Reports beside each other, layer by layer: frozen, from the reports' own figures."""
+"""Reports compared layer by layer: frozen, and computed from the reports alone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from neuroact.results.layers import Layers
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A layer's figures in a report, less its figures in the first report.
+    """A layer's metrics in a report minus its metrics in the first report.
 
-    NaN, and None for counts of neurons, where the layer has no figures in one of the two.
+    If the layer has no figures in one of the two, differences are NaN, and those of counts are
+    None.
 
     Attributes:
         mean: of the mean activity, in spikes (or values) per neuron and step.
@@ -29,10 +30,10 @@ class Difference:
         sparsity: of the share of zeros.
         dead: of the number of dead neurons.
         saturated: of the number of saturated neurons.
-        dead_share: of the share of neurons that are dead; for layers of unequal size.
-        saturated_share: of the share of neurons that are saturated.
-        distance: 1-Wasserstein distance between the distributions of the neurons' activity, see
-            `neuroact.results.distance.wasserstein`; 0 only where they are the same.
+        dead_share: of the share of dead neurons. It also compares layers of unequal size.
+        saturated_share: of the share of saturated neurons.
+        distance: 1-Wasserstein distance between the two distributions of activity over neurons
+            (`neuroact.results.distance.wasserstein`). 0 only if they are the same.
     """
 
     mean: float
@@ -49,28 +50,28 @@ class Difference:
 
     @classmethod
     def between(cls, first: LayerActivity, other: LayerActivity) -> Difference:
-        """The other's figures less the first's."""
-        figures = ("mean", "std", "q1", "median", "q3", "sparsity", "dead_share", "saturated_share")
-        less = {name: getattr(other, name) - getattr(first, name) for name in figures}
-        measured = first.problem is None is other.problem
+        """The other layer's metrics minus the first's."""
+        metrics = ("mean", "std", "q1", "median", "q3", "sparsity", "dead_share", "saturated_share")
+        changes = {name: getattr(other, name) - getattr(first, name) for name in metrics}
+        measured = first.problem is None and other.problem is None
         return cls(
-            **less,
+            **changes,
             dead=other.dead - first.dead if measured else None,
             saturated=other.saturated - first.saturated if measured else None,
-            distance=wasserstein(*first.activity_counts, *other.activity_counts),
+            distance=wasserstein(*first.activity_distribution, *other.activity_distribution),
         )
 
 
-FIGURES = tuple(field.name for field in fields(Difference))
+METRICS = tuple(field.name for field in fields(Difference))
 
 
 @dataclass(frozen=True)
 class LayerComparison:
-    """One layer in the reports that have it.
+    """One layer, in every report that has it.
 
     Attributes:
-        name: in the first report.
-        layers: the layer's figures by the report's label; the first report's come first.
+        name: the layer's name in the first report.
+        layers: the layer in each report, by the report's label. The first report comes first.
     """
 
     name: str
@@ -83,7 +84,7 @@ class LayerComparison:
 
     @cached_property
     def differences(self) -> Mapping[str, Difference]:
-        """The differences from the first report, by the other report's label."""
+        """Differences from the first report, by the other report's label."""
         _, *others = self.layers.items()
         return MappingProxyType(
             {label: Difference.between(self.first, layer) for label, layer in others}
@@ -91,13 +92,13 @@ class LayerComparison:
 
 
 class ComparedLayers(Mapping[str, LayerComparison]):
-    """Reports compared with the first of them, by the layer's name in it.
+    """Reports compared with the first of them, by the layer's name in the first.
 
-    Two are equal when their reports, labels and matched layers are.
+    Two comparisons are equal if their reports, labels and matched layers are equal.
 
     Args:
-        reports: by label, the first one first.
-        layers: what was matched.
+        reports: the reports by label, the first one first.
+        layers: the matched layers.
     """
 
     def __init__(self, reports: Mapping[str, Layers], layers: Iterable[LayerComparison]) -> None:
@@ -111,9 +112,10 @@ class ComparedLayers(Mapping[str, LayerComparison]):
 
     @cached_property
     def unmatched(self) -> Mapping[str, tuple[str, ...]]:
-        """Layers that were matched with none, by the label of their report; none left out.
+        """Names of the layers without a partner, by the label of their report.
 
-        Of the first report those that no other has.
+        A layer of the first report is in it if no other report has the layer. A report whose
+        layers all have partners is left out.
         """
         matched: dict[str, set[str]] = {label: set() for label in self.reports}
         for entry in self._layers.values():
@@ -128,10 +130,10 @@ class ComparedLayers(Mapping[str, LayerComparison]):
         )
 
     def __getitem__(self, name: str) -> LayerComparison:
-        """The layer of that name in the first report.
+        """The layer that has this name in the first report.
 
         Raises:
-            KeyError: none was matched; the message shows the nearest names.
+            KeyError: no such layer was matched. The message shows the nearest names.
         """
         try:
             return self._layers[name]
@@ -141,10 +143,10 @@ class ComparedLayers(Mapping[str, LayerComparison]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ComparedLayers):
             return NotImplemented
-        reports = list(self.reports.items()), list(other.reports.items())  # the first one tells
+        reports = list(self.reports.items()), list(other.reports.items())  # order matters
         return reports[0] == reports[1] and self._layers == other._layers
 
-    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
+    __hash__ = None  # type: ignore[assignment]  # equal by content, which is too large to hash
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)
@@ -154,7 +156,7 @@ class ComparedLayers(Mapping[str, LayerComparison]):
 
 
 class UnmatchedLayerError(UnknownLayerError, KeyError):
-    """A comparison was asked for a layer that it has not."""
+    """A comparison has no layer of the name that was asked for."""
 
     def __init__(self, name: str, names: tuple[str, ...]) -> None:
         found = ", ".join(names)

@@ -1,4 +1,4 @@
-"""What each figure means, read off the docstrings: written once, shown everywhere."""
+"""What each metric means. Docstrings define it; pages, files and docs show that text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from functools import cached_property
 from neuroact.results.layer_activity import LayerActivity
 
 
-def definition(figure: str, of: type = LayerActivity) -> str:
-    """What a figure means: its docstring as one line of plain text.
+def definition(metric: str, of: type = LayerActivity) -> str:
+    """What a metric means: its docstring as one line of plain text.
 
     Args:
-        figure: name of a property of the class, or of an attribute that its docstring lists.
-        of: the class whose figure it is.
+        metric: name of a property of the class, or of an attribute that the class's docstring
+            lists.
+        of: the class that has it.
 
     Returns:
-        The text, without the marks of code; empty where the docstring says nothing, as under
-        `python -OO`.
+        The text without backquotes. Empty if there is no docstring, as under `python -OO`.
 
     >>> from neuroact.results.definitions import definition
     >>> definition("median")
@@ -26,15 +26,15 @@ def definition(figure: str, of: type = LayerActivity) -> str:
     >>> definition("sequences")
     "Number of samples' sequences begun."
     """
-    described = inspect.getattr_static(of, figure, None)
+    described = inspect.getattr_static(of, metric, None)
     computed = isinstance(described, property | cached_property)
     text = inspect.getdoc(described) if computed else None
-    text = text or _attribute(inspect.getdoc(of) or "", figure)
+    text = text or _attribute(inspect.getdoc(of) or "", metric)
     return " ".join(text.replace("`", "").split())
 
 
 def headline(cls: type) -> str:
-    """The first line of a class's own docstring; empty where it has none.
+    """The first line of a class's own docstring; empty if it has none.
 
     >>> from neuroact import Firing
     >>> from neuroact.results.definitions import headline

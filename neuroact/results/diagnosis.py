@@ -1,4 +1,4 @@
-"""What is wrong with a network, read off a report: verdicts with their figure and threshold."""
+"""What is wrong with a network: verdicts on a report's layers, with value and threshold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 
 DEAD, SATURATED, FADING, BUSY, BIMODAL = 0.4, 0.07, 0.1, 3.0, 0.85
-"""Default thresholds; `diagnose` gives the source of each."""
+"""Default thresholds. `diagnose` gives the source of each."""
 THRESHOLDS: Mapping[str, float] = {
     "dead": DEAD,
     "saturated": SATURATED,
@@ -25,28 +25,29 @@ THRESHOLDS: Mapping[str, float] = {
     "busy": BUSY,
     "bimodal": BIMODAL,
 }
-"""The verdicts that have a threshold, with their usual one."""
+"""The default threshold of each verdict that has one."""
 
-# Fewer, and a share, a quartile or a split says little.
+# With fewer layers (or neurons), a ratio, a quartile or a split says little.
 _LEAST_DEEP, _LEAST_COMPARED, _LEAST_SPLIT = 3, 5, 20
 _LEAST_GROUP = 0.1
-# A layer is not busy below these: an event rate, and a multiple of what most layers have.
+# A busy layer is above both: this event rate, and this multiple of the layers' median.
 _LEAST_BUSY, _LEAST_TIMES = 0.07, 2.0
 
 _ADVICE = {
     "silent": "Raise the layer's input (weights, bias, input scale) or lower its threshold until "
-    "neurons fire: nothing is passed on, and far below threshold hardly a gradient comes back.",
+    "neurons fire. A silent layer passes nothing on, and far below threshold hardly a gradient "
+    "comes back through it.",
     "dead": "Lower the learning rate or the threshold, start from larger weights, or add a loss on "
-    "neurons that fire too little; or prune them, if more data does not wake them.",
+    "neurons that fire too little. If more data does not make them fire, prune them.",
     "saturated": "Raise the threshold or the leak, normalise the layer's input, or add a loss on "
-    "neurons that fire too much: a neuron that always fires says nothing and costs the most.",
+    "neurons that fire too much. A neuron that always fires says nothing and costs the most.",
     "fading": "Scale the weights (or thresholds) of the deeper layers to the activity that reaches "
-    "them, add normalisation or skip connections, or take a surrogate gradient that is wider.",
-    "busy": "Look at this layer's threshold, leak and input scale first: it takes most of the "
-    "spikes; a loss on its rate, weighted against the others', brings it down.",
-    "bimodal": "Look at the two groups by themselves (layer.histogram, layer.dead_neurons): a part "
-    "of the layer hardly takes part; smaller initial weights or a lower learning rate mend that, "
-    "or a mean of the layer hides two roles.",
+    "them, add normalisation or skip connections, or use a wider surrogate gradient.",
+    "busy": "Look at this layer's threshold, leak and input scale first: it emits most of the "
+    "spikes. A loss on its rate, weighted against the others', lowers it.",
+    "bimodal": "Look at each of the two groups (layer.histogram, layer.dead_neurons). Perhaps a "
+    "part of the layer hardly fires: then try smaller initial weights or a lower learning rate. "
+    "Or the groups have two roles, which the layer's mean hides.",
 }
 
 
@@ -58,8 +59,8 @@ class Verdict:
         layer: the layer's reported name.
         name: "silent", "dead", "saturated", "fading", "busy" or "bimodal".
         figure: what was measured, in words.
-        value: the figure.
-        threshold: what it was compared with.
+        value: the measured number.
+        threshold: the number it was compared with.
         advice: what people usually do about it.
     """
 
@@ -86,9 +87,10 @@ def diagnose(
     busy: float = BUSY,
     bimodal: float = BIMODAL,
 ) -> tuple[Verdict, ...]:
-    """What is wrong with a report's layers, as far as they spike and have figures.
+    """What is wrong with a report's layers.
 
-    The *event rate* is the share of values that are not zero: where binary, spikes per step.
+    Analog layers and layers without figures get no verdict. The *event rate* is the share of
+    values that are not zero. In a binary layer, these are spikes per neuron and step.
 
     ==========  ===========================================================================
     verdict     where
@@ -97,36 +99,39 @@ def diagnose(
     dead        the share of neurons without an event is above `dead`
     saturated   the share of neurons with an event at every step is above `saturated`
     fading      the layer's event rate, divided by that of the busiest layer before it, is
-                below `fading`, and so is every later layer's; said of the first one
-    busy        the event rate is more than `busy` interquartile ranges above the upper
-                quartile of the event rates of the layers that fire, five or more, more than
-                twice their median, and above 0.07; a dead layer is not busy
-    bimodal     split in two where that explains most, the event rates of its neurons vary
-                between the groups by more than the share `bimodal` of their variance, each
-                group having a tenth of them or more; 20 neurons or more
+                below `fading`, and the same holds for every later layer; only the first of
+                them gets the verdict
+    busy        the layer's event rate is above three bounds: `busy` interquartile ranges
+                above the upper quartile, twice the median, and 0.07. Quartiles and median
+                are of the event rates of the layers that fire, at least five.
+                A dead layer is not busy.
+    bimodal     the best split of the neurons into two groups explains more than the share
+                `bimodal` of the variance of their event rates. Each group must have at least
+                a tenth of the neurons, and the layer at least 20 neurons.
     ==========  ===========================================================================
 
     Args:
-        report: a report, or the layers of one, in the model's order.
-        dead: share of neurons, in [0, 1]. 0.4: as much as 40 % dead is, by CS231n's notes on dying
-            ReLUs, the sign of a learning rate too high.
-        saturated: share of neurons, in [0, 1]. 0.07: spiking networks save energy above a sparsity
-            of about 93 % (Yan et al.), which a layer cannot have where more than 7 % of its
-            neurons always fire.
-        fading: ratio of event rates, in [0, 1]; three spiking layers or more are needed. 0.1, an
-            order of magnitude: how spikes vanish with depth is described by Micheli et al., without
-            a number.
-        busy: number of interquartile ranges, 0 or more. 3: values further out are "far out"
-            (Tukey). Silent layers are no measure: beside them all that fires is far out. Twice the
-            median: layers nearly alike have hardly a range. 0.07: a layer that is sparser than
-            93 % saves energy (Yan et al.), however much quieter the others are. Not a dead one:
-            its few neurons that fire are what is wrong.
-        bimodal: share of variance, in [0, 1]. 0.85: the best split (Otsu) of a normal spread
-            explains 0.64 of its variance, of a flat one 0.75, of two points 1; 99 of 100 samples
-            of 50 from a flat one stay below 0.85.
+        report: a report, or its layers in the model's order.
+        dead: share of neurons, in [0, 1]. Why 0.4: CS231n's notes on dying ReLUs take 40 % dead
+            neurons as the sign of too high a learning rate.
+        saturated: share of neurons, in [0, 1]. Why 0.07: spiking networks save energy above a
+            sparsity of about 93 % (Yan et al.). If more than 7 % of a layer's neurons always fire,
+            its sparsity is lower than that.
+        fading: ratio of event rates, in [0, 1]. It needs three spiking layers. Why 0.1: it is an
+            order of magnitude. Micheli et al. describe how spikes vanish with depth, but give no
+            number.
+        busy: number of interquartile ranges, 0 or more. Why 3: Tukey calls values beyond it "far
+            out". Silent layers are left out, or every layer that fires would be far out. The
+            bound of twice the median is for layers that are nearly alike: their interquartile
+            range is almost 0. The bound of 0.07 is there because a layer sparser than 93 % saves
+            energy (Yan et al.), however quiet the others are. A dead layer is left out, because
+            its dead neurons are what is wrong.
+        bimodal: share of variance, in [0, 1]. Why 0.85: the best split (Otsu) explains 0.64 of the
+            variance of a normal distribution, 0.75 of a uniform one, and 1 of two points. Of
+            samples of 50 from a uniform distribution, 99 of 100 stay below 0.85.
 
     Returns:
-        The verdicts, layer by layer; none where nothing is wrong.
+        The verdicts, layer by layer; empty if nothing is wrong.
 
     Raises:
         ValueError: a threshold outside its range, or NaN.
@@ -158,10 +163,10 @@ def diagnose(
 
 
 def check_threshold(name: str, value: Any) -> None:
-    """Refuse what can be no threshold of the verdict.
+    """Check the threshold of a verdict.
 
     Raises:
-        ValueError: says what was expected, and what may have been meant.
+        ValueError: it is out of range. The message says what was expected, and may suggest a value.
 
     >>> from neuroact.results.diagnosis import check_threshold
     >>> check_threshold("dead", 30)
@@ -182,7 +187,7 @@ def check_threshold(name: str, value: Any) -> None:
 def judge(
     report: Mapping[str, LayerActivity] | Iterable[LayerActivity], thresholds: Mapping[str, float]
 ) -> tuple[Verdict, ...]:
-    """`diagnose` by thresholds that were checked, one for each of `THRESHOLDS`."""
+    """`diagnose` with checked thresholds, one for each of `THRESHOLDS`."""
     layers = list(report.values() if isinstance(report, Mapping) else report)
     judged = [layer for layer in layers if _is_judged(layer)]
     rates = np.array([event_rate(layer) for layer in judged])
@@ -210,10 +215,10 @@ def event_rate(layer: LayerActivity) -> float:
 
 
 def separation(values: ArrayLike, least_group: float = _LEAST_GROUP) -> float:
-    """Share of the variance that lies between two groups of values, split where it is largest.
+    """Share of the variance between two groups of values, at the best split (Otsu's criterion).
 
-    Otsu's criterion, over all splits between two different values that leave a share of
-    `least_group` of the values on each side. 0 where there is none.
+    A split lies between two different values, and leaves at least the share `least_group` of the
+    values on each side. 0 if there is no such split.
 
     >>> from neuroact.results.diagnosis import separation
     >>> separation([1, 1, 9, 9])
@@ -246,7 +251,7 @@ def _shares(layer: LayerActivity, dead: float, saturated: float) -> Iterator[Ver
 
 
 def _fades_from(rates: NDArray[np.float64], fading: float) -> int | None:
-    """Number of the first layer from which on all are too quiet; None where there is none."""
+    """Index of the first layer that is too quiet along with all later ones, or None."""
     if len(rates) < _LEAST_DEEP:
         return None
     busiest = np.maximum.accumulate(rates)
@@ -257,7 +262,7 @@ def _fades_from(rates: NDArray[np.float64], fading: float) -> int | None:
 
 
 def _fence(rates: NDArray[np.float64], busy: float) -> float:
-    """The event rate above which a layer is busy; infinite where too few layers fire to tell."""
+    """The event rate above which a layer is busy; infinite if too few layers fire."""
     firing = rates[rates > 0]
     if len(firing) < _LEAST_COMPARED:
         return np.inf

@@ -1,4 +1,4 @@
-"""How far apart two distributions are, of values that come with counts. Pure, numpy only."""
+"""The distance between two distributions, each given as values with counts. Pure, numpy only."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ def wasserstein(
 
         W = ∫ |F(x) - G(x)| dx
 
-    which is the mean distance that the values of one have to be moved to become the other: the
-    earth mover's distance. Computed from the different values, without repeating or sampling any:
-    what rounds are the differences of values, one division per value, and the sum.
+    It is also called the earth mover's distance: how far, on average, the values of one have to be
+    moved to become the other. It is computed from the distinct values; none is repeated or
+    sampled. Rounding occurs in the differences of values, in one division per value, and in the
+    sum.
 
     Args:
-        values: finite numbers, ascending, each once.
-        counts: how often each is there, whole numbers above 0.
-        other_values: those of the other distribution; how many there are may differ.
-        other_counts: how often each of them is there.
+        values: distinct finite numbers, ascending.
+        counts: how often each value occurs, whole numbers above 0.
+        other_values: the same of the other distribution; it may have more or fewer.
+        other_counts: how often each of them occurs.
 
     Returns:
-        The distance, in the unit of the values; exactly 0 where the distributions are the same,
-        and only there (but for differences near the smallest float64). NaN where one is empty.
+        The distance, in the unit of the values. It is exactly 0 if the distributions are the same,
+        and only then (except for differences near the smallest float64). NaN if one is empty.
 
     Source: S. S. Vallender, Calculation of the Wasserstein distance between probability
     distributions on the line, Theory of Probability & Its Applications 18(4), 1974,
@@ -54,8 +55,8 @@ def _shares(
 ) -> NDArray[np.float64]:
     """The cumulative distribution function at each of the steps.
 
-    One correctly rounded division of whole numbers: equal shares are equal bits, whatever the
-    number of values.
+    Each is one correctly rounded division of whole numbers. So equal shares have equal bits,
+    however many values there are.
     """
     upto = np.concatenate([[0], np.cumsum(np.asarray(counts), dtype=np.int64)])
     return np.asarray(upto[np.searchsorted(values, steps, side="right")] / upto[-1])

@@ -249,7 +249,7 @@ class LayerActivity:
         Raises:
             ValueError: a level outside [0, 1] or an unknown method.
         """
-        return quantile_or_nan(*self.activity_counts, q, method)
+        return quantile_or_nan(*self.activity_distribution, q, method)
 
     def histogram(
         self, bins: int | NDArray[Any] = 10, range: tuple[float, float] | None = None
@@ -270,7 +270,7 @@ class LayerActivity:
         return counts.astype(np.int64), edges.astype(np.float64)
 
     @cached_property
-    def activity_counts(self) -> tuple[Floats, Integers]:
+    def activity_distribution(self) -> tuple[Floats, Integers]:
         """The different activities, ascending, and the number of neurons that have each.
 
         All that the layer's figures need: few numbers even of a million neurons. Float64 and int64

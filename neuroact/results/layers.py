@@ -1,4 +1,4 @@
-"""What a report is made of: the figures of each layer, by name. Every view takes this."""
+"""The layers of a report, by name. Tables, plots, pages and files are all made from this."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from neuroact.results.layer_activity import LayerActivity
 
 
 class Layers(Mapping[str, LayerActivity]):
-    """Figures of every recorded layer, by name, in the model's order.
+    """What every recorded layer did, by the layer's name, in the model's order.
 
-    Two are equal when their layers' counts are; the layers' order, and where and when they were
-    made, does not count.
+    Two are equal if their layers' counts are equal. The order of the layers and the origin do not
+    matter.
 
     Args:
-        layers: the layers' figures.
+        layers: the layers.
         origin: where they come from: versions, model, time (see `neuroact.report.provenance`).
-        not_called: recorded layers that were never called, so have no figures.
+        not_called: names of recorded layers that were never called, and so have no figures.
 
     Raises:
-        LayerNameError: two layers of one name.
+        LayerNameError: two layers have the same name.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class Layers(Mapping[str, LayerActivity]):
         self.not_called = tuple(not_called)
 
     def __getitem__(self, name: str) -> LayerActivity:
-        """The layer of that name, or of that alias.
+        """The layer with this name or alias.
 
         Raises:
-            KeyError: there is none; the message shows the nearest names.
+            KeyError: there is none. The message shows the nearest names.
         """
         if name in self._layers:
             return self._layers[name]
@@ -67,11 +67,11 @@ class Layers(Mapping[str, LayerActivity]):
             return NotImplemented
         return self._layers == other._layers and set(self.not_called) == set(other.not_called)
 
-    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
+    __hash__ = None  # type: ignore[assignment]  # equal by content, which is too large to hash
 
 
 class UnknownReportLayerError(UnknownLayerError, KeyError):
-    """A report was asked for a layer that it has not."""
+    """A report has no layer of the name that was asked for."""
 
     def __init__(self, name: str, names: tuple[str, ...], not_called: tuple[str, ...]) -> None:
         if name in not_called:

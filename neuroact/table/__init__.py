@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from neuroact.results.diagnosis import diagnose
-from neuroact.table.columns import Column, columns_of
+from neuroact.table.columns import TableColumn, columns_of
 from neuroact.table.layout import (
     NARROWEST,
     drawn,
@@ -19,7 +19,7 @@ from neuroact.table.layout import (
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import notes
 from neuroact.table.rows import MOST_ROWS, rows_of
-from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, figure_text, folded
+from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded, number_text
 from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ __all__ = [
     "NARROWEST",
     "ReportTable",
     "Totals",
-    "figure_text",
     "folded",
     "is_terminal",
     "notes",
+    "number_text",
     "print_table",
     "table_html",
     "table_text",
@@ -43,25 +43,25 @@ __all__ = [
 
 
 def table_text(report: Layers, width: int | None = None, *, fold: bool | None = None) -> str:
-    r"""A report's table and what its figures mean, as plain text without colour.
+    r"""A report's table, and notes on what its figures mean, as plain text without colour.
 
-    A width that does not suffice for one table gives two, counts above activity, or more; a name
-    too long is broken, after a dot where it can be. Nothing is cut off.
+    If the width is too small for one table, there are two, counts above activity, or more. A long
+    name is broken, after a dot if possible. Nothing is cut off.
 
-    A layer where nothing fired has zeros and a sparsity of 1. One whose figures are NaN shows
-    `nan`, and `-` for its dead and saturated neurons, and a line below says why.
+    A layer where nothing fired has zeros and a sparsity of 1. A layer without figures shows `nan`,
+    and `-` for its dead and saturated neurons. A note below says why.
 
-    More than `MOST_ROWS` layers are folded by module: a row then has the figures of all neurons of
-    the module's layers, and says how many of them have which verdict.
+    More than `MOST_ROWS` layers are folded by module. A row then describes all neurons of the
+    module's layers, and counts the layers' verdicts.
 
     Args:
         report: what to show.
-        width: longest line, `NARROWEST` or more. Where None, the terminal's width if standard
-            output is one, else as wide as the table is.
+        width: longest line, `NARROWEST` or more. None: the terminal's width if standard output is
+            a terminal, else the table's own width.
         fold: True or False to fold by module or not, whatever the number of layers.
 
     >>> import numpy as np
-    >>> from neuroact import Layers, LayerActivity, SignalKind
+    >>> from neuroact import ActivityReport, LayerActivity, SignalKind
     >>> layer = LayerActivity(
     ...     name="lif", framework="snntorch", layer_type="Leaky", kind=SignalKind.BINARY,
     ...     observations=10, sequences=2, events=np.array([5, 5, 9, 5]),
@@ -79,7 +79,7 @@ def table_text(report: Layers, width: int | None = None, *, fold: bool | None = 
 
 
 def print_table(report: Layers, *, fold: bool | None = None) -> None:
-    """Print the table to standard output, in colour where that is a terminal."""
+    """Print the table to standard output, in colour if that is a terminal."""
     if is_terminal():
         print_to_terminal(ReportTable(report, fold=fold, blocks=terminal_blocks()))
     else:
@@ -87,7 +87,7 @@ def print_table(report: Layers, *, fold: bool | None = None) -> None:
 
 
 def table_html(report: Layers, *, fold: bool | None = None) -> str:
-    """The table for a notebook: the same figures as `table_text`, every text escaped."""
+    """The table for a notebook: the same texts as in `table_text`, all escaped."""
     table = ReportTable(report, fold=fold, blocks=BLOCKS)
     return html_table(
         table.columns, table.notes, f"{len(report)} layer{'' if len(report) == 1 else 's'}"
@@ -95,12 +95,12 @@ def table_html(report: Layers, *, fold: bool | None = None) -> str:
 
 
 class ReportTable:
-    """The table as `rich.console.Console.print` takes it, laid out for the console's width.
+    """A table that rich can print, laid out for the width of its console.
 
     Args:
         report: what to show.
         fold: as in `table_text`.
-        blocks: characters of the small histograms.
+        blocks: characters of the histograms, from empty to full.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class ReportTable:
         layers = list(report.values())
         rows = rows_of(layers, fold=fold)
         verdicts = diagnose(layers)
-        self.columns: list[Column] = columns_of(layers, rows, verdicts, blocks)
+        self.columns: list[TableColumn] = columns_of(layers, rows, verdicts, blocks)
         self.notes = _folded_note(len(rows), len(layers)) | notes(report, verdicts)
 
     def __rich_console__(
@@ -121,8 +121,8 @@ class ReportTable:
 def _folded_note(rows: int, layers: int) -> dict[str, str]:
     if rows == layers:
         return {}
-    said = (
-        f"{layers} layers by module: figures over all neurons of a module; "
-        "every layer by neuroact.table.table_text(report, fold=False)"
+    text = (
+        f"{layers} layers by module: a row is of all neurons of a module; "
+        "for every layer: neuroact.table.table_text(report, fold=False)"
     )
-    return {"folded": said}
+    return {"folded": text}

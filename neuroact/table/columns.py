@@ -10,24 +10,24 @@ from neuroact.results.diagnosis import Verdict
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 from neuroact.table.notes import COUNTS, same_in_all
-from neuroact.table.rows import Row
-from neuroact.table.text import PLAIN_BLOCKS, figure_text, histogram_text
+from neuroact.table.rows import TableRow
+from neuroact.table.text import PLAIN_BLOCKS, histogram_text, number_text
 from neuroact.table.totals import Totals
 
-FIGURES = ("mean", "std", "min", "q1", "median", "q3", "max")
+METRICS = ("mean", "std", "min", "q1", "median", "q3", "max")
 _STYLES = {"dead": "yellow", "saturated": "magenta", "verdict": "bold red"}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column as it is shown.
+class TableColumn:
+    """A column of a table of text.
 
     Attributes:
-        head: its title.
+        head: the title.
         cells: a text for each row.
-        total: what stands below; empty where nothing does.
-        left: whether the texts begin, rather than end, in one line.
-        of_activity: whether it shows how activity spreads, rather than counts.
+        total: the text in the last row, `total`; may be empty.
+        left: whether texts are aligned left and not right.
+        of_activity: whether it shows the spread of activity and not a count.
     """
 
     head: str
@@ -38,35 +38,37 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Cells of a terminal that its widest text takes."""
+        """Cells of a terminal that the widest text takes."""
         from rich.cells import cell_len
 
         return max(cell_len(text) for text in (self.head, *self.cells, self.total))
 
     def style(self, cell: str) -> str:
-        """How a text is coloured: only what is an alarm."""
-        # Nothing, none, or fewer than in the report it is compared with: no alarm.
+        """The colour of a cell. Only alarms have one."""
+        # Empty, 0, unknown ("-"), or fewer than in the first report: no alarm.
         return "" if cell in ("0", "") or cell.startswith("-") else _STYLES.get(self.head, "")
 
 
 def columns_of(
     layers: Sequence[LayerActivity],
-    rows: Sequence[Row],
+    rows: Sequence[TableRow],
     verdicts: Sequence[Verdict],
     blocks: str = PLAIN_BLOCKS,
-) -> list[Column]:
-    """The name's column, and the others. What says nothing is left out.
+) -> list[TableColumn]:
+    """The columns of the table, names first.
 
-    Verdicts where there are any; kinds where not all is spikes; sequences and steps where they
-    differ from layer to layer; rates in Hz where a time step is known.
+    Some are there only if they say something: verdicts if there are any, kinds unless all layers
+    are binary, sequences and steps if layers differ in them, and rates in Hz if a layer has a `dt`.
     """
     totals = Totals.of(layers)
 
-    def column(head: str, text: Callable[[Row], str], total: str = "", **more: bool) -> Column:
-        return Column(head, tuple(map(text, rows)), total, **more)
+    def column(
+        head: str, text: Callable[[TableRow], str], total: str = "", **more: bool
+    ) -> TableColumn:
+        return TableColumn(head, tuple(map(text, rows)), total, **more)
 
-    def figures(name: str) -> Column:
-        return column(name, lambda row: figure_text(row.figure(name)), of_activity=True)
+    def metric(name: str) -> TableColumn:
+        return column(name, lambda row: number_text(row.metric(name)), of_activity=True)
 
     return [
         column("layer", lambda row: printable(row.name), "total", left=True),
@@ -84,17 +86,19 @@ def columns_of(
             if same_in_all(layers, attribute) is None
         ),
         *([column("Hz", _rate)] if any(layer.dt is not None for layer in layers) else []),
-        *map(figures, FIGURES),
+        *map(metric, METRICS),
         column(
-            "histogram", lambda row: histogram_text(*row.activity_counts, blocks), of_activity=True
+            "histogram",
+            lambda row: histogram_text(*row.activity_distribution, blocks),
+            of_activity=True,
         ),
-        column("sparsity", _sparsity, figure_text(totals.sparsity)),
+        column("sparsity", _sparsity, number_text(totals.sparsity)),
         column("dead", lambda row: _count(row, row.totals.dead), f"{totals.dead:,}"),
         column("saturated", lambda row: _count(row, row.totals.saturated), f"{totals.saturated:,}"),
     ]
 
 
-def _verdicts(verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list[Column]:
+def _verdicts(verdicts: Sequence[Verdict], rows: Sequence[TableRow]) -> list[TableColumn]:
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
         found.setdefault(verdict.layer, []).append(verdict.name)
@@ -105,7 +109,7 @@ def _verdicts(verdicts: Sequence[Verdict], rows: Sequence[Row]) -> list[Column]:
         names = [name for layer in row.layers for name in found.get(layer.name, ())]
         text = ", ".join(_tallied(names)) if len(row.layers) > 1 else "+".join(names)
         cells.append(text or "-")
-    return [Column("verdict", tuple(cells), left=True)]
+    return [TableColumn("verdict", tuple(cells), left=True)]
 
 
 def _tallied(names: Iterable[str]) -> list[str]:
@@ -113,28 +117,28 @@ def _tallied(names: Iterable[str]) -> list[str]:
     return [f"{found.count(name)} {name}" for name in dict.fromkeys(found)]
 
 
-def _neurons(row: Row) -> str:
+def _neurons(row: TableRow) -> str:
     return f"{sum(layer.neurons for layer in row.layers):,}"
 
 
-def _summed(attribute: str) -> Callable[[Row], str]:
-    def text(row: Row) -> str:
+def _summed(attribute: str) -> Callable[[TableRow], str]:
+    def text(row: TableRow) -> str:
         values = sorted({getattr(layer, attribute) for layer in row.layers})
         return " to ".join(f"{value:,}" for value in dict.fromkeys((values[0], values[-1])))
 
     return text
 
 
-def _rate(row: Row) -> str:
+def _rate(row: TableRow) -> str:
     steps = {layer.dt for layer in row.layers}
     step = steps.pop() if len(steps) == 1 else None
     spikes = all(layer.kind is not SignalKind.ANALOG for layer in row.layers)
-    return "-" if step is None or not spikes else f"{row.figure('mean') / step:.4g}"
+    return "-" if step is None or not spikes else f"{row.metric('mean') / step:.4g}"
 
 
-def _sparsity(row: Row) -> str:
-    return figure_text(row.totals.sparsity if len(row.layers) > 1 else row.layers[0].sparsity)
+def _sparsity(row: TableRow) -> str:
+    return number_text(row.totals.sparsity if len(row.layers) > 1 else row.layers[0].sparsity)
 
 
-def _count(row: Row, count: int) -> str:
+def _count(row: TableRow, count: int) -> str:
     return f"{count:,}" if row.has_figures else "-"

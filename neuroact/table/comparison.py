@@ -1,4 +1,4 @@
-"""A comparison as a table: the first report's figures, and below them what is other."""
+"""A comparison as a table: a layer's row of the first report, and below it the differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
-from neuroact.table.columns import Column
+from neuroact.table.columns import TableColumn
 from neuroact.table.layout import (
     drawn,
     is_terminal,
@@ -18,18 +18,18 @@ from neuroact.table.layout import (
 )
 from neuroact.table.notebook import html_table
 from neuroact.table.notes import joined
-from neuroact.table.text import figure_text
+from neuroact.table.text import number_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
     from neuroact.results.compared_layers import ComparedLayers, Difference
 
-_FIGURES = ("mean", "std", "q1", "median", "q3", "sparsity")
+_METRICS = ("mean", "std", "q1", "median", "q3", "sparsity")
 _COUNTS = ("dead", "saturated")
 _MEANINGS = {
     "first row": "of a layer: its figures in the first report",
-    "with + or -": "figures of that report, less those of the first",
+    "with + or -": "differences: figures of that report minus those of the first",
     "distance": "1-Wasserstein, between the neurons' activities in that report and in the first",
     "mean to q3": "of the activity over neurons; std with ddof 0, quartiles of type 7 (linear)",
     "sparsity": "share of values that are 0",
@@ -39,12 +39,12 @@ _MEANINGS = {
 
 
 def comparison_text(comparison: ComparedLayers, width: int | None = None) -> str:
-    """The table and what its figures mean, as plain text; widths as in `table_text`."""
+    """The table and its notes as plain text; `width` is as in `table_text`."""
     return plain_text(ComparisonTable(comparison), terminal_width() if width is None else width)
 
 
 def print_comparison(comparison: ComparedLayers) -> None:
-    """Print the table to standard output, in colour where that is a terminal."""
+    """Print the table to standard output, in colour if that is a terminal."""
     if is_terminal():
         print_to_terminal(ComparisonTable(comparison))
     else:
@@ -52,13 +52,13 @@ def print_comparison(comparison: ComparedLayers) -> None:
 
 
 def comparison_html(comparison: ComparedLayers) -> str:
-    """The table for a notebook: the same figures, every text escaped."""
+    """The table for a notebook: the same texts, all escaped."""
     table = ComparisonTable(comparison)
     return html_table(table.columns, table.notes, " and ".join(comparison.labels))
 
 
 class ComparisonTable:
-    """The table as `rich.console.Console.print` takes it, laid out for the console's width."""
+    """A table that rich can print, laid out for the width of its console."""
 
     def __init__(self, comparison: ComparedLayers) -> None:
         self.columns = _columns(comparison)
@@ -70,51 +70,59 @@ class ComparisonTable:
         yield from drawn(self.columns, self.notes, options.max_width)
 
 
-def _columns(comparison: ComparedLayers) -> list[Column]:
-    # Of each layer the first report's row, then one for each other report that has it.
+def _columns(comparison: ComparedLayers) -> list[TableColumn]:
+    # For each layer: the first report's row, then a row for each other report that has the layer.
     entries: list[tuple[str, str, LayerActivity, Difference | None]] = []
     for name, entry in comparison.items():
         for label, layer in entry.layers.items():
-            less = entry.differences.get(label)
-            entries.append((printable(name) if less is None else "", label, layer, less))
+            difference = entry.differences.get(label)
+            entries.append(
+                (printable(name) if difference is None else "", label, layer, difference)
+            )
 
     def column(
         head: str, text: Callable[[LayerActivity, Difference | None], str], *, activity: bool
-    ) -> Column:
-        cells = tuple(text(layer, less) for _, _, layer, less in entries)
-        return Column(head, cells, of_activity=activity)
+    ) -> TableColumn:
+        cells = tuple(text(layer, difference) for _, _, layer, difference in entries)
+        return TableColumn(head, cells, of_activity=activity)
 
-    def figure(name: str) -> Callable[[LayerActivity, Difference | None], str]:
-        return lambda layer, less: (
-            figure_text(getattr(layer, name)) if less is None else signed_text(getattr(less, name))
+    def metric(name: str) -> Callable[[LayerActivity, Difference | None], str]:
+        return lambda layer, difference: (
+            number_text(getattr(layer, name))
+            if difference is None
+            else signed_text(getattr(difference, name))
         )
 
     def count(name: str) -> Callable[[LayerActivity, Difference | None], str]:
-        return lambda layer, less: _count(layer, name) if less is None else _change(less, name)
+        return lambda layer, difference: (
+            _count(layer, name) if difference is None else _change(difference, name)
+        )
 
-    names = Column("layer", tuple(name for name, *_ in entries), left=True)
+    names = TableColumn("layer", tuple(name for name, *_ in entries), left=True)
     return [
         names,
-        Column("report", tuple(printable(label) for _, label, _, _ in entries), left=True),
-        column("neurons", lambda layer, less: f"{layer.neurons:,}", activity=False),
-        *(column(name, figure(name), activity=True) for name in _FIGURES),
+        TableColumn("report", tuple(printable(label) for _, label, _, _ in entries), left=True),
+        column("neurons", lambda layer, difference: f"{layer.neurons:,}", activity=False),
+        *(column(name, metric(name), activity=True) for name in _METRICS),
         *(column(name, count(name), activity=False) for name in _COUNTS),
         column(
             "distance",
-            lambda layer, less: "" if less is None else figure_text(less.distance),
+            lambda layer, difference: (
+                "" if difference is None else number_text(difference.distance)
+            ),
             activity=True,
         ),
     ]
 
 
 def signed_text(value: float) -> str:
-    """A difference in few characters, with its sign; `0` only where there is none.
+    """A difference as a short text with its sign; `0` only if there is none.
 
     >>> from neuroact.table.comparison import signed_text
     >>> [signed_text(x) for x in (0.0, 0.25, -2e-5, 1.0)]
     ['0', '+0.2500', '-2.0e-05', '+1']
     """
-    text = figure_text(value)
+    text = number_text(value)
     if text == "1":
         return "+1"
     if text == ">0.9999":
@@ -126,8 +134,8 @@ def _count(layer: LayerActivity, name: str) -> str:
     return "-" if layer.problem else f"{getattr(layer, name):,}"
 
 
-def _change(less: Difference, name: str) -> str:
-    change = getattr(less, name)
+def _change(difference: Difference, name: str) -> str:
+    change = getattr(difference, name)
     return "-" if change is None else f"{change:+,}" if change else "0"
 
 
@@ -151,22 +159,22 @@ def _notes(comparison: ComparedLayers) -> dict[str, str]:
 
 def _farthest(comparison: ComparedLayers) -> dict[str, str]:
     apart = [
-        (less.distance, name, label)
+        (difference.distance, name, label)
         for name, entry in comparison.items()
-        for label, less in entry.differences.items()
-        if not math.isnan(less.distance)
+        for label, difference in entry.differences.items()
+        if not math.isnan(difference.distance)
     ]
     distance, name, label = max(apart, default=(math.nan, "", ""))
     if math.isnan(distance):
-        return {"differs most": "none can be said to: no layer has figures in both reports"}
+        return {"differs most": "unknown: no layer has figures in both reports"}
     if distance == 0:
         return {"differs most": "none: in every layer the neurons' activities are the same"}
-    said = f"{printable(name)}, in {printable(label)}, by a distance of {figure_text(distance)}"
+    said = f"{printable(name)}, in {printable(label)}, by a distance of {number_text(distance)}"
     return {"differs most": said}
 
 
 def _unlike(comparison: ComparedLayers) -> dict[str, str]:
-    """What makes figures of two reports hard to compare."""
+    """Warnings of what makes the reports hard to compare."""
     found = {}
     of_kinds = {
         name: kinds
@@ -175,7 +183,7 @@ def _unlike(comparison: ComparedLayers) -> dict[str, str]:
     }
     if of_kinds:
         said = (f"{name} ({', '.join(sorted(kinds))})" for name, kinds in of_kinds.items())
-        found["unlike values"] = f"{joined(said)}: activities are of different units"
+        found["unlike values"] = f"{joined(said)}: their activities have different units"
     steps = {
         label: {layer.dt for layer in report.values()}
         for label, report in comparison.reports.items()
@@ -185,5 +193,5 @@ def _unlike(comparison: ComparedLayers) -> dict[str, str]:
             f"{label} " + ", ".join("unknown" if dt is None else f"{dt:g} s" for dt in values)
             for label, values in steps.items()
         )
-        found["unlike steps"] = f"{joined(said, '; ')}: activities are per step all the same"
+        found["unlike steps"] = f"{joined(said, '; ')}: activities are still per step"
     return found

@@ -1,6 +1,6 @@
-"""Columns laid out for a width, and drawn by rich.
+"""Lay out columns for a width, and let rich draw them.
 
-rich is imported when a table is drawn, not before: `import neuroact` stays light.
+rich is imported only when a table is drawn, to keep `import neuroact` light.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from neuroact.printable import printable
-from neuroact.table.columns import Column
+from neuroact.table.columns import TableColumn
 from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NARROWEST = 32
-"""Smallest width a table is laid out for; a narrower terminal breaks its lines."""
+"""Smallest width of a table. A narrower terminal breaks its lines."""
 
-_LEAST_NAME_WIDTH = 12  # Narrower, and most names would take more lines than they have parts.
+_LEAST_NAME_WIDTH = 12  # narrower, most names would take more lines than parts
 _GAP = 2
 _UNLIMITED = 1_000_000
 
 
 def drawn(
-    columns: Sequence[Column], notes: Mapping[str, str], width: int
+    columns: Sequence[TableColumn], notes: Mapping[str, str], width: int
 ) -> Iterator[RenderableType]:
-    """The tables that a width needs, one below the other, and the notes.
+    """As many tables as the width needs, one below the other, and the notes.
 
     Args:
-        columns: the names' column first; it stands in each table.
-        notes: by term.
+        columns: the first one has the layers' names, and is repeated in each table.
+        notes: notes by term.
         width: longest line.
     """
     names, *others = columns
@@ -45,10 +45,10 @@ def drawn(
 
 
 def plain_text(renderable: RenderableType, width: int | None) -> str:
-    """What rich makes of it, without colour; as wide as it wants where `width` is None."""
+    """The text that rich makes of it, without colour. If `width` is None, it is not limited."""
     from rich.console import Console
 
-    # force_jupyter: inside a notebook rich would draw into the cell instead of returning text.
+    # force_jupyter=False: in a notebook, rich would draw into the cell and return no text.
     console = Console(
         width=_UNLIMITED if width is None else max(width, NARROWEST),
         color_system=None,
@@ -62,7 +62,7 @@ def plain_text(renderable: RenderableType, width: int | None) -> str:
 
 
 def print_to_terminal(renderable: RenderableType) -> None:
-    """Print to standard output, which is a terminal, in its colours and for its width."""
+    """Print to the terminal that standard output is, in colour and for its width."""
     from rich.console import Console
 
     console = Console()
@@ -71,23 +71,23 @@ def print_to_terminal(renderable: RenderableType) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether standard output is one."""
+    """Whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def terminal_width() -> int | None:
-    """Width of the terminal that standard output is; None where it is none."""
+    """Width of the terminal; None if standard output is not a terminal."""
     return shutil.get_terminal_size().columns if is_terminal() else None
 
 
 def terminal_blocks() -> str:
-    """Characters of small histograms that standard output can show."""
+    """Characters for histograms that standard output can show."""
     encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
     return BLOCKS if is_terminal() and encoding == "utf8" else PLAIN_BLOCKS
 
 
-def _stacks(names: Column, columns: list[Column], width: int) -> list[list[Column]]:
-    """The columns of each table, from the top: all in one, or counts and activity, or more."""
+def _stacks(names: TableColumn, columns: list[TableColumn], width: int) -> list[list[TableColumn]]:
+    """The columns of each table from the top: one table, or counts and activity, or more."""
     if names.width + _taken(columns) <= width:
         return [columns]
     room = width - min(names.width, _LEAST_NAME_WIDTH)
@@ -96,8 +96,8 @@ def _stacks(names: Column, columns: list[Column], width: int) -> list[list[Colum
     return [stack for part in (counts, activity) for stack in _packed(part, room) if stack]
 
 
-def _packed(columns: list[Column], room: int) -> list[list[Column]]:
-    packed: list[list[Column]] = [[]]
+def _packed(columns: list[TableColumn], room: int) -> list[list[TableColumn]]:
+    packed: list[list[TableColumn]] = [[]]
     for column in columns:
         if packed[-1] and _taken([*packed[-1], column]) > room:
             packed.append([])
@@ -105,28 +105,28 @@ def _packed(columns: list[Column], room: int) -> list[list[Column]]:
     return packed
 
 
-def _taken(columns: Iterable[Column]) -> int:
+def _taken(columns: Iterable[TableColumn]) -> int:
     return sum(_GAP + column.width for column in columns)
 
 
-def _widths(columns: list[Column], width: int) -> list[int]:
+def _widths(columns: list[TableColumn], width: int) -> list[int]:
     names, *others = columns
     most = width - min(names.width, _LEAST_NAME_WIDTH) - _GAP
     taken = [min(column.width, most) for column in others]
     return [min(names.width, width - sum(taken) - _GAP * len(taken)), *taken]
 
 
-def _table(columns: list[Column], width: int) -> Table:
+def _table(columns: list[TableColumn], width: int) -> Table:
     from rich.box import Box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(
-        # ASCII, so that print() works whatever the encoding of standard output.
+        # ASCII, so that print() works with any encoding of standard output.
         box=Box("    \n    \n ---\n    \n    \n ---\n    \n    \n", ascii=True),
         show_edge=False,
         pad_edge=False,
-        padding=(0, _GAP - 1, 0, 0),  # the box's own divider is the gap's last cell
+        padding=(0, _GAP - 1, 0, 0),  # the box's divider is the last cell of the gap
         show_footer=any(column.total for column in columns[1:]),
     )
     widths = _widths(columns, width)

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from neuroact.printable import printable
-from neuroact.table.columns import Column
+from neuroact.table.columns import TableColumn
 
 _CELL = "padding:.15em .6em;text-align:"
 _NAME = "min-width:9em;white-space:pre-wrap;overflow-wrap:anywhere"
-# Legible on a light and on a dark page alike.
+# Legible on a light page and on a dark one.
 _COLOURS = {"yellow": "#b58900", "magenta": "#c2185b", "bold red": "#d32f2f;font-weight:bold"}
 
 
-def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str) -> str:
-    """The same texts as in a terminal; all escaped, nothing fetched, no script."""
+def html_table(columns: Sequence[TableColumn], notes: Mapping[str, str], caption: str) -> str:
+    """The same texts as in a terminal, all escaped. It fetches nothing and has no script."""
     heads = "".join(_cell("th", column, column.head) for column in columns)
     rows = zip(*(column.cells for column in columns), strict=True)
     body = "".join(f"<tr>{_row(columns, row)}</tr>" for row in rows)
@@ -36,16 +36,16 @@ def html_table(columns: Sequence[Column], notes: Mapping[str, str], caption: str
     )
 
 
-def _row(columns: Sequence[Column], row: Sequence[str]) -> str:
+def _row(columns: Sequence[TableColumn], row: Sequence[str]) -> str:
     return "".join(
         _cell("td", column, text, _COLOURS.get(column.style(text), ""))
         for column, text in zip(columns, row, strict=True)
     )
 
 
-def _cell(tag: str, column: Column, text: str, colour: str = "") -> str:
+def _cell(tag: str, column: TableColumn, text: str, colour: str = "") -> str:
     side = "left" if column.left else "right"
-    # Only names may take more than one line.
+    # Only names may wrap.
     lines = _NAME if column.head == "layer" else "white-space:pre"
     style = f"{_CELL}{side};{lines}" + (f";color:{colour}" if colour else "")
     return f'<{tag} style="{style}">{escape(text)}</{tag}>'

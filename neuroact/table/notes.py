@@ -1,4 +1,4 @@
-"""What stands below the table: what the figures mean, and what they leave out."""
+"""The notes below the table: what its figures mean, and what they leave out."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table.text import figure_text
+from neuroact.table.text import number_text
 from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
 MEANINGS = {
-    "activity": "of a neuron: mean of its values over all steps; where 0 and 1, spikes per step",
+    "activity": "of a neuron: mean of its values over all steps; if binary, spikes per step",
     "mean to max": "of the activity over neurons; std with ddof 0, quartiles of type 7 (linear)",
     "histogram": "of the activity over neurons, in eight bins from min to max",
-    "sequences": "samples' sequences begun",
+    "sequences": "how many sequences of samples began",
     "steps": "(time step, sample) pairs looked at: how often each neuron was seen",
     "sparsity": "share of values that are 0; of the total, among all values of its layers",
     "dead": "neurons whose values are all 0: they never fired",
@@ -30,16 +30,16 @@ _KINDS = {
     SignalKind.GRADED: "few levels, signed, scaled or several spikes at once; 0 is silent",
     SignalKind.ANALOG: "real values, no spikes; any value but 0 counts as firing",
 }
-_VERDICTS = "thresholds, and what people do about it: report.diagnose()"
+_VERDICTS = "report.diagnose() gives the thresholds, and what people do about it"
 _MOST_NAMES = 12
 
 
 def notes(report: Layers, verdicts: Sequence[Verdict] | None = None) -> dict[str, str]:
-    """What the figures mean and what they leave out, by term; a line each below the table.
+    """The notes by term; each is a line below the table.
 
     Args:
         report: what the table shows.
-        verdicts: what `diagnose` says of it; where None, it is asked.
+        verdicts: the verdicts on it. None: `diagnose` is called.
     """
     layers = list(report.values())
     found = _marked(diagnose(layers) if verdicts is None else verdicts) | MEANINGS
@@ -65,25 +65,25 @@ def notes(report: Layers, verdicts: Sequence[Verdict] | None = None) -> dict[str
 
 
 COUNTS = {"sequences": "sequences", "steps": "observations"}
-"""Columns that are one note where all layers have the same, and the attributes they show."""
+"""Columns by their attribute. If all layers have the same value, a note replaces the column."""
 
 
 def same_in_all(layers: Sequence[LayerActivity], attribute: str) -> int | None:
-    """What all layers have the same of; None where they differ, or there are none."""
+    """The value that all layers share; None if they differ, or if there is no layer."""
     values: set[int] = {getattr(layer, attribute) for layer in layers}
     return values.pop() if len(values) == 1 else None
 
 
 def joined(parts: Iterable[str], between: str = ", ") -> str:
-    """The parts as they may be shown, one after the other."""
+    """The parts made printable, one after the other."""
     return between.join(map(printable, parts))
 
 
 def _marked(verdicts: Sequence[Verdict]) -> dict[str, str]:
-    """A line for each verdict, the layers under it with the figure that led to it."""
+    """A line for each verdict: the layers that have it, with the measured values."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
-        said = f"{printable(verdict.layer)} ({verdict.figure} {figure_text(verdict.value)})"
+        said = f"{printable(verdict.layer)} ({verdict.figure} {number_text(verdict.value)})"
         found.setdefault(verdict.name, []).append(said)
     lines = {f"! {name}": _some(said) for name, said in found.items()}
     return lines | ({"verdicts": _VERDICTS} if lines else {})
@@ -95,7 +95,7 @@ def _some(names: list[str]) -> str:
 
 
 def _origin(origin: Mapping[str, Any]) -> dict[str, str]:
-    # A report may come from a file that anyone wrote, so nothing is taken for granted.
+    # A stranger may have written the report's file, so every type is checked.
     found = {}
     options, versions, model = (origin.get(key) for key in ("options", "versions", "model"))
     if isinstance(options, Mapping) and options.get("of") == "input":

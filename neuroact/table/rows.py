@@ -1,4 +1,4 @@
-"""What a row of the table is of: a layer, or a module with many layers."""
+"""A row of the table: one layer, or a module with several layers."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics.results import quantile_or_nan
-from neuroact.table.totals import Totals, counted
+from neuroact.table.totals import Totals, comparable
 
 MOST_ROWS = 24
-"""Layers beyond which a table is folded by module."""
+"""A table of more layers is folded by module."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One or more layers, and the figures of all their neurons together.
+class TableRow:
+    """One or more layers, and the metrics of all their neurons together.
 
-    Figures are those of a layer where it is one; of several, over the neurons of those that
-    `counted` takes: mean and std weigh each neuron alike, quantiles are of type 7.
+    The metrics of one layer are the layer's own. Those of several layers are over the neurons of
+    the `comparable` ones: mean and std weigh each neuron alike, quantiles are of type 7.
 
     Attributes:
-        name: the layer's, or the module's that holds them.
-        layers: in the report's order.
+        name: the name of the layer, or of the module that holds the layers.
+        layers: the layers in the report's order.
     """
 
     name: str
@@ -34,33 +34,33 @@ class Row:
 
     @property
     def shape(self) -> str:
-        """Shape of the neurons, or how many layers there are."""
+        """The layer's shape, or the number of layers."""
         if len(self.layers) > 1:
             return f"{len(self.layers)} layers"
         return "x".join(map(str, self.layers[0].shape)) or "()"
 
     @property
     def kind(self) -> str:
-        """What the values mean; `mixed` where layers differ."""
+        """The layers' kind of values; `mixed` if they differ."""
         kinds = {layer.kind.value for layer in self.layers}
         return kinds.pop() if len(kinds) == 1 else "mixed"
 
     @cached_property
     def totals(self) -> Totals:
-        """Neurons, dead, saturated, sparsity."""
+        """Neurons, dead, saturated and sparsity of all the layers."""
         return Totals.of(self.layers)
 
     @property
     def has_figures(self) -> bool:
-        """Whether any of the layers has."""
+        """Whether any of the layers has figures."""
         return any(layer.problem is None for layer in self.layers)
 
     @cached_property
-    def activity_counts(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Different activities and numbers of neurons; see `LayerActivity.activity_counts`."""
+    def activity_distribution(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The distinct activities, and the number of neurons of each."""
         if len(self.layers) == 1:
-            return self.layers[0].activity_counts
-        found = [layer.activity_counts for layer in counted(self.layers)]
+            return self.layers[0].activity_distribution
+        found = [layer.activity_distribution for layer in comparable(self.layers)]
         values, where = np.unique(
             np.concatenate([np.empty(0), *(v for v, _ in found)]), return_inverse=True
         )
@@ -68,11 +68,11 @@ class Row:
         np.add.at(counts, where, np.concatenate([np.empty(0, np.int64), *(n for _, n in found)]))
         return values, counts
 
-    def figure(self, name: str) -> float:
+    def metric(self, name: str) -> float:
         """Mean, std, min, q1, median, q3 or max of the activity over the neurons."""
         if len(self.layers) == 1:
             return float(getattr(self.layers[0], name))
-        values, counts = self.activity_counts
+        values, counts = self.activity_distribution
         if name in _LEVELS:
             return quantile_or_nan(values, counts, _LEVELS[name])
         if len(values) == 0:
@@ -86,18 +86,18 @@ class Row:
 _LEVELS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 
 
-def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[Row]:
-    """A row a layer; more than `MOST_ROWS` layers folded by module.
+def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[TableRow]:
+    """A row for each layer; more than `MOST_ROWS` layers are folded by module.
 
-    Modules are the deepest that give no more rows than that, those at the top where none do. A
-    module with one layer is that layer.
+    The modules are at the greatest depth that gives at most `MOST_ROWS` rows. If there is none,
+    they are at the top. A module with one layer is shown as that layer.
 
     Args:
-        layers: in order.
-        fold: True or False to fold or not, whatever their number.
+        layers: the layers in order.
+        fold: True or False to fold or not, whatever the number of layers.
     """
     if fold is False or (fold is None and len(layers) <= MOST_ROWS):
-        return [Row(layer.name, (layer,)) for layer in layers]
+        return [TableRow(layer.name, (layer,)) for layer in layers]
     deepest = max((layer.name.count(".") for layer in layers), default=0)
     for depth in range(deepest, 0, -1):
         groups = _grouped(layers, depth)
@@ -105,14 +105,14 @@ def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> lis
             break
     else:
         groups = _grouped(layers, 1)
-    return [Row(g[0].name if len(g) == 1 else name, tuple(g)) for name, g in groups.items()]
+    return [TableRow(g[0].name if len(g) == 1 else name, tuple(g)) for name, g in groups.items()]
 
 
 def _grouped(layers: Sequence[LayerActivity], depth: int) -> dict[str, list[LayerActivity]]:
     groups: dict[str, list[LayerActivity]] = {}
     for layer in layers:
         parts = layer.name.split(".")
-        # The last part names the layer; what stands before it are its modules.
+        # The last part names the layer, the parts before it name its modules.
         module = ".".join(parts[: min(depth, max(len(parts) - 1, 1))])
         groups.setdefault(module, []).append(layer)
     return groups

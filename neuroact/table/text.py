@@ -1,4 +1,4 @@
-"""Names and figures as short text."""
+"""Names and numbers as short text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from neuroact.results.binning import binned
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN_BLOCKS = "_.:-=+*#"
-"""The same in ASCII, for wherever the encoding may know no others."""
+"""The same in ASCII, for encodings that lack the others."""
 
 
-def figure_text(value: float) -> str:
-    """A figure in few characters: four decimals; `0` and `1` only where exact.
+def number_text(value: float) -> str:
+    """A number in few characters: four decimals; `0` and `1` only if exact.
 
-    >>> from neuroact.table import figure_text
-    >>> [figure_text(x) for x in (0.0, 0.25, 2e-5, 0.99999, 1.0, 12345.6)]
+    >>> from neuroact.table import number_text
+    >>> [number_text(x) for x in (0.0, 0.25, 2e-5, 0.99999, 1.0, 12345.6)]
     ['0', '0.2500', '2.0e-05', '>0.9999', '1', '1.235e+04']
     """
     if value in (0.0, 1.0):
@@ -32,7 +32,7 @@ def figure_text(value: float) -> str:
 
 
 def folded(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells that make up the text, broken after dots where they can be.
+    """The text as lines of at most `width` cells, broken after dots if possible.
 
     >>> from neuroact.table import folded
     >>> folded("encoder.block1.lif", 10)
@@ -52,15 +52,15 @@ def folded(text: str, width: int) -> list[str]:
 def histogram_text(
     values: NDArray[np.float64], counts: NDArray[np.int64], blocks: str = PLAIN_BLOCKS
 ) -> str:
-    """Eight characters, a bin each from the smallest value to the largest.
+    """A histogram of eight characters, one for each bin from the smallest value to the largest.
 
-    The fullest bin has the highest character, an empty one the lowest, and one that is not empty
-    at least the next. One value alone is a full bin in the middle; no value, a dash.
+    The fullest bin has the highest character. Only an empty bin has the lowest. One value alone is
+    a full bin in the middle. Without values the text is a dash.
 
     Args:
-        values: different values, ascending.
-        counts: how often each is there.
-        blocks: eight characters, from nothing to full.
+        values: distinct values, ascending.
+        counts: how often each occurs.
+        blocks: eight characters, from empty to full.
 
     >>> import numpy as np
     >>> from neuroact.table.text import histogram_text

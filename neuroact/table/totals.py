@@ -1,4 +1,4 @@
-"""What can be added up over layers, and what cannot."""
+"""Totals over the layers whose figures can be put together."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 
 
-def counted(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
-    """The layers that figures of several can be taken of: those that spike and have figures.
+def comparable(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
+    """The layers whose figures can be put together: those that spike and have figures.
 
-    Layers of real values only where no others have figures: hardly a real value is ever 0, so
-    they would hide what the spiking layers do.
+    If there are none, the analog layers that have figures. Beside spiking layers, analog ones would
+    hide what those do, because real values are hardly ever 0.
     """
     measured = [layer for layer in layers if layer.problem is None]
     return [layer for layer in measured if layer.kind is not SignalKind.ANALOG] or measured
@@ -22,14 +22,14 @@ def counted(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What is added up over the layers that are `counted`.
+    """Totals over the `comparable` layers.
 
     Attributes:
-        left_out: names of the layers that are not in it.
-        neurons: neurons of the others.
-        dead: dead ones among them.
-        saturated: saturated ones among them.
-        sparsity: share of zeros among all their values; NaN where there are none.
+        left_out: names of the other layers.
+        neurons: number of neurons.
+        dead: number of dead neurons.
+        saturated: number of saturated neurons.
+        sparsity: share of zeros among all values; NaN if there are no values.
     """
 
     left_out: tuple[str, ...]
@@ -40,8 +40,8 @@ class Totals:
 
     @classmethod
     def of(cls, layers: Sequence[LayerActivity]) -> Totals:
-        """The totals; zeros, and a sparsity of NaN, where no layer has figures."""
-        within = counted(layers)
+        """The totals. If no layer has figures, they are zeros, and the sparsity is NaN."""
+        within = comparable(layers)
         values = sum(layer.neurons * layer.observations for layer in within)
         events = sum(int(layer.events.sum()) for layer in within)
         names = {layer.name for layer in within}

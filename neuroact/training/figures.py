@@ -100,4 +100,4 @@ def write_histograms(writer: Any, report: ActivityReport, step: int) -> None:
 
 
 def _measured(report: ActivityReport) -> Iterator[LayerActivity]:
-    return (layer for layer in report.values() if np.isfinite(layer.mean))
+    return (layer for layer in report.values() if layer.problem is None)

@@ -48,7 +48,7 @@ class Outcome:
 
 
 class Demo:
-    """Stands for an entry point of the group, and for its demo."""
+    """Stands in for an entry point of the group, and for its demo."""
 
     def __init__(self, report: ActivityReport, name: str = "snntorch") -> None:
         self.report = report
@@ -111,7 +111,7 @@ def test_commands_in_the_documents_name_only_options_there_are() -> None:
 
 
 def check_options(line: str) -> None:
-    """A command's line names a command there is, and options that it has."""
+    """Check that a line names an existing command and options that it has."""
     name = line.split()[1]
     usage = invoke(name, "--help").output.partition("\n  Examples:\n")[0]
     assert usage.startswith("Usage: "), f"there is no command {name}"

@@ -1,4 +1,4 @@
-"""The commands that read reports' files: what they print and write, and when they fail."""
+"""The commands that read files of reports: what they print and write, and when they fail."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from neuroact.table import table_text
 
 
 def recorded(neurons: int, dead: int = 0, saturated: int = 0, **options: Any) -> Recording:
-    """One layer with so many dead and saturated neurons, the others firing now and then."""
+    """One layer with the given numbers of dead and saturated neurons. The others fire sometimes."""
     recording = Recording(**options)
     spikes = torch.zeros(10, 4, neurons)
     spikes[::3] = 1
@@ -55,7 +55,7 @@ def show(path: Path, recording: Recording, *conditions: str, json: bool = False)
 
 @pytest.fixture(params=["activity.json", "activity.nact"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where a report's JSON, or a recording's file, is written."""
+    """The path of a report's JSON or a recording."""
     return tmp_path / str(request.param)
 
 
@@ -114,7 +114,7 @@ def test_conditions_add_up(tmp_path: Path) -> None:
 
 
 def beside_head(folder: Path, *arguments: object) -> tuple[int, str, str]:
-    """Run the command into a reader that is gone before the first byte."""
+    """Run the command with a reader that closes the pipe before the first byte."""
     reads, writes = os.pipe()
     os.close(reads)
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
@@ -286,10 +286,10 @@ def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "--fail-on", "dead"], "FILE is a comparison: verdicts are of a report"),
+        (["show", "--fail-on", "dead"], "FILE is a comparison: only a report has verdicts"),
         (["plot", "--kind", "box"], "FILE is a comparison: it has one picture"),
         (["plot", "--layer", "lif"], "FILE is a comparison: it has one picture"),
-        (["plot", "--figure", "mean"], "FILE is a comparison: it has one picture"),
+        (["plot", "--metric", "mean"], "FILE is a comparison: it has one picture"),
         (["export"], "is a comparison of 2 reports: see neuroact show"),
         (["compare"], "is a comparison of 2 reports: see neuroact show"),
     ],
@@ -394,7 +394,7 @@ def test_each_kind_of_picture_is_drawn_from_a_file(kind: str, file: Path) -> Non
 def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
     text = neuroact("plot", "--help").out
     assert all(kind in text for kind in plots.KINDS)
-    assert all(figure in text for figure in plots.HISTORY_FIGURES)
+    assert all(metric in text for metric in plots.HISTORY_METRICS)
     assert set(KINDS) == set(plots.KINDS)
 
 
@@ -421,7 +421,7 @@ def two_layers() -> Recording:
         (["--layer", "lif9"], "no layer 'lif9'"),
         (["--out", "a.bmp"], "ends in one of .png, .svg, .pdf, came 'a.bmp'"),
         (["--out", "nowhere/a.png"], "nowhere"),
-        (["--figure", "mean"], "a figure is drawn of a history"),
+        (["--metric", "mean"], "only a history is drawn by metric"),
     ],
 )
 def test_a_picture_that_cannot_be_is_bad_use(
@@ -435,14 +435,14 @@ def test_a_picture_that_cannot_be_is_bad_use(
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
-    """A training of three epochs, in which more and more neurons die."""
+    """A training of three epochs in which more and more neurons die."""
     path = tmp_path / "history.json"
     History((epoch, recorded(10, dead=3 * epoch).report()) for epoch in range(3)).to_json(path)
     return path
 
 
 def test_a_history_is_drawn_as_layer_by_epoch(history: Path) -> None:
-    assert neuroact("plot", history, "--figure", "dead").code == 0
+    assert neuroact("plot", history, "--metric", "dead").code == 0
     drawn = history.with_suffix(".png")
     expected = history.with_name("expected.png")
     plots.save_figure(plots.history_plot(History.from_json(history), "dead"), expected)
@@ -455,7 +455,7 @@ def test_a_history_is_drawn_as_layer_by_epoch(history: Path) -> None:
     ("options", "message"),
     [
         (["--kind", "box"], "it has one kind of picture"),
-        (["--figure", "fame"], "expected one of mean"),
+        (["--metric", "fame"], "expected one of mean"),
         (["--layer", "lif9"], "no layer 'lif9'"),
     ],
 )

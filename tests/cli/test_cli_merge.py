@@ -1,4 +1,4 @@
-"""`neuroact merge`: parts that jobs wrote are added up where neither model nor framework is."""
+"""`neuroact merge` adds up the files of several jobs, without the model or its framework."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ALONE = f"import sys; sys.modules.update(dict.fromkeys({FRAMEWORKS}));{PROGRAM}"
 
 
 def recorded(*numbers: int) -> Recording:
-    """What one job over these batches records."""
+    """The recording of one job over these batches."""
     torch.manual_seed(0)
     net, batches = Net(), torch.randn(4, 9, 2, 5)
     options: Any = {"statistics": [SpikeCounts, InterspikeIntervals], "dt": 0.001}
@@ -64,7 +64,7 @@ def test_parts_are_added_up_and_shown_without_the_model_or_its_framework(tmp_pat
         (("three", "four"), r'four.nact: layer "lif" .*shape \[4\] to .*shape \[3\]'),
         (("three", "three"), "three.nact is named twice"),
         (("three", "all"), "all.nact is named twice"),
-        (("three", "linked"), "linked.nact is named twice, or is another one by another name"),
+        (("three", "linked"), "linked.nact is named twice, or is another file by another name"),
         (("three", "symbolic"), "symbolic.nact is named twice"),
         (("linked", "symbolic"), "symbolic.nact is named twice"),
         (("three", "all_linked"), "all.nact is named twice"),

@@ -1,4 +1,4 @@
-"""`neuroact run`: a user's own code, recorded, and ended by Ctrl-C."""
+"""`neuroact run` records a user's own code, and ends at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def first_member():
 
 
 def long():
-    """Says after each batch how many there were, and would go on for minutes."""
+    """Prints the number of batches after each one, and would run for minutes."""
     net, batches = net_and_batches()
 
     def run(net, batch):
@@ -72,7 +72,7 @@ def long():
 
 
 def stuck():
-    """A batch that never ends: half of it is recorded when it hangs."""
+    """A batch that never ends: it hangs after half of it was recorded."""
     net, batches = net_and_batches()
 
     def run(net, batch):
@@ -151,7 +151,7 @@ def needs(path):
 
 
 class Mean:
-    """A statistic of the user's own."""
+    """A user's own statistic."""
 
     def __init__(self):
         self.count = 0
@@ -179,7 +179,7 @@ class Mean:
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working folder with the user's module in it."""
+    """A working folder with the user's module."""
     (tmp_path / "evaluation.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
@@ -192,7 +192,7 @@ def run(*arguments: str) -> Ended:
 
 
 def raw_events(batches: int | None = None) -> dict[str, np.ndarray]:
-    """The oracle: events per neuron, by hooks of the test's own."""
+    """The oracle: events per neuron, counted by the test's own hooks."""
     import evaluation  # type: ignore[import-not-found]  # the user's module of the test
     import torch
 
@@ -363,7 +363,7 @@ def started(here: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def wait_for(path: Path, size: int, process: subprocess.Popen[str]) -> None:
-    """Until a file has grown so large; the process must not end before."""
+    """Wait until a file has grown to a size. The process must not end before."""
     for _ in range(60_000):
         if path.exists() and path.stat().st_size >= size:
             return

@@ -1,4 +1,4 @@
-"""The demo learns, tells the truth, repeats itself, and leaves nothing behind."""
+"""The demo learns, reports what it recorded, is reproducible, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ignore(done: int, total: int, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def trained() -> tuple[DemoResult, nn.Module, list[tuple[int, int, str]]]:
-    """One epoch: the result, the network as it was recorded, and what progress was told."""
+    """One epoch: the result, the recorded network, and the calls of `progress`."""
     nets: list[nn.Module] = []
     told: list[tuple[int, int, str]] = []
 
@@ -113,7 +113,7 @@ def test_the_digits_are_learned(name: str) -> None:
 
 
 def emitted(net: Any, currents: Tensor) -> list[Any]:
-    """The network's rule written out in NumPy, in float64: spikes `[time, batch, ...]` a layer."""
+    """The network in NumPy, in float64: spikes `[time, batch, ...]` of each layer."""
     spikes: Any = currents.double().numpy()
     layers = []
     for connections in (net.fc1, net.fc2, net.fc3):
@@ -147,7 +147,7 @@ def test_each_frameworks_network_follows_the_rule_that_numpy_follows(name: str) 
 
 
 def test_the_same_seed_trains_the_same_network_in_each_framework(trained: Any) -> None:
-    """Gradients and all: after an epoch the counts are those of the others but for rounding."""
+    """With gradients: after an epoch the counts equal the others' except for rounding."""
     for name in ("norse", "spikingjelly"):
         other = FRAMEWORKS[name].run(seed=3, epochs=1, progress=ignore)
         assert abs(other.accuracy - trained[0].accuracy) <= 2 / 360

@@ -1,4 +1,4 @@
-"""Data frames, CSV and Parquet hold the report's figures to the bit."""
+"""Data frames, CSV and Parquet hold the report's numbers to the bit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pyarrow import parquet
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind, atomic_file
 from neuroact.errors import MissingExtraError
-from neuroact.files.layout import FIGURES
+from neuroact.files.layout import METRICS
 
 HOSTILE = 'a,"b"\r\n=cmd();<script>'
 
 
 @pytest.fixture
 def report() -> ActivityReport:
-    """Layers of several shapes and kinds; one without figures, one of a name that means harm."""
+    """Layers of several shapes and kinds: one has no figures, one has a hostile name."""
     rng = np.random.default_rng(0)
     recording = Recording(statistics=[neuroact.SpikeCounts, neuroact.InterspikeIntervals], dt=0.001)
     recording.observe("conv", rng.random((9, 2, 2, 3)) < 0.4)
@@ -50,7 +50,7 @@ def report() -> ActivityReport:
 
 
 def expected(report: ActivityReport) -> list[dict[str, Any]]:
-    """A row for each neuron, read off the layers one by one."""
+    """A row for each neuron, taken from the layers one by one."""
     rows = []
     for layer in report.values():
         for number, place in enumerate(np.ndindex(layer.shape)):
@@ -62,23 +62,23 @@ def expected(report: ActivityReport) -> list[dict[str, Any]]:
                 "total": layer.total[place],
                 "activity": layer.activity[place],
             }
-            for statistic, figures in (
+            for statistic, metrics in (
                 ("SpikeCounts", ["fano_factor"]),
                 ("InterspikeIntervals", ["mean_interval", "cv", "cv2", "lv"]),
             ):
-                for figure in figures:
+                for metric in metrics:
                     has = statistic in layer.results
-                    row[figure] = getattr(layer[statistic], figure)[place] if has else np.nan
+                    row[metric] = getattr(layer[statistic], metric)[place] if has else np.nan
             rows.append(row)
     return rows
 
 
-def test_a_frame_has_a_row_a_layer_with_every_figure(report: ActivityReport) -> None:
+def test_a_frame_has_a_row_a_layer_with_every_metric(report: ActivityReport) -> None:
     frame = report.to_frame()
     assert frame["layer"].tolist() == list(report)
-    for figure in (*FIGURES, "neurons", "sequences", "observations"):
-        wanted = [getattr(layer, figure) for layer in report.values()]
-        np.testing.assert_array_equal(frame[figure], wanted)
+    for metric in (*METRICS, "neurons", "sequences", "observations"):
+        wanted = [getattr(layer, metric) for layer in report.values()]
+        np.testing.assert_array_equal(frame[metric], wanted)
     assert frame["shape"].tolist() == ["2x3", "", "4", "2"]
     assert frame["dt"].tolist()[:3] == [0.001] * 3
     assert frame["unreliable"].tolist()[-1] == report["broken"].unreliable

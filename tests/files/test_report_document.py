@@ -1,4 +1,4 @@
-"""A report's JSON: its published schema, its older versions, and files that mean harm."""
+"""A report's JSON: its published schema, its older versions, and hostile files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def recorded(**options: Any) -> ActivityReport:
 
 @cache
 def everything() -> ActivityReport:
-    """A report with all that a document can have."""
+    """A report with everything that a document can have."""
     recording = Recording(statistics=[getattr(neuroact, name) for name in RESULTS])
     spikes = np.random.default_rng(0).random((7, 2, 1, 3)) < 0.6
     with recording.batch(labels=[0, 1]):
@@ -81,7 +81,7 @@ def versions() -> list[int]:
 
 
 def test_the_published_schema_is_made_of_the_classes_that_reading_checks_by() -> None:
-    """`python tests/shared/report_schema.py` writes it anew."""
+    """`python tests/shared/report_schema.py` writes the file again."""
     assert report_schema.FILE.read_text() == report_schema.text()
 
 
@@ -113,8 +113,8 @@ def test_a_file_of_version_1_still_loads_and_is_as_its_schema_says() -> None:
     for entry in document["layers"]:
         layer = report[entry["name"]]
         for name, value in entry["figures"].items():
-            figure = getattr(layer, name)
-            assert figure == value or (value is None and np.isnan(figure))
+            found = getattr(layer, name)
+            assert found == value or (value is None and np.isnan(found))
         assert layer.events.ravel().tolist() == entry["events"]
         assert (layer.shape, layer.dt) == (tuple(entry["shape"]), entry["dt"])
     again = report.to_dict()
@@ -173,7 +173,9 @@ def changed(path: tuple[Any, ...], value: Any) -> Callable[[dict[str, Any]], Non
     return change
 
 
-def counted(statistic: str, name: str, place: int, count: int) -> Callable[[dict[str, Any]], None]:
+def changed_count(
+    statistic: str, name: str, place: int, count: int
+) -> Callable[[dict[str, Any]], None]:
     return changed(("layers", 0, "results", statistic, name, place), count)
 
 
@@ -222,16 +224,28 @@ LAYER = ("layers", 0)
         ),
         (changed((*LAYER, "kind"), ["binary"]), "kind: expected `str`, came"),
         (changed(("layers", 1, "name"), "layer.binary"), 'two layers.* named "layer.binary"'),
-        (counted("SpikeCounts", "histogram", 0, 99), "histogram: expected 6 numbers, came 1"),
-        (counted("SpikeCounts", "sums", 0, 0), "histogram: another sum than that of all neurons"),
-        (counted("SpikeCounts", "squares", 0, 99), "histogram: another sum of squares"),
-        (counted("SpikeCounts", "squares", 0, 0), "squares: too small for these sums"),
-        (counted("Synchrony", "events", 0, 15), "events: more than there were steps"),
-        (counted("Synchrony", "events", 0, 0), "histogram: another sum than that of all"),
-        (counted("InterspikeIntervals", "squares", 0, 0), "squares: too small for these sums"),
-        (counted("InterspikeIntervals", "pairs", 0, 99), "pairs: more than there are intervals"),
-        (counted("TimeCourse", "first_spikes", 0, 7), "first_spikes: more than there are events"),
-        (counted("TimeCourse", "events", 0, 0), "first_spikes: more than there are events"),
+        (changed_count("SpikeCounts", "histogram", 0, 99), "histogram: expected 6 numbers, came 1"),
+        (
+            changed_count("SpikeCounts", "sums", 0, 0),
+            "histogram: another sum than that of all neurons",
+        ),
+        (changed_count("SpikeCounts", "squares", 0, 99), "histogram: another sum of squares"),
+        (changed_count("SpikeCounts", "squares", 0, 0), "squares: too small for these sums"),
+        (changed_count("Synchrony", "events", 0, 15), "events: more than there were steps"),
+        (changed_count("Synchrony", "events", 0, 0), "histogram: another sum than that of all"),
+        (
+            changed_count("InterspikeIntervals", "squares", 0, 0),
+            "squares: too small for these sums",
+        ),
+        (
+            changed_count("InterspikeIntervals", "pairs", 0, 99),
+            "pairs: more than there are intervals",
+        ),
+        (
+            changed_count("TimeCourse", "first_spikes", 0, 7),
+            "first_spikes: more than there are events",
+        ),
+        (changed_count("TimeCourse", "events", 0, 0), "first_spikes: more than there are events"),
         (changed(("layers", 1, "total"), [1.0]), "total: 1 values do not make the shape"),
         (
             changed(("layers", 1, "total", 0), "1"),
@@ -315,7 +329,7 @@ values = st.recursive(
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Where something in a document can be changed."""
+    """The paths to all values of a document."""
     inside = (
         value.items()
         if isinstance(value, dict)
@@ -334,8 +348,8 @@ PLACES = places(everything().to_dict())
 
 @st.composite
 def changed_documents(draw: st.DrawFn) -> dict[str, Any]:
-    """A document with one to three things changed or taken away."""
-    document = everything().to_dict()  # anew each time, so it may be changed
+    """A document with one to three values changed or removed."""
+    document = everything().to_dict()  # a new one each time, so it may be changed
     for _ in range(draw(st.integers(1, 3))):
         *parents, last = draw(st.sampled_from(PLACES))
         at: Any = document
@@ -347,7 +361,7 @@ def changed_documents(draw: st.DrawFn) -> dict[str, Any]:
             else:
                 del at[last]
         except (KeyError, IndexError, TypeError):
-            continue  # an earlier change took the place away
+            continue  # an earlier change removed this place
     return document
 
 
@@ -395,13 +409,13 @@ def test_cut_anywhere_a_text_is_a_clear_error() -> None:
 
 
 def loads_or_says_why(text: str | bytes) -> None:
-    """What loads is whole: it can be shown, written, and read to the same again."""
+    """If a text loads, the report can be shown and written, and is read back equal."""
     try:
         report = parse(text, "the text", ActivityReport.from_dict)
     except ReportFileError:
         return
     again = report.to_json()
-    VALIDATOR.validate(json.loads(again) | {"origin": {}})  # of the origin, anything plain is taken
+    VALIDATOR.validate(json.loads(again) | {"origin": {}})  # an origin may hold any plain values
     assert ActivityReport.from_json(again) == report
     for layer in report.values():
         assert layer.dead + layer.saturated <= 2 * layer.neurons

@@ -1,4 +1,4 @@
-"""A real browser, and pages opened in it that may fetch nothing."""
+"""A real browser, and a fixture that opens pages in it. A page may fetch nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="module")  # while it is open no other test can run an event loop
+@pytest.fixture(scope="module")  # while it is open, no other test can run an event loop
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Opens a page's text as a file; what it fetches or complains of fails the test."""
+    """Opens a page's text as a file. A fetch or a message on the console fails the test."""
     found: list[Opened] = []
 
     def open_page(text: str, *, fragment: str = "", **options: Any) -> Opened:

@@ -1,4 +1,4 @@
-"""The page of a comparison in a real browser, where it may fetch nothing."""
+"""The page of a comparison in a real browser. It may fetch nothing."""
 
 from __future__ import annotations
 

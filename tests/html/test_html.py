@@ -1,4 +1,4 @@
-"""The page of a report, without a browser: what is drawn, and what is missing without extras."""
+"""The page of a report, without a browser: what it draws, and what it lacks without extras."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from page_reports import SCRIPT, hostile, layer, mixed, with_results
 
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
-from neuroact.files.layout import COUNTS, FIGURES
+from neuroact.files.layout import COUNTS, METRICS
 from neuroact.html.drawings import Histogram, Shares, Strip, scales
 from neuroact.results.definitions import definition, headline
 
@@ -100,7 +100,7 @@ def test_nothing_of_a_name_is_markup() -> None:
 
 
 class Loud:
-    """What a user's own statistic may give."""
+    """A result of a user's own statistic."""
 
     def __repr__(self) -> str:
         return SCRIPT + "x" * 10_000
@@ -113,8 +113,8 @@ def test_a_statistic_of_the_users_own_is_shown_as_it_prints_and_escaped() -> Non
     assert "x" * 1000 not in page
 
 
-def test_every_figure_has_a_definition_and_it_is_the_docstrings() -> None:
-    assert all(definition(name) for name in (*FIGURES, *COUNTS))
+def test_every_metric_has_a_definition_and_it_is_the_docstrings() -> None:
+    assert all(definition(name) for name in (*METRICS, *COUNTS))
     doc = (vars(LayerActivity)["mean"].__doc__ or "").partition("\n\n")[0].replace("`", "")
     assert definition("mean").startswith(" ".join(doc.split()))
     assert definition("observations").startswith("Number of valid (time step, sample) pairs")

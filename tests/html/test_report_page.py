@@ -1,4 +1,4 @@
-"""The page of a report in a real browser, which lets it fetch nothing and complain of nothing."""
+"""The page of a report in a real browser. It may fetch nothing and print no message."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_one_neuron_and_a_million_make_pages_alike(opened: Open) -> None:
 
     million = np.random.default_rng(0).integers(0, 100, (1000, 1000))
     texts = [ActivityReport([layer("lif", events)]).to_html() for events in (3, million)]
-    assert len(texts[1]) < 1_000_000  # a picture of them is most of it
+    assert len(texts[1]) < 1_000_000  # the picture of the neurons is most of it
     for text in texts:
         at = opened(text)
         at.page.locator("details.layer summary").click()

@@ -1,4 +1,4 @@
-"""The gallery draws every picture there is, from a real run."""
+"""The gallery draws every kind of picture from a real run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each picture shows NumPy's figures, says its units, and fits a paper's column."""
+"""Each picture shows the numbers that NumPy gives, says its units, and fits a paper's column."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from neuroact import (
 from neuroact.errors import MissingStatisticError, UnknownLayerError, UnreliableLayerWarning
 from neuroact.plots import (
     FORMATS,
-    HISTORY_FIGURES,
+    HISTORY_METRICS,
     KINDS,
     curve_plot,
     draw,
@@ -76,7 +76,7 @@ def analog(name: str, values: Any) -> LayerActivity:
 
 
 def recorded(*names: str, dt: float | None = None, **spikes: Any) -> ActivityReport:
-    """A report with results, of random spikes or of those given."""
+    """A report with results of statistics, from random spikes or the given ones."""
     draws = torch.Generator().manual_seed(0)
     recording = Recording(statistics=STATISTICS, dt=dt)
     for name in names:
@@ -206,7 +206,7 @@ def test_neurons_without_places_are_filled_in_row_by_row(shape: tuple[int, ...])
 
 
 def test_a_map_without_figures_is_an_error_that_says_why() -> None:
-    with pytest.raises(ValueError, match='layer "bad" cannot be drawn: no figures: NaN'):
+    with pytest.raises(ValueError, match='layer "bad" cannot be drawn: NaN or infinite'):
         neuron_map(layer("bad", nonfinite=True))
 
 
@@ -302,12 +302,12 @@ def test_a_training_run_is_a_row_per_layer_and_a_column_per_report() -> None:
     reports = [ActivityReport([layer("a", n, n), layer("b", 0, n)]) for n in (1, 4)]
     partly = ActivityReport([layer("a", 8, 0), layer("c", nonfinite=True)])
     history = list(enumerate([*reports, partly]))
-    for figure in HISTORY_FIGURES:
-        values = np.ma.filled(pixels(history_plot(history, figure)), np.nan)
+    for metric in HISTORY_METRICS:
+        values = np.ma.filled(pixels(history_plot(history, metric)), np.nan)
         assert values.shape == (3, 3)
-        scale = 2 if figure in ("dead", "saturated") else 1
-        assert values[0, 2] == getattr(partly["a"], figure) / scale
-        assert values[1, 1] == getattr(reports[1]["b"], figure) / scale
+        scale = 2 if metric in ("dead", "saturated") else 1
+        assert values[0, 2] == getattr(partly["a"], metric) / scale
+        assert values[1, 1] == getattr(reports[1]["b"], metric) / scale
         assert np.isnan(values[[1, 2, 2], [2, 2, 0]]).all()
     assert history_plot(history).get_xlabel() == "epoch"
     assert [t.get_text() for t in history_plot(history).get_yticklabels()] == ["a", "b", "c"]
@@ -319,7 +319,7 @@ def test_a_history_by_label_is_as_good_and_an_empty_or_unknown_one_an_error() ->
     assert [t.get_text() for t in axes.get_xticklabels()] == ["before", r"after\x1b"]
     with pytest.raises(ValueError, match="at least one report"):
         history_plot([])
-    with pytest.raises(ValueError, match=r"figure= to be one of mean, median.*came 'mode'"):
+    with pytest.raises(ValueError, match=r"metric= to be one of mean, median.*came 'mode'"):
         history_plot([("a", report)], "mode")
 
 

@@ -1,4 +1,4 @@
-"""The picture shows NumPy's figures, says what it leaves out, and disturbs nothing."""
+"""A box shows the numbers that NumPy gives; the picture says what it leaves out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report's figures equal NumPy's, and survive a file to the bit."""
+"""A report's numbers equal NumPy's, and come back from a file to the bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
 from neuroact.errors import LayerNameError, MissingExtraError, ReportFileError, UnknownLayerError
-from neuroact.files.layout import FIGURES
+from neuroact.files.layout import METRICS
 from neuroact.quantiles import METHODS
 from neuroact.testing.strategies import Stream, streams
 
@@ -195,7 +195,7 @@ def layer(name: str = "lif", **changes: Any) -> LayerActivity:
 
 def test_with_no_observation_figures_are_nan_and_nobody_is_dead() -> None:
     empty = layer(observations=0, sequences=0, events=np.zeros(3, int))
-    assert all(np.isnan(getattr(empty, f)) for f in FIGURES if f not in ("dead", "saturated"))
+    assert all(np.isnan(getattr(empty, f)) for f in METRICS if f not in ("dead", "saturated"))
     assert (empty.dead, empty.saturated) == (0, 0)
     assert empty.histogram(4)[0].tolist() == [0] * 4
     with pytest.raises(ValueError, match=r"\[0, 1\]"):

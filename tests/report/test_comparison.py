@@ -1,4 +1,4 @@
-"""Reports beside each other: differences against NumPy, distances against SciPy."""
+"""Comparing reports: differences are checked with NumPy, distances with SciPy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from neuroact import ActivityReport, LayerActivity, SignalKind
 from neuroact.errors import ComparisonError, MissingExtraError, UnknownLayerError
 from neuroact.plots import FORMATS
 from neuroact.quantiles import tally
-from neuroact.report.comparison import FIGURES, Comparison, Difference
+from neuroact.report.comparison import METRICS, Comparison, Difference
 from neuroact.results.distance import wasserstein
 
 
@@ -96,27 +96,27 @@ def test_no_values_are_at_no_distance() -> None:
 
 
 @given(events, events)
-def test_differences_are_those_of_numpys_figures(before: list[int], after: list[int]) -> None:
+def test_differences_are_those_of_numpys_results(before: list[int], after: list[int]) -> None:
     found = neuroact.compare(report(layer("lif", *before)), report(layer("lif", *after)))
-    less = found["lif"].differences["2"]
+    change = found["lif"].differences["2"]
     old, new = np.array(before) / 10, np.array(after) / 10
-    assert less.mean == new.mean() - old.mean()
-    assert less.std == new.std() - old.std()
+    assert change.mean == new.mean() - old.mean()
+    assert change.std == new.std() - old.std()
     for name, q in {"q1": 0.25, "median": 0.5, "q3": 0.75}.items():
-        assert getattr(less, name) == np.quantile(new, q) - np.quantile(old, q)
-    assert less.sparsity == pytest.approx(old.mean() - new.mean(), abs=1e-12)
-    assert less.dead == (new == 0).sum() - (old == 0).sum()
-    assert less.saturated == (new == 1).sum() - (old == 1).sum()
-    assert less.dead_share == (new == 0).sum() / new.size - (old == 0).sum() / old.size
-    assert less.saturated_share == (new == 1).sum() / new.size - (old == 1).sum() / old.size
-    assert less.distance == pytest.approx(wasserstein_distance(old, new), abs=1e-12)
+        assert getattr(change, name) == np.quantile(new, q) - np.quantile(old, q)
+    assert change.sparsity == pytest.approx(old.mean() - new.mean(), abs=1e-12)
+    assert change.dead == (new == 0).sum() - (old == 0).sum()
+    assert change.saturated == (new == 1).sum() - (old == 1).sum()
+    assert change.dead_share == (new == 0).sum() / new.size - (old == 0).sum() / old.size
+    assert change.saturated_share == (new == 1).sum() / new.size - (old == 1).sum() / old.size
+    assert change.distance == pytest.approx(wasserstein_distance(old, new), abs=1e-12)
 
 
 @given(events)
 def test_a_report_differs_from_itself_in_nothing(counts: list[int]) -> None:
     same = report(layer("lif", *counts))
-    less = neuroact.compare(same, same)["lif"].differences["2"]
-    assert all(getattr(less, name) == 0 for name in FIGURES)
+    change = neuroact.compare(same, same)["lif"].differences["2"]
+    assert all(getattr(change, name) == 0 for name in METRICS)
 
 
 def test_several_reports_are_each_compared_with_the_first() -> None:
@@ -206,9 +206,9 @@ def pair(**more: Any) -> Comparison:
 
 
 def test_without_figures_in_one_there_are_no_differences() -> None:
-    less = pair(nonfinite=True)["lif"].differences["after"]
-    assert less.dead is less.saturated is None
-    rest = [getattr(less, name) for name in FIGURES if name not in ("dead", "saturated")]
+    change = pair(nonfinite=True)["lif"].differences["after"]
+    assert change.dead is change.saturated is None
+    rest = [getattr(change, name) for name in METRICS if name not in ("dead", "saturated")]
     assert all(math.isnan(value) for value in rest)
 
 
@@ -252,7 +252,7 @@ def test_json_has_every_figure_and_no_nan(tmp_path: Path) -> None:
     assert document["unmatched"] == {"before": ["gone"]}
     assert [entry["report"]["not_called"] for entry in document["reports"]] == [[], ["gone"]]
     sick, well = (entry["differences"]["after"] for entry in document["layers"])
-    assert set(sick) == set(FIGURES)
+    assert set(sick) == set(METRICS)
     assert set(sick.values()) == {None}
     assert well["distance"] == 0
 
@@ -261,7 +261,7 @@ def test_a_frame_has_a_row_for_each_layer_and_report(monkeypatch: pytest.MonkeyP
     frame = pair().to_frame()
     assert list(frame["layer"]) == ["lif", "out"]
     assert list(frame["report"]) == ["after", "after"]
-    assert list(frame.columns)[4:] == list(FIGURES)
+    assert list(frame.columns)[4:] == list(METRICS)
     assert frame["dead"].tolist() == [1, 0]
     for package in ("pandas", "polars"):
         monkeypatch.setitem(sys.modules, package, None)
@@ -289,5 +289,10 @@ def test_a_place_without_a_box_says_why() -> None:
 
 
 def test_a_difference_has_only_numbers_of_its_two_layers() -> None:
-    less = Difference.between(layer("a", 0, 10), layer("b", 10, 10, 10, 10))
-    assert (less.dead, less.dead_share, less.saturated, less.saturated_share) == (-1, -0.5, 3, 0.5)
+    change = Difference.between(layer("a", 0, 10), layer("b", 10, 10, 10, 10))
+    assert (change.dead, change.dead_share, change.saturated, change.saturated_share) == (
+        -1,
+        -0.5,
+        3,
+        0.5,
+    )

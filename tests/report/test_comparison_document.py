@@ -1,4 +1,4 @@
-"""A comparison's JSON: what is written is read back, and what is damaged says where."""
+"""A comparison's JSON is read back as written; a damaged one is refused with the place named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A history: labelled reports in order, to a file and back."""
+"""A history keeps labelled reports in order, and comes back from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every value has its bin, also where NumPy's own histogram raises."""
+"""Every value has its bin, even if NumPy's own histogram raises an error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ extremes = pytest.mark.parametrize("values", EXTREMES.values(), ids=EXTREMES)
 
 
 def assert_bins(values: Any, counts: Any, edges: Any, bins: int) -> None:
-    """Counts by comparing each value with each edge, the last bin with both of its own."""
+    """Counts by comparing each value with each edge. The last bin holds both of its edges."""
     assert (len(counts), len(edges)) == (bins, bins + 1)
     assert np.isfinite(edges).all()
     assert (edges[1:] > edges[:-1]).all()
@@ -89,7 +89,7 @@ def test_a_range_edges_and_weights_are_as_in_numpy() -> None:
 
 
 class Writer:
-    """Takes what TensorBoard's writer would."""
+    """Stands in for TensorBoard's writer."""
 
     def __init__(self) -> None:
         self.written: list[str] = []

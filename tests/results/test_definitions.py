@@ -1,4 +1,4 @@
-"""The page of definitions is what the docstrings say, and every figure has its definition."""
+"""The page of definitions has the text of the docstrings, and every metric has a definition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult
 
 RESULTS = [getattr(stats, f"{name}Result") for name in BUILT_IN]
-FIGURES = {
+METRICS = {
     f"{cls.__name__}.{name}": member
     for cls in (LayerActivity, CountedResult, *RESULTS)
     for name, member in vars(cls).items()
@@ -46,14 +46,14 @@ def test_a_statistic_says_its_memory_its_kinds_and_what_no_spikes_give(name: str
     assert not refused or "Applies to binary and graded layers" in text
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", METRICS)
 def test_every_figure_has_a_definition(name: str) -> None:
-    text = inspect.getdoc(FIGURES[name]) or ""
+    text = inspect.getdoc(METRICS[name]) or ""
     assert len(text) > 20
     assert text.split("\n")[0].endswith((".", ",")) or "\n" in text
 
 
-DIVIDES = [name for name, member in FIGURES.items() if " / " in (inspect.getdoc(member) or "")]
+DIVIDES = [name for name, member in METRICS.items() if " / " in (inspect.getdoc(member) or "")]
 
 
 @pytest.mark.parametrize("name", DIVIDES)
@@ -61,7 +61,7 @@ def test_a_figure_that_divides_says_when_it_is_nan(name: str) -> None:
     cls = next(
         c for c in (LayerActivity, CountedResult, *RESULTS) if c.__name__ == name.split(".")[0]
     )
-    assert "NaN" in (inspect.getdoc(FIGURES[name]) or "") + (inspect.getdoc(cls) or "")
+    assert "NaN" in (inspect.getdoc(METRICS[name]) or "") + (inspect.getdoc(cls) or "")
 
 
 def train(*spikes: int) -> torch.Tensor:
@@ -103,7 +103,7 @@ LEVELS = ("quantile", "quantile_seconds", "latency_quantile")
 
 
 def numbers_of(found: object) -> Iterator[tuple[str, Any]]:
-    """Every figure that is a number or an array, and the median by each function of a level."""
+    """Every metric that is a number or an array, and the median from each quantile function."""
     for name in dir(type(found)):
         if name in LEVELS:
             value = getattr(found, name)(0.5)
@@ -116,6 +116,6 @@ def numbers_of(found: object) -> Iterator[tuple[str, Any]]:
 
 
 def docstrings(cls: type, name: str) -> str:
-    """The text of a figure, and of the class that defines it."""
+    """The docstrings of a metric and of the class that defines it."""
     defines = next(each for each in cls.__mro__ if name in vars(each))
     return f"{inspect.getdoc(vars(defines)[name])} {inspect.getdoc(defines)}"

@@ -1,4 +1,4 @@
-"""Verdicts: each is given where its rule holds, and not where it does not."""
+"""A layer gets a verdict if its rule holds, and only then."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def found(*layers: LayerActivity, **thresholds: float) -> list[tuple[str, str]]:
 
 
 def spread(rate: float, neurons: int = 10) -> Any:
-    """Rates around one, as unlike two groups as can be."""
+    """Evenly spread rates around one: clearly not two groups."""
     return rate * np.linspace(0.9, 1.1, neurons)
 
 

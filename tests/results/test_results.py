@@ -34,7 +34,7 @@ V1 = Path(__file__).parents[1] / "data/report-v1.json"
 
 
 class Chunks(Firing):
-    """A statistic of a user's own: counts chunks."""
+    """A user's own statistic: counts chunks."""
 
     def result(self) -> Any:
         return "many"
@@ -101,7 +101,7 @@ def test_a_result_that_was_not_recorded_is_an_error_that_says_what_was() -> None
 
 
 class Mine:
-    """A statistic of a user's own that was not recorded."""
+    """A user's own statistic that was not recorded."""
 
     def update(self, chunk: object) -> None: ...
 

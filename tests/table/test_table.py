@@ -1,4 +1,4 @@
-"""The table says what the report says, whatever the width and whatever the names."""
+"""The table shows the report's numbers, at any width and with any names."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from neuroact.printable import printable
 from neuroact.table import (
     NARROWEST,
     ReportTable,
-    figure_text,
     folded,
+    number_text,
     print_table,
     table_text,
 )
 from neuroact.table.rows import rows_of
 from neuroact.table.text import histogram_text
 
-FIGURES = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity")
+METRICS = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity")
 NAME = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
 
 
@@ -53,7 +53,7 @@ def graded(name: str, *total: float, kind: SignalKind = SignalKind.GRADED) -> La
 
 
 def rows(text: str) -> dict[str, dict[str, str]]:
-    """The cells of a table of natural width, by layer and column; no name may have a space."""
+    """The cells of a table of natural width, by layer and column. No name may have a space."""
     lines = text.split("\n\n")[0].splitlines()
     head = lines[0].split()
     found = {}
@@ -117,7 +117,7 @@ def test_only_characters_that_print_are_shown(report: ActivityReport) -> None:
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6))
-def test_every_figure_of_the_report_is_in_its_row(events: list[int]) -> None:
+def test_every_metric_of_the_report_is_in_its_row(events: list[int]) -> None:
     report = ActivityReport([layer("a", *events, observations=10**6), layer("b")])
     for name, cells in rows(table_text(report)).items():
         if name == "total":
@@ -127,14 +127,14 @@ def test_every_figure_of_the_report_is_in_its_row(events: list[int]) -> None:
         for head in ("neurons", "dead", "saturated"):
             assert int(cells[head].replace(",", "")) == getattr(figures, head)
         assert int(cells["steps"].replace(",", "")) == figures.observations
-        assert [cells[head] for head in FIGURES] == [
-            figure_text(getattr(figures, head)) for head in FIGURES
+        assert [cells[head] for head in METRICS] == [
+            number_text(getattr(figures, head)) for head in METRICS
         ]
 
 
 @given(st.floats(-1e300, 1e300) | st.floats(-2, 2))
-def test_a_figure_is_rounded_and_0_and_1_stand_only_where_they_are_exact(value: float) -> None:
-    text = figure_text(value)
+def test_a_number_is_rounded_and_0_and_1_stand_only_where_they_are_exact(value: float) -> None:
+    text = number_text(value)
     if text == ">0.9999":
         assert 0.9999 < value < 1
     elif text in ("0", "1"):
@@ -150,7 +150,7 @@ def test_the_totals_are_of_all_values_together() -> None:
     share = 1 - (240 + 1200) / (90 * 10 + 3 * 900)
     assert totals == {
         "neurons": "93",
-        "sparsity": figure_text(share),
+        "sparsity": number_text(share),
         "dead": "31",
         "saturated": "1",
     }
@@ -205,7 +205,7 @@ def test_an_escape_code_reaches_no_terminal_by_a_repr_a_verdict_an_error_or_a_wa
     document = broken.to_dict()
     document["layers"][0]["events"] = [-1]
     (tmp_path / "activity.json").write_text(json.dumps(document))
-    told = [repr(report), *map(str, report.diagnose()), *(str(w.message) for w in warned)]
+    texts = [repr(report), *map(str, report.diagnose()), *(str(w.message) for w in warned)]
     for fail in (
         lambda: report["none"],
         lambda: report.plot(kind="time"),
@@ -214,10 +214,10 @@ def test_an_escape_code_reaches_no_terminal_by_a_repr_a_verdict_an_error_or_a_wa
     ):
         with pytest.raises(NeuroactError) as caught:
             fail()
-        told.append(str(caught.value))
-    assert len(told) == 7
-    assert sum(r"lif\x1b]0;x\x07" in text for text in told) >= 6
-    assert all(text.isprintable() for text in told)
+        texts.append(str(caught.value))
+    assert len(texts) == 7
+    assert sum(r"lif\x1b]0;x\x07" in text for text in texts) >= 6
+    assert all(text.isprintable() for text in texts)
 
 
 @pytest.mark.parametrize(
@@ -255,14 +255,14 @@ def test_a_layer_without_figures_shows_none_and_says_why(
 ) -> None:
     text = table_text(ActivityReport([replace(layer("sick"), **change), layer("well")]))
     cells = rows(text)["sick"]
-    assert {cells[head] for head in FIGURES} == {"nan"}
+    assert {cells[head] for head in METRICS} == {"nan"}
     assert cells["dead"] == cells["saturated"] == "-"
     assert f"no figures   sick: {reason}" in text
 
 
 def test_a_silent_layer_has_zeros_and_a_sparsity_of_one() -> None:
     cells = rows(table_text(ActivityReport([layer("lif", 0, 0, 0)])))["lif"]
-    assert [cells[head] for head in FIGURES] == ["0"] * 7 + ["1"]
+    assert [cells[head] for head in METRICS] == ["0"] * 7 + ["1"]
     assert cells["dead"] == "3"
 
 
@@ -354,7 +354,7 @@ def test_a_terminal_of_ten_columns_still_gets_every_figure(
     with redirect_stdout(terminal):
         print_table(report)
     assert "…" not in terminal.getvalue()
-    assert figure_text(report[NAME].std) in terminal.getvalue()
+    assert number_text(report[NAME].std) in terminal.getvalue()
 
 
 def deep(layers: int = 40) -> ActivityReport:
@@ -376,15 +376,15 @@ def test_a_deep_network_is_folded_by_module_with_the_figures_of_all_its_neurons(
         activity = np.concatenate([x.activity for x in within])
         expected = {
             "neurons": str(activity.size),
-            "mean": figure_text(activity.mean()),
-            "std": figure_text(activity.std()),
-            "min": figure_text(activity.min()),
-            "q1": figure_text(np.quantile(activity, 0.25)),
-            "median": figure_text(np.median(activity)),
-            "q3": figure_text(np.quantile(activity, 0.75)),
-            "max": figure_text(activity.max()),
+            "mean": number_text(activity.mean()),
+            "std": number_text(activity.std()),
+            "min": number_text(activity.min()),
+            "q1": number_text(np.quantile(activity, 0.25)),
+            "median": number_text(np.median(activity)),
+            "q3": number_text(np.quantile(activity, 0.75)),
+            "max": number_text(activity.max()),
             "dead": str((activity == 0).sum()),
-            "sparsity": figure_text(1 - activity.mean()),
+            "sparsity": number_text(1 - activity.mean()),
         }
         assert {head: cells[head][row] for head in expected} == expected
     totals = {column.head: column.total for column in table.columns}
@@ -443,7 +443,7 @@ def test_counts_that_differ_are_columns_and_others_are_said_once() -> None:
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=50))
 def test_the_small_histogram_shows_where_neurons_are_and_where_none_are(events: list[int]) -> None:
     figures = layer("a", *events, observations=10**6)
-    text = histogram_text(*figures.activity_counts)
+    text = histogram_text(*figures.activity_distribution)
     bins = np.histogram(figures.activity, 8)[0]
     assert len(text) == 8
     assert [block == "_" for block in text] == [count == 0 for count in bins]

@@ -3,7 +3,7 @@ document.documentElement.classList.add("scripted");
 
 const all = (selector, within = document) => Array.from(within.querySelectorAll(selector));
 
-// Sorting: a head's button goes from ascending to descending to the model's order.
+// Sorting: a head's button switches from ascending to descending to the model's order.
 for (const table of all("table")) {
   const body = table.tBodies[0];
   const rows = Array.from(body.rows);
@@ -61,7 +61,7 @@ const filter = () => {
 };
 field?.addEventListener("input", filter);
 marked?.addEventListener("change", filter);
-if (field) filter(); // a page gone back to keeps what was typed
+if (field) filter(); // the browser's Back keeps the typed text
 
 // A link to a layer opens its details.
 const open = () => {
@@ -79,7 +79,7 @@ addEventListener("hashchange", open);
 for (const link of all('a[href^="#"]')) link.addEventListener("click", () => setTimeout(open));
 open();
 
-// Tooltips, for pointer and keyboard alike; Escape takes them away.
+// Tooltips, for pointer and keyboard. Escape hides them.
 const tip = document.getElementById("tip");
 let described = null;
 const place = () => {
