@@ -7,6 +7,7 @@ import inspect
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,13 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_the_core_imports_no_framework(module: str) -> None:
     assert not {name.partition(".")[0] for name in IMPORTS[module]} & FRAMEWORKS
+
+
+def test_no_module_is_hidden_by_a_function_of_its_name() -> None:
+    for module in sorted(MODULES.keys() - OUTSIDE):
+        package, _, name = module.rpartition(".")
+        found = import_module(module)
+        assert getattr(import_module(package), name) is found, module
 
 
 def test_tests_lie_in_folders_of_the_names_of_the_core() -> None:

@@ -14,7 +14,7 @@ The page's content security policy has the hash of its script. So no other scrip
 whatever a model or a file may have put into a name.
 """
 
-from neuroact.html.comparison_page import comparison_page
-from neuroact.html.report_page import report_page
+from neuroact.html.of_comparison import comparison_page
+from neuroact.html.of_report import report_page
 
 __all__ = ["comparison_page", "report_page"]

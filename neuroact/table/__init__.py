@@ -16,8 +16,8 @@ from neuroact.table.layout import (
     terminal_blocks,
     terminal_width,
 )
+from neuroact.table.legend import notes
 from neuroact.table.notebook import html_table
-from neuroact.table.notes import notes
 from neuroact.table.rows import MOST_ROWS, rows_of
 from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded, number_text
 from neuroact.table.totals import Totals

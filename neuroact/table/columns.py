@@ -9,7 +9,7 @@ from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table.notes import COUNTS, same_in_all
+from neuroact.table.legend import COUNTS, same_in_all
 from neuroact.table.rows import TableRow
 from neuroact.table.text import PLAIN_BLOCKS, histogram_text, number_text
 from neuroact.table.totals import Totals

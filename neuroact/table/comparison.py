@@ -16,8 +16,8 @@ from neuroact.table.layout import (
     print_to_terminal,
     terminal_width,
 )
+from neuroact.table.legend import joined
 from neuroact.table.notebook import html_table
-from neuroact.table.notes import joined
 from neuroact.table.text import number_text
 
 if TYPE_CHECKING:

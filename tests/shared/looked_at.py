@@ -25,5 +25,5 @@ def look_at(report: ActivityReport) -> None:
                         getattr(told, name)
         layer.histogram()
     str(report), report._repr_html_(), report.to_csv(per="neuron"), report.diagnose()
-    with patch("neuroact.html.report_page._pictures", lambda *_: ((), {}, "")):
+    with patch("neuroact.html.of_report._pictures", lambda *_: ((), {}, "")):
         report.to_html()
