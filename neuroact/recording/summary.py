@@ -17,7 +17,8 @@ _CAUSES = (
     "Likely causes: the model was not run while recording; something else than the layer's forward "
     "does its work (another method, a function, or a module around it that reads its weights), "
     "which nothing can see; the model runs scripted, traced or exported code made before; it uses "
-    "other modules than those found. For calls that cannot be seen there is recording.observe(name, values)."
+    "other modules than those found. For calls that cannot be seen there is "
+    "recording.observe(name, values)."
 )
 
 
