@@ -147,7 +147,7 @@ class CallReader:
     ) -> None:
         """Read a call in full and count it: whole, or not at all if reading it raises."""
         layer = self._layer
-        layer.thread.check(layer.info)  # first, since `interrupt` lets the other thread go
+        layer.thread.check(layer.info)  # first, since `interrupt` ends that thread's steps
         with layer.lock:
             self.interrupt()
             self.compiled_counter.hand_over()
