@@ -24,7 +24,7 @@ def definition(metric: str, of: type = LayerActivity) -> str:
     >>> definition("median")
     'Median activity over neurons, quantile 0.5 of type 7.'
     >>> definition("sequences")
-    "Number of samples' sequences begun."
+    'Number of sequences begun, over all samples.'
     """
     described = inspect.getattr_static(of, metric, None)
     computed = isinstance(described, property | cached_property)

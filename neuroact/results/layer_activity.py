@@ -1,4 +1,4 @@
-"""The figures of one layer, each with its formula."""
+"""What one layer did: its metrics, each with its formula."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from neuroact.statistics.results import LayerResult, quantile_or_nan, ratio, sec
 from neuroact.stream.chunk import SignalKind
 
 OBSERVED = "observed"
-"""The framework of a layer whose values were fed by hand."""
+"""The framework of a layer whose values were given to `observe`."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,26 +36,26 @@ class _Gives(Protocol[_Result]):
 class LayerActivity:
     """What the neurons of one layer did.
 
-    A neuron's *activity* is the mean of its values over all (time step, sample) pairs looked at:
-    spikes per step, in [0, 1] where the layer is binary. The layer's figures describe how that
-    number spreads over its neurons. Figures are NaN where nothing was observed, where the layer
-    has no neurons, and where `unreliable` says why its values cannot be trusted.
+    A neuron's *activity* is the mean of its values over all observed (time step, sample) pairs. In
+    a binary layer, it is spikes per step, in [0, 1]. The layer's figures describe how activity
+    spreads over the neurons. They are NaN if nothing was observed, if the layer has no neurons, or
+    if `unreliable` says why its values cannot be trusted.
 
     Attributes:
         name: qualified name of the module in the model.
         aliases: other names of the same module.
         framework: import name of the module's framework.
         layer_type: the module's class name.
-        kind: what its values mean.
-        observations: number of valid (time step, sample) pairs: how often each neuron was seen.
-        sequences: number of samples' sequences begun.
+        kind: what the layer's values mean.
+        observations: number of valid (time step, sample) pairs: how often each neuron was observed.
+        sequences: number of sequences begun, over all samples.
         events: non-zero values per neuron, int64 `[*shape]`.
-        total: sum of values per neuron, float64 `[*shape]`; equals `events` where binary.
-        nonfinite: a NaN or an infinity was among the values.
-        not_binary: values other than 0 and 1 were found although the kind is binary.
+        total: sum of values per neuron, float64 `[*shape]`; equals `events` in a binary layer.
+        nonfinite: whether a NaN or an infinity was among the values.
+        not_binary: whether values other than 0 and 1 were found although the kind is binary.
         dt: seconds per time step, or None.
-        results: results of statistics kept beside `Firing`, by class name; `layer[SpikeCounts]`
-            gives the one of a class, with its type.
+        results: results of the statistics beside `Firing`, by class name. `layer[SpikeCounts]`
+            gives the result of a class, with its type.
 
     Source of the definitions: activity is NeuroBench's custom-metric "average activity per
     neuron"; quantiles are type 7 of Hyndman and Fan (1996); std divides by the number of neurons.
@@ -104,13 +104,13 @@ class LayerActivity:
     @overload
     def __getitem__(self, statistic: str) -> Any: ...
     def __getitem__(self, statistic: type[_Gives[Any]] | str) -> Any:
-        """What a statistic found in the layer.
+        """The result of a statistic.
 
         Args:
-            statistic: its class, or the class's name.
+            statistic: the statistic's class, or the class's name.
 
         Raises:
-            MissingStatisticError: a KeyError; the layer was not recorded with it.
+            MissingStatisticError: a KeyError; the layer was not recorded with this statistic.
         """
         name = statistic if isinstance(statistic, str) else statistic.__name__
         if name in self.results:
@@ -131,13 +131,13 @@ class LayerActivity:
         return all(getattr(self, n) == getattr(other, n) for n in plain) and (
             np.array_equal(self.events, other.events)
             and (
-                self.kind is SignalKind.BINARY  # whose total is its events
+                self.kind is SignalKind.BINARY  # its total is its events
                 or np.array_equal(self.total, other.total, equal_nan=True)
             )
             and self._own_results == other._own_results
         )
 
-    __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
+    __hash__ = None  # type: ignore[assignment]  # equal by content, which is too large to hash
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -151,7 +151,7 @@ class LayerActivity:
 
     @property
     def unreliable(self) -> str | None:
-        """Why the figures cannot be trusted; None where they can."""
+        """Why the figures cannot be trusted; None if they can."""
         if self.nonfinite:
             return "NaN or infinite values were emitted"
         if self.not_binary:
@@ -166,7 +166,7 @@ class LayerActivity:
 
     @property
     def problem(self) -> str | None:
-        """Why the layer has no figures, which are NaN then; None where it has."""
+        """Why the layer has no figures; None if it has. Without figures, they are NaN."""
         if self.unreliable is not None:
             return self.unreliable
         if self.neurons == 0:
@@ -177,8 +177,8 @@ class LayerActivity:
     def activity(self) -> Floats:
         """Average activity per neuron, `total / observations`, float64 `[*shape]`.
 
-        In spikes per neuron and time step. Zeros where nothing fired; NaN where nothing was
-        observed or the layer is `unreliable`.
+        In spikes per neuron and time step. Zeros if nothing fired; NaN if nothing was observed, or
+        if the layer is `unreliable`.
         """
         values = self._activity()
         values.flags.writeable = False
@@ -188,14 +188,13 @@ class LayerActivity:
     def rate(self) -> Floats:
         """Firing rate per neuron in Hz, `events / (observations · dt)`, float64 `[*shape]`.
 
-        Where binary that is `activity / dt`: the mean over samples of what
-        `elephant.statistics.mean_firing_rate` gives for each, where they are of equal length. A
-        graded layer's spikes count once each, whatever their size. Zeros where nothing fired; NaN
-        where nothing was observed, where the layer is `unreliable`, and where it is analog: real
-        values are no spikes.
+        In a binary layer, it equals `activity / dt`. If all samples are equally long, this is the
+        mean over samples of `elephant.statistics.mean_firing_rate`. In a graded layer, each spike
+        counts once, whatever its size. Zeros if nothing fired. NaN if nothing was observed, if the
+        layer is `unreliable`, or if it is analog, because real values are not spikes.
 
         Raises:
-            NoTimeStepError: the recording was not told the time step.
+            NoTimeStepError: the recording has no time step `dt`.
         """
         seconds = self.observations * seconds_per_step(self.dt, "rate")
         spikes = seconds > 0 and self.unreliable is None and self.kind is not SignalKind.ANALOG
@@ -244,7 +243,7 @@ class LayerActivity:
             method: one of the thirteen names of `numpy.quantile`; "linear" is type 7.
 
         Returns:
-            The same, to the bit, as `numpy.quantile(activity, q, method=method)`.
+            The value of `numpy.quantile(activity, q, method=method)`, to the bit.
 
         Raises:
             ValueError: a level outside [0, 1] or an unknown method.
@@ -254,16 +253,16 @@ class LayerActivity:
     def histogram(
         self, bins: int | NDArray[Any] = 10, range: tuple[float, float] | None = None
     ) -> tuple[Integers, Floats]:
-        """How many neurons have how much activity; arguments as in `numpy.histogram`.
+        """Histogram of neurons by activity. The arguments are those of `numpy.histogram`.
 
         Args:
             bins: number of bins of equal width, or their edges.
-            range: lower and upper edge; the smallest and largest activity where None. Widened where
-                so many bins do not fit into it.
+            range: lower and upper edge. None: the smallest and largest activity. The range is
+                widened if the bins do not fit into it.
 
         Returns:
-            Counts int64 `[bins]` and edges float64 `[bins + 1]`. The last bin holds its upper
-            edge. Counts are all zero where the figures are NaN, and the edges then from 0 to 1.
+            Counts int64 `[bins]` and edges float64 `[bins + 1]`. The last bin includes its upper
+            edge. If the layer has no figures, counts are zeros and edges go from 0 to 1.
         """
         values = self._activity() if self.problem is None else np.empty(0)
         counts, edges = binned(values, bins, range)
@@ -271,13 +270,13 @@ class LayerActivity:
 
     @cached_property
     def activity_distribution(self) -> tuple[Floats, Integers]:
-        """The different activities, ascending, and the number of neurons that have each.
+        """The distinct activities, ascending, and the number of neurons that have each.
 
-        All that the layer's figures need: few numbers even of a million neurons. Float64 and int64
-        of the same length; both empty where the figures are NaN.
+        Float64 and int64 of the same length; both empty if the layer has no figures. Quantiles need
+        no more than this, and it is short even for a million neurons.
         """
         # Counting a million integers and dividing the few distinct ones is several times faster
-        # than sorting a million quotients, and gives the same bits: division keeps the order.
+        # than sorting a million quotients. The bits are the same, because division keeps the order.
         if self.problem is not None:
             return np.empty(0), np.empty(0, np.int64)
         if self.kind is not SignalKind.BINARY:
@@ -289,8 +288,8 @@ class LayerActivity:
     def sparsity(self) -> float:
         """Share of values that are zero, `1 - Σ events / (neurons · observations)`.
 
-        1 where nothing fired. NeuroBench's activation sparsity, of this layer alone. What elephant
-        calls so, `BinnedSpikeTrain.sparsity`, is the share that is not zero.
+        1 if nothing fired. It is NeuroBench's activation sparsity of this layer alone. Elephant's
+        `BinnedSpikeTrain.sparsity` is the opposite: the share of values that are not zero.
         """
         if self.problem is not None:
             return np.nan
@@ -299,12 +298,12 @@ class LayerActivity:
 
     @property
     def dead(self) -> int:
-        """Number of neurons without a single event; 0 where nothing was observed."""
+        """Number of neurons without a single event; 0 if nothing was observed."""
         return int(np.count_nonzero(self.events == 0)) if self.problem is None else 0
 
     @property
     def saturated(self) -> int:
-        """Number of neurons with an event at every observation; 0 where nothing was observed."""
+        """Number of neurons with an event at every observation; 0 if nothing was observed."""
         return (
             int(np.count_nonzero(self.events == self.observations)) if self.problem is None else 0
         )
@@ -324,22 +323,22 @@ class LayerActivity:
 
     @property
     def dead_neurons(self) -> Integers:
-        """Where the dead neurons are, int64 `[dead, len(shape)]`."""
+        """Indices of the dead neurons, int64 `[dead, len(shape)]`."""
         return self._where(self.events == 0)
 
     @property
     def saturated_neurons(self) -> Integers:
-        """Where the saturated neurons are, int64 `[saturated, len(shape)]`."""
+        """Indices of the saturated neurons, int64 `[saturated, len(shape)]`."""
         return self._where(self.events == self.observations)
 
     def _activity(self) -> Floats:
-        """The activity, which only who asks for it by its name makes the layer keep."""
+        """The activity. Unlike the property, this does not make the layer keep the array."""
         if "activity" in vars(self):
             return self.activity
         if self.observations == 0 or self.unreliable is not None:
             return np.full(self.shape, np.nan)
         sums = self.events if self.kind is SignalKind.BINARY else self.total
-        return np.asarray(sums / self.observations)  # a scalar for one neuron `()`
+        return np.asarray(sums / self.observations)  # for the shape (), NumPy gives a scalar
 
     @cached_property
     def _mean_and_std(self) -> tuple[float, float]:
@@ -349,29 +348,29 @@ class LayerActivity:
         scale = 1.0
         if self.kind is not SignalKind.BINARY:
             largest = float(np.abs(values).max())
-            if largest > 2.0**500:  # the square of which would overflow
+            if largest > 2.0**500:  # its square would overflow
                 scale = 2.0 ** (math.frexp(largest)[1] - 1)
                 values = values / scale
         return float(values.mean()) * scale, float(values.std()) * scale
 
     def _own(self, name: str, array: Any, dtype: type) -> None:
-        """Keep a copy that does not change."""
+        """Keep a read-only copy."""
         copy: NDArray[Any] = np.array(array, dtype=dtype)
         copy.flags.writeable = False
         object.__setattr__(self, name, copy)
 
     @property
     def _firing(self) -> FiringResult:
-        kept = vars(self)  # where a total of None stands for the events
+        kept = vars(self)  # here a total of None stands for the events
         return FiringResult(**{f.name: kept[f.name] for f in fields(FiringResult)})
 
     @property
     def _own_results(self) -> dict[str, LayerResult]:
-        """The results whose form is known: those of neuroact's own statistics."""
+        """The results of neuroact's own statistics, which can be compared."""
         return {n: r for n, r in self.results.items() if isinstance(r, LayerResult)}
 
     def _placed(self, result: Any) -> Any:
-        """The result, told what the layer knows: its time step, and why not to trust it."""
+        """The result with the layer's time step, and why its values cannot be trusted."""
         if not isinstance(result, LayerResult):
             return result
         known: dict[str, Any] = {"unreliable": self.unreliable, "dt": self.dt}
@@ -385,7 +384,7 @@ class LayerActivity:
 
 
 def _advice(statistic: type | str) -> str | None:
-    """What to do for the results of a statistic that is not there; None where it is neuroact's."""
+    """What to do about a missing statistic; None for neuroact's own (the error says it)."""
     if isinstance(statistic, type) and hasattr(statistic, "update"):
         return None if statistic in BUILT_IN.values() else RECORD_WITH.format(statistic.__name__)
     name = statistic.__name__ if isinstance(statistic, type) else statistic

@@ -357,9 +357,9 @@ def test_a_comparison_is_a_page_too(tmp_path: Path) -> None:
 
 def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> None:
     written(file, recorded(4))
-    beside, told = file.with_suffix(".html"), file.with_name("page.html")
+    beside, given = file.with_suffix(".html"), file.with_name("page.html")
     assert neuroact("html", file).err == f"Written: {beside}\n"
-    assert neuroact("html", file, "--out", told).err == f"Written: {told}\n"
+    assert neuroact("html", file, "--out", given).err == f"Written: {given}\n"
     assert "lif" in beside.read_text()
     assert beside.read_text().lower().startswith("<!doctype html>")
 
@@ -401,9 +401,9 @@ def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
 def test_a_box_plot_beside_the_report_is_what_is_drawn_where_nothing_is_said(file: Path) -> None:
     written(file, recorded(4))
     assert neuroact("plot", file).err == f"Written: {file.with_suffix('.png')}\n"
-    told = file.with_name("told.png")
-    ActivityReport.plot(recorded(4).report(), told)
-    assert file.with_suffix(".png").read_bytes() == told.read_bytes()
+    expected = file.with_name("expected.png")
+    ActivityReport.plot(recorded(4).report(), expected)
+    assert file.with_suffix(".png").read_bytes() == expected.read_bytes()
 
 
 def two_layers() -> Recording:
@@ -530,7 +530,7 @@ def test_a_recording_is_exported_as_a_reports_json(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--out", "a.xlsx"], "expected a name that ends in .csv, .parquet or .json"),
-        (["--out", "a.json", "--per", "neuron"], "has layers and neurons both"),
+        (["--out", "a.json", "--per", "neuron"], "has both layers and neurons"),
         (["--per", "sample"], "'sample'"),
         (["--out", "nowhere/a.csv"], "nowhere"),
     ],

@@ -32,14 +32,14 @@ def ignore(done: int, total: int, text: str) -> None:
 def trained() -> tuple[DemoResult, nn.Module, list[tuple[int, int, str]]]:
     """One epoch: the result, the recorded network, and the calls of `progress`."""
     nets: list[nn.Module] = []
-    told: list[tuple[int, int, str]] = []
+    calls: list[tuple[int, int, str]] = []
 
     def build() -> nn.Module:
         nets.append(DigitsNet())
         return nets[0]
 
-    result = digits.run(build, seed=3, epochs=1, progress=lambda *news: told.append(news))
-    return result, nets[0], told
+    result = digits.run(build, seed=3, epochs=1, progress=lambda *news: calls.append(news))
+    return result, nets[0], calls
 
 
 def test_a_fifth_is_held_out_with_the_same_share_of_each_digit() -> None:

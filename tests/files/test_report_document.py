@@ -143,7 +143,7 @@ def test_the_origin_tells_versions_model_options_statistics_and_definitions() ->
 
 
 @pytest.mark.parametrize(
-    ("layers", "told"),
+    ("layers", "expected"),
     [
         (None, None),
         ("lif*", "lif*"),
@@ -151,8 +151,8 @@ def test_the_origin_tells_versions_model_options_statistics_and_definitions() ->
         (lambda name, module: "lif" in name, "predicate <lambda>"),
     ],
 )
-def test_the_origin_tells_which_layers_were_asked_for(layers: Any, told: Any) -> None:
-    assert recorded(layers=layers).origin["options"]["layers"] == told
+def test_the_origin_tells_which_layers_were_asked_for(layers: Any, expected: Any) -> None:
+    assert recorded(layers=layers).origin["options"]["layers"] == expected
 
 
 def test_a_layer_is_a_line() -> None:
