@@ -59,8 +59,8 @@ def _print_core() -> None:
     from neuroact.printable import printable
 
     why = why_missing()
-    said = "there" if why is None else f"missing, recording is slower: {why}"
-    typer.echo(printable(f"compiled core: {said}"))
+    state = "there" if why is None else f"missing, recording is slower: {why}"
+    typer.echo(printable(f"compiled core: {state}"))
 
 
 def _print_table(statuses: Iterable[AdapterStatus]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.reading import read_file, report_of
+from neuroact.cli.reading import ReportOrComparison, read_file, report_of
 from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
@@ -18,15 +18,7 @@ neuroact html comparison.json
 
 
 def html(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="The JSON file of a report or a comparison, or a recording.",
-        ),
-    ],
+    file: ReportOrComparison,
     out: Annotated[
         Path | None,
         typer.Option(

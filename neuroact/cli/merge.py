@@ -67,7 +67,7 @@ def _check_each_once(files: list[Path]) -> None:
 def _identity(file: Path) -> Path | tuple[int, int]:
     """A file's identity on its disk, which is the same for all its names."""
     try:
-        there = file.stat()
+        found = file.stat()
     except FileNotFoundError:
         return file.resolve()
-    return there.st_dev, there.st_ino
+    return found.st_dev, found.st_ino

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from neuroact.cli.reading import read_file, report_of
+from neuroact.cli.reading import ReportOrComparison, read_file, report_of
 from neuroact.cli.reports import print_comparison, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
 from neuroact.report.comparison import Comparison
@@ -22,15 +19,7 @@ neuroact show activity.json --fail-on dead=0.3 --fail-on saturated
 
 
 def show(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="The JSON file of a report or a comparison, or a recording.",
-        ),
-    ],
+    file: ReportOrComparison,
     as_json: AsJson = False,
     fail_on: FailOn = None,
 ) -> None:

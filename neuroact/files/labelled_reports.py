@@ -86,7 +86,7 @@ def _reports(entries: list[LabelledReport], what: str) -> Labelled:
 def _compared_layer(layer: LayerComparison) -> ComparedLayer:
     return ComparedLayer(
         name=layer.name,
-        names={label: there.name for label, there in layer.layers.items()},
+        names={label: partner.name for label, partner in layer.layers.items()},
         differences={
             label: {
                 name: None if value is None else finite_or_none(value)
@@ -105,5 +105,7 @@ def _layer_comparison(entry: ComparedLayer, reports: dict[str, Layers]) -> Layer
     if entry.names.get(first) != entry.name:
         raise ValueError(f"the layer {entry.name!r} has another name in the first report")
     # In the order of the reports, so the first report comes first.
-    there = {label: reports[label][entry.names[label]] for label in reports if label in entry.names}
-    return LayerComparison(entry.name, there)
+    layers = {
+        label: reports[label][entry.names[label]] for label in reports if label in entry.names
+    }
+    return LayerComparison(entry.name, layers)

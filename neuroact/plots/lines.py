@@ -61,9 +61,9 @@ def name_lines(axes: Axes, layers: Sequence[LayerActivity], missing: Sequence[st
         ]
         legend_below(axes, handles, columns=_columns(layers))
     if missing:
-        said = "without a line: " + ", ".join(missing[:4])
+        text = "without a line: " + ", ".join(missing[:4])
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
-        axes.set_title(shown_name(said + more, 60), fontsize=FONT - 1, loc="right")
+        axes.set_title(shown_name(text + more, 60), fontsize=FONT - 1, loc="right")
 
 
 def _width(layers: Sequence[LayerActivity]) -> int:

@@ -126,8 +126,8 @@ def _show(
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize, to_rgba
 
-    there = picture[~np.isnan(picture)]
-    low, high = float(there.min()), float(there.max())
+    known = picture[~np.isnan(picture)]
+    low, high = float(known.min()), float(known.max())
     if low == high:
         low, high = min(low, 0.0), max(high, 0.0) or 1.0
     scale = ScalarMappable(Normalize(low, high), colormaps[COLOUR_MAP].with_extremes(bad="white"))
@@ -159,5 +159,5 @@ def _say_what_it_is(axes: Axes, layer: LayerActivity, shape: tuple[int, ...]) ->
         axes.tick_params(axis="y", length=0)
         axes.set_ylabel("channel, the first of each row", fontsize=FONT)
     marks = {"dead (orange)": layer.dead, "saturated (pink)": layer.saturated}
-    said = [f"{name}: {count:,}" for name, count in marks.items() if count]
-    axes.set_xlabel("; ".join(said), fontsize=FONT)
+    texts = [f"{name}: {count:,}" for name, count in marks.items() if count]
+    axes.set_xlabel("; ".join(texts), fontsize=FONT)

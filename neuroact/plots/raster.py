@@ -89,5 +89,5 @@ def _what_it_is(raster: Any, sequence: int) -> list[str]:
         left_out.append(f"one neuron in {raster.every:,}")
     if int(raster.lengths[sequence]) == raster.most_steps:
         left_out.append(f"the first {raster.most_steps:,} steps")
-    said = [f"sequence {sequence + 1} of {raster.begun:,}, {kept}"]
-    return said + ([" and ".join(left_out)] if left_out else [])
+    lines = [f"sequence {sequence + 1} of {raster.begun:,}, {kept}"]
+    return lines + ([" and ".join(left_out)] if left_out else [])

@@ -89,8 +89,8 @@ def mark_verdicts(axes: Axes, rows: Sequence[PlotRow]) -> None:
     across = axes.get_yaxis_transform()
     for place, row in enumerate(rows):
         if row.layer is not None and row.layer.name in found:
-            said = "\n".join(found[row.layer.name])
-            axes.text(1.01, place, said, transform=across, va="center", fontsize=SMALL, color=ALARM)
+            text = "\n".join(found[row.layer.name])
+            axes.text(1.01, place, text, transform=across, va="center", fontsize=SMALL, color=ALARM)
 
 
 def limits(values: Iterable[float]) -> tuple[float, float]:
@@ -106,8 +106,8 @@ def limits(values: Iterable[float]) -> tuple[float, float]:
 
 
 def _row(layer: LayerActivity, width: int) -> PlotRow:
-    there = layer if layer.problem is None else None
-    return PlotRow(shown_name(_name(layer), width), there, short_problem(layer))
+    drawn = layer if layer.problem is None else None
+    return PlotRow(shown_name(_name(layer), width), drawn, short_problem(layer))
 
 
 def _name(layer: LayerActivity) -> str:

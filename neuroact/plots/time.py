@@ -47,9 +47,9 @@ def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """
     courses = results_of(report, "TimeCourse")
     layers = [report[name] for name in courses if report[name].problem is None]
-    there = {layer.name for layer in layers}
-    missing = [name for name in (*report, *report.not_called) if name not in there]
-    longest = max((courses[name].steps for name in there), default=0)
+    drawn = {layer.name for layer in layers}
+    missing = [name for name in (*report, *report.not_called) if name not in drawn]
+    longest = max((courses[name].steps for name in drawn), default=0)
     axis = TimeAxis.of(layers, longest)
     if len(layers) > MOST_NAMED:
         axes = _rows(layers, courses, longest, axis, ax)

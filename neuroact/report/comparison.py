@@ -188,9 +188,9 @@ def compare(
     matched = []
     for name, layer in first.items():
         found = dict(zip(list(named)[1:], (p.get(name) for p in partners), strict=True))
-        there = {label: partner for label, partner in found.items() if partner is not None}
-        if there:
-            matched.append(LayerComparison(name, {next(iter(named)): layer, **there}))
+        matches = {label: partner for label, partner in found.items() if partner is not None}
+        if matches:
+            matched.append(LayerComparison(name, {next(iter(named)): layer, **matches}))
     if not matched:
         raise ComparisonError(
             "no layer of the first report has the name of one of the others. Say which is which "

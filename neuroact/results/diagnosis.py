@@ -227,10 +227,10 @@ def separation(values: ArrayLike, least_group: float = _LEAST_GROUP) -> float:
     distinct, counts = tally(values)
     n, weighted = int(counts.sum()), distinct * counts.astype(np.float64)
     below, sums = np.cumsum(counts)[:-1], np.cumsum(weighted)
-    there = (below >= least_group * n) & (n - below >= least_group * n)
-    if not there.any():
+    allowed = (below >= least_group * n) & (n - below >= least_group * n)
+    if not allowed.any():
         return 0.0
-    below, lower = below[there], sums[:-1][there]
+    below, lower = below[allowed], sums[:-1][allowed]
     gaps = (sums[-1] - lower) / (n - below) - lower / below
     between = below / n * (n - below) / n * gaps**2
     variance = (counts * (distinct - sums[-1] / n) ** 2).sum() / n

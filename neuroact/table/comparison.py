@@ -169,8 +169,8 @@ def _farthest(comparison: ComparedLayers) -> dict[str, str]:
         return {"differs most": "unknown: no layer has figures in both reports"}
     if distance == 0:
         return {"differs most": "none: in every layer the neurons' activities are the same"}
-    said = f"{printable(name)}, in {printable(label)}, by a distance of {number_text(distance)}"
-    return {"differs most": said}
+    text = f"{printable(name)}, in {printable(label)}, by a distance of {number_text(distance)}"
+    return {"differs most": text}
 
 
 def _unlike(comparison: ComparedLayers) -> dict[str, str]:
@@ -182,16 +182,16 @@ def _unlike(comparison: ComparedLayers) -> dict[str, str]:
         if len(kinds := {x.kind.value for x in entry.layers.values()}) > 1
     }
     if of_kinds:
-        said = (f"{name} ({', '.join(sorted(kinds))})" for name, kinds in of_kinds.items())
-        found["unlike values"] = f"{joined(said)}: their activities have different units"
+        texts = (f"{name} ({', '.join(sorted(kinds))})" for name, kinds in of_kinds.items())
+        found["unlike values"] = f"{joined(texts)}: their activities have different units"
     steps = {
         label: {layer.dt for layer in report.values()}
         for label, report in comparison.reports.items()
     }
     if len({dt for values in steps.values() for dt in values}) > 1:
-        said = (
+        texts = (
             f"{label} " + ", ".join("unknown" if dt is None else f"{dt:g} s" for dt in values)
             for label, values in steps.items()
         )
-        found["unlike steps"] = f"{joined(said, '; ')}: activities are still per step"
+        found["unlike steps"] = f"{joined(texts, '; ')}: activities are still per step"
     return found

@@ -83,9 +83,9 @@ def _marked(verdicts: Sequence[Verdict]) -> dict[str, str]:
     """A line for each verdict: the layers that have it, with the measured values."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
-        said = f"{printable(verdict.layer)} ({verdict.figure} {number_text(verdict.value)})"
-        found.setdefault(verdict.name, []).append(said)
-    lines = {f"! {name}": _some(said) for name, said in found.items()}
+        text = f"{printable(verdict.layer)} ({verdict.figure} {number_text(verdict.value)})"
+        found.setdefault(verdict.name, []).append(text)
+    lines = {f"! {name}": _some(layers) for name, layers in found.items()}
     return lines | ({"verdicts": _VERDICTS} if lines else {})
 
 
