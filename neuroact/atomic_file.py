@@ -1,8 +1,8 @@
 """Writes a file whole or not at all.
 
 The data go into a new file beside the target, `.<name>.<random>.part`. This file then takes the
-target's place in one step. A process that is killed on the way leaves its part behind; a write of
-the same target an hour later or more removes it.
+target's place in one step. A process that is killed on the way leaves its part behind. Any later
+write of the same target removes that part once it is an hour old.
 
 A link is followed: the file that it names is replaced, and the link stays. A pipe, or a device such
 as `/dev/null`, has no content to replace, so it is written to directly.
@@ -72,7 +72,7 @@ def _send(target: Path, mode: int, pieces: Iterable[bytes | memoryview]) -> None
         with target.open("wb") as there:
             there.writelines(pieces)
     except BrokenPipeError as cause:
-        # Not as BrokenPipeError: the command line takes that for the end of its own output.
+        # No BrokenPipeError: the command line takes one for the end of its own output.
         raise OSError(errno.EIO, "nobody reads it any more", str(target)) from cause
 
 
@@ -83,7 +83,7 @@ def _replacing(target: Path, permissions: int | None) -> Iterator[BinaryIO]:
     It gets the permissions of the file that it replaces, or else those of any new file.
     """
     part = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
-    # Not even for a moment more than the old file's: the data may be secret.
+    # From the start no more permissions than the old file has: the data may be secret.
     handle = os.open(part, _NEW, 0o666 if permissions is None else permissions)
     try:
         with os.fdopen(handle, "wb") as file:

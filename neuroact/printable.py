@@ -1,4 +1,4 @@
-"""Makes other people's text safe to show. It lies in the ground because errors show names too."""
+"""Makes other people's text safe to show. Imports nothing, so that `errors` can use it."""
 
 from __future__ import annotations
 

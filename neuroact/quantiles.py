@@ -1,8 +1,8 @@
 """Exact quantiles of values that come with counts.
 
-A histogram has the same quantiles as the values that it counts, also where these are 10^15 values,
-and takes only the memory of the distinct ones. So nothing here repeats a value. The functions are
-pure and use only NumPy.
+A histogram has the same quantiles as the values that it counts. It takes only the memory of the
+distinct values, even where it counts 10^15 of them. So nothing here repeats a value. The functions
+are pure and use only NumPy.
 """
 
 from __future__ import annotations
@@ -74,9 +74,10 @@ def quantile(
 
     Every result equals (``==``) that of ``numpy.quantile``, in float64, for the same values
     repeated; for type 3 since numpy 2.0.1, which rounds as the paper does. A zero is returned as
-    +0.0. By every method the result never falls, not even by a bit, as q grows, except for integers
-    beyond 2**53: x(p) is computed from the nearer of its two ends. Half way, where the nearer end
-    changes, only x[i+1] - x[i] is rounded, and that error is too small for a step down.
+    +0.0. As q grows, the result of every method never falls, not even by a bit; only integers
+    beyond 2**53 are an exception. The reason: x(p) is computed from the nearer of its two ends.
+    Half way, where the nearer end changes, only x[i+1] - x[i] is rounded, and that error is too
+    small for a step down.
 
     Args:
         values: Real numbers of any shape and in any order; bool counts as 0 and 1. A value may

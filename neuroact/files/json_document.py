@@ -73,7 +73,9 @@ def opened(document: Any, cls: type[D]) -> D:
     schema, newest = str(cls.__struct_config__.tag), cls.newest
     what = schema.partition(".")[2]
     if not isinstance(document, Mapping) or document.get("schema") != schema:
-        raise ReportFileError(f'expected a document with "schema": "{schema}"; this is none')
+        raise ReportFileError(
+            f'expected a document with "schema": "{schema}"; this is something else'
+        )
     version = document.get("schema_version")
     if type(version) is int and version > newest:
         raise ReportFileError(
@@ -83,7 +85,7 @@ def opened(document: Any, cls: type[D]) -> D:
     if type(version) is int and 0 < version < cls.oldest:
         raise ReportFileError(
             f"the {what} has schema version {version}, this neuroact reads from {cls.oldest} on: "
-            "make it anew"
+            "make it again with this neuroact"
         )
     try:
         found: D = checked(document, cls)

@@ -78,7 +78,7 @@ Results: Any = defstruct(
 
 
 class Figures(Struct):
-    """For readers without neuroact, which computes them from the counts. Null stands for NaN."""
+    """For readers without neuroact. They follow from the counts. Null stands for NaN."""
 
     mean: float | None
     std: float | None

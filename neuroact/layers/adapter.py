@@ -115,8 +115,8 @@ class AdapterRegistry:
     """The adapters of one recording. An installed one is loaded when a module needs it.
 
     Args:
-        given: adapters passed by the user. About every module, whatever its class, they are asked
-            first, in this order.
+        given: adapters passed by the user. They are asked about every module, whatever its class,
+            in this order and before the installed ones.
     """
 
     def __init__(self, given: Sequence[Adapter] | None = None) -> None:

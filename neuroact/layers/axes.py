@@ -78,8 +78,8 @@ class Axes:
 class TensorAdapter:
     """Reads a module's output as a tensor of the stated axes.
 
-    No state of such a module is known that would show where a sequence starts. So each call is a
-    sequence of its own, unless `recording.new_sequence()` marks the starts.
+    Such a module has no known state to show where a sequence starts. So each call is a sequence of
+    its own, unless `recording.new_sequence()` marks the starts.
 
     Args:
         axes: the order of the tensor's dimensions, see `Axes`; None means "BN".
@@ -165,9 +165,9 @@ def _first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
 
 
 def _parsed(stated: str) -> tuple[str, tuple[int, tuple[int, int]] | None]:
-    """The axes without parentheses; and the position and the two sizes of what they enclosed.
+    """The axes without parentheses; and what stood in them: its position and its two sizes.
 
-    The second is None without parentheses. The size that is not stated is -1.
+    The second is None if there are no parentheses. The size that is not stated is -1.
     """
     if not isinstance(stated, str):
         raise TypeError(f'expected axes= to be a text such as "TBN" or "BN", came {stated!r}')

@@ -1,4 +1,4 @@
-"""How all calls of a layer are read: with it, recording costs little enough to be left on."""
+"""Says once how all calls of a layer are read, so that recording costs little."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ class ChosenLayer:
         info: the layer's name, type and kind.
         module: the module.
         adapter: the adapter that reads it.
-        passed_by: True if a module around it may compute its output without calling it, as long as
-            it has no forward hook.
+        passed_by: True if an enclosing module may compute this module's output itself, without
+            calling it. It does so only while this module has no forward hook.
     """
 
     info: LayerInfo

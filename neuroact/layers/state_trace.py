@@ -61,8 +61,8 @@ class StateTrace:
     False
 
     Attributes:
-        marks: the tensors of the state that the last call left; empty if it left none. May be set
-            to an earlier value.
+        marks: the tensors of the state that the last call left; empty if it left none. You may set
+            it back to an earlier value.
     """
 
     __slots__ = ("marks",)
@@ -92,7 +92,10 @@ class StateTrace:
         return same
 
     def take_back(self, left: Iterable[Left]) -> None:
-        """Take over the state that was left from the core, which kept track in the meantime."""
+        """Remember the state that the last call left, as the core reports it.
+
+        The compiled core kept track of the state in the meantime.
+        """
         self.marks = tuple([StateMark(_known(t), _known(s), offset) for t, s, offset in left])
 
     @property

@@ -1,7 +1,7 @@
 """The compiled core: counts a layer's steps on a CPU. Without it the figures are the same.
 
-It is compiled when the package is built, see hatch_build.py. It does not use PyTorch's C++. It
-reads a tensor's memory by DLPack's C exchange functions, which PyTorch has since 2.10, so one build
+`hatch_build.py` compiles it when the package is built. The core does not use PyTorch's C++. It
+reads a tensor's memory by DLPack's C exchange functions, which PyTorch has since 2.10. So one build
 serves all later versions of PyTorch.
 """
 
@@ -19,7 +19,7 @@ import torch
 
 _VARIABLE = "NEUROACT_NATIVE"
 _left_out = False
-# Where it compiled no core, the build writes the reason into this file.
+# If the build compiled no core, it wrote the reason into this file.
 _REASON = Path(__file__).with_name("_missing.txt")
 
 

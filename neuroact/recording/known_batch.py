@@ -89,7 +89,7 @@ class BatchesUnderWay:
         if labels is None:
             labels = chunk.labels
         elif len(labels) != chunk.batch:
-            raise _unfit(info, f"labels= is of {len(labels)} samples, and {chunk.batch} came")
+            raise _unfit(info, f"labels= has {len(labels)} samples, but {chunk.batch} came")
         under_way = self._padded
         if under_way is None:
             return chunk.valid, labels

@@ -156,7 +156,7 @@ class LayerActivity:
             return "NaN or infinite values were emitted"
         if self.not_binary:
             return (
-                "values other than 0 and 1 were observed of a layer that is said to be binary: "
+                "values other than 0 and 1 were observed in a layer that is said to be binary: "
                 'pass kind="graded" or kind="analog" to observe'
                 if self.framework == OBSERVED
                 else "values other than 0 and 1 were emitted by a layer that its adapter calls "
@@ -171,7 +171,7 @@ class LayerActivity:
             return self.unreliable
         if self.neurons == 0:
             return "it has no neurons"
-        return "no step of it was looked at" if self.observations == 0 else None
+        return "no step of it was observed" if self.observations == 0 else None
 
     @cached_property
     def activity(self) -> Floats:
@@ -293,8 +293,8 @@ class LayerActivity:
         """
         if self.problem is not None:
             return np.nan
-        looked_at = self.neurons * self.observations
-        return (looked_at - int(self.events.sum())) / looked_at
+        observed = self.neurons * self.observations
+        return (observed - int(self.events.sum())) / observed
 
     @property
     def dead(self) -> int:

@@ -33,8 +33,8 @@ BUILT_IN: Mapping[str, type[Statistic]] = {
 """neuroact's own statistics by name, in the order in which they are listed."""
 
 StatisticFactory = Callable[[], Statistic]
-# A name of neuroact's own, a class, a configured instance, which is cloned for each layer, or a
-# function without arguments.
+# A name of neuroact's own, a class, a function without arguments, or a configured instance. Each
+# layer gets a clone of an instance.
 StatisticChoice = StatisticFactory | Statistic | str
 StatisticSelection = StatisticChoice | Iterable[StatisticChoice] | None
 

@@ -104,7 +104,7 @@ class ClassActivity(CountsBlocks):
     one, or `classes` if that is larger.
 
     With zero spikes events and totals are zeros. Before any chunk there is no result. Before any
-    label there are no classes beyond `classes`.
+    label there are `classes` classes.
 
     Args:
         classes: the least number of classes.
@@ -128,7 +128,7 @@ class ClassActivity(CountsBlocks):
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
-        # By the names in the result; int64 [classes, *neurons], float64 likewise, int64 [classes].
+        # By the names in the result, with the dtypes and shapes of `state_dict`.
         self._counts: dict[str, Tensor] = {}
 
     def update(self, chunk: SpikeChunk) -> None:

@@ -218,9 +218,8 @@ class InterspikeIntervals(StepwiseStatistic):
 
     def _make_totals(self) -> dict[str, Tensor]:
         per_neuron = {name: self._zeros(*(self._shape or ())) for name in _PER_NEURON}
-        self._seen = self._zeros(
-            2**WIDTH
-        )  # how often each word came; the totals lack what is inside
+        # How often each word came. The intervals inside these words are not in the totals yet.
+        self._seen = self._zeros(2**WIDTH)
         return {"histogram": self._zeros(0), **per_neuron}
 
     def _begin(self, batch: int) -> None:

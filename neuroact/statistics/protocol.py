@@ -16,7 +16,8 @@ class Statistic(Protocol):
     """Running figures of one layer.
 
     A statistic may also have `count(block)`. It takes a `StepBlock`, some steps of a binary layer,
-    and must leave the same state as `update(block.chunk())`. Without `count`, that is called.
+    and must leave the same state as `update(block.chunk())`. If a statistic has no `count`, its
+    `update` is called so.
 
     A class may have an attribute `kinds`, a frozenset of `SignalKind`: the kinds of layers that it
     applies to. A layer of another kind is refused, see `check_kind`.

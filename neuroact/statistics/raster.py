@@ -93,8 +93,8 @@ class Raster(CountsBlocks):
     Memory is bounded by `sequences · steps · neurons` bytes and does not grow with the data. Once
     the sequences are complete, an update costs next to nothing.
 
-    Merging keeps one's own sequences and then the other's, up to `sequences`. So the order of
-    merging decides which are kept; grouping does not matter.
+    A merge keeps this raster's sequences and then the other's, up to `sequences` in all. So the
+    order of merging decides which are kept; grouping does not matter.
 
     With zero spikes there are sequences without events. Before any chunk there is no result.
 
@@ -156,7 +156,7 @@ class Raster(CountsBlocks):
             self._open.add(block.chunk(), self._every)
 
     def merge(self, other: Raster) -> None:
-        """Keep the other's sequences after one's own. Its open sequences count as ended.
+        """Keep the other's sequences after these. Its open sequences count as ended.
 
         Raises:
             MergeError: the two differ in the shape of the neurons or in their limits.
@@ -239,7 +239,7 @@ class Raster(CountsBlocks):
         if self._shape is None:
             return None
         events, lengths = (tensor.cpu().numpy() for tensor in self._events())
-        there = lengths > 0  # an empty place holds no sequence
+        there = lengths > 0  # a sequence of padding alone left its place empty
         return RasterResult(
             sequence=(there.cumsum() - 1)[events[:, 0]],
             step=events[:, 1],

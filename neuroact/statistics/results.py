@@ -152,7 +152,7 @@ def histogram_quantile(histogram: Integers, q: float, method: str) -> float:
 def quantile_or_nan(
     values: NDArray[Any], counts: Integers, q: float, method: str = "linear"
 ) -> float:
-    """Quantile of values that occurred so often, each at least once; NaN where there are none."""
+    """Quantile of values, each repeated `counts` times, at least once; NaN if there are none."""
     if len(values) == 0:
         values, counts = np.array([np.nan]), np.ones(1, np.int64)
     return quantile(values, q, counts=counts, method=method)

@@ -1,7 +1,8 @@
-"""Whether a state could be one that a statistic gave: it may come from a file that anyone wrote.
+"""Checks a statistic's state before it is loaded. Anyone may have written the file it comes from.
 
-Loading a state makes tensors of the sizes it tells, so these are checked first: none is larger
-than what the file itself holds, but for what its open sequences take, which `working_memory` tells.
+Loading makes tensors of the sizes that the state states, so these are checked first. No tensor is
+then larger than what the file itself holds. Open sequences are the exception: they take more, and
+`working_memory` says how much.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
     """Refuse a state that the statistic of a layer of these neurons cannot have given.
 
     Args:
-        statistic: one of neuroact's own; nothing is known of others, so they pass.
-        state: empty where it was never fed.
-        neurons: shape of the layer's neurons; None where the layer was never called.
+        statistic: one of neuroact's own. The state of any other passes, since its form is unknown.
+        state: empty if the statistic counted nothing.
+        neurons: shape of the layer's neurons; None if the layer was never called.
 
     Raises:
         ValueError: says what was expected and what came.
@@ -42,9 +43,9 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
         return
     if neurons is None or not state:
         if state:
-            raise ValueError("the layer was never called, and has figures")
+            raise ValueError("the layer was never called, but has counts")
         if neurons is not None and isinstance(statistic, Firing):
-            raise ValueError("the layer was called, and has no figures")
+            raise ValueError("the layer was called, but has no counts")
         return
     if "shape" in state and (came := state["shape"].tolist()) != list(neurons):
         raise ValueError(f"expected neurons of shape {list(neurons)}, came {came}")
@@ -59,13 +60,13 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
 
 
 def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
-    """Bytes that a state takes beyond its own, once it is loaded and its figures are asked for.
+    """Bytes that a state takes beyond its own size, once it is loaded and its result is computed.
 
-    A sequence that may still go on can be of any number of steps, whatever its state's size: a
-    histogram has a count for each of them, and an open raster a byte for each step and neuron.
+    An open sequence can have any number of steps, however small its state is. A histogram has a
+    count for each step, and an open raster a byte for each step and neuron.
 
     Args:
-        statistic: one of neuroact's own; nothing is known of others.
+        statistic: one of neuroact's own; for any other the answer is 0.
         state: one that `check_state` let pass.
     """
     if isinstance(statistic, StepwiseStatistic) and _CLOCK in state:
@@ -90,9 +91,9 @@ def _check_firing(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
         {"total": (torch.float64, neurons), "pending": (torch.bool, (None,))},
     )
     if "total" in state and not (state["faults"][0] or state["total"].isfinite().all()):
-        raise ValueError("total is not finite, and all values are said to be")
+        raise ValueError("total is not finite, but no value is marked as NaN or infinite")
     if (state["events"] > state["observations"]).any():
-        raise ValueError("a neuron has more events than it was looked at")
+        raise ValueError("a neuron has more events than observations")
 
 
 def _check_by_class(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
@@ -108,7 +109,7 @@ def _check_by_class(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
 
 
 def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
-    """What makes it large: the rest is checked where it is loaded."""
+    """Check only the sizes: `Raster.load_state_dict` checks the rest."""
     _check_tensors(
         state,
         {
@@ -140,7 +141,7 @@ def _check_stepwise(
     _check_tensors(state, needed, {"total": (torch.float64, (None,))} if amounts else {})
     for key in opened:
         steps = state[_CLOCK].reshape(-1, *(1,) * len(neurons))
-        # Spikes so far, steps since the last one, whether there was one: at most one a step each.
+        # Spikes so far, steps since the last one, or whether there was one: at most one a step.
         if (state[key].to(torch.int64) > steps).any():
             raise ValueError(f"{key} holds more than its open sequences have steps")
 

@@ -159,7 +159,9 @@ def as_tensor(values: Any) -> Tensor:
     if isinstance(values, Tensor):
         return dense(values)
     if isinstance(values, np.ma.MaskedArray):
-        raise ChunkError("came a masked array: pass its `.data`, and what is padding as valid=")
+        raise ChunkError(
+            "came a masked array: pass its `.data`, and valid=, False where a step is padding"
+        )
     try:
         array = np.asarray(values)  # torch reads lists too, but not the arrays of other libraries
         return torch.from_numpy(_of_torch(array))
@@ -179,8 +181,8 @@ def dense(values: Tensor) -> Tensor:
     if values.is_nested:
         raise ChunkError(
             "came a nested tensor, whose sequences have lengths of their own: pad it "
-            "(nn.TransformerEncoder does with enable_nested_tensor=False), and say by valid which "
-            "steps are padding"
+            "(nn.TransformerEncoder does with enable_nested_tensor=False), and pass valid=, False "
+            "where a step is padding"
         )
     if values.is_quantized:
         return values.dequantize()
@@ -190,9 +192,8 @@ def dense(values: Tensor) -> Tensor:
 def _of_torch(array: NDArray[Any]) -> NDArray[Any]:
     """The array itself if torch takes it without an error or warning, else a copy that it takes."""
     if array.dtype.kind == "V" and array.dtype.names is None:
-        array = array.astype(
-            np.float32
-        )  # bfloat16 and the like, which NumPy knows only as raw bytes
+        # bfloat16 and the like, which NumPy knows only as raw bytes.
+        array = array.astype(np.float32)
     elif array.dtype.kind not in "biufc":
         raise TypeError(f"its dtype is {array.dtype}")
     plain = array.dtype.isnative and array.flags.writeable and min(array.strides, default=0) >= 0

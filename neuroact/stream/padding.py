@@ -20,7 +20,7 @@ class Validity:
         lengths: whole numbers `[batch]`: a sample's valid steps. All later steps are padding.
 
     Raises:
-        ValueError: both or neither are given, or their shape or dtype is another.
+        ValueError: both or neither are given, or the shape or dtype is wrong.
 
     >>> from neuroact.stream.padding import Validity
     >>> Validity(lengths=[2, 0]).of(steps=3, batch=2, first=0, device="cpu").int().tolist()
@@ -52,13 +52,15 @@ class Validity:
             device: where to put the mask.
 
         Raises:
-            ValueError: what was given is of another number of samples, or of fewer steps.
+            ValueError: the mask or the lengths have another number of samples, or the mask has
+                fewer steps.
         """
         if self._given.shape[-1] != batch:
-            raise ValueError(f"it is of {self._given.shape[-1]} samples, and {batch} came")
+            raise ValueError(f"it has {self._given.shape[-1]} samples, but {batch} came")
         if self._given.device != torch.device(device):
-            # Kept there, since all chunks of a layer want it there. The clone lies in pageable
-            # memory, which CUDA copies into its own buffer before it returns: no need to wait.
+            # The copy stays on the device, since the next chunks need it there too. The clone lies
+            # in pageable memory. CUDA copies that into its own buffer before it returns, so there
+            # is no need to wait.
             to_device = self._given.device.type == "cpu"
             given = self._given.clone() if to_device else self._given
             self._given = given.to(device, non_blocking=to_device)
@@ -68,7 +70,7 @@ class Validity:
         if given.ndim == 1:
             return given.expand(steps, batch)
         if first + steps > len(given):
-            raise ValueError(f"it is of {len(given)} steps, and step {first + steps - 1} came")
+            raise ValueError(f"it has {len(given)} steps, but step {first + steps - 1} came")
         return given[first : first + steps]
 
     def _check(self) -> None:

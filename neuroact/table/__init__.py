@@ -122,7 +122,7 @@ def _folded_note(rows: int, layers: int) -> dict[str, str]:
     if rows == layers:
         return {}
     text = (
-        f"{layers} layers by module: a row is of all neurons of a module; "
+        f"{layers} layers by module: a row describes all neurons of a module; "
         "for every layer: neuroact.table.table_text(report, fold=False)"
     )
     return {"folded": text}

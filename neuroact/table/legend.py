@@ -20,7 +20,7 @@ MEANINGS = {
     "mean to max": "of the activity over neurons; std with ddof 0, quartiles of type 7 (linear)",
     "histogram": "of the activity over neurons, in eight bins from min to max",
     "sequences": "how many sequences of samples began",
-    "steps": "(time step, sample) pairs looked at: how often each neuron was seen",
+    "steps": "observations, the (time step, sample) pairs: how often each neuron was observed",
     "sparsity": "share of values that are 0; of the total, among all values of its layers",
     "dead": "neurons whose values are all 0: they never fired",
     "saturated": "neurons with no value 0: they fired at every step",
@@ -99,7 +99,7 @@ def _origin(origin: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     options, versions, model = (origin.get(key) for key in ("options", "versions", "model"))
     if isinstance(options, Mapping) and options.get("of") == "input":
-        found["of input"] = "the figures are of what goes into the layers, not of what they emit"
+        found["of input"] = "the figures describe what goes into the layers, not what they emit"
     if isinstance(model, str):
         found["model"] = model
     if isinstance(versions, Mapping) and versions:

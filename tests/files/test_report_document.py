@@ -287,8 +287,8 @@ def test_an_error_of_one_layer_keeps_its_name() -> None:
         ('{"a": ' + "9" * 100_000 + "}", "not JSON, or cut short"),
         ('{"a": ' * 100_000, "not JSON, or cut short"),
         ("\x00" * 1000, "not JSON, or cut short"),
-        ("[]", "this is none"),
-        ("null", "this is none"),
+        ("[]", "this is something else"),
+        ("null", "this is something else"),
     ],
 )
 def test_texts_that_are_no_strict_json_are_refused(text: str, message: str, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_labels_for_other_samples_name_the_layer() -> None:
     recording = by_class_recording()
     with (
         recording.batch(labels=[0, 1]),
-        pytest.raises(ChunkError, match=r'layer "lif".*labels= is of 2 samples, and 3') as caught,
+        pytest.raises(ChunkError, match=r'layer "lif".*labels= has 2 samples, but 3') as caught,
     ):
         recording.observe("lif", torch.ones(2, 3, 1))
     assert caught.value.layer == "lif"

@@ -115,12 +115,12 @@ def test_a_mask_that_does_not_fit_is_refused_with_the_layers_name_and_counts_not
         before = recording.report()
         with (
             recording.batch(lengths=[1, 2]),
-            pytest.raises(ChunkError, match=r'layer "0".*of 2 samples, and 3 came') as caught,
+            pytest.raises(ChunkError, match=r'layer "0".*has 2 samples, but 3 came') as caught,
         ):
             net(torch.ones(2, 3, 4))
         with (
             recording.batch(valid=torch.ones(1, 3, dtype=torch.bool)),
-            pytest.raises(ChunkError, match=r"of 1 steps, and step 1 came"),
+            pytest.raises(ChunkError, match=r"has 1 steps, but step 1 came"),
         ):
             net(torch.ones(2, 3, 4))
         assert caught.value.layer == "0"

@@ -550,7 +550,7 @@ def test_values_that_cannot_be_trusted_give_nan_and_a_warning(value: float, mess
 def test_a_warning_says_which_values_of_an_observed_layer_are_not_binary() -> None:
     recording = Recording()
     recording.observe("chip", torch.full((1, 1, 2), 0.5))
-    message = r'layer "chip".* 0 and 1 were observed of a layer that is said to be binary: .*kind='
+    message = r'layer "chip".* 0 and 1 were observed in a layer that is said to be binary: .*kind='
     with pytest.warns(UnreliableLayerWarning, match=message) as caught:
         recording.report()
     assert "adapter" not in str(caught[0].message)

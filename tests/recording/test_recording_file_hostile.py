@@ -247,15 +247,15 @@ TEXTS = {
     "huge neurons": (layer(neurons=[2**40]), "expected events to be"),
     "neurons beyond int64": (layer(neurons=[2**70]), "expected events to be"),
     "negative neurons": (layer(neurons=[-3]), "expected events to be"),
-    "neurons never seen": (layer(neurons=None), "never called, and has figures"),
-    "no tensors": (b"".join(pack({}, json.dumps(parts_of(GOOD)[1]))), "and has no figures"),
+    "neurons never seen": (layer(neurons=None), "never called, but has counts"),
+    "no tensors": (b"".join(pack({}, json.dumps(parts_of(GOOD)[1]))), "called, but has no counts"),
 }
 
 TENSORS = {
     "a negative count": (tensor("0.0.events", -torch.ones(3).long()), r"count of -1\b"),
     "another dtype": (tensor("0.0.events", torch.ones(3)), "int64 of shape .*came torch.float32"),
     "another shape": (tensor("0.0.events", torch.ones(3, 1).long()), r"shape \[3\], came"),
-    "too many events": (tensor("0.0.events", torch.full((3,), 11)), "more events than it was"),
+    "too many events": (tensor("0.0.events", torch.full((3,), 11)), "events than observations"),
     "a count that leaves int64": (tensor("0.0.events", torch.full((3,), 2**62)), "count of 46116"),
     "a negative number of steps": (tensor("0.0.observations", torch.tensor(-1)), r"count of -1\b"),
     "faults of three kinds": (tensor("0.0.faults", torch.ones(3).bool()), r"shape \[2\], came"),
@@ -311,7 +311,7 @@ TENSORS = {
         tensor(f"{COUNTS}.sums", torch.full((3,), 99)),
         "squares: too small for these sums",
     ),
-    "a layer that fires more often than it was looked at": (
+    "a layer that fires more often than it was observed": (
         tensor(f"{SYNCHRONY}.events", torch.full((3,), 11)),
         "events: more than there were steps",
     ),

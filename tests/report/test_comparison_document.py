@@ -98,7 +98,7 @@ def test_comparisons_of_other_reports_labels_orders_or_matches_are_not_equal() -
 
 def test_a_file_of_version_1_holds_no_reports_and_says_to_compare_anew() -> None:
     old = {"schema": "neuroact.comparison", "schema_version": 1, "labels": ["1", "2"], "layers": []}
-    with pytest.raises(ReportFileError, match=r"version 1, .* from 2 on: make it anew"):
+    with pytest.raises(ReportFileError, match=r"version 1, .* from 2 on: make it again"):
         Comparison.from_dict(old)
 
 

@@ -246,7 +246,7 @@ def test_a_name_is_text_and_neither_markup_nor_an_escape_code(name: str, shown: 
     [
         ({"nonfinite": True}, "NaN or infinite values were emitted"),
         ({"not_binary": True}, "values other than 0 and 1 were emitted"),
-        ({"observations": 0}, "no step of it was looked at"),
+        ({"observations": 0}, "no step of it was observed"),
         ({"events": np.zeros((2, 0), np.int64)}, "it has no neurons"),
     ],
 )
@@ -284,7 +284,7 @@ def test_what_was_recorded_and_with_what_is_said() -> None:
     }  # fmt: skip
     text = table_text(ActivityReport([layer("fc", dt=0.001)], origin=origin))
     assert "\ntime step    0.001 s\n" in text
-    assert "\nof input     the figures are of what goes into the layers" in text
+    assert "\nof input     the figures describe what goes into the layers" in text
     assert text.endswith("\nmodel        app.Net\nversions     python 3.11, torch 2.13")
 
 

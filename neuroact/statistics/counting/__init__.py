@@ -1,1 +1,1 @@
-"""What statistics count with."""
+"""How statistics count: parts of chunks, blocks of steps, open sequences, running sums."""

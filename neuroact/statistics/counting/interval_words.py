@@ -105,7 +105,8 @@ def add_words(
     totals["histogram"].scatter_add_(0, crossing.to(torch.int64).view(-1), ones)
     totals["histogram"][:1].zero_()
     seen.scatter_add_(0, flat, ones)
-    # The last interval in the word; if none, the one that ended in it; if none, the one before.
+    # `last` becomes the last interval inside the word. If there is none, the one that ended in it.
+    # If there is none either, it stays as it was.
     last.addcmul_(last, ended, value=-1).add_(crossing)
     last.addcmul_(last, last_gap.clamp(max=1), value=-1).add_(last_gap)
     steps = lengths.unsqueeze(1)

@@ -34,8 +34,8 @@ class Ended:
 class Open:
     """The kept sequences of the open batch: a byte for each step and neuron, whether it fired.
 
-    Once steps are padding, each sample has its own clock, which says where its steps are written.
-    Steps that are padding, or beyond the steps kept, go into the last row, which is never read.
+    From the first padded step on, each sample has its own clock, which says where its steps are
+    written. Padded steps, and steps beyond the limit, go into the last row, which is never read.
     """
 
     def __init__(self, sequences: int, watched: int, limit: int, device: Any) -> None:

@@ -42,8 +42,8 @@ def parts_of(chunk: SpikeChunk, together: int = 64) -> Iterator[Part]:
 
     Args:
         chunk: the chunk to split.
-        together: how many steps are best worked on at once. A part has that many, if the chunk has,
-            and the fewer samples for it.
+        together: how many steps are best worked on at once. If the chunk has so many, each part
+            gets them, and as few samples as that requires.
     """
     most = _MOST_ON_CPU if chunk.values.device.type == "cpu" else _MOST_ELSEWHERE
     pairs = max(1, min(most // max(1, math.prod(chunk.neurons)), _MOST_PAIRS))

@@ -75,7 +75,8 @@ class StepwiseStatistic(CountsBlocks, ABC):
     """The kinds of layers it applies to."""
 
     _growing: ClassVar[frozenset[str]] = frozenset()
-    """Totals whose length grows with the data; they are added from index 0, and end in no zero."""
+    """Totals whose length grows with the data. A merge aligns them at index 0. A state and a result
+    leave out trailing zeros."""
 
     _together: ClassVar[int] = 64
     """How many steps of a chunk are best counted at once."""
