@@ -1,4 +1,4 @@
-"""One report over a data set of which several processes each measured a part."""
+"""Makes one report of a data set that several processes recorded in parts."""
 
 from neuroact.distributed.gathering import merge, valid_samples
 

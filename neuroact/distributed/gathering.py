@@ -33,10 +33,11 @@ __all__ = ["merge", "valid_samples"]
 def merge(recording: Recording, group: ProcessGroup | None = None) -> Recording:
     """Add up the recordings of all ranks; every rank gets the sum. A collective call.
 
-    The sum equals `Recording.merge` of all of them in the order of their ranks, and so one process
-    over all the data, to the bit. The exception are sums of real values that are too long to be
-    exact: they are rounded as `Firing` says, alike on all ranks. A rank that saw no data, or has
-    other layers, takes part like any other. Each rank's own recording stays as it is and may go on.
+    The sum is what `Recording.merge` makes of them in the order of their ranks. So it equals, to
+    the bit, the recording of one process over all the data. Sums of real values that are too long
+    to be exact are the exception: they are rounded as `Firing` says, alike on all ranks. A rank
+    that ran no data, or has other layers, takes part like any other. Each rank's own recording
+    stays as it is, and may continue.
 
     Let n be the number of ranks and s the bytes of the sum, `len(merged.to_bytes())` (8 for each
     neuron, where all layers are binary and keep `Firing` alone). Then a rank sends or receives at

@@ -114,7 +114,7 @@ class Ranks:
         return data if self.rank == owner else bytes(came)
 
     def gather(self, values: Tensor) -> list[Tensor]:
-        """The values of every rank, in the order of the ranks: int64 `[n]`, n of its own each."""
+        """The values of every rank, in the order of the ranks: int64 `[n]`; n may differ."""
         lengths = self._numbers(len(values))
         padded = torch.zeros(max(lengths), dtype=torch.int64, device=self._device)
         padded[: len(values)] = values

@@ -1,1 +1,1 @@
-"""Recording a model: its layers' calls are seen, read and counted."""
+"""Records a model: watches its layers' calls, reads them and counts."""

@@ -1,4 +1,4 @@
-"""Reading the calls of one recorded module into its layer."""
+"""Reads the calls of one recorded module into its layer."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from neuroact.recording.step_reader import StepReader, Steps
 from neuroact.recording.uninterrupted import Uninterrupted
 from neuroact.stream.chunk import SpikeChunk
 
-# The innermost of torch.func's transforms under way; None where there is none.
+# The innermost of torch.func's transforms under way; None if there is none.
 _transform = torch._C._functorch.peek_interpreter_stack
 
 MOST_STEPS = 255
 """After so many steps counted at little cost, one is read in full again.
 
-Only a reading in full checks the thread. So by then it refuses a second thread that goes on from
-the state that the first one, still running, has left.
+Only a full reading checks the thread. So a second thread that continues from the state of a first
+one, while that is still running, is refused after at most so many steps.
 """
 
 
 class CallReader:
     """Watches a module and reads its calls into its layer.
 
-    It can read every call in full, by the adapter or by its pattern. It leaves a call that goes on
-    from the last one by one step to `Steps`, which counts it at little cost.
+    It can read every call in full, by the adapter or by its pattern. If a call is one step that
+    continues the last call, it leaves that call to `Steps`, which counts it at little cost.
 
     Args:
         module: its calls are read.
@@ -58,7 +58,7 @@ class CallReader:
         native = core()
         self._python_steps: StepReader | None = StepReader(self._read, layer.lock)
         self._native_steps: Steps | None = native and native.Steps(self._read_otherwise)
-        self._under_way: Steps | None = None  # its state is newer than the layer's trace
+        self._under_way: Steps | None = None  # it knows a newer state than the layer's trace
         # A list, so that both can be replaced; see `Watcher`.
         self.callbacks: list[Callable[..., Any]] = [
             self._before,
@@ -136,11 +136,11 @@ class CallReader:
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
     ) -> None:
         """Count a call that the core left: a step that it cannot collect, or a call in full."""
-        rows = self._python_steps
-        if rows is None or rows is not self._under_way:
+        steps = self._python_steps
+        if steps is None or steps is not self._under_way:
             self._read(args, kwargs, output, given)
         else:
-            rows(args, kwargs, output, given)
+            steps(args, kwargs, output, given)
 
     def _read(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: object
@@ -186,9 +186,9 @@ class CallReader:
         return chunk
 
     def _leave_to_steps(self, output: Any) -> None:
-        """Leave the next calls to `Steps`, if they go on from this one: a step just collected.
+        """Leave the next calls to `Steps`, as long as they continue this one, a collected step.
 
-        They go into the same filler, and so pass the checks that this step's values passed.
+        They go into the same filler, so they are checked as this step was.
         """
         pattern, target = self._pattern, self._layer.block.filler
         if pattern is None or pattern.sequence or target is None or self._layer.needs_eager:

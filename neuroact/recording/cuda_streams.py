@@ -1,4 +1,4 @@
-"""The order in which a GPU's streams work on one layer's counts.
+"""Keeps the streams of a GPU from working on one layer's counts in the wrong order.
 
 A GPU does the work of one stream in order, but the work of two streams in any order. Counting is
 work of the stream that is current during the call. The current stream may be another in each call,

@@ -103,7 +103,7 @@ def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Ca
         with one_at_a_time():
             if handle is not None:
                 handle.remove()
-            # Closed a second time, or by the copy of a recording: there is nothing to take away.
+            # At a second close, or one by a copy of the recording, there is nothing to take away.
             forward.watched_by(*(w for w in forward.watchers if w is not watcher))
             if not forward.watchers:
                 forward.give_back()

@@ -1,4 +1,4 @@
-"""What the user says of a batch's samples, and the batches under way in one layer."""
+"""What the user states about a batch's samples, and which batches a layer is in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from neuroact.stream.padding import Validity
 
 
 class KnownBatch:
-    """What one `with recording.batch(...)` says; arguments and errors as there.
+    """What one `with recording.batch(...)` states; it has the same arguments and errors.
 
     Attributes:
         validity: which steps are valid; None if not given.
@@ -39,7 +39,7 @@ class _UnderWay:
 
     def __init__(self, batch: KnownBatch) -> None:
         self.batch = batch
-        self.position = 0  # steps that came; with lengths= only whether it is 0 matters
+        self.position = 0  # steps that came; with lengths= it only matters whether any did
         self.remaining: NDArray[np.int64] | None = None  # kept while an inner batch is open
 
 
@@ -114,7 +114,7 @@ class BatchesUnderWay:
             self._padded.position += steps
 
     def _look(self) -> None:
-        """Find the batches whose validity and labels hold, after one began or ended."""
+        """After a batch began or ended, find whose validity and whose labels apply now."""
         inner_first = self._open[::-1]
         labels = (each.batch.labels for each in inner_first)
         self._labels = next((given for given in labels if given is not None), None)

@@ -181,7 +181,7 @@ class LayerRecorder:
             self.count(self.admitted(chunk, has_state=has_state))
 
     def observe(self, chunk: SpikeChunk) -> None:
-        """Count a chunk fed by hand, between any calls of the module; raises as `take`."""
+        """Count a chunk fed by hand, even between calls of the module; raises as `take`."""
         self.thread.check(self.info)
         with self.lock:
             if self.source is not None:
@@ -215,7 +215,7 @@ class LayerRecorder:
         """Count a chunk that was `admitted`; raises what a user's own statistic raises.
 
         Returns:
-            Whether `block` collected it. If so, `block` can collect steps that go on from it.
+            Whether `block` collected it. If so, `block` can collect steps that continue it.
         """
         kind = self.general(chunk.kind)
         if kind is not self.info.kind:
@@ -249,7 +249,7 @@ class LayerRecorder:
         return self._begin if self._begin or by_mark_alone else chunk.starts_sequence
 
     def _see_whether_plain(self) -> None:
-        """Set `plain`: one attribute for compiled programs, which check each one they read."""
+        """Set `plain`: one attribute, since compiled programs check each attribute they read."""
         self.plain = not self._batches and not self._begin
 
     def _tell(self, count: Callable[[Any], None]) -> None:

@@ -60,7 +60,7 @@ def measure(
 
 
 def run_batch(recording: Recording, model: nn.Module, batch: Any, run: Run | None) -> None:
-    """Run one batch by `run` or, where None, as described in `measure`."""
+    """Run one batch by `run`; if that is None, as described in `measure`."""
     if run is not None:
         run(model, batch)
         return

@@ -1,4 +1,4 @@
-"""Adding one recording's counts to another's, if their figures mean the same."""
+"""Adds one recording's counts to another's, if both mean the same."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def merge_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
     with _at_rest(ours, theirs) as pairs:
         aliases, kind = ours.info.aliases, ours.info.kind
         if theirs.info.aliases != aliases:
-            # Sorted, so that the sum does not depend on which is added to which.
+            # Sorted, so that the sum of two recordings does not depend on their order.
             aliases = tuple(sorted({*aliases, *theirs.info.aliases}))
         if theirs.called or not ours.called:
             kind = ours.general(theirs.info.kind)

@@ -21,7 +21,7 @@ def observed(
 
     Raises:
         ChunkError: the values or the mask cannot be read or do not fit; names the layer.
-        TypeError, ValueError: `axes` or `kind` is not one that exists.
+        TypeError, ValueError: `axes` or `kind` is not valid.
     """
     order = Axes("TBN" if axes is None else axes)
     if kind not in {*SignalKind, *(known.value for known in SignalKind)}:

@@ -24,7 +24,7 @@ from neuroact.statistics.counting.step_block import WIDTH, StepBlock, StepSums, 
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 MOST_KEPT = 2**22
-"""At most so many values are kept as they came: of larger steps fewer, or none."""
+"""At most so many values are kept as they came. So large steps are kept in fewer rows, or not."""
 
 Tell = Callable[[Callable[[Statistic], None]], None]
 
@@ -105,7 +105,7 @@ class OpenBlock:
         self._remaining: NDArray[np.int64] | None = None
 
     def take(self, chunk: SpikeChunk) -> bool:
-        """Collect a chunk of one step or more; all its values are valid, except as `limit` says.
+        """Collect a chunk of one step or more. It has no mask; `limit` may say where samples end.
 
         Returns:
             False if it cannot collect the chunk. Then all that came before is counted.
@@ -139,7 +139,7 @@ class OpenBlock:
             self._count_bits(filler)
 
     def discard(self) -> None:
-        """Forget the collected steps; where samples end in padding, they still count as come."""
+        """Forget the collected steps. They still count against the valid steps that remain."""
         if self._remaining is not None and self.filler is not None:
             self._remaining -= np.minimum(self._remaining, self.filler.steps)
         self.filler, self._starts, self._sequences = None, False, 0
@@ -161,7 +161,7 @@ class OpenBlock:
         self._remaining = None if lengths is None else lengths.copy()
 
     def pass_by(self, steps: int) -> Tensor:
-        """Note that so many steps came which are not collected.
+        """Note that so many steps came without being collected.
 
         Returns:
             bool `[steps, batch]`, which of them are valid.

@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 
 
 class Recording:
-    """Running figures of a model's layers.
+    """The running counts of a model's layers.
 
     `record` makes one for a model. Made directly, it has no model and takes the spikes given to
     `observe`. A copy, or one sent to another process, holds the counts so far; it is closed and
@@ -125,17 +125,17 @@ class Recording:
         """Say which steps are valid and which class each sample has, for the batch in the block.
 
         Step 0 is each layer's first step inside the `with` block. A padded step is no observation
-        and no event, whatever its values; a sample of padding alone is no sequence. The block says
-        nothing of calls after it. Blocks can be nested: where the inner one says nothing, the outer
-        one holds.
+        and no event, whatever its values; a sample of padding alone is no sequence. Calls after the
+        block are not affected. Blocks can be nested: what the inner one does not state, the outer
+        one does.
 
         Args:
             valid: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where a
                 whole sample is padding.
             lengths: in place of `valid`, the number of valid steps of each sample, `[batch]`.
-            labels: the class of each sample, whole numbers from 0, `[batch]`. Labels on a device
-                are waited for. `ClassActivity` counts by them, and must be among the recording's
-                statistics.
+            labels: the class of each sample, whole numbers from 0, `[batch]`. Reading them from a
+                device waits for it. `ClassActivity` counts by them, and must be among the
+                recording's statistics.
 
         Raises:
             ValueError: nothing is given, or both `valid` and `lengths`; an argument has the wrong
@@ -259,8 +259,8 @@ class Recording:
     ) -> Recording:
         """The recording that `save` wrote: closed, on the CPU, without a model.
 
-        You can report, merge and save it. To go on where it ended, record the model anew with the
-        same `statistics=` and `dt=`, and merge it: `recording.merge(Recording.load(path))`.
+        You can report, merge and save it. To continue it, record the model anew with the same
+        `statistics=` and `dt=`, and merge it: `recording.merge(Recording.load(path))`.
 
         Args:
             path: the file.

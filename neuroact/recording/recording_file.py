@@ -4,11 +4,11 @@
 
     text       JSON: schema and version, dt, origin, the statistics' names, the layers in order
     tensors    "<layer>.<statistic>.<key>": the layer's number, the number of one of its statistics,
-               and a key of that one's `state_dict`;
-               "padding": zeros, where reading the others takes many times their size
+               and a key of that statistic's `state_dict`;
+               "padding": zeros, if reading the other tensors takes many times their size
 
-Reading a file takes memory in proportion to its length: see `working_memory`. So a recording that
-takes more to read is padded.
+Reading a file takes memory in proportion to its length. A recording that would take more (see
+`working_memory`) is padded until its length is large enough.
 
 A file names statistics but holds no code. Reading it knows those of `neuroact.statistics`, and
 takes the user's own as an argument. It imports nothing that the file names.
@@ -91,7 +91,7 @@ def save(recording: RecordingParts, path: str | os.PathLike[str]) -> None:
 def load(
     path: str | os.PathLike[str], *, statistics: Sequence[StatisticFactory] = ()
 ) -> RecordingParts:
-    """Read what `save` wrote. Of a file of another kind only the header is read."""
+    """Read what `save` wrote. It reads no more than the header of a file of another kind."""
     try:
         # Unbuffered: a buffer would hold the whole file a second time for a moment.
         with Path(path).open("rb", buffering=0) as handle:
@@ -273,7 +273,7 @@ def _take_over(layer: LayerRecorder, statistic: Statistic, state: Mapping[str, T
         kept = statistic.state_dict()
         if _form(kept) != _form(state):
             raise ValueError(f"expected a state of {_form(kept)}, came {_form(state)}")
-        if not isinstance(statistic, Firing):  # whose figures were checked one by one
+        if not isinstance(statistic, Firing):  # `check_state` checked its counts one by one
             result = statistic.result()
             if isinstance(result, LayerResult):
                 check_consistent(vars(result), trusted=_is_trusted(layer))

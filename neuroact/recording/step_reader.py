@@ -1,7 +1,7 @@
-"""Counting, at little cost, a call that goes on from the last one by one step.
+"""Counts, at little cost, a call of one step that continues the layer's last call.
 
-The compiled core has such a class too, `Steps`, for steps that it can collect. `StepReader` serves
-the other fillers, and all where there is no core.
+The compiled core has a class for this too, `Steps`, for steps that it can collect. `StepReader`
+serves the other fillers, and every filler if there is no core.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _is_functional = torch._is_functional_tensor
 
 
 class Steps(Protocol):
-    """Counts a layer's calls that go on from the last one; has every other call read in full."""
+    """Counts a layer's calls that continue the last one; has every other call read in full."""
 
     @property
     def left(self) -> int:
-        """How many more steps it may count; 0 where the next call is read in full."""
+        """How many more steps it may count; 0 if the next call is to be read in full."""
 
     def __call__(
         self, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any, given: Any, /
@@ -41,16 +41,16 @@ class Steps(Protocol):
     def begin(
         self, target: Filler, full: Callable[[], None], state: Sequence[Tensor], most: int, /
     ) -> bool:
-        """Count the next steps that go on from a state.
+        """Count the next steps, as long as they continue from a state.
 
         Args:
             target: collects the steps.
-            full: called where `target` is full; empties it.
+            full: called when `target` is full; empties it.
             state: what the last call left.
             most: how many steps may come.
 
         Returns:
-            False, and no step may come, where this class could not recognise such a state.
+            False if this class could not recognise such a state. It then counts no step.
         """
 
     def stop(self) -> list[Left]:

@@ -2,8 +2,8 @@
 
 A layer's calls are one stream, in order. Two threads that take turns would break each other's
 sequences, and two that run at once would lose counts. A forked process has a copy of the recording,
-which nobody would ever read. An error that names the layer refuses a second thread, and a call in a
-forked process.
+which nobody would ever read. So a call from a second thread or in a forked process is refused by an
+error that names the layer.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from neuroact.recording.uninterrupted import Uninterrupted
 class OneAtATime:
     """A lock, and a queue of work to do when the lock is free.
 
-    Python may collect a recording that nobody holds at any point: also in the thread that holds the
-    lock, in the midst of what the lock guards. So letting go of the recording joins the queue.
+    Python may free a recording that nobody holds at any point, even in the thread that holds the
+    lock and in the midst of what the lock guards. So the work of letting go of it joins the queue.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class OneThread:
 
     def _take_over(self, current: int, info: LayerInfo) -> None:
         running = {thread.ident: thread.name for thread in threading.enumerate()}
-        # A thread that is just starting has the ident None, which here means that none feeds.
+        # A thread that is just starting has the ident None. Here, None means that no thread feeds.
         if self._thread is not None and self._thread in running:
             raise OtherThreadError(
                 f"{info} was called in the thread {threading.current_thread().name!r}, while the "
@@ -158,7 +158,7 @@ def _refuse_in_forked_process() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
     os.register_at_fork(after_in_child=_refuse_in_forked_process)
-    # Else a forked process might wait for a lock whose holder, a thread, it does not have.
+    # Else a forked process might wait for a lock held by a thread that it does not have.
     os.register_at_fork(
         before=one_at_a_time.acquire,
         after_in_parent=one_at_a_time.release,

@@ -1,4 +1,4 @@
-"""Counting that no signal cuts short, such as that of a notebook's stop button."""
+"""Keeps signals, such as that of a notebook's stop button, from interrupting the counting."""
 
 from __future__ import annotations
 

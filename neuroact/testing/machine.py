@@ -154,7 +154,7 @@ class RecordingMachine(RuleBasedStateMachine):
         self.model: Model = {}
         self.paused = False
         self.marked: set[str] = set()
-        self.goes_on = False  # whether a run from the present state continues the last one
+        self.continues = False  # whether a run from the present state continues the last one
 
     @initialize(target=recordings)
     def none(self) -> Any:
@@ -173,16 +173,16 @@ class RecordingMachine(RuleBasedStateMachine):
         with nullcontext() if mask is None else self.recording.batch(valid=mask):
             emitted = self.runner.run(steps, batch, fresh=fresh, seed=seed)
         if fresh:
-            self.goes_on = False
+            self.continues = False
         if not steps or self.paused:
-            self.goes_on = self.goes_on and not steps
+            self.continues = self.continues and not steps
             return
-        starts = not self.goes_on or before != batch
+        starts = not self.continues or before != batch
         for name, values in emitted.items():
             for at, step in enumerate(values):
                 padding = None if mask is None else mask[at : at + 1]
                 self._take(name, step, starts=starts and at == 0, valid=padding)
-        self.goes_on = True
+        self.continues = True
 
     @rule(data=st.data(), size=steps_and_batches, starts=st.booleans(), labelled=st.booleans())
     def observe(
@@ -230,7 +230,7 @@ class RecordingMachine(RuleBasedStateMachine):
         """Forget everything."""
         self.recording.reset()
         self.model = {}
-        self.goes_on = False
+        self.continues = False
 
     @rule(target=recordings, size=steps_and_batches, seed=seeds, data=st.data())
     def record_another(self, size: tuple[int, int], seed: int, data: st.DataObject) -> Any:
@@ -275,7 +275,7 @@ class RecordingMachine(RuleBasedStateMachine):
         closed = self.recording
         self.recording = record(self.runner.net)
         self.recording.merge(closed)
-        self.paused, self.goes_on, self.marked = False, False, set()
+        self.paused, self.continues, self.marked = False, False, set()
 
     @invariant()
     def figures_are_those_of_the_naive_model(self) -> None:
@@ -283,7 +283,7 @@ class RecordingMachine(RuleBasedStateMachine):
         _assert_same(self.recording, self.model, "driven")
 
     def teardown(self) -> None:
-        """Take the hooks away."""
+        """Stop recording."""
         self.recording.close()
 
     def _take(self, name: str, values: Any, *, starts: bool, **known: Any) -> None:

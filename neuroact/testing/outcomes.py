@@ -156,7 +156,7 @@ def refuse_unknown(expected: Mapping[str, str], checks: Sequence[Check[Case]]) -
     for name in expected:
         if name not in names:
             raise ValueError(
-                f"expected_failures names {name!r}, which is no check that runs here: "
+                f"expected_failures names {name!r}, which is not a check that runs here: "
                 f"{', '.join(names)}"
             )
 

@@ -1,4 +1,4 @@
-"""Recording a training step now and then, at no cost in between.
+"""Records a training step now and then, at no cost in between.
 
 `TrainingMonitor` is for your own training loop; `neuroact.training.lightning` does the same for
 Lightning's Trainer.

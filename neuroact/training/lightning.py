@@ -1,4 +1,4 @@
-"""Monitoring a model that Lightning trains; needs the extra `lightning`."""
+"""Monitors a model that Lightning trains; needs the extra `lightning`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ActivityCallback(Callback):
     is not watched; validation and tests are never recorded. Losses stay the same to the bit.
 
     In a distributed training the counts of all ranks are added up. The trainer's checkpoints hold
-    the callback's state, and it goes on from them.
+    the callback's state, so a resumed training continues it.
 
     Args:
         every_n_steps: number of training batches from one recorded batch to the next; the first

@@ -1,4 +1,4 @@
-"""Monitoring a model in your own training loop."""
+"""Monitors a model in your own training loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording single steps of a training, and adding them up over an epoch."""
+"""Records single steps of a training, and adds them up over an epoch."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class StepSampler:
         if list(counts.layers) != list(self._epoch.layers):
             raise MergeError(
                 f"expected a state of the layers {', '.join(self._epoch.layers)}, came one of "
-                f"{', '.join(counts.layers)}: it is of another model, or of other layers="
+                f"{', '.join(counts.layers)}: it belongs to another model, or to other layers="
             )
         self._epoch.reset()
         self._epoch.merge(counts)

@@ -80,7 +80,7 @@ def test_an_expected_failure_is_no_failure_until_it_passes() -> None:
 
 
 def test_an_expected_failure_of_no_check_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected_failures names 'veiw', which is no check"):
+    with pytest.raises(ValueError, match="expected_failures names 'veiw', which is not a check"):
         check_adapter(RightAdapter(), [replace(HELD, expected_failures={"veiw": "misspelt"})])
 
 

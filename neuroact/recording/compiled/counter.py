@@ -37,7 +37,7 @@ _numbers = itertools.count()
 # may be replayed at any time. If their memory were reused, a replay would write into it.
 _in_graphs: list[EventCounts] = []
 
-# The state a call was given and the one the last call left. Only a run tells if they are the same.
+# The state a call was given, and the one the last call left. Only a run shows if they are the same.
 Unsure = tuple[list[Tensor], list[Tensor]]
 
 # The types of values that a program can count.
@@ -173,7 +173,7 @@ class CompiledCounter:
             self._batch = None
 
     def hand_over(self) -> None:
-        """Give the layer the programs' counts and state, for eager calls to go on from."""
+        """Give the layer the programs' counts and state, so that eager calls can continue."""
         if self._counts is not None:
             self.layer.flush()
         if self.kept:
@@ -215,7 +215,7 @@ class CompiledCounter:
             )
 
     def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
-        """Count a chunk that a program handed over; let it count the next by itself if it can."""
+        """Count a chunk that a program handed over. If it can count the next ones itself, let it."""
         layer = self.layer
         self._see_thread()
         before = self._counts
@@ -232,16 +232,16 @@ class CompiledCounter:
                     self._open_window(chunk)
 
     def left_last(self, given: Sequence[Tensor], kept: Sequence[Tensor]) -> bool:
-        """Whether the last call left the state `given`, which its memory tells.
+        """Whether `given` is the state that the last call left, on the same memory.
 
         Args:
             given: the state that a call starts from.
-            kept: the state that a program left; empty where none did.
+            kept: the state that a program left; empty if none did.
         """
         if not kept:
             self._see_thread()
         elif any(before.shape != after.shape for before, after in zip(kept, given, strict=True)):
-            return False  # a view of a part, for other samples: their sequences begin
+            return False  # a view of a part of it, for other samples: new sequences
         marks = marks_of(kept) or self.layer.trace.marks
         return len(marks) == len(given) and all(map(StateMark.is_on, marks, given))
 
@@ -252,7 +252,7 @@ class CompiledCounter:
         self._thread = threading.current_thread()
 
     def _see_counts(self) -> None:
-        """Have programs add to the layer's counts, where they can count all that is to come.
+        """Have programs add to the layer's counts, if they can count everything that may come.
 
         They cannot while some samples of the batch have begun their sequence and others have not.
         """
@@ -298,7 +298,7 @@ class CompiledCounter:
 
     def _add_step(self, counts: EventCounts, step: Tensor, starts: bool | Tensor) -> None:
         assert self._window is not None
-        if starts is not False:  # a fold is right at any step; at a sequence's start it is rare
+        if starts is not False:  # a fold is right at any step; sequence starts are rare enough
             _fold(self._window, counts)
             self._begin(counts, starts, step.shape[0])
         self._window.add(step)

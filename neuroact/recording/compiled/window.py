@@ -2,8 +2,8 @@
 
 So counting becomes a part of the loop that computes the neurons. A sum over the batch would be a
 second loop, and a test of all values a third. The window tests each value too: a value that is
-neither 0 nor 1 makes its element of the window negative. So do more steps of one sequence than an
-int32 can count.
+neither 0 nor 1 makes its element of the window negative. An element also turns negative after more
+steps of one sequence than an int32 can count.
 
 The traced code uses no name of torch's, since the compiler would check before each call that the
 name still means the same.
