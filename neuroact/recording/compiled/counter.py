@@ -215,7 +215,7 @@ class CompiledCounter:
             )
 
     def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
-        """Count a chunk that a program handed over. If it can count the next ones itself, let it."""
+        """Count a chunk that a program handed over. If it can count the next by itself, let it."""
         layer = self.layer
         self._see_thread()
         before = self._counts
