@@ -56,7 +56,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def _mode(target: Path) -> int | None:
-    """The target's type and permissions, `st_mode`; None where there is no such file yet."""
+    """The target's type and permissions, `st_mode`; None if there is no such file yet."""
     try:
         return target.stat().st_mode
     except FileNotFoundError:

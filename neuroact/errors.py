@@ -55,7 +55,7 @@ class NeuroactError(Exception):
     that do not print, escape codes among them, are escaped.
 
     Attributes:
-        layer: reported name of the layer that the error is about; None where it is not about one.
+        layer: reported name of the layer that the error is about; None if it is not about one.
     """
 
     def __init__(self, message: str, *, layer: str | None = None) -> None:
@@ -119,7 +119,7 @@ class StatisticKindError(NeuroactError, ValueError):
     """A statistic of spikes was requested for a layer whose values are not spikes.
 
     Attributes:
-        layer: reported name of the layer, or None where a statistic was fed directly.
+        layer: reported name of the layer, or None if a statistic was fed directly.
         statistic: name of the statistic.
     """
 
@@ -141,7 +141,7 @@ class MissingStatisticError(NeuroactError, KeyError):
     """The results of a statistic are needed, but it was not recorded.
 
     Attributes:
-        layer: reported name of the layer, or None where no layer has them.
+        layer: reported name of the layer, or None if no layer has them.
         statistic: name of the statistic's class.
     """
 
@@ -175,8 +175,7 @@ class RankError(NeuroactError, RuntimeError):
     """A rank of a process group failed or was lost, so no rank has the common result.
 
     Attributes:
-        rank: the first rank that failed; None where a rank stopped answering and it is not known
-            which.
+        rank: the first rank that failed; None if some rank stopped answering, unknown which.
     """
 
     def __init__(self, message: str, *, layer: str | None = None, rank: int | None = None) -> None:

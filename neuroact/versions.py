@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def installed_version(package: str) -> str | None:
-    """Version of an installed distribution; None where it is not installed."""
+    """Version of an installed distribution; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -40,13 +40,13 @@ def merge(recording: Recording, group: ProcessGroup | None = None) -> Recording:
     stays as it is, and may continue.
 
     Let n be the number of ranks and s the bytes of the sum, `len(merged.to_bytes())` (8 for each
-    neuron, where all layers are binary and keep `Firing` alone). Then a rank sends or receives at
+    neuron, if all layers are binary and keep `Firing` alone). Then a rank sends or receives at
     most s·(log2(n) + 1) bytes. Beside its own recording it holds at most about 7 s, for any n; at
     most 128 MiB of that are on the group's device.
 
     Args:
         recording: this rank's recording, open or closed.
-        group: the ranks whose recordings are added; all ranks where None. With NCCL the rank's own
+        group: the ranks whose recordings are added; all ranks if None. With NCCL the rank's own
             GPU must be the current one: `torch.cuda.set_device(local_rank)`.
 
     Returns:
@@ -96,7 +96,7 @@ def valid_samples(
     Args:
         samples: the rank's `DistributedSampler`. Or the indices of the rank's samples, in the order
             in which it runs them; then this is a collective call.
-        group: the ranks to compare indices with; all ranks where None. A sampler needs no group.
+        group: the ranks to compare indices with; all ranks if None. A sampler needs no group.
 
     Returns:
         bool `[samples of this rank]`, on the CPU: False for padding. Split by batch, it goes to

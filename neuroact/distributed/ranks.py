@@ -78,7 +78,7 @@ class Ranks:
             sender: the rank to receive from; None to receive nothing.
 
         Returns:
-            The bytes that `sender` sent; empty where that is None.
+            The bytes that `sender` sent; empty if that is None.
         """
         lengths = self._numbers(0 if to is None else len(data))
         came = bytearray()

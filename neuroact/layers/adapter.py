@@ -31,7 +31,7 @@ class LayerCall:
         args: positional arguments of the call.
         kwargs: keyword arguments of the call.
         output: what the call returned.
-        state: what the adapter's `state` or `given` returned before the call; None where the
+        state: what the adapter's `state` or `given` returned before the call; None if the
             adapter has neither method.
         trace: remembers the state that the layer's last call left. With a new trace, the call is
             the layer's first.
@@ -58,7 +58,7 @@ class LayerCall:
 
 
 def argument(args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, name: str) -> Any:
-    """The argument of a call passed at `position` or as `name=`; None where it was left out."""
+    """The argument of a call passed at `position` or as `name=`; None if it was left out."""
     return args[position] if len(args) > position else kwargs.get(name)
 
 

@@ -18,10 +18,10 @@ class AdapterStatus:
     Attributes:
         framework: import name of the framework it reads.
         source: its entry point's value, `module:class`.
-        version: installed version of the framework; None where it is not installed.
+        version: installed version of the framework; None if it is not installed.
         tested: oldest and newest version of the framework that the adapter was tested with; None
             where it does not say.
-        problem: why it cannot be used; None where it can.
+        problem: why it cannot be used; None if it can.
     """
 
     framework: str

@@ -293,7 +293,7 @@ def _is_recomputed() -> bool:
 
 
 NO_CALLBACKS: Callbacks = (lambda args, kwargs: None, lambda args, kwargs, output, given: None)
-"""The callbacks where nobody watches."""
+"""The callbacks if nobody watches."""
 
 
 def _within(watcher: Watcher, call: Callable[..., Any]) -> Callable[..., Any]:

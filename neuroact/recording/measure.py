@@ -34,7 +34,7 @@ def measure(
     Args:
         model: any `torch.nn.Module`.
         batches: a DataLoader or any other iterable.
-        run: `run(model, batch)` runs one batch, with all its time steps and resets. Where None,
+        run: `run(model, batch)` runs one batch, with all its time steps and resets. If None,
             the model is called once a batch: with the batch or, if that is a tuple or list, with
             its first member. If `ClassActivity` is among the statistics and a batch is a pair whose
             second member is a tensor of whole numbers `[batch]`, these are its labels.
@@ -60,7 +60,7 @@ def measure(
 
 
 def run_batch(recording: Recording, model: nn.Module, batch: Any, run: Run | None) -> None:
-    """Run one batch by `run`; if that is None, as described in `measure`."""
+    """Run one batch by `run`; if it is None, as described in `measure`."""
     if run is not None:
         run(model, batch)
         return

@@ -99,7 +99,7 @@ def _add(layer: LayerRecorder, ours: Statistic, theirs: Statistic) -> None:
 
 
 def _meaning(layer: LayerRecorder) -> dict[str, str | None]:
-    """What must be the same in two layers to add them; None where it is not known yet."""
+    """What must be the same in two layers to add them; None if it is not known yet."""
     return {
         "the class": f"{layer.info.framework} {layer.info.layer_type}",
         "the statistics": ", ".join(type(s).__name__ for s in layer.statistics),

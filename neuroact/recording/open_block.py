@@ -151,7 +151,7 @@ class OpenBlock:
 
     @property
     def remaining(self) -> NDArray[np.int64] | None:
-        """How many more steps of each sample are valid, `[batch]`; None where all are."""
+        """How many more steps of each sample are valid, `[batch]`; None if all are."""
         return self._remaining
 
     def limit(self, lengths: NDArray[np.int64] | None) -> None:

@@ -46,7 +46,7 @@ def record(
             replaces an output, the replacement is the input of the next layer.
         axes: order of the dimensions where no adapter knows the module: `T` for time, `B` for the
             batch, `N` for all dimensions of the neurons ("TBN", "BTN", "BN", "(T=16 B)N"). "BN"
-            where None.
+            if None.
         statistics: one or several to keep of each layer beside `Firing`, which is always kept:
             names ("TimeCourse"), classes, configured statistics (`Raster(3)`), or functions that
             build one.

@@ -57,7 +57,7 @@ def report_of(
 
 
 def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity | None:
-    """A layer's figures; None where it was not called."""
+    """A layer's figures; None if it was not called."""
     with layer.at_rest() as statistics:
         if not layer.called:
             return None

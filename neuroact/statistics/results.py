@@ -23,7 +23,7 @@ class LayerResult:
 
     Attributes:
         unreliable: why the layer's values cannot be trusted, see `LayerActivity.unreliable`; every
-            figure is then NaN. None where they can be trusted.
+            figure is then NaN. None if they can be trusted.
     """
 
     unreliable: str | None = field(default=None, kw_only=True)

@@ -25,7 +25,7 @@ MOST_COUNT = 2**62
 
 _OPEN, _CLOCK = "open_", "open_clock"
 _Form: TypeAlias = tuple[torch.dtype, Sequence[int | None]]
-"""A tensor's dtype and shape; None where a dimension may have any size."""
+"""A tensor's dtype and shape; None if a dimension may have any size."""
 
 
 def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.Size | None) -> None:

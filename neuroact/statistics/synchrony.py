@@ -30,9 +30,9 @@ class SynchronyResult(CountedResult):
     fire at a step of a sample.
 
     Attributes:
-        histogram: at index k, how many (step, sample) pairs have k spikes, int64 `[most + 1]`.
+        histogram: at index k, how many (time step, sample) pairs have k spikes, int64 `[most + 1]`.
         events: non-zero values per neuron, int64 `[*neurons]`.
-        observations: number of valid (step, sample) pairs.
+        observations: number of valid (time step, sample) pairs.
         neurons: number of neurons.
 
     >>> import numpy as np
@@ -87,7 +87,7 @@ class Synchrony(StepwiseStatistic):
     Memory: int64 events for each neuron; 8 bytes for each neuron for the histogram, from which a
     result leaves out trailing zeros.
 
-    With zero spikes every (step, sample) pair has a count of 0, and χ is NaN. Before any chunk
+    With zero spikes every (time step, sample) pair has a count of 0, and χ is NaN. Before any chunk
     there is no result.
 
     >>> import torch

@@ -36,7 +36,7 @@ class Validity:
 
     @property
     def lengths(self) -> NDArray[np.int64] | None:
-        """Valid steps of each sample, int64 `[batch]`; None where a mask was given."""
+        """Valid steps of each sample, int64 `[batch]`; None if a mask was given."""
         if not self._by_length:
             return None
         lengths: NDArray[np.int64] = self._given.cpu().numpy().astype(np.int64).clip(min=0)

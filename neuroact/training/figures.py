@@ -21,7 +21,7 @@ _QUARTILES = ("min", "q1", "median", "q3", "max")
 
 
 def scalars(report: ActivityReport) -> dict[str, float]:
-    """Four numbers for each layer; NaN where a layer has no figures.
+    """Four numbers for each layer; NaN if a layer has no figures.
 
     - `activity_mean`: mean activity over neurons.
     - `activity_sparsity`: share of values that are 0.

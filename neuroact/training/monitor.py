@@ -98,7 +98,7 @@ class TrainingMonitor:
         """Add a report to the history, over the steps recorded since the last `end_epoch`.
 
         Args:
-            label: the report's label in the history; where None, the epoch's number, from 0.
+            label: the report's label in the history; if None, the epoch's number, from 0.
 
         Returns:
             The report. If no step was recorded, None, and the history gets no entry.

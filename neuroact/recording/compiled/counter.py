@@ -133,7 +133,7 @@ class CompiledCounter:
             look_before_each_call(tuple(given), kept)
 
     def why_not(self, pattern: CallPattern | None) -> str | None:
-        """Why a CUDA graph cannot count the layer's calls; None where it can."""
+        """Why a CUDA graph cannot count the layer's calls; None if it can."""
         layer = self.layer
         others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
         if others or pattern is None or not layer.plain:
@@ -261,7 +261,7 @@ class CompiledCounter:
             self._counts = firing.counts
 
     def _open_window(self, chunk: SpikeChunk) -> None:
-        """Make a window for steps like this one, where one can count them."""
+        """Make a window for steps like this one, if one can count them."""
         fits = chunk.steps == 1 and chunk.values.numel() <= LARGEST_WINDOW
         binary = chunk.kind is SignalKind.BINARY
         countable = chunk.values.dtype in _WITH_ARITHMETIC and _SIZES_CAN_BE_ASKED

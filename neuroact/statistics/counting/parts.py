@@ -14,8 +14,8 @@ from neuroact.stream.chunk import SpikeChunk
 # The most values in a part, unless one step of one sample has more. On a CPU, intermediate results
 # then stay in the cache; elsewhere each operation has a cost, so parts are larger.
 _MOST_ON_CPU, _MOST_ELSEWHERE = 2**19, 2**20
-# The most (step, sample) pairs in a part: float32 counts them exactly, and int64 holds the sum of
-# as many terms below 2^46.
+# The most (time step, sample) pairs in a part: float32 counts them exactly, and int64 holds the sum
+# of as many terms below 2^46.
 _MOST_PAIRS = 2**16
 
 _WITHOUT_ARITHMETIC = (torch.uint16, torch.uint32, torch.uint64)

@@ -65,7 +65,7 @@ def input_axes(case: AdapterCase) -> None:
         seen = sum(each.shape[0] * each.shape[1] for each in true)
         stated = f'layer "{name}", input_axes {case.adapter.input_axes(_at(player, name))!r}'  # type: ignore[attr-defined]
         assert report[name].observations == seen, (
-            f"{stated}: expected {seen} pairs of step and sample, came {report[name].observations}"
+            f"{stated}: expected {seen} (time step, sample) pairs, came {report[name].observations}"
         )
         samples = sum(each.shape[1] for each in true)
         assert report[name].sequences == samples, (
