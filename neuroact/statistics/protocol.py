@@ -27,7 +27,7 @@ class Statistic(Protocol):
     """
 
     def update(self, chunk: SpikeChunk, /) -> None:
-        """Count the layer's next chunk. Must not wait for a device, nor keep the chunk's tensors."""
+        """Count the layer's next chunk. Must not wait for a device or keep the chunk's tensors."""
 
     def merge(self, other: Any, /) -> None:
         """Add the counts of another statistic of the same class. Must not change `other`."""
