@@ -43,6 +43,12 @@ class FanOut:
     connected: Integers
     dense: Integers
 
+    def same(self, other: FanOut) -> bool:
+        """Whether both are of the same connections."""
+        return np.array_equal(self.connected, other.connected) and np.array_equal(
+            self.dense, other.dense
+        )
+
 
 def element_dims(module: Connection) -> int:
     """How many of the last dimensions of a layer's input make up one input of the layer.

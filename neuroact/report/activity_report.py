@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from neuroact.errors import MissingOperationsError
 from neuroact.printable import printable
+from neuroact.report.operations_report import OperationsReport
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
 
@@ -29,6 +31,7 @@ class ActivityReport(Layers):
         layers: the layers' figures.
         origin: where they come from: versions, model, time (see `neuroact.provenance`).
         not_called: recorded layers that were never called, so have no figures.
+        operations: synaptic operations; None where they were not recorded.
 
     Raises:
         LayerNameError: two layers of one name.
@@ -55,6 +58,17 @@ class ActivityReport(Layers):
     def __repr__(self) -> str:
         names = ", ".join(map(printable, self))
         return f"<neuroact.ActivityReport of {len(self)} layers: {names}>"
+
+    @property
+    def operations(self) -> OperationsReport:
+        """Synaptic operations of the layers that take the spikes in, by name.
+
+        Raises:
+            MissingOperationsError: they were not recorded; says how.
+        """
+        if self.recorded_operations is None:
+            raise MissingOperationsError
+        return OperationsReport.of(self.recorded_operations)
 
     def diagnose(self, **thresholds: float) -> tuple[Verdict, ...]:
         """What is wrong with the layers: see `neuroact.results.diagnosis.diagnose`.
@@ -83,7 +97,12 @@ class ActivityReport(Layers):
     @classmethod
     def of(cls, layers: Layers) -> Self:
         """A report of layers that were read or found; a subclass gives one of its own kind."""
-        return cls(layers.values(), origin=layers.origin, not_called=layers.not_called)
+        return cls(
+            layers.values(),
+            origin=layers.origin,
+            not_called=layers.not_called,
+            operations=layers.recorded_operations,
+        )
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:
