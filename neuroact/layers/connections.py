@@ -43,7 +43,7 @@ def connections_of(model: nn.Module) -> ConnectionsOf:
     >>> from torch import nn
     >>> found = connections_of(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
     >>> [m.name for m in found.modules], found.not_counted
-    (['0'], {'1': 'operations of a LayerNorm, with its weight, bias, are not counted'})
+    (['0'], {'1': 'operations of LayerNorm with its weight, bias are not counted'})
     """
     modules = named_modules(model)
     return ConnectionsOf(
@@ -125,7 +125,7 @@ def _others(modules: Sequence[NamedModule]) -> Iterator[tuple[str, str]]:
             if weights:
                 kind = class_of(m.module).__name__
                 named = ", ".join(weights)
-                yield m.name, f"operations of a {kind}, with its {named}, are not counted"
+                yield m.name, f"operations of {kind} with its {named} are not counted"
             continue
         for weight in weights:
             if weight not in _OWN:

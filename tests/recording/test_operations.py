@@ -217,11 +217,11 @@ def test_every_weight_that_is_not_counted_is_named_with_the_reason() -> None:
         *("attention", "attention.out_proj"),
     }
     said = operations.not_counted
-    assert said["model"] == "operations of a Odd, with its matrix, are not counted"
+    assert said["model"] == "operations of Odd with its matrix are not counted"
     assert said["unused"].startswith("it was never called as a module")
-    assert said["cell"].startswith("operations of a LSTMCell, with its weight_ih, weight_hh")
+    assert said["cell"].startswith("operations of LSTMCell with its weight_ih, weight_hh")
     assert said["fc.lora"] == "operations with it, a weight beside that of fc, are not counted"
-    with pytest.raises(KeyError, match='"cell" is not counted: operations of a LSTMCell'):
+    with pytest.raises(KeyError, match='"cell" is not counted: operations of LSTMCell'):
         _ = operations["cell"]
     with pytest.raises(UnknownLayerError, match="There are: fc"):
         _ = operations["other"]
@@ -231,7 +231,7 @@ def test_quantised_layers_are_named() -> None:
     net = nn.Sequential(torch.ao.nn.qat.Linear(2, 2, qconfig=qat()), nn.ReLU(), nn.Linear(2, 2))
     operations = recorded(net, torch.ones(1, 2)).report().operations
     assert list(operations) == ["2"]
-    assert operations.not_counted["0"].startswith("operations of a Linear, with its weight, bias")
+    assert operations.not_counted["0"].startswith("operations of Linear with its weight, bias")
 
 
 def qat() -> Any:
