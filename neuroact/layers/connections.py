@@ -108,11 +108,12 @@ def connection_info(named: NamedModule) -> LayerInfo:
 
 
 def _is_connection(module: nn.Module) -> bool:
-    # A layer of quantisation-aware training uses another weight than the one it shows.
+    # Layers that use another weight than the one they show: those of quantisation-aware training,
+    # and those of SpikingJelly that standardise their weight.
     return (
         isinstance(module, CONNECTIONS)
         and not isinstance(module, torch.jit.ScriptModule)
-        and not hasattr(module, "weight_fake_quant")
+        and not any(hasattr(module, name) for name in ("weight_fake_quant", "get_weight"))
     )
 
 

@@ -141,6 +141,15 @@ def test_weights_of_cells_without_modules_are_named() -> None:
     assert "input_weights, recurrent_weights" in operations.not_counted["1"]
 
 
+def test_layers_that_standardise_their_weight_are_named() -> None:
+    net = nn.Sequential(layer.WSConv2d(1, 2, 3), neuron.IFNode(), nn.Conv2d(2, 2, 1))
+    with neuroact.record(net, operations=True) as recording:
+        net(torch.ones(1, 1, 4, 4))
+    operations = recording.report().operations
+    assert list(operations) == ["2"]
+    assert operations.not_counted["0"].startswith("operations of WSConv2d with its weight")
+
+
 KEYS = ("Effective_ACs", "Effective_MACs", "Dense")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
@@ -424,3 +425,12 @@ def test_damaged_operations_in_a_file_are_refused(
     monkeypatch.setattr(connections, "document", lambda: (document, tensors))
     with pytest.raises(RecordingFileError, match=r'layer "0" .* its operations are damaged'):
         Recording.from_bytes(recording.to_bytes())
+
+
+def test_operations_of_all_ranks_are_added() -> None:
+    recording = recorded(Net(), spikes(2, 2, 4, 4))
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        assert neuroact.distributed.merge(recording).report() == recording.report()
+    finally:
+        dist.destroy_process_group()
