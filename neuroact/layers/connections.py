@@ -80,7 +80,7 @@ class ConnectionInput(ArgumentReader):
             try:
                 values = self._repetitions(module, value, call.output)
                 return SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
-            except ValueError as cause:
+            except Exception as cause:  # the model runs on, whatever its layers are
                 self.problem = str(cause)
         device = value.device if isinstance(value, Tensor) else None
         nothing = torch.zeros(1, 0, *(self.shape or ()), device=device)
@@ -144,6 +144,8 @@ def _weights(module: nn.Module) -> list[str]:
         for name, buffer in module._buffers.items()
         if buffer is not None and "weight" in name and buffer.ndim > 1
     ]
-    if callable(getattr(module, "weight", None)):  # as quantised layers have it
+    # Quantised layers have a method of this name. It is looked for in the class, since a property
+    # would run code of the module.
+    if callable(getattr(type(module), "weight", None)):
         named.append("weight")
     return list(dict.fromkeys(named))

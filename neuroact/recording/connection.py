@@ -78,11 +78,9 @@ class Connection:
         if self._module is None or shape is None or self.problem is not None:
             return
         nonzero = self._weights()
-        if nonzero is None:
-            return
-        if _digest(nonzero) != self._zeros:
+        if nonzero is not None and _digest(nonzero) != self._zeros:
             self._problem = _ZEROS_CHANGED
-        else:
+        elif nonzero is not None:
             self.fans = fan_out(self._module, tuple(shape), nonzero)
 
     def operations(self) -> LayerOperations | str:

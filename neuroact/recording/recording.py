@@ -308,10 +308,10 @@ class Recording:
         Closing again does nothing.
         """
         self._closed = True
-        if self._connections is not None:
-            self._connections.let_go()
         watched, self._watched = self._watched, []
         _each(watched, WatchedLayer.let_go)
+        if self._connections is not None:
+            self._connections.let_go()
 
     def __enter__(self) -> Self:
         return self

@@ -31,7 +31,7 @@ class OperationCounts(Generic[Number]):
         macs: operations of all other events, which multiply by a weight and add,
             `Σ_i (events[i] - ones[i]) · fan-out[i]`.
         weighted: operations if a value of n were n spikes, `Σ_i Σ|value of i| · fan-out[i]`; None
-            if not all values are whole numbers below 2^24.
+            if not all values are whole numbers up to 2^24.
 
     Source: `dense`, `acs` and `macs` are Dense, Effective_ACs and Effective_MACs of NeuroBench's
     metric SynapticOperations (arXiv:2304.04640). There all operations of a call are MACs if one of

@@ -13,7 +13,7 @@ from neuroact.statistics.counting.parts import differs, parts_of
 from neuroact.statistics.results import Integers, LayerResult
 from neuroact.stream.chunk import SpikeChunk
 
-# From here on float32 skips whole numbers, and a sum of many values could leave int64.
+# Beyond it float32 skips whole numbers, and a sum of many values could leave int64.
 _LARGEST_WHOLE = 2**24
 
 
@@ -24,10 +24,10 @@ class ArrivalsResult(LayerResult):
     Attributes:
         ones: values of magnitude one per element, int64 `[*elements]`.
         others: other values that are not zero per element, int64 `[*elements]`.
-        magnitude: sum of the values' magnitudes per element, int64 `[*elements]`; only those of
-            whole numbers below 2^24 are in it.
+        magnitude: sum of the values' magnitudes per element, int64 `[*elements]`, each cut to a
+            whole number up to 2^24, or 65504 where the values are of half precision.
         observations: how often each element was looked at.
-        whole: whether every value was such a whole number, so that `magnitude` is of all values.
+        whole: whether every value was such a whole number, so that `magnitude` is exact.
         nonfinite: whether a value was NaN or infinite.
     """
 
@@ -80,11 +80,13 @@ class Arrivals:
             ones = _summed(torch.eq(sizes, 1, out=torch.empty_like(sizes)))
             counts["ones"].add_(ones)
             counts["others"].add_(_summed(differs(values, 0)) - ones)
-            is_whole = sizes.floor().eq(sizes).logical_and_(sizes < _LARGEST_WHOLE)
-            whole = torch.where(is_whole, sizes, torch.zeros_like(sizes))
+            # `fmin` takes the limit for a NaN too, so that the sum is a whole number.
+            most = min(_LARGEST_WHOLE, torch.finfo(sizes.dtype).max)
+            whole = torch.fmin(sizes.floor(), sizes.new_full((), most))
             counts["magnitude"].add_(whole.sum((0, 1), dtype=torch.float64).to(torch.int64))
-            faults = torch.stack([~is_whole.all(), ~sizes.isfinite().all()])
-            counts["faults"].logical_or_(faults)
+            counts["faults"][0].logical_or_(whole.ne(sizes).any())
+            if sizes.numel():
+                counts["faults"][1].logical_or_(~sizes.amax().isfinite())
         seen = chunk.steps * chunk.batch if chunk.valid is None else chunk.valid.sum()
         counts["observations"].add_(seen)
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.utils import prune
+from torch.nn.utils import parametrizations, prune
 
 import neuroact
 from neuroact import Recording
@@ -23,6 +23,7 @@ from neuroact.errors import (
     SamplesUnknownError,
     UnknownLayerError,
 )
+from neuroact.training import TrainingMonitor
 
 
 class Net(nn.Module):
@@ -434,3 +435,51 @@ def test_operations_of_all_ranks_are_added() -> None:
         assert neuroact.distributed.merge(recording).report() == recording.report()
     finally:
         dist.destroy_process_group()
+
+
+def test_a_weight_that_changes_when_it_is_asked_for_is_left_as_found() -> None:
+    net = nn.Sequential(nn.Bilinear(2, 2, 2), nn.Linear(2, 2), nn.ReLU())
+    for module in net[:2]:
+        parametrizations.spectral_norm(module)
+    before = {name: tensor.clone() for name, tensor in net.train().state_dict().items()}
+    with neuroact.record(net, layers=nn.ReLU, operations=True) as recording:
+        net[2](torch.ones(1, 2))
+    assert set(recording.report().operations.not_counted) == {"0", "1"}
+    assert all(torch.equal(before[name], tensor) for name, tensor in net.state_dict().items())
+
+
+def test_a_layer_that_got_its_weight_while_recording_is_named() -> None:
+    net = nn.Sequential(nn.LazyLinear(2), nn.ReLU())
+    said = recorded(net, torch.ones(1, 3)).report().operations.not_counted["0"]
+    assert said.endswith("its weight has no values yet: call the model once before recording")
+    assert recorded(net, torch.ones(1, 3)).report().operations["0"].acs == 6
+
+
+def test_layers_of_a_transformer_that_a_fast_path_passes_by_are_counted() -> None:
+    net = nn.Sequential(nn.TransformerEncoderLayer(4, 1, 8, batch_first=True), nn.ReLU()).eval()
+    with torch.no_grad():
+        operations = recorded(net, torch.rand(2, 3, 4)).report().operations
+    assert list(operations) == ["0.linear1", "0.linear2"]
+    assert operations["0.linear1"].dense == 2 * 3 * 4 * 8
+
+
+def test_a_layer_of_a_kind_that_cannot_be_read_does_not_stop_the_model() -> None:
+    class Strange(nn.Conv1d):
+        def forward(self, x: Tensor) -> Tensor:
+            self.padding_mode = "mirror"  # type: ignore[assignment]
+            return x
+
+    net = nn.Sequential(Strange(1, 1, 1), nn.ReLU())
+    operations = recorded(net, torch.ones(1, 1, 4)).report().operations
+    assert "mirror" in operations.not_counted["0"]
+
+
+def test_a_monitor_of_training_has_the_operations_of_the_epoch() -> None:
+    net, x = Net(), spikes(2, 2, 4, 4)
+    monitor = TrainingMonitor(net, every=1, layers=nn.ReLU, operations=True)
+    for _ in range(2):
+        with monitor.step():
+            net(x)
+    report = monitor.end_epoch()
+    monitor.close()
+    assert report.operations == recorded(net, x, x).report().operations
