@@ -80,13 +80,13 @@ class Arrivals:
             ones = _summed(torch.eq(sizes, 1, out=torch.empty_like(sizes)))
             counts["ones"].add_(ones)
             counts["others"].add_(_summed(differs(values, 0)) - ones)
-            # `fmin` takes the limit for a NaN too, so that the sum is a whole number.
+            # In place of a NaN stands a number, so that the sum is a whole one.
             most = min(_LARGEST_WHOLE, torch.finfo(sizes.dtype).max)
-            whole = torch.fmin(sizes.floor(), sizes.new_full((), most))
+            whole = sizes.floor().clamp_(max=most).nan_to_num_()
             counts["magnitude"].add_(whole.sum((0, 1), dtype=torch.float64).to(torch.int64))
-            counts["faults"][0].logical_or_(whole.ne(sizes).any())
             if sizes.numel():
-                counts["faults"][1].logical_or_(~sizes.amax().isfinite())
+                faults = [differs(whole, sizes).amax().ne(0), sizes.amax().isfinite().logical_not()]
+                counts["faults"].logical_or_(torch.stack(faults))
         seen = chunk.steps * chunk.batch if chunk.valid is None else chunk.valid.sum()
         counts["observations"].add_(seen)
 
