@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from neuroact.energy import OperationCosts
 from neuroact.printable import printable
+from neuroact.results.energy import Energy
 from neuroact.results.operations import Operations
+
+
+class EnergyReport(Energy):
+    """Estimated energy of each layer, in pJ; printing it gives a table with the sources."""
+
+    def __str__(self) -> str:
+        from neuroact.table.energy import energy_text
+
+        return energy_text(self)
+
+    def __repr__(self) -> str:
+        return f"<neuroact energy of {len(self)} layers by {printable(self.costs.name)}>"
 
 
 class OperationsReport(Operations):
@@ -32,6 +46,17 @@ class OperationsReport(Operations):
         from neuroact.table.operations import operations_text
 
         return operations_text(self)
+
+    def energy(self, costs: OperationCosts) -> EnergyReport:
+        """An estimate of the energy that the operations take.
+
+        Args:
+            costs: what an operation costs: a set of `neuroact.energy`, or one of your own.
+
+        Raises:
+            TypeError: the costs are no `OperationCosts`.
+        """
+        return EnergyReport(self, costs)
 
     def to_frame(self) -> Any:
         """One row a layer: a pandas data frame, or polars where pandas is missing.

@@ -42,14 +42,18 @@ class OperationsTable:
 
     def __init__(self, operations: Operations) -> None:
         self.columns = _columns(operations)
-        self.notes = dict(_NOTES)
-        for name, why in operations.not_counted.items():
-            self.notes[f"! {printable(name)}"] = f"not counted: {why}"
+        self.notes = _NOTES | not_counted_notes(operations)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         yield from drawn(self.columns, self.notes, options.max_width)
+
+
+def not_counted_notes(operations: Operations) -> dict[str, str]:
+    """A note for each module that is not counted."""
+    found = operations.not_counted.items()
+    return {f"! {printable(name)}": f"not counted: {why}" for name, why in found}
 
 
 def _columns(operations: Operations) -> list[Column]:
