@@ -4,7 +4,7 @@ A set turns counted operations into an estimate of energy: `report.operations.en
 data and no code; a set of your own is an `OperationCosts` too. There is no default set, because the
 choice decides the result: an accumulation costs a fifth of a multiplication in 32-bit floats and a
 thirtieth in 32-bit integers. No set of a neuromorphic chip is here: for some chips the published
-figures per synaptic operation lie a factor of ten or more apart, since they do not include the same.
+figures per synaptic operation lie a factor of ten or more apart, as they do not include the same.
 """
 
 from __future__ import annotations
