@@ -19,7 +19,7 @@
 Code above `SpikeChunk` knows frameworks; code below it knows none.
 """
 
-from neuroact import distributed, quantiles
+from neuroact import distributed, energy, quantiles
 from neuroact.layers.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.layers.call_pattern import CallPattern, PatternAdapter
 from neuroact.layers.layer_info import LayerInfo
@@ -68,6 +68,7 @@ __all__ = [
     "TimeCourse",
     "compare",
     "distributed",
+    "energy",
     "measure",
     "quantiles",
     "record",

@@ -18,6 +18,8 @@
     ├── ComparisonError       (ValueError)    reports that cannot be compared
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
     ├── MissingStatisticError (KeyError)      results of a statistic that was not recorded
+    ├── MissingOperationsError (LookupError)  synaptic operations that were not recorded
+    ├── SamplesUnknownError   (ValueError)    figures per sample where layers disagree on samples
     ├── NoTimeStepError       (ValueError)    seconds or Hz were requested without a dt
     ├── RankError             (RuntimeError)  a rank failed or was lost in work that all ranks share
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
@@ -165,6 +167,20 @@ class MissingStatisticError(NeuroactError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])  # KeyError would show the message quoted
+
+
+class MissingOperationsError(NeuroactError, LookupError):
+    """Synaptic operations were requested from a report that was made without them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this report has no synaptic operations: record them by "
+            "neuroact.record(model, operations=True) or neuroact.measure(…, operations=True)"
+        )
+
+
+class SamplesUnknownError(NeuroactError, ValueError):
+    """A figure per sample or step was requested, and layers disagree on how many there were."""
 
 
 class NoTimeStepError(NeuroactError, ValueError):

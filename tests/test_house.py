@@ -153,6 +153,7 @@ def test_the_public_names_are_these() -> None:
         "TimeCourse",
         "compare",
         "distributed",
+        "energy",
         "measure",
         "quantiles",
         "record",

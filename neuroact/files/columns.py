@@ -15,11 +15,17 @@ from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
     from neuroact.results.layers import Layers
+    from neuroact.results.operations import Operations
 
 Per = Literal["layer", "neuron"]
 Columns = dict[str, Any]
 
 PLAIN = ("framework", "layer_type", "neurons", "sequences", "observations", *METRICS)
+OPERATIONS = (
+    *("observations", "inputs", "events", "density", "fan_out"),
+    *("dense", "unpruned", "effective", "acs", "macs", "weighted", "share"),
+)
+"""Figures of a layer's synaptic operations, see `LayerOperations`."""
 PER_NEURON = {
     "fano_factor": "SpikeCounts",
     "mean_interval": "InterspikeIntervals",
@@ -73,6 +79,22 @@ def data_frame(columns: Mapping[str, Sequence[Any]], *, purpose: str) -> Any:
             continue
         return library.DataFrame(columns)
     raise MissingExtraError("pandas", extra="frames", purpose=purpose)
+
+
+def operation_columns(operations: Operations) -> Columns:
+    """Synaptic operations as columns of equal length, a row for each layer that was counted.
+
+    They are the layer's name, framework, type, shape of one input (`2x3`), and `OPERATIONS`, of
+    which `weighted` is None where it has no figure.
+    """
+    layers = list(operations.values())
+    columns: Columns = {"layer": [layer.name for layer in layers]}
+    columns |= {
+        name: [getattr(layer, name) for layer in layers]
+        for name in ("framework", "layer_type", *OPERATIONS)
+    }
+    columns["shape"] = ["x".join(map(str, layer.shape)) for layer in layers]
+    return columns
 
 
 def _per_layer(layers: Sequence[LayerActivity]) -> Columns:

@@ -125,6 +125,36 @@ class Layer(Struct, kw_only=True):
     results: Results = field(default_factory=Results)
 
 
+class OperationsOfLayer(Struct, kw_only=True):
+    """The synaptic operations of a layer that is linear in its input."""
+
+    name: Text
+    aliases: list[Text]
+    framework: Text
+    layer_type: Text
+    shape: Annotated[list[Count], Meta(max_length=64)]
+    observations: Count
+    events: Count
+    connections: Count
+    dense: Count
+    unpruned: Count
+    acs: Count
+    macs: Count
+    weighted: Count | None
+
+
+class SynapticOperations(Struct):
+    """Synaptic operations, as integers over everything recorded.
+
+    Attributes:
+        layers: the layers that were counted, in the model's order. Names are unique.
+        not_counted: why operations are not counted, by the name of each other module with weights.
+    """
+
+    layers: list[OperationsOfLayer]
+    not_counted: dict[Text, Text]
+
+
 class Options(Struct):
     """The arguments of `neuroact.record`.
 
@@ -177,6 +207,7 @@ class Report(Document, kw_only=True, tag="neuroact.report"):
         definitions: since version 2. What each figure of a layer means, by name. Not read back.
         not_called: names of layers that were recorded but never called.
         layers: the layers in the model's order. Names are unique.
+        operations: only where they were recorded.
     """
 
     newest: ClassVar[Literal[2]] = 2
@@ -185,6 +216,7 @@ class Report(Document, kw_only=True, tag="neuroact.report"):
     definitions: dict[str, str] | UnsetType = UNSET
     not_called: list[Text]
     layers: list[_LayerEntry]
+    operations: SynapticOperations | UnsetType = UNSET
 
 
 class LabelledReport(Struct):

@@ -9,16 +9,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from msgspec import UNSET, to_builtins
+from msgspec import UNSET, UnsetType, to_builtins
 
 from neuroact.atomic_file import write_text
-from neuroact.files.layout import COUNTS, METRICS, RESULTS, Layer, Report, entries_of
+from neuroact.files.layout import (
+    COUNTS,
+    METRICS,
+    RESULTS,
+    Layer,
+    OperationsOfLayer,
+    Report,
+    SynapticOperations,
+    entries_of,
+)
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 
 if TYPE_CHECKING:
     from neuroact.results.layers import Layers
+    from neuroact.results.operations import Operations
 
 
 def to_document(report: Layers) -> dict[str, Any]:
@@ -30,6 +40,7 @@ def to_document(report: Layers) -> dict[str, Any]:
             definitions={name: definition(name) for name in (*COUNTS, *METRICS)},
             not_called=list(report.not_called),
             layers=[_layer(layer) for layer in report.values()],
+            operations=_operations(report.recorded_operations),
         )
     )
     return document
@@ -79,6 +90,21 @@ def _layer(layer: LayerActivity) -> Layer:
             if type(result) is RESULTS.get(name)
         },
     )
+
+
+def _operations(operations: Operations | None) -> SynapticOperations | UnsetType:
+    if operations is None:
+        return UNSET
+    names = OperationsOfLayer.__struct_fields__
+    layers = [
+        OperationsOfLayer(**{name: _listed(getattr(layer, name)) for name in names})
+        for layer in operations.values()
+    ]
+    return SynapticOperations(layers, dict(operations.not_counted))
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _value(value: Any) -> Any:

@@ -10,15 +10,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from neuroact.errors import LayerNameError, ReportFileError
 from neuroact.files.json_document import checked, opened, short
-from neuroact.files.layout import MOST, RESULTS, Layer, Leaf, Report, Text, entries_of
+from neuroact.files.layout import (
+    MOST,
+    RESULTS,
+    Layer,
+    Leaf,
+    OperationsOfLayer,
+    Report,
+    SynapticOperations,
+    Text,
+    entries_of,
+)
 from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
+from neuroact.results.operations import LayerOperations, Operations
 from neuroact.statistics.consistency import check_consistent
 from neuroact.statistics.results import LayerResult
 from neuroact.stream.chunk import SignalKind
@@ -39,7 +50,12 @@ def from_document(document: Any) -> Layers:
     layers = [_layer(at, entry) for at, entry in enumerate(report.layers)]
     try:
         origin = _plain(report.origin, _DEEPEST)
-        return Layers(layers, origin=origin, not_called=report.not_called)
+        return Layers(
+            layers,
+            origin=origin,
+            not_called=report.not_called,
+            operations=_operations(report.operations),
+        )
     except (ValueError, LayerNameError) as cause:
         layer = cause.layer if isinstance(cause, LayerNameError) else None
         raise ReportFileError(f"the report is damaged: {cause}", layer=layer) from cause
@@ -89,6 +105,22 @@ def _layer(at: int, entry: Any) -> LayerActivity:
         shown = f"number {at}" if layer is None else f'"{printable(layer)}"'
         message = f"the report is damaged: layer {shown}: {cause}"
         raise ReportFileError(message, layer=layer) from cause
+
+
+def _operations(entry: SynapticOperations | UnsetType) -> Operations | None:
+    if isinstance(entry, UnsetType):
+        return None
+    return Operations(map(_layer_operations, entry.layers), not_counted=entry.not_counted)
+
+
+def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
+    given = asdict(entry) | {"aliases": tuple(entry.aliases), "shape": tuple(entry.shape)}
+    layer = LayerOperations(**given)
+    if layer.events > layer.inputs * layer.observations:
+        raise ValueError(f'operations: "{layer.name}" has more events than elements')
+    if not layer.effective <= layer.unpruned <= layer.dense:
+        raise ValueError(f'operations: "{layer.name}" has more operations than connections')
+    return layer
 
 
 def _shaped(name: str, values: list[Any], shape: tuple[int, ...]) -> Any:

@@ -67,14 +67,14 @@ def choose_layers(
     else:
         chosen = select(modules, layers, known=set(owners), spiking=spiking)
     check_distinct(chosen)
-    passed_by = _passed_by(modules)
+    passed_by = passed_by_modules(modules)
     found = {m.name: owners.get(m.name, (plain, plain.kind(m.module))) for m in chosen}
     if of == "input":
         found = {m.name: _input_of(m, owners.get(m.name), axes) for m in chosen}
     return tuple(_chosen(m, found[m.name], id(m.module) in passed_by) for m in chosen)
 
 
-def _passed_by(modules: Sequence[NamedModule]) -> set[int]:
+def passed_by_modules(modules: Sequence[NamedModule]) -> set[int]:
     """Modules that PyTorch's fast path for transformers does not call unless they have a hook."""
     layers = [m.module for m in modules if isinstance(m.module, nn.TransformerEncoderLayer)]
     return {id(part) for layer in layers for part in layer.modules() if part is not layer}

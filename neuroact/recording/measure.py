@@ -39,7 +39,7 @@ def measure(
             its first member. If `ClassActivity` is among the statistics and a batch is a pair whose
             second member is a tensor of whole numbers `[batch]`, these are its labels.
         progress: show a progress bar on a terminal.
-        **record_options: as in `record`.
+        **record_options: as in `record`, `operations=True` among them.
 
     Returns:
         The report over all batches.

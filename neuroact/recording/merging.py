@@ -111,6 +111,8 @@ def _options(ours: RecordingParts, theirs: RecordingParts) -> Iterator[tuple[str
     yield "dt", ours.dt, theirs.dt
     if ours.factories != theirs.factories:  # other functions may build the same classes
         yield "statistics", _statistics(ours), _statistics(theirs)
+    if ours.layers and theirs.layers:  # what has no layers yet takes the other's over
+        yield "operations", ours.connections is not None, theirs.connections is not None
     sides = _side(ours), _side(theirs)
     if None not in sides:  # spikes fed by hand are of neither side
         yield "of", *sides

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+from neuroact.recording.connections import Connections
 from neuroact.recording.layer import LayerRecorder
 from neuroact.statistics.choice import StatisticFactory
 
@@ -20,12 +21,14 @@ class RecordingParts:
         origin: where the figures come from; None if all was fed by hand.
         factories: build each layer's statistics.
         layers: by reported name, in the model's order.
+        connections: layers whose operations are counted; None where operations are not recorded.
     """
 
     dt: float | None
     origin: dict[str, Any] | None
     factories: tuple[StatisticFactory, ...]
     layers: Mapping[str, LayerRecorder]
+    connections: Connections | None = None
 
 
 def seconds_of(dt: object) -> float:

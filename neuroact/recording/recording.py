@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from neuroact.errors import OtherProcessError, RecordingClosedError
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording import recording_file
+from neuroact.recording.connections import Connections
 from neuroact.recording.known_batch import KnownBatch
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.merging import check_layer, check_options, merge_layer
@@ -59,6 +60,7 @@ class Recording:
         self.dt = None if dt is None else seconds_of(dt)
         self._factories = builders(statistics)
         self._layers: dict[str, LayerRecorder] = {}
+        self._connections: Connections | None = None  # None if operations are not recorded
         self._watched: list[WatchedLayer] = []  # empty once closed
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
@@ -87,11 +89,14 @@ class Recording:
             UnreliableLayerWarning: a layer has values that its kind does not allow.
         """
         origin = provenance(None, ()) if self._origin is None else self._origin
-        return report_of(self._layers.values(), origin=origin, dt=self.dt)
+        operations = None if self._connections is None else self._connections.operations()
+        return report_of(self._layers.values(), origin=origin, dt=self.dt, operations=operations)
 
     def reset(self) -> None:
         """Forget everything counted. The next call of each layer starts a sequence."""
         _each(self._layers.values(), lambda layer: layer.reset())
+        if self._connections is not None:
+            self._connections.reset()
 
     def pause(self) -> None:
         """Stop watching the layers; counts stay. The model then runs at no cost."""
@@ -139,7 +144,8 @@ class Recording:
 
         Raises:
             ValueError: nothing is given, or both `valid` and `lengths`; an argument has the wrong
-                shape or type; labels are negative or 2^20 or more, or no statistic uses them.
+                shape or type; labels are negative or 2^20 or more, no statistic uses
+                them, or padding is given while operations are recorded.
             ChunkError: inside the block, a layer was called with another number of samples or with
                 more steps; that call is not counted.
 
@@ -156,6 +162,12 @@ class Recording:
             raise ValueError(
                 "none of the recording's statistics counts by class, so labels would be lost: "
                 "record with statistics=[neuroact.ClassActivity]"
+            )
+        if self._connections is not None and (valid is not None or lengths is not None):
+            raise ValueError(
+                "a recording with operations=True cannot leave padding out: which step of which "
+                "sample arrives at a Linear or a convolution is not known. Record padded batches "
+                "without operations, or run sequences of one length together."
             )
         batch = KnownBatch(valid=valid, lengths=lengths, labels=labels)
         self._batches.append(batch)
@@ -233,12 +245,17 @@ class Recording:
         ]
         for ours, theirs in pairs:
             check_layer(ours, theirs)
+        if other._connections is not None:
+            self._connections = self._connections or Connections()
+            self._connections.check(other._connections)
         if self._origin is None and not self._layers:
             self._origin = other._origin
         for ours, theirs in pairs:
             merge_layer(
                 self._layers.setdefault(ours.info.name, ours), theirs
             )  # two threads may add one
+        if self._connections is not None and other._connections is not None:
+            self._connections.add(other._connections)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything counted to a file, whole or not at all; recording goes on.
@@ -294,6 +311,8 @@ class Recording:
         self._closed = True
         watched, self._watched = self._watched, []
         _each(watched, WatchedLayer.let_go)
+        if self._connections is not None:
+            self._connections.let_go()
 
     def __enter__(self) -> Self:
         return self
@@ -316,13 +335,16 @@ class Recording:
         return f"<neuroact.Recording of {len(self._layers)} layers, {state}>"
 
     def _parts(self) -> RecordingParts:
-        return RecordingParts(self.dt, self._origin, self._factories, self._layers)
+        return RecordingParts(
+            self.dt, self._origin, self._factories, self._layers, self._connections
+        )
 
     @classmethod
     def _of(cls, parts: RecordingParts) -> Recording:
         recording = Recording(statistics=parts.factories, dt=parts.dt)
         recording._origin, recording._closed = parts.origin, True
         recording._layers.update(parts.layers)
+        recording._connections = parts.connections
         return recording
 
     def _add(self, info: LayerInfo) -> LayerRecorder:
@@ -338,8 +360,9 @@ class Recording:
     def refuse(self) -> None:
         """Refuse whatever is fed, in a process forked from the one that made the recording."""
         self._forked = True
-        for layer in self._layers.values():
-            layer.lock = threading.RLock()  # a thread of the other process may hold the old one
+        connected = () if self._connections is None else self._connections.layers
+        for layer in (*self._layers.values(), *connected):
+            layer.lock = threading.RLock()  # a thread of the other process may hold it
         for watched in self._watched:
             watched.refuse()
 

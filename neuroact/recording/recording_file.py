@@ -3,8 +3,10 @@
 ::
 
     text       JSON: schema and version, dt, origin, the statistics' names, the layers in order
+               and the layers whose operations are counted, if there are any
     tensors    "<layer>.<statistic>.<key>": the layer's number, the number of one of its statistics,
                and a key of that statistic's `state_dict`;
+               "operations.<layer>.<key>": what arrived at a layer, and its fan-out;
                "padding": zeros, if reading the other tensors takes many times their size
 
 Reading a file takes memory in proportion to its length. A recording that would take more (see
@@ -30,6 +32,7 @@ from neuroact.atomic_file import write_bytes
 from neuroact.errors import RecordingFileError
 from neuroact.files.tensor_file import PREFIX, header_end, pack, parse_json, text_of, unpack
 from neuroact.layers.layer_info import LayerInfo
+from neuroact.recording.connections import Connections
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.parts import RecordingParts, seconds_of
 from neuroact.statistics import BUILT_IN, ClassActivity, Firing, Statistic
@@ -116,6 +119,10 @@ def _pieces(recording: RecordingParts) -> Iterator[bytes | memoryview]:
                 state = statistic.state_dict()
                 needed += working_memory(statistic, state)
                 tensors |= {f"{number}.{place}.{key}": tensor for key, tensor in state.items()}
+    operations = None
+    if recording.connections is not None:
+        operations, more = recording.connections.document()
+        tensors |= more
     size = sum(tensor.nbytes for tensor in tensors.values())
     if (missing := -(-(needed - _FREE) // _TIMES) - size) > 0:
         tensors[_PADDING] = torch.zeros(missing, dtype=torch.uint8)
@@ -127,6 +134,8 @@ def _pieces(recording: RecordingParts) -> Iterator[bytes | memoryview]:
         "statistics": [_name_of(build()) for build in recording.factories],
         "layers": layers,
     }
+    if operations is not None:
+        document["operations"] = operations
     return pack(tensors, json.dumps(document, allow_nan=False))
 
 
@@ -181,9 +190,12 @@ def _recording(
         dt, origin, factories = _options(document, known)
         names = document["statistics"]
         layers = [_layer(entry, names, known) for entry in _list_of(dict, document["layers"])]
+        connections = None
+        if "operations" in document:
+            connections = Connections.from_document(document["operations"], states)
     except RecordingFileError:
         raise
-    except (KeyError, TypeError, ValueError) as cause:
+    except (AttributeError, KeyError, TypeError, ValueError) as cause:
         raise RecordingFileError(f"its text is damaged: {str(cause)[:200]}") from cause
     needed, by_name = 0, dict[str, LayerRecorder]()
     for number, layer in enumerate(layers):
@@ -201,7 +213,7 @@ def _recording(
             _take_over(layer, statistic, state)
     if states:
         raise RecordingFileError("it holds tensors that belong to none of its layers")
-    return RecordingParts(dt, origin, factories, by_name)
+    return RecordingParts(dt, origin, factories, by_name, connections)
 
 
 def _with_classes_apart(document: Mapping[str, Any], states: _States) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from neuroact.layers.adapter import Adapter
 from neuroact.layers.axes import Side
 from neuroact.layers.choose import choose_layers
 from neuroact.layers.names import LayerSelection
+from neuroact.recording.connections import watched_connections
 from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
 from neuroact.recording.watched_layer import WatchedLayer
@@ -28,6 +29,7 @@ def record(
     statistics: StatisticSelection = None,
     adapters: Sequence[Adapter] | None = None,
     dt: float | None = None,
+    operations: bool = False,
 ) -> Recording:
     """Record what a model's spiking layers emit, until the recording is closed or nobody holds it.
 
@@ -52,6 +54,8 @@ def record(
             build one.
         adapters: adapters to ask about every module before the installed ones.
         dt: seconds per time step.
+        operations: also count the synaptic operations: record what arrives at every Linear and
+            convolution of the model, whatever `layers` says; see `ActivityReport.operations`.
 
     Returns:
         The recording, which is also a context manager that closes itself.
@@ -70,6 +74,8 @@ def record(
     >>> recording.report()["0"].activity.tolist()
     [2.0, 0.0]
     """
+    if not isinstance(operations, bool):
+        raise TypeError(f"expected operations= to be True or False, came {operations!r}")
     recording = Recording(statistics=statistics, dt=dt)
     if isinstance(layers, Iterator):
         layers = list(layers)
@@ -77,6 +83,11 @@ def record(
         layer = recording._add(chosen.info)
         watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
         recording._watched.append(watched)
+    if operations:
+        recording._connections, tied = watched_connections(model)
+        for connection, module, reader, passed_by in tied:
+            watched = WatchedLayer(connection.layer, module, reader, passed_by=passed_by)
+            recording._watched.append(watched)
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
     asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
     recording._origin["options"] = asked

@@ -11,6 +11,7 @@ from neuroact.errors import LayerNotCalledWarning, NothingRecordedError, Unrelia
 from neuroact.recording.layer import LayerRecorder
 from neuroact.report.activity_report import ActivityReport, LayerActivity
 from neuroact.results.definitions import headline
+from neuroact.results.operations import Operations
 from neuroact.statistics import FiringResult
 
 _CAUSES = (
@@ -23,7 +24,11 @@ _CAUSES = (
 
 
 def report_of(
-    layers: Iterable[LayerRecorder], *, origin: Mapping[str, Any], dt: float | None
+    layers: Iterable[LayerRecorder],
+    *,
+    origin: Mapping[str, Any],
+    dt: float | None,
+    operations: Operations | None = None,
 ) -> ActivityReport:
     """The report of the layers called so far; warns of the others, and of unreliable layers."""
     recorders = list(layers)
@@ -52,7 +57,10 @@ def report_of(
     kept = {type(statistic) for recorder in recorders for statistic in recorder.statistics}
     statistics = {cls.__name__: headline(cls) for cls in sorted(kept, key=lambda cls: cls.__name__)}
     return ActivityReport(
-        activities, origin={**origin, "statistics": statistics}, not_called=not_called
+        activities,
+        origin={**origin, "statistics": statistics},
+        not_called=not_called,
+        operations=operations,
     )
 
 

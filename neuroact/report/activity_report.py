@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from neuroact.errors import MissingOperationsError
 from neuroact.printable import printable
+from neuroact.report.operations_report import OperationsReport
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
 
@@ -29,6 +31,7 @@ class ActivityReport(Layers):
         layers: the layers.
         origin: where they come from: versions, model, time (see `neuroact.report.provenance`).
         not_called: names of recorded layers that were never called, and so have no figures.
+        operations: synaptic operations; None if they were not recorded.
 
     Raises:
         LayerNameError: two layers have the same name.
@@ -56,6 +59,17 @@ class ActivityReport(Layers):
         names = ", ".join(map(printable, self))
         return f"<neuroact.ActivityReport of {len(self)} layers: {names}>"
 
+    @property
+    def operations(self) -> OperationsReport:
+        """Synaptic operations of the layers that take the spikes in, by name.
+
+        Raises:
+            MissingOperationsError: they were not recorded; says how.
+        """
+        if self.recorded_operations is None:
+            raise MissingOperationsError
+        return OperationsReport.of(self.recorded_operations)
+
     def diagnose(self, **thresholds: float) -> tuple[Verdict, ...]:
         """What is wrong with the layers; see `neuroact.results.diagnosis.diagnose`.
 
@@ -82,7 +96,12 @@ class ActivityReport(Layers):
     @classmethod
     def of(cls, layers: Layers) -> Self:
         """A report of the given layers; of a subclass, if called on one."""
-        return cls(layers.values(), origin=layers.origin, not_called=layers.not_called)
+        return cls(
+            layers.values(),
+            origin=layers.origin,
+            not_called=layers.not_called,
+            operations=layers.recorded_operations,
+        )
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Self:

@@ -9,18 +9,20 @@ from typing import Any
 from neuroact.errors import LayerNameError, UnknownLayerError
 from neuroact.layers.names import nearest
 from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.operations import Operations
 
 
 class Layers(Mapping[str, LayerActivity]):
     """What every recorded layer did, by the layer's name, in the model's order.
 
-    Two are equal if their layers' counts are equal. The order of the layers and the origin do not
-    matter.
+    Two are equal if their layers' counts and operations are equal. The order of the layers and the
+    origin do not matter.
 
     Args:
         layers: the layers.
         origin: where they come from: versions, model, time (see `neuroact.report.provenance`).
         not_called: names of recorded layers that were never called, and so have no figures.
+        operations: synaptic operations; None if they were not recorded.
 
     Raises:
         LayerNameError: two layers have the same name.
@@ -32,6 +34,7 @@ class Layers(Mapping[str, LayerActivity]):
         *,
         origin: Mapping[str, Any] | None = None,
         not_called: Iterable[str] = (),
+        operations: Operations | None = None,
     ) -> None:
         self._layers: dict[str, LayerActivity] = {}
         for layer in layers:
@@ -42,6 +45,7 @@ class Layers(Mapping[str, LayerActivity]):
             self._layers[layer.name] = layer
         self.origin: Mapping[str, Any] = MappingProxyType(dict(origin or {}))
         self.not_called = tuple(not_called)
+        self.recorded_operations = None if operations is None else self._with_samples(operations)
 
     def __getitem__(self, name: str) -> LayerActivity:
         """The layer with this name or alias.
@@ -65,9 +69,21 @@ class Layers(Mapping[str, LayerActivity]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Layers):
             return NotImplemented
-        return self._layers == other._layers and set(self.not_called) == set(other.not_called)
+        return (
+            self._layers == other._layers
+            and set(self.not_called) == set(other.not_called)
+            and self.recorded_operations == other.recorded_operations
+        )
 
     __hash__ = None  # type: ignore[assignment]  # equal by content, which is too large to hash
+
+    def _with_samples(self, operations: Operations) -> Operations:
+        return Operations(
+            operations.values(),
+            not_counted=operations.not_counted,
+            samples={name: layer.sequences for name, layer in self._layers.items()},
+            steps={name: layer.observations for name, layer in self._layers.items()},
+        )
 
 
 class UnknownReportLayerError(UnknownLayerError, KeyError):

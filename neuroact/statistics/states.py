@@ -59,6 +59,41 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
         _check_stepwise(statistic, state, neurons)
 
 
+def check_arrivals(
+    state: Mapping[str, Tensor], elements: torch.Size | None, has_fans: bool
+) -> tuple[str, ...]:
+    """Refuse a state of `Arrivals`, with the fan-out beside it, that no recording can have written.
+
+    Args:
+        state: as `Arrivals.state_dict` gives it, and `connected` and `dense`.
+        elements: shape of one input; None where the layer was never called.
+        has_fans: whether the fan-out has to be there.
+
+    Returns:
+        The keys that are of the fan-out.
+
+    Raises:
+        ValueError: says what was expected and what came.
+    """
+    if elements is None:
+        if state:
+            raise ValueError("the layer was never called, and has figures")
+        return ()
+    counts = dict.fromkeys(("ones", "others", "magnitude"), (torch.int64, elements))
+    fans = dict.fromkeys(("connected", "dense"), (torch.int64, elements))
+    needed: dict[str, _Form] = {
+        **counts, "observations": (torch.int64, ()), "faults": (torch.bool, (2,))
+    }  # fmt: skip
+    _check_tensors(state, needed | fans if has_fans else needed, {} if has_fans else fans)
+    if (state["ones"] + state["others"] > state["observations"]).any():
+        raise ValueError("an element has more events than it was looked at")
+    if not fans.keys() <= state.keys():
+        return ()
+    if (state["connected"] > state["dense"]).any():
+        raise ValueError("an element has more weights than connections")
+    return tuple(fans)
+
+
 def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
     """Bytes that a state takes beyond its own size, once it is loaded and its result is computed.
 

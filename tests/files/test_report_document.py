@@ -23,6 +23,7 @@ from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
 from neuroact.errors import ReportFileError
 from neuroact.files.json_document import parse
 from neuroact.files.layout import RESULTS
+from neuroact.results.operations import LayerOperations, Operations
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/reference/report.schema.json").read_text())
@@ -64,7 +65,26 @@ def everything() -> ActivityReport:
         for kind in SignalKind
     ]
     origin = {"model": None, "versions": {"torch": "2"}, "run": {"deep": [1, 2.5, None, "x"]}}
-    return ActivityReport(layers, origin=origin, not_called=["silent"])
+    connections = [
+        LayerOperations(
+            name=f"fc.{weighted}",
+            aliases=("tied",),
+            framework="torch",
+            layer_type="Linear",
+            shape=(2, 3),
+            observations=7,
+            events=9,
+            connections=12,
+            dense=84,
+            unpruned=20,
+            acs=11,
+            macs=5,
+            weighted=weighted,
+        )
+        for weighted in (None, 23)
+    ]
+    operations = Operations(connections, not_counted={"cell": "it is an LSTMCell"})
+    return ActivityReport(layers, origin=origin, not_called=["silent"], operations=operations)
 
 
 @pytest.mark.parametrize("report", [everything(), ActivityReport([])], ids=["full", "empty"])
@@ -121,6 +141,33 @@ def test_a_file_of_version_1_still_loads_and_is_as_its_schema_says() -> None:
     assert again["schema_version"] == max(versions())
     VALIDATOR.validate(again)
     assert ActivityReport.from_dict(again) == report
+
+
+def test_operations_are_read_back_and_divided_by_the_layers_of_the_report() -> None:
+    report = everything()
+    again = ActivityReport.from_json(report.to_json())
+    assert again.operations == report.operations
+    assert again.operations["fc.23"] == report.operations["fc.23"]
+    assert dict(again.operations.not_counted) == {"cell": "it is an LSTMCell"}
+    assert again.operations.per_sample["fc.23"].acs == 11 / 2
+    assert "operations" not in ActivityReport([]).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "message"),
+    [
+        ("events", 43, '"fc.23" has more events than elements'),
+        ("acs", 16, '"fc.23" has more operations than connections'),
+        ("dense", 19, '"fc.23" has more operations than connections'),
+        ("macs", -1, "operations.layers.1..macs: .* came -1"),
+        ("name", "fc.None", 'two layers are named "fc.None"'),
+    ],
+)
+def test_operations_that_cannot_be_are_refused(figure: str, value: Any, message: str) -> None:
+    document = everything().to_dict()
+    document["operations"]["layers"][1][figure] = value
+    with pytest.raises(ReportFileError, match=f"the report is damaged: .*{message}"):
+        ActivityReport.from_dict(document)
 
 
 def test_the_origin_tells_versions_model_options_statistics_and_definitions() -> None:

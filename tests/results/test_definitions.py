@@ -14,13 +14,15 @@ from definition_page import PAGE, page
 
 from neuroact import LayerActivity, Recording, SignalKind
 from neuroact import statistics as stats
+from neuroact.results.operations import LayerOperations, OperationCounts, Operations
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult
 
 RESULTS = [getattr(stats, f"{name}Result") for name in BUILT_IN]
+OPERATIONS = (OperationCounts, LayerOperations, Operations)
 METRICS = {
     f"{cls.__name__}.{name}": member
-    for cls in (LayerActivity, CountedResult, *RESULTS)
+    for cls in (LayerActivity, CountedResult, *RESULTS, *OPERATIONS)
     for name, member in vars(cls).items()
     if not name.startswith("_") and isinstance(member, property | cached_property)
 }
@@ -59,7 +61,9 @@ DIVIDES = [name for name, member in METRICS.items() if " / " in (inspect.getdoc(
 @pytest.mark.parametrize("name", DIVIDES)
 def test_a_figure_that_divides_says_when_it_is_nan(name: str) -> None:
     cls = next(
-        c for c in (LayerActivity, CountedResult, *RESULTS) if c.__name__ == name.split(".")[0]
+        c
+        for c in (LayerActivity, CountedResult, *RESULTS, *OPERATIONS)
+        if c.__name__ == name.split(".")[0]
     )
     assert "NaN" in (inspect.getdoc(METRICS[name]) or "") + (inspect.getdoc(cls) or "")
 

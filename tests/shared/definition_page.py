@@ -15,6 +15,7 @@ from typing import Any
 from neuroact import LayerActivity, SignalKind
 from neuroact import statistics as stats
 from neuroact.results import diagnosis
+from neuroact.results.operations import LayerOperations, OperationCounts, Operations
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult, LayerResult
 
@@ -54,6 +55,9 @@ def page() -> str:
             f"### What `{name}` finds\n",
             *described(getattr(stats, f"{name}Result"), heading="####"),
         ]
+    parts += class_section("Synaptic operations: `report.operations`", OperationCounts)
+    parts += ["### Of a layer\n", *described(LayerOperations, heading="####")]
+    parts += ["### Of all layers\n", *described(Operations, heading="####")]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 

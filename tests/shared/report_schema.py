@@ -15,9 +15,12 @@ from msgspec.json import schema_components
 from neuroact import LayerActivity
 from neuroact.files import layout
 from neuroact.results.definitions import definition
+from neuroact.results.operations import LayerOperations, OperationCounts
 
 FILE = Path(__file__).parents[2] / "docs/reference/report.schema.json"
 DECLARED = (layout.Report, layout.Origin, layout.Layer, layout.Figures)
+# Where entries are described that their class does not describe; else in `LayerActivity`.
+MEASURED = {"OperationsOfLayer": (LayerOperations, OperationCounts)}
 
 
 def schema() -> dict[str, Any]:
@@ -28,7 +31,8 @@ def schema() -> dict[str, Any]:
         part["description"] = paragraph(part["description"])
         if "properties" in part:
             for entry, described in part["properties"].items():
-                text = definition(entry, cls) or definition(entry, LayerActivity)
+                known = (cls, *MEASURED.get(name, (LayerActivity,)))
+                text = next(filter(None, (definition(entry, each) for each in known)), "")
                 described |= {"description": text} if text else {}
     report = parts.pop("Report")
     return {

@@ -1,0 +1,250 @@
+"""Synaptic operations of a model's layers: whole numbers, and what they are divided by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from neuroact.errors import LayerNameError, SamplesUnknownError, UnknownLayerError
+from neuroact.layers.names import nearest
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperationCounts(Generic[Number]):
+    """Synaptic operations: pairs of an element of an input and a weight that it meets.
+
+    An *event* is an element that is not zero. Its *fan-out* is the number of weights that are not
+    zero and lead from it to an output. Elements of padding that a layer adds itself count as the
+    elements they copy; padding of zeros has none. Bias is no synaptic operation.
+
+    Attributes:
+        dense: operations if no element and no weight were zero: what a layer without any sparsity
+            takes, `observations · Σ_i dense fan-out[i]`.
+        unpruned: operations of events if no weight were zero, `Σ_i events[i] · dense fan-out[i]`.
+        acs: operations of events of magnitude one, which add or subtract a weight,
+            `Σ_i ones[i] · fan-out[i]`.
+        macs: operations of all other events, which multiply by a weight and add,
+            `Σ_i (events[i] - ones[i]) · fan-out[i]`.
+        weighted: operations if a value of n were n spikes, `Σ_i Σ|value of i| · fan-out[i]`; None
+            if not all values are whole numbers up to 2^24.
+
+    Source: `dense`, `acs` and `macs` are Dense, Effective_ACs and Effective_MACs of NeuroBench's
+    metric SynapticOperations (arXiv:2304.04640). There all operations of a call are MACs if one of
+    its values is neither 0, 1 nor -1; here each event is looked at by itself.
+    """
+
+    dense: Number
+    unpruned: Number
+    acs: Number
+    macs: Number
+    weighted: Number | None
+
+    @property
+    def effective(self) -> Number:
+        """Operations of events with weights that are not zero, `acs + macs`."""
+        return self.acs + self.macs
+
+    @property
+    def share(self) -> float:
+        """Share of the dense operations that is effective; NaN without any."""
+        return self.effective / self.dense if self.dense else math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerOperations(OperationCounts[int]):
+    """Synaptic operations of one layer, exactly, over everything recorded.
+
+    Attributes:
+        name: qualified name of the module in the model.
+        aliases: other names of the same module.
+        framework: the package that its class comes from.
+        layer_type: the module's class name.
+        shape: of one input of the layer, without time, batch and other repetitions.
+        observations: inputs that arrived: one for each time step, sample and other repetition.
+        events: elements of inputs that were not zero.
+        connections: sum of the fan-out over the elements of one input.
+    """
+
+    name: str
+    framework: str
+    layer_type: str
+    shape: tuple[int, ...]
+    observations: int
+    events: int
+    connections: int
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> int:
+        """Number of elements of one input."""
+        return math.prod(self.shape)
+
+    @property
+    def fan_out(self) -> float:
+        """Mean fan-out of an input's elements, `connections / inputs`; NaN without elements."""
+        return self.connections / self.inputs if self.inputs else math.nan
+
+    @property
+    def density(self) -> float:
+        """Share of elements that were not zero, `events / (inputs · observations)`, or NaN."""
+        seen = self.inputs * self.observations
+        return self.events / seen if seen else math.nan
+
+
+class Divided(Mapping[str, OperationCounts[float]]):
+    """The operations of layers by name, each divided by the same number.
+
+    Attributes:
+        total: of all layers that were counted, divided.
+    """
+
+    def __init__(self, operations: Operations, divisor: int) -> None:
+        self._layers = {name: _divided(layer, divisor) for name, layer in operations.items()}
+        self.total = _divided(operations.total, divisor)
+
+    def __getitem__(self, name: str) -> OperationCounts[float]:
+        """The layer of that name; KeyError where there is none."""
+        return self._layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+
+class Operations(Mapping[str, LayerOperations]):
+    """Synaptic operations of a model's layers by name, in the model's order.
+
+    Args:
+        layers: the layers that were counted.
+        not_counted: why operations are not counted, by the name of each other module that has
+            weights.
+        samples: samples' sequences begun in each recorded spiking layer, by name.
+        steps: observations of each recorded spiking layer, by name.
+
+    Raises:
+        LayerNameError: two layers of one name.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[LayerOperations],
+        *,
+        not_counted: Mapping[str, str] | None = None,
+        samples: Mapping[str, int] | None = None,
+        steps: Mapping[str, int] | None = None,
+    ) -> None:
+        self._layers: dict[str, LayerOperations] = {}
+        for layer in layers:
+            if self._layers.setdefault(layer.name, layer) is not layer:
+                raise LayerNameError(f'two layers are named "{layer.name}"', layer=layer.name)
+        self.not_counted = MappingProxyType(dict(not_counted or {}))
+        self.samples, self.steps = dict(samples or {}), dict(steps or {})
+
+    def __getitem__(self, name: str) -> LayerOperations:
+        """The layer of that name, or of that alias.
+
+        Raises:
+            KeyError: there is none, or it was not counted; the message says why.
+        """
+        if name in self._layers:
+            return self._layers[name]
+        for layer in self._layers.values():
+            if name in layer.aliases:
+                return layer
+        raise UnknownConnectionError(name, self)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Operations):
+            return NotImplemented
+        return self._layers == other._layers and self.not_counted == other.not_counted
+
+    __hash__ = None  # type: ignore[assignment]  # equal by content, as `Layers` are
+
+    @property
+    def total(self) -> OperationCounts[int]:
+        """Sums over all layers that were counted; what `not_counted` names is not in them."""
+        return _together(list(self._layers.values()))
+
+    @property
+    def per_sample(self) -> Divided:
+        """The operations divided by the number of samples' sequences.
+
+        That is the number of sequences that the recorded spiking layers began.
+
+        Raises:
+            SamplesUnknownError: they began different numbers of them, or none.
+        """
+        return Divided(self, _agreed(self.samples, "sequences", "sample"))
+
+    @property
+    def per_step(self) -> Divided:
+        """The operations divided by the number of time steps, each sample's counted.
+
+        That is the number of observations of the recorded spiking layers.
+
+        Raises:
+            SamplesUnknownError: they have different numbers of them, or none.
+        """
+        return Divided(self, _agreed(self.steps, "observations", "time step"))
+
+
+class UnknownConnectionError(UnknownLayerError, KeyError):
+    """Operations were asked for of a layer that has none."""
+
+    def __init__(self, name: str, operations: Operations) -> None:
+        if name in operations.not_counted:
+            message = f'"{name}" is not counted: {operations.not_counted[name]}'
+        else:
+            names = tuple(operations)
+            message = (
+                f"no operations of a layer {name!r} were counted.{nearest(name, names)} There are: "
+                + (", ".join(names) or "none")
+            )
+        super().__init__(message, layer=name)
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message quoted
+
+
+_FIGURES = [f.name for f in fields(OperationCounts)]
+
+
+def _together(layers: list[LayerOperations]) -> OperationCounts[int]:
+    sums = {name: sum(getattr(layer, name) or 0 for layer in layers) for name in _FIGURES}
+    if any(layer.weighted is None for layer in layers):
+        sums["weighted"] = None
+    return OperationCounts(**sums)
+
+
+def _divided(counts: OperationCounts[int], divisor: int) -> OperationCounts[float]:
+    def quotient(figure: int | None) -> float | None:
+        return None if figure is None else figure / divisor
+
+    divide: Callable[[int | None], float | None] = quotient
+    return OperationCounts(**{name: divide(getattr(counts, name)) for name in _FIGURES})  # type: ignore[arg-type]  # only `weighted` may be None
+
+
+def _agreed(numbers: Mapping[str, int], what: str, unit: str) -> int:
+    """The number that all layers have."""
+    found = set(numbers.values())
+    if len(found) == 1 and (number := found.pop()) > 0:
+        return number
+    had = ", ".join(f'"{name}" {number}' for name, number in list(numbers.items())[:8])
+    raise SamplesUnknownError(
+        f"operations per {unit} are divided by the {what} of the recorded spiking layers, and "
+        f"expected is one number of them above 0; came {had or 'none'}. Record only layers that "
+        "see every sample and step (layers=), or divide the whole numbers yourself."
+    )

@@ -1,0 +1,64 @@
+"""What arrives at a layer is counted in whole numbers, the same however it is split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from neuroact import SignalKind, SpikeChunk
+from neuroact.statistics.arrivals import Arrivals
+from neuroact.testing import StatisticContract
+from neuroact.testing.strategies import Stream
+
+
+class TestArrivals(StatisticContract):
+    statistic = Arrivals
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        sizes = np.abs(stream.flat)
+        whole = np.floor(sizes)
+        return {
+            "ones": (sizes == 1).sum(0),
+            "others": ((sizes != 0) & (sizes != 1)).sum(0),
+            "magnitude": whole.sum(0).astype(np.int64),
+            "observations": len(stream.flat),
+            "whole": bool((whole == sizes).all()),
+            "nonfinite": False,
+        }
+
+
+def counted(values: torch.Tensor) -> Any:
+    arrivals = Arrivals()
+    arrivals.update(SpikeChunk(values.reshape(1, -1, 1), SignalKind.GRADED, starts_sequence=True))
+    return arrivals.result()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_values_of_every_float_are_told_apart(dtype: torch.dtype) -> None:
+    result = counted(torch.tensor([0.0, 1, -1, 0.5, 2, -3], dtype=dtype))
+    assert (result.ones, result.others, result.magnitude) == ([2], [3], [7])
+    assert not result.whole
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32, torch.int64])
+def test_the_least_integer_has_its_magnitude(dtype: torch.dtype) -> None:
+    result = counted(torch.tensor([-1, torch.iinfo(dtype).min, 1], dtype=dtype))
+    assert (result.ones, result.others) == ([2], [1])
+    assert result.whole is (torch.iinfo(dtype).bits < 32)
+    assert result.magnitude == [2 + min(2**24, 2 ** (torch.iinfo(dtype).bits - 1))]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_is_said(value: float) -> None:
+    result = counted(torch.tensor([value, 1.0]))
+    assert result.nonfinite
+    assert not result.whole
+    assert (result.ones, result.others) == ([1], [1])
+
+
+def test_many_values_of_half_precision_are_counted_exactly() -> None:
+    assert counted(torch.ones(200_001, dtype=torch.float16)).magnitude == [200_001]
