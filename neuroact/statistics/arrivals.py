@@ -85,8 +85,9 @@ class Arrivals:
             whole = sizes.floor().clamp_(max=most).nan_to_num_()
             counts["magnitude"].add_(whole.sum((0, 1), dtype=torch.float64).to(torch.int64))
             if sizes.numel():
-                faults = [differs(whole, sizes).amax().ne(0), sizes.amax().isfinite().logical_not()]
-                counts["faults"].logical_or_(torch.stack(faults))
+                not_whole = differs(whole, sizes).amax().ne(0)
+                nonfinite = sizes.amax().isfinite().logical_not()
+                counts["unreliable"].logical_or_(torch.stack([not_whole, nonfinite]))
         seen = chunk.steps * chunk.batch if chunk.valid is None else chunk.valid.sum()
         counts["observations"].add_(seen)
 
@@ -109,13 +110,13 @@ class Arrivals:
             )
         for name, counts in ours.items():
             added = theirs[name].to(counts.device)
-            counts.logical_or_(added) if name == "faults" else counts.add_(added)
+            counts.logical_or_(added) if name == "unreliable" else counts.add_(added)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The counts as new tensors on the layer's device; empty before the first chunk.
 
         Keys: `ones`, `others` and `magnitude` int64 `[*elements]`; `observations` int64 `[]`;
-        `faults` bool `[2]`, not whole and nonfinite.
+        `unreliable` bool `[2]`, not whole and nonfinite.
         """
         return {name: tensor.clone() for name, tensor in self._counts.items()}
 
@@ -129,7 +130,7 @@ class Arrivals:
         counts = {name: tensor.cpu().numpy() for name, tensor in self._counts.items()}
         if not counts:
             return None
-        not_whole, nonfinite = counts["faults"].tolist()
+        not_whole, nonfinite = counts["unreliable"].tolist()
         return ArrivalsResult(
             ones=counts["ones"],
             others=counts["others"],
@@ -160,7 +161,7 @@ class Arrivals:
                 "others": ones.clone(),
                 "magnitude": ones.clone(),
                 "observations": ones.new_zeros(()),
-                "faults": torch.zeros(2, dtype=torch.bool, device=device),
+                "unreliable": torch.zeros(2, dtype=torch.bool, device=device),
             }
 
 

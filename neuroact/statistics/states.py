@@ -77,16 +77,16 @@ def check_arrivals(
     """
     if elements is None:
         if state:
-            raise ValueError("the layer was never called, and has figures")
+            raise ValueError("the layer was never called, but has counts")
         return ()
     counts = dict.fromkeys(("ones", "others", "magnitude"), (torch.int64, elements))
     fans = dict.fromkeys(("connected", "dense"), (torch.int64, elements))
     needed: dict[str, _Form] = {
-        **counts, "observations": (torch.int64, ()), "faults": (torch.bool, (2,))
+        **counts, "observations": (torch.int64, ()), "unreliable": (torch.bool, (2,))
     }  # fmt: skip
     _check_tensors(state, needed | fans if has_fans else needed, {} if has_fans else fans)
     if (state["ones"] + state["others"] > state["observations"]).any():
-        raise ValueError("an element has more events than it was looked at")
+        raise ValueError("an element has more events than observations")
     if not fans.keys() <= state.keys():
         return ()
     if (state["connected"] > state["dense"]).any():

@@ -147,7 +147,7 @@ class MergeReplaces(Spread):
             self.load_state_dict(other.state_dict())
 
 
-@caught_by("goes_on_after_merge")
+@caught_by("continues_after_merge")
 class MergeEndsTheOwn(Spread):
     def merge(self, other: Any) -> None:
         super().merge(other)

@@ -103,7 +103,7 @@ def _merge_unchanged(ours: Any, theirs: Any) -> None:
 
 
 @statistic_check()
-def goes_on_after_merge(case: StatisticCase) -> None:
+def continues_after_merge(case: StatisticCase) -> None:
     """An open sequence continues after another statistic was merged in."""
 
     @hold(st.data(), kinds_and_streams(case))
@@ -121,4 +121,4 @@ def goes_on_after_merge(case: StatisticCase) -> None:
         case.assert_same(statistic, whole, "merged in mid-sequence and before it")
 
 
-CHECKS = (cut_in_time, asked_in_between, state_round_trip, split_and_merged, goes_on_after_merge)
+CHECKS = (cut_in_time, asked_in_between, state_round_trip, split_and_merged, continues_after_merge)
