@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,39 +24,36 @@ from neuroact.testing.strategies import Stream
 @statistic_check()
 def cut_in_time(case: StatisticCase) -> None:
     """The state is the same to the bit, however a sequence is cut in time."""
-
-    @hold(st.data(), kinds_and_streams(case))
-    def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
-        kind, stream = drawn
-        statistic = case.build()
-        for sequence in stream.sequences:
-            for piece in data.draw(pieces(sequence, kind)):
-                statistic.update(piece)
-        whole = case.fed(stream.sequences, kind)
-        assert_same_state(statistic, whole, "a sequence in pieces and the whole")
-        assert_same_result(statistic.result(), whole.result(), "a sequence in pieces and the whole")
+    _in_pieces(case, lambda statistic: statistic, "a sequence in pieces and the whole")
 
 
 @statistic_check()
 def asked_in_between(case: StatisticCase) -> None:
     """Asking for a result or a state in the middle of a sequence changes nothing."""
 
-    @hold(st.data(), kinds_and_streams(case))
-    def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
-        kind, stream = drawn
-        asked = case.build()
-        for sequence in stream.sequences:
-            for piece in data.draw(pieces(sequence, kind)):
-                asked.update(piece)
-                asked.result()
-                asked.state_dict()
-        whole = case.fed(stream.sequences, kind)
-        assert_same_state(asked, whole, "with and without results asked in between")
+    def asked(statistic: Any) -> Any:
+        statistic.result()
+        statistic.state_dict()
+        return statistic
+
+    _in_pieces(case, asked, "with and without results asked in between")
 
 
 @statistic_check()
 def state_round_trip(case: StatisticCase) -> None:
     """Saving and loading the state anywhere, even in the middle of a sequence, changes nothing."""
+
+    def loaded(statistic: Any) -> Any:
+        again = case.resumed(statistic)
+        assert_same_state(again, statistic, "a loaded state and the saved one")
+        assert_same_result(again.result(), statistic.result(), "after and before a load")
+        return again
+
+    _in_pieces(case, loaded, "with loads in mid-sequence and without")
+
+
+def _in_pieces(case: StatisticCase, between: Callable[[Any], Any], what: str) -> None:
+    """Sequences in pieces, with something done after each, count as whole sequences do."""
 
     @hold(st.data(), kinds_and_streams(case))
     def _(data: st.DataObject, drawn: tuple[SignalKind, Stream]) -> None:
@@ -64,12 +62,10 @@ def state_round_trip(case: StatisticCase) -> None:
         for sequence in stream.sequences:
             for piece in data.draw(pieces(sequence, kind)):
                 statistic.update(piece)
-                again = case.resumed(statistic)
-                assert_same_state(again, statistic, "a loaded state and the saved one")
-                assert_same_result(again.result(), statistic.result(), "after and before a load")
-                statistic = again
+                statistic = between(statistic)
         whole = case.fed(stream.sequences, kind)
-        assert_same_state(statistic, whole, "with loads in mid-sequence and without")
+        assert_same_state(statistic, whole, what)
+        assert_same_result(statistic.result(), whole.result(), what)
 
 
 @statistic_check()
