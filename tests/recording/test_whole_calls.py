@@ -6,12 +6,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from emitting import Way, each_way
 from torch import Tensor, nn
 from toy import Net, Neuron, ToyAdapter
 
@@ -33,7 +33,6 @@ from neuroact.errors import (
     NothingRecordedError,
     UnsupportedModelError,
 )
-from neuroact.native import without_core
 
 ALL = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony, Raster]
 HOME = str(Path(neuroact.__file__).parent)
@@ -90,9 +89,9 @@ def statistics(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.mark.parametrize("before", [0, 3], ids=["first call", "fourth call"])
-@pytest.mark.parametrize("way", [nullcontext, without_core], ids=["core", "no core"])
+@each_way
 def test_an_interrupt_at_any_line_leaves_a_call_counted_whole_or_not_at_all(
-    way: Callable[[], AbstractContextManager[None]], before: int, statistics: list[Any]
+    way: Way, before: int, statistics: list[Any]
 ) -> None:
     with way():
         _interrupt_at_any_line(before, statistics)
@@ -291,11 +290,11 @@ TRANSFORMED: dict[str, Callable[[Any, Tensor, Tensor], object]] = {
 }
 
 
-@pytest.mark.parametrize("way", [nullcontext, without_core], ids=["core", "no core"])
+@each_way
 @pytest.mark.parametrize("kind", TRANSFORMED)
 @pytest.mark.parametrize("steps", [1, 6])
 def test_a_refused_transform_in_mid_sequence_does_not_break_the_sequence(
-    way: Callable[[], AbstractContextManager[None]], kind: str, steps: int, statistics: list[Any]
+    way: Way, kind: str, steps: int, statistics: list[Any]
 ) -> None:
     net, expected = Watched(), []
     for transform in (None, TRANSFORMED[kind]):
@@ -362,14 +361,8 @@ def test_a_refused_call_does_not_move_the_position_in_the_mask() -> None:
     assert recording.report()["x"].observations == 4
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_a_state_that_changes_its_shape_starts_a_sequence_at_each_step(
-    compiled: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not compiled:
-        monkeypatch.setattr("neuroact.recording.call_reader.core", lambda: None)
-        monkeypatch.setattr("neuroact.recording.open_block.core", lambda: None)
-
+@each_way
+def test_a_state_that_changes_its_shape_starts_a_sequence_at_each_step(way: Way) -> None:
     class Growing(nn.Module):
         def forward(self, x: Tensor, mem: Tensor | None = None) -> tuple[Tensor, Tensor]:
             grown = x if mem is None else torch.cat([mem, x], 1)
@@ -387,7 +380,7 @@ def test_a_state_that_changes_its_shape_starts_a_sequence_at_each_step(
             return SpikeChunk.of_step(call.output[0], SignalKind.BINARY, starts_sequence=starts)
 
     net = nn.Sequential(Growing())
-    with neuroact.record(net, adapters=[Adapter()]) as recording:
+    with way(), neuroact.record(net, adapters=[Adapter()]) as recording:
         mem = None
         for _ in range(20):
             _, mem = net[0](torch.ones(2, 1), mem)
