@@ -20,7 +20,7 @@ from torch import Tensor
 from neuroact.native import core
 from neuroact.recording.cuda_streams import StreamOrder
 from neuroact.statistics import Firing, Statistic
-from neuroact.statistics.counting.step_block import WIDTH, StepBlock, StepSums, valid_steps
+from neuroact.statistics.counting.step_block import BLOCK_STEPS, StepBlock, StepSums, valid_steps
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 MOST_KEPT = 2**22
@@ -57,7 +57,7 @@ class Rows:
     def __init__(self, like: Tensor, order: StreamOrder) -> None:
         self.shape = tuple(like.shape)
         self.steps = 0
-        self.width = min(WIDTH, MOST_KEPT // max(1, like.numel()))
+        self.width = min(BLOCK_STEPS, MOST_KEPT // max(1, like.numel()))
         self._like = (like.dtype, like.device, like.layout)
         self._follow = order.follow if like.is_cuda else None
         self._kept: Tensor | None = None
@@ -233,7 +233,7 @@ class OpenBlock:
         batch, *neurons = filler.shape
         starts, self._starts = self._starts, False
         words = np.empty((batch, math.prod(neurons)), np.uint64)
-        sums = np.empty((WIDTH, batch), np.int32)
+        sums = np.empty((BLOCK_STEPS, batch), np.int32)
         steps, nonfinite, not_binary = filler.take(words, sums)
         lengths = None
         if self._remaining is not None:

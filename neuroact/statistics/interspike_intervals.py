@@ -19,7 +19,7 @@ from neuroact.statistics.counting.interval_words import (
 )
 from neuroact.statistics.counting.parts import per_sample
 from neuroact.statistics.counting.step_block import StepBlock
-from neuroact.statistics.counting.stepwise import BlockPlaces, Steps, StepwiseStatistic, flat
+from neuroact.statistics.counting.stepwise import BlockPlaces, PlacedSteps, StepwiseStatistic, flat
 from neuroact.statistics.results import (
     CountedResult,
     Floats,
@@ -228,7 +228,7 @@ class InterspikeIntervals(StepwiseStatistic):
         self._age = self._zeros(batch, self._neurons)
         self._last = self._zeros(batch, self._neurons)
 
-    def _add(self, steps: Steps) -> None:
+    def _add(self, steps: PlacedSteps) -> None:
         events = per_sample(steps.events)
         self._room("histogram", self._sequences.steps + 1)
         samples = steps.samples.start or 0

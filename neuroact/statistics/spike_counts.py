@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.counting.step_block import StepBlock
-from neuroact.statistics.counting.stepwise import BlockPlaces, Steps, StepwiseStatistic, add_at
+from neuroact.statistics.counting.stepwise import (
+    BlockPlaces,
+    PlacedSteps,
+    StepwiseStatistic,
+    add_at,
+)
 from neuroact.statistics.results import CountedResult, Floats, Integers, exact_spread, ratio
 
 
@@ -127,7 +132,7 @@ class SpikeCounts(StepwiseStatistic):
     def _begin(self, batch: int) -> None:
         self._counts = self._zeros(batch, *(self._shape or ()))
 
-    def _add(self, steps: Steps) -> None:
+    def _add(self, steps: PlacedSteps) -> None:
         self._counts[steps.samples].add_(steps.events.sum(0).to(torch.int64))
 
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:

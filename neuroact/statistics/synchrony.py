@@ -13,7 +13,7 @@ from neuroact.quantiles import tally
 from neuroact.statistics.counting.step_block import StepBlock
 from neuroact.statistics.counting.stepwise import (
     BlockPlaces,
-    Steps,
+    PlacedSteps,
     StepwiseStatistic,
     add_at,
     flat,
@@ -119,7 +119,7 @@ class Synchrony(StepwiseStatistic):
     def _begin(self, batch: int) -> None:
         """Nothing to open: a step's count does not depend on the steps before."""
 
-    def _add(self, steps: Steps) -> None:
+    def _add(self, steps: PlacedSteps) -> None:
         add_at(self._totals["histogram"], sums_of_samples(steps.events), steps.valid)
         self._totals["observations"].add_(steps.valid.sum())
         self._totals["events"].add_(steps.events.sum((0, 1)).to(torch.int64))

@@ -15,7 +15,7 @@ from neuroact.statistics.counting.parts import per_sample
 from neuroact.statistics.counting.step_block import StepBlock
 from neuroact.statistics.counting.stepwise import (
     BlockPlaces,
-    Steps,
+    PlacedSteps,
     StepwiseStatistic,
     add_at,
     padded,
@@ -215,7 +215,7 @@ class TimeCourse(StepwiseStatistic):
     def _begin(self, batch: int) -> None:
         self._fired = self._zeros(batch, self._neurons, dtype=torch.uint8)
 
-    def _add(self, steps: Steps) -> None:
+    def _add(self, steps: PlacedSteps) -> None:
         self._add_sums(sums_of_samples(steps.events), steps.places, steps.valid)
         length = self._sequences.steps
         if "total" in self._totals:

@@ -16,7 +16,7 @@ from neuroact.native import without_core
 from neuroact.recording.known_batch import KnownBatch
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.merging import merge_layer
-from neuroact.statistics.counting.step_block import WIDTH
+from neuroact.statistics.counting.step_block import BLOCK_STEPS
 
 
 def layer(*statistics: type) -> LayerRecorder:
@@ -39,7 +39,7 @@ WHAT = ["chunk", "start", "steps", "masked", "lengths", "look", "reset", "merge"
 TALES = st.lists(
     st.tuples(
         st.sampled_from(WHAT),
-        st.integers(1, 2 * WIDTH + 3),
+        st.integers(1, 2 * BLOCK_STEPS + 3),
         st.sampled_from(["plain", "plain", "plain", "strided", "float64", "bool"]),
     ),
     min_size=1,

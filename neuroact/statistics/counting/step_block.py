@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 
-WIDTH = 64
+BLOCK_STEPS = 64
 """The most steps in a block: the bits of a word."""
 
 

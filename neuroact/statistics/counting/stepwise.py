@@ -21,7 +21,7 @@ from neuroact.stream.chunk import SignalKind, SpikeChunk
 SPIKING = frozenset({SignalKind.BINARY, SignalKind.GRADED})
 
 
-class Steps(NamedTuple):
+class PlacedSteps(NamedTuple):
     """Some steps of some samples of the open sequences.
 
     Attributes:
@@ -52,7 +52,7 @@ class BlockPlaces(NamedTuple):
     lengths: NDArray[np.int64]
 
     def each(self, steps: int) -> tuple[Tensor, Tensor]:
-        """`places` and `valid` of all samples' steps, as in `Steps`."""
+        """`places` and `valid` of all samples' steps, as in `PlacedSteps`."""
         places = torch.from_numpy(self.clock + np.arange(steps)[:, None])
         return places, valid_steps(self.lengths, steps).to(torch.int64)
 
@@ -109,7 +109,7 @@ class StepwiseStatistic(CountsBlocks, ABC):
             at = places[part.steps, part.samples]
             there = torch.ones_like(at) if part.valid is None else part.valid.to(torch.int64)
             amounts = None if chunk.kind is SignalKind.BINARY else part.values
-            self._add(Steps(events_of(part.values), amounts, part.samples, at, there))
+            self._add(PlacedSteps(events_of(part.values), amounts, part.samples, at, there))
 
     def count(self, block: StepBlock) -> None:
         """Count a block of steps, as `update` would.
@@ -190,13 +190,13 @@ class StepwiseStatistic(CountsBlocks, ABC):
         """Open a sequence for each sample."""
 
     @abstractmethod
-    def _add(self, steps: Steps) -> None:
+    def _add(self, steps: PlacedSteps) -> None:
         """Count steps. `self._sequences` includes them already."""
 
     def _add_block(self, core: Any, block: StepBlock, at: BlockPlaces) -> None:
         """Count a block as `_add` would. Override it if the core has a loop for it."""
         events = block.chunk().values.to(torch.float32)
-        self._add(Steps(events, None, slice(None), *at.each(block.steps)))
+        self._add(PlacedSteps(events, None, slice(None), *at.each(block.steps)))
 
     def _close(self) -> None:
         """Add to the totals what is known only when the open sequences end."""
