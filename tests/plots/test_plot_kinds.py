@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made_layers import analog, layer
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -25,10 +26,8 @@ import neuroact
 from neuroact import (
     ActivityReport,
     InterspikeIntervals,
-    LayerActivity,
     Raster,
     Recording,
-    SignalKind,
     TimeCourse,
 )
 from neuroact.errors import MissingStatisticError, UnknownLayerError, UnreliableLayerWarning
@@ -54,25 +53,6 @@ from neuroact.plots.violin import MOST_BINS
 
 STATISTICS = [TimeCourse, InterspikeIntervals, Raster]
 LONG = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
-
-
-def layer(name: str = "lif", *events: int, observations: int = 10, **more: Any) -> LayerActivity:
-    return LayerActivity(
-        name=name,
-        framework="toy",
-        layer_type="Toy",
-        kind=more.pop("kind", SignalKind.BINARY),
-        observations=observations,
-        sequences=1,
-        events=more.pop("counts", np.array(events or (0, 5, 10, 5), dtype=np.int64)),
-        **more,
-    )
-
-
-def analog(name: str, values: Any) -> LayerActivity:
-    total = np.asarray(values, dtype=float)
-    counts = (total != 0).astype(int)
-    return layer(name, counts=counts, observations=1, kind=SignalKind.ANALOG, total=total)
 
 
 def recorded(*names: str, dt: float | None = None, **spikes: Any) -> ActivityReport:
@@ -167,7 +147,7 @@ def marked(axes: Axes, colour: tuple[float, ...]) -> list[list[int]]:
 def test_neurons_stand_where_they_are_and_sick_ones_are_marked() -> None:
     grid = np.full((3, 4), 5)
     grid[1, 2], grid[0, 3] = 0, 10
-    axes = neuron_map(layer("grid", counts=grid))
+    axes = neuron_map(layer("grid", events=grid))
     assert pixels(axes).shape == (3, 4, 4)
     assert marked(axes, ORANGE) == [[1, 2]]
     assert marked(axes, PINK) == [[0, 3]]
@@ -181,7 +161,7 @@ def test_each_channel_is_a_map_of_its_own(
     place = tuple(data.draw(st.integers(0, n - 1)) for n in (channels, height, width))
     events = np.full((channels, height, width), 5)
     events[place] = 0
-    axes = neuron_map(layer("conv", counts=events))
+    axes = neuron_map(layer("conv", events=events))
     ((row, column),) = marked(axes, ORANGE)
     if channels == 1:
         assert (row, column) == place[1:]
@@ -199,7 +179,7 @@ def test_each_channel_is_a_map_of_its_own(
 def test_neurons_without_places_are_filled_in_row_by_row(shape: tuple[int, ...]) -> None:
     events = np.full(math.prod(shape), 5)
     events[-1] = 0
-    axes = neuron_map(layer("flat", counts=events.reshape(shape)))
+    axes = neuron_map(layer("flat", events=events.reshape(shape)))
     width = pixels(axes).shape[1]
     assert width == math.ceil(math.sqrt(events.size))
     assert marked(axes, ORANGE) == [list(divmod(events.size - 1, width))]
@@ -460,6 +440,8 @@ recording.observe("lif", [[[0, 1, 1]], [[0, 0, 1]]])
 report = recording.report()
 for kind in plots.KINDS:
     report.plot(sys.argv[1] + "/a.svg", kind=kind)
+for ending in ("png", "svg", "pdf"):
+    report.plot(sys.argv[1] + "/a." + ending)
 axes = plots.history_plot([(1, report)])
 plots.save_figure(axes, sys.argv[1] + "/a.png")
 neuroact.compare(report, report).plot(sys.argv[1] + "/a.pdf")

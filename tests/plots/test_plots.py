@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -12,33 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_layers import analog, layer
 from matplotlib.axes import Axes
 from matplotlib.cbook import boxplot_stats
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from neuroact import ActivityReport, LayerActivity, SignalKind
+from neuroact import ActivityReport
 from neuroact.errors import MissingExtraError
 from neuroact.plots import MOST_OUTLIERS, box_plot, box_stats, save_figure, violin_plot
-
-
-def layer(name: str = "lif", *events: int, observations: int = 10, **more: Any) -> LayerActivity:
-    return LayerActivity(
-        name=name,
-        framework="toy",
-        layer_type="Toy",
-        kind=more.pop("kind", SignalKind.BINARY),
-        observations=observations,
-        sequences=1,
-        events=np.array(events or (0, 5, 10, 5), dtype=np.int64),
-        **more,
-    )
-
-
-def analog(name: str, values: Any) -> LayerActivity:
-    total = np.asarray(values, dtype=float)
-    counts = (total != 0).astype(int)
-    return layer(name, *counts, observations=1, kind=SignalKind.ANALOG, total=total)
 
 
 def row_labels(axes: Axes) -> list[str]:
@@ -248,25 +229,6 @@ def test_a_picture_that_fails_leaves_the_old_file_alone(
         save_figure(axes, path)
     assert [path] == list(tmp_path.iterdir())
     assert path.read_bytes() == before
-
-
-PROGRAM = """
-import sys, warnings
-warnings.simplefilter("error")
-from neuroact import ActivityReport, Recording
-recording = Recording()
-recording.observe("lif", [[[0, 1, 1]], [[0, 0, 1]]])
-for ending in ("png", "svg", "pdf"):
-    recording.report().plot(sys.argv[1] + "/a." + ending)
-print("matplotlib.pyplot" in sys.modules)
-"""
-
-
-def test_pyplot_is_never_imported(tmp_path: Path) -> None:
-    run = [sys.executable, "-c", PROGRAM, str(tmp_path)]
-    done = subprocess.run(run, capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-    assert not done.stderr
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

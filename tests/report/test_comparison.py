@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_layers import layer
 from matplotlib.text import Text
 from scipy.stats import wasserstein_distance
 
@@ -23,19 +24,6 @@ from neuroact.plots import FORMATS
 from neuroact.quantiles import tally
 from neuroact.report.comparison import METRICS, Comparison, Difference
 from neuroact.results.distance import wasserstein
-
-
-def layer(name: str = "lif", *events: int, observations: int = 10, **more: Any) -> LayerActivity:
-    return LayerActivity(
-        name=name,
-        framework="toy",
-        layer_type="Toy",
-        kind=more.pop("kind", SignalKind.BINARY),
-        observations=observations,
-        sequences=1,
-        events=np.array(events or (0, 5, 10, 5), dtype=np.int64),
-        **more,
-    )
 
 
 def report(*layers: LayerActivity, **more: Any) -> ActivityReport:

@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made_layers import layer
 
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
@@ -34,17 +35,6 @@ from neuroact.table.text import histogram_text
 
 METRICS = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity")
 NAME = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
-
-
-def layer(name: str = "lif", *events: int, observations: int = 10, **more: Any) -> LayerActivity:
-    settings = {"framework": "toy", "layer_type": "Toy", "kind": SignalKind.BINARY, "sequences": 2}
-    counts = np.array(events or (0, 5, 10, 5), dtype=np.int64)
-    return LayerActivity(
-        name=name,
-        events=counts,
-        observations=observations,
-        **(settings | more),  # type: ignore[arg-type]
-    )
 
 
 def graded(name: str, *total: float, kind: SignalKind = SignalKind.GRADED) -> LayerActivity:
