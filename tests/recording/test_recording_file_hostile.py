@@ -104,7 +104,7 @@ def test_every_flipped_bit_is_found() -> None:
 @given(st.binary(max_size=200))
 def test_foreign_bytes_are_refused(data: bytes) -> None:
     refused(data)
-    refused(GOOD + data + b"x", "its header does not fit")
+    refused(GOOD + data + b"x", unfit("incomplete"))
 
 
 @given(st.integers(0, len(GOOD)), st.binary(max_size=20), st.integers(0, 20))
@@ -146,8 +146,11 @@ FOREIGN = {
     "UTF-16": (b"\x04" + bytes(7) + "{}".encode("utf-16-le"), "header is not JSON"),
 }
 
-# The safetensors package says why.
-UNFIT = r"its header does not fit its [\d,]+ bytes \(.+\)$"
+
+def unfit(why: str) -> str:
+    """What is said of a header that does not fit; the safetensors package, or torch, says why."""
+    return rf"(?i)its header does not fit its [\d,]+ bytes \(.*{why}.*\)$"
+
 
 HEADERS = {
     "a header of 2^63 bytes": (b"\xff" * 8 + b"{}", "does not begin like a recording"),
@@ -166,34 +169,37 @@ HEADERS = {
         with_header('{"__metadata__": {"neuroact": {}}}'),
         "not one that neuroact wrote",
     ),
-    "a huge shape": (with_entries(x=entry(shape=[2**40, 2**20])), UNFIT),
+    "a huge shape": (with_entries(x=entry(shape=[2**40, 2**20])), unfit("overflow")),
     "a huge empty shape": (
         with_entries(x=entry(shape=[2**62, 2**62, 0], end=0)),
-        UNFIT,
+        unfit("overflow"),
     ),
-    "many dimensions": (with_entries(x=entry(shape=[2**62] * 1000)), UNFIT),
-    "a negative size": (with_entries(x=entry(shape=[-1, -1])), UNFIT),
-    "a size that is true": (with_entries(x=entry(shape=[True])), UNFIT),
-    "a size that is a float": (with_entries(x=entry(shape=[1.0])), UNFIT),
-    "a size beyond 2^63": (with_entries(x=entry(shape=[2**63])), UNFIT),
-    "a dtype that is none": (with_entries(x=entry("F8")), UNFIT),
-    "a dtype that is a list": (with_entries(x=entry([])), UNFIT),
-    "a dtype that is not neuroact's": (with_entries(x=entry("C64")), UNFIT),
-    "a shape that torch refuses": (with_entries(b"", x=entry(shape=[0, 2**63], end=0)), UNFIT),
+    "many dimensions": (with_entries(x=entry(shape=[2**62] * 1000)), unfit("overflow")),
+    "a negative size": (with_entries(x=entry(shape=[-1, -1])), unfit("value.*-1")),
+    "a size that is true": (with_entries(x=entry(shape=[True])), unfit("true")),
+    "a size that is a float": (with_entries(x=entry(shape=[1.0])), unfit("1[.]0")),
+    "a size beyond 2^63": (with_entries(x=entry(shape=[2**63])), unfit("overflow")),
+    "a dtype that is none": (with_entries(x=entry("F8")), unfit("F8")),
+    "a dtype that is a list": (with_entries(x=entry([])), unfit("sequence")),
+    "a dtype that is not neuroact's": (with_entries(x=entry("C64")), unfit("C64")),
+    "a shape that torch refuses": (
+        with_entries(b"", x=entry(shape=[0, 2**63], end=0)),
+        unfit("."),
+    ),
     "strides beyond 2^63": (
         with_entries(b"", x=entry(shape=[0, 2**31, 2**31, 2], end=0)),
-        UNFIT,
+        unfit("."),
     ),
-    "an entry that is none": (with_entries(x=[]), UNFIT),
-    "one offset": (with_entries(x={**entry(), "data_offsets": [0]}), UNFIT),
-    "offsets turned round": (with_entries(x=entry(begin=8, end=0)), UNFIT),
-    "overlapping tensors": (with_entries(x=entry(), y=entry()), UNFIT),
-    "a gap": (with_entries(bytes(16), x=entry(begin=8, end=16)), UNFIT),
-    "data cut short": (with_entries(bytes(4), x=entry()), UNFIT),
-    "more data": (with_entries(bytes(9), x=entry()), UNFIT),
+    "an entry that is none": (with_entries(x=[]), unfit("length 0")),
+    "one offset": (with_entries(x={**entry(), "data_offsets": [0]}), unfit("length 1")),
+    "offsets turned round": (with_entries(x=entry(begin=8, end=0)), unfit("invalid ?offset")),
+    "overlapping tensors": (with_entries(x=entry(), y=entry()), unfit("invalid ?offset")),
+    "a gap": (with_entries(bytes(16), x=entry(begin=8, end=16)), unfit("invalid ?offset")),
+    "data cut short": (with_entries(bytes(4), x=entry()), unfit("incomplete")),
+    "more data": (with_entries(bytes(9), x=entry()), unfit("incomplete")),
     "a tensor's name of a megabyte": (
         with_entries(**{"n" * 2**20: entry(shape=[2])}),
-        UNFIT,
+        unfit("invalid"),
     ),
     "nothing but brackets": (
         with_header("[" + "[]," * (LARGEST_HEADER // 3 - 8) + "[]]"),
