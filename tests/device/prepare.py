@@ -1,8 +1,8 @@
 """Fetches what `run.py` needs besides PyTorch and NumPy, for a machine without a network.
 
 `python tests/device/prepare.py` fills `tests/device/wheels/`, which goes along with the checkout:
-the frameworks and what they import, without PyTorch, which is there, and without what they only
-name as needed.
+the frameworks, what they and the checks import, without PyTorch, which is there, and without what
+they only name as needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 WHEELS = HERE / "wheels"
 CONSTRAINTS = HERE.parents[1] / ".ci/constraints.txt"
 PURE = ("snntorch", "norse", "nir", "nirtorch", "spikingjelly", "loguru")
-COMPILED = ("h5py",)  # imported by nir
+COMPILED = ("h5py", "safetensors")  # imported by nir, and by neuroact to read a recording
 GLIBC = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
 

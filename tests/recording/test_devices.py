@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import gc
 import os
+import re
+import runpy
 import subprocess
 import sys
 import weakref
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +34,23 @@ SCRIPT = Path(__file__).parents[1] / "device/run.py"
 ONES = torch.ones(2, 3)
 
 
+def needed_by(package: str) -> set[str]:
+    """Names of the packages that it cannot be installed without."""
+    lines = [line for line in metadata.requires(package) or () if "extra ==" not in line]
+    return {re.split(r"[^\w-]", line)[0].lower() for line in lines}
+
+
 def checks(device: str, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the script without the packages that a machine for it lacks, see `prepare.py`."""
+    fetched = runpy.run_path(str(SCRIPT.with_name("prepare.py")))
+    there = {"torch", "numpy", *needed_by("torch"), *fetched["PURE"], *fetched["COMPILED"]}
+    program = f"""if True:
+        import runpy, sys
+        sys.modules |= dict.fromkeys({needed_by("neuroact") - there})
+        sys.argv[0] = {str(SCRIPT)!r}
+        runpy.run_path(sys.argv[0], run_name="__main__")"""
     return subprocess.run(
-        [sys.executable, str(SCRIPT), "--device", device, "--seconds", "1e9", *options],
+        [sys.executable, "-c", program, "--device", device, "--seconds", "1e9", *options],
         env={**os.environ, "NEUROACT_NATIVE": "0", "OUT": str(out), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
