@@ -67,6 +67,7 @@ PAGES = {
 PUBLIC = (
     "neuroact",
     "neuroact.distributed",
+    "neuroact.energy",
     "neuroact.training.lightning",
     "neuroact.plots",
     "neuroact.quantiles",
