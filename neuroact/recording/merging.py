@@ -72,9 +72,9 @@ def merge_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
         if not theirs.called:
             return
         for mine, other in pairs:
-            _add(ours, mine, other)
-            if not ours.called:
-                # A merge ends the other's open sequences. Loading its state keeps them open.
+            if ours.called:
+                _add(ours, mine, other)
+            else:  # a merge would end the other's open sequences
                 mine.load_state_dict(other.state_dict())
         ours.neurons = theirs.neurons
 

@@ -6,7 +6,7 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
@@ -123,10 +123,9 @@ class Recording:
         """
         _each(self._layers.values(), lambda layer: layer.begin_sequence())
 
-    @contextmanager
     def batch(
         self, *, valid: Any = None, lengths: Any = None, labels: Any = None
-    ) -> Iterator[None]:
+    ) -> AbstractContextManager[None]:
         """Say which steps are valid and which class each sample has, for the batch in the block.
 
         Step 0 is each layer's first step inside the `with` block. A padded step is no observation
@@ -169,14 +168,7 @@ class Recording:
                 "sample arrives at a Linear or a convolution is not known. Record padded batches "
                 "without operations, or run sequences of one length together."
             )
-        batch = KnownBatch(valid=valid, lengths=lengths, labels=labels)
-        self._batches.append(batch)
-        try:
-            _each(self._layers.values(), lambda layer: layer.enter(batch))
-            yield
-        finally:
-            self._batches.remove(batch)
-            _each(self._layers.values(), lambda layer: layer.leave(batch))
+        return self._within(KnownBatch(valid=valid, lengths=lengths, labels=labels))
 
     def observe(
         self,
@@ -338,6 +330,16 @@ class Recording:
         return RecordingParts(
             self.dt, self._origin, self._factories, self._layers, self._connections
         )
+
+    @contextmanager
+    def _within(self, batch: KnownBatch) -> Iterator[None]:
+        self._batches.append(batch)
+        try:
+            _each(self._layers.values(), lambda layer: layer.enter(batch))
+            yield
+        finally:
+            self._batches.remove(batch)
+            _each(self._layers.values(), lambda layer: layer.leave(batch))
 
     @classmethod
     def _of(cls, parts: RecordingParts) -> Recording:

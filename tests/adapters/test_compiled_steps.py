@@ -13,7 +13,8 @@ from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 from torch._dynamo.utils import counters
 
 import neuroact
-from neuroact import Recording
+from neuroact import LayerCall, Recording
+from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.compiled import window
 from neuroact.recording.compiled.window import PackedWindow
@@ -134,6 +135,64 @@ def test_other_batch_sizes_are_counted_too(marked: bool) -> None:
     with torch.no_grad(), neuroact.record(net) as recording:
         spikes = [play(step, x) for x in batches(4, 4, 3, 5, 4)]
     assert_counted(recording.report()["lif"], spikes)
+
+
+class Clocked(nn.Module):
+    """A layer whose state, one number, says nothing of the batch; it may come back as it went."""
+
+    def __init__(self, ticks: int) -> None:
+        super().__init__()
+        self.ticks = ticks
+
+    def forward(self, x: Tensor, clock: Tensor) -> tuple[Tensor, Tensor]:
+        return (x > 0.5).float(), clock + self.ticks if self.ticks else clock
+
+
+class ClockedAdapter:
+    """Reads it by a pattern, like the frameworks' adapters."""
+
+    framework = "synthetic"
+
+    def kind(self, module: nn.Module) -> SignalKind | None:
+        return SignalKind.BINARY if isinstance(module, Clocked) else None
+
+    def read(self, module: Any, call: LayerCall) -> SpikeChunk:
+        starts = call.starts_sequence(given=call.argument(1, "clock"), left=call.output[1])
+        return SpikeChunk.of_step(call.output[0], SignalKind.BINARY, starts_sequence=starts)
+
+    def pattern(self, module: Any) -> CallPattern:
+        return CallPattern(
+            SignalKind.BINARY,
+            False,
+            lambda output: output[0],
+            lambda args, kwargs: args[1:],
+            lambda output: output[1:],
+        )
+
+
+@pytest.mark.parametrize("ticks", [0, 1], ids=["the same state", "a new state"])
+@pytest.mark.parametrize(
+    "sizes", [(4, 4, 4, 17, 17), (17, 17, 1, 1, 17, 1), (1, 1, 1, 17, 17, 1), (17, 4, 17, 17, 4)]
+)
+def test_another_batch_starts_sequences_where_the_state_says_nothing_of_it(
+    sizes: tuple[int, ...], ticks: int
+) -> None:
+    net = Clocked(ticks)
+    call = compiled(net)
+    torch.manual_seed(0)
+    with torch.no_grad(), neuroact.record(net, adapters=[ClockedAdapter()]) as recording:
+        events = torch.zeros(3)
+        for _ in range(2):
+            clock = torch.zeros(1)
+            for size in sizes:
+                spikes, clock = call(torch.rand(size, 3), clock)
+                events += spikes.sum(0)
+    (layer,) = recording.report().values()
+    assert layer.events.tolist() == events.tolist()
+    assert layer.observations == 2 * sum(sizes)
+    begun = [size for before, size in zip((0, *sizes), sizes, strict=False) if size != before]
+    assert layer.sequences == 2 * sum(begun)
+    assert not counters["graph_break"]
 
 
 def test_a_reset_forgets_the_window_and_the_recording_goes_on() -> None:

@@ -31,6 +31,14 @@ def test_a_block_that_says_nothing_is_refused() -> None:
         pass
 
 
+def test_what_a_batch_cannot_be_is_refused_at_the_call_before_any_block_is_entered() -> None:
+    """A call without `with` is of no use, and shall at least not hide a wrong argument."""
+    with pytest.raises(ValueError, match=r"valid= or lengths=, labels="):
+        Recording().batch()
+    with pytest.raises(ValueError, match="none of the recording's statistics counts by class"):
+        Recording().batch(labels=[0, 1])
+
+
 def test_a_block_says_nothing_of_later_calls_also_if_it_raised() -> None:
     recording = Recording(statistics=ClassActivity)
     with suppress(KeyError), recording.batch(lengths=[3, 1], labels=[0, 1]):

@@ -200,7 +200,8 @@ class Layer:
     def call(self, values: Tensor, *, starts: bool, kind: SignalKind = SignalKind.BINARY) -> None:
         """Count one step, or a sequence `[time, batch, *neurons]` of three dimensions."""
         pattern = CallPattern(kind, values.ndim == 3, lambda y: y, lambda *_: (), lambda _: ())
-        given, self.state = (torch.zeros(1) if starts else self.state), torch.zeros(1)
+        rest = torch.zeros(values.shape[-2])  # of each sample
+        given, self.state = rest if starts else self.state, rest.clone()
         self.counter.count(pattern, (given,), values, (self.state,))
 
     def counted(self) -> dict[str, Tensor]:

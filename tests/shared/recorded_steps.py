@@ -100,7 +100,7 @@ def main() -> None:
             ["vgdb", *sys.argv[1:], f"--pid={os.getpid()}", "instrumentation", "on"]
         )
         while switch.poll() is None:
-            pass  # valgrind receives the command only while this process runs
+            steps(1)  # valgrind receives the command only while this process runs
         counted()
         for way in WAYS:
             with watched(layer, way):

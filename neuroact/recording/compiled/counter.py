@@ -120,13 +120,13 @@ class CompiledCounter:
             self._add(kept_counts, stream, pattern.kind, self._on_device(starts))
         elif counts is not None and pattern.kind is SignalKind.BINARY and self._fits(stream):
             self._add_step(counts, stream[0], self._on_device(starts))
-        elif counts is not None and _are_for(counts, stream, pattern.kind):
+        elif counts is not None and self._tells(stream) and _are_for(counts, stream, pattern.kind):
             self._add(counts, stream, pattern.kind, self._on_device(starts))
         else:
             # The operator asks on the host, so the answer is made there: no wait for a device.
             known = None if isinstance(starts, bool) else self._other_state(starts, on_host=True)
-            kind, has_state = pattern.kind.value, bool(self.kept)
-            observe(self._anchor, stream, starts is True, known, kind, has_state, self._key)
+            kind, has_state, tells = pattern.kind.value, bool(self.kept), self._tells(stream)
+            observe(self._anchor, stream, starts is True, known, kind, has_state, tells, self._key)
         if starts is False and is_compiling():
             from neuroact.recording.compiled.guards import look_before_each_call
 
@@ -214,8 +214,14 @@ class CompiledCounter:
                 layer=info.name,
             )
 
-    def take(self, chunk: SpikeChunk, *, has_state: bool) -> None:
-        """Count a chunk that a program handed over. If it can count the next by itself, let it."""
+    def take(self, chunk: SpikeChunk, *, has_state: bool, tells: bool) -> None:
+        """Count a chunk that a program handed over. If it can count the next by itself, let it.
+
+        Args:
+            chunk: what came.
+            has_state: whether the layer has a state.
+            tells: whether programs may count steps of its batch.
+        """
         layer = self.layer
         self._see_thread()
         before = self._counts
@@ -223,7 +229,7 @@ class CompiledCounter:
             layer.flush()  # into these counts: the chunk may replace them
             self._counts = None
         layer.take(chunk, has_state=has_state)
-        if self._firing is not None and layer.plain:
+        if self._firing is not None and layer.plain and tells:
             with layer.settled():
                 self._see_counts()
                 if self._counts is not before:
@@ -284,6 +290,16 @@ class CompiledCounter:
             self._in_graph = counts
             _in_graphs.append(counts)
         return counts
+
+    def _tells(self, stream: Tensor) -> bool:
+        """Whether programs may count steps of this batch, from the state that this call leaves.
+
+        A state without a dimension for the batch goes on where another batch comes, which starts
+        sequences. So of such a state, Python is told all batches but those of 1: then whatever
+        comes before or after one of another batch passes by Python.
+        """
+        batch, kept = stream.shape[1], self.kept
+        return any(batch in tensor.shape for tensor in kept) if kept and batch != 1 else True
 
     def _fits(self, values: Tensor) -> bool:
         """Whether steps `[time, batch, *neurons]` go into the window; asked while tracing."""
@@ -389,13 +405,15 @@ def _observe(
     unsure: Tensor | None,
     kind: str,
     has_state: bool,
+    tells: bool,
     key: int,
 ) -> None:
     counter = _counters.get(key)
     if counter is None:
         return  # the program outlives its recording
     begins = starts if unsure is None else bool(unsure)
-    counter.take(SpikeChunk(values, SignalKind(kind), begins), has_state=has_state)
+    chunk = SpikeChunk(values, SignalKind(kind), begins)
+    counter.take(chunk, has_state=has_state, tells=tells)
 
 
 def _other_state(given: list[Tensor], left: list[Tensor], key: int, on_host: bool) -> Tensor:
@@ -408,7 +426,7 @@ def _other_state(given: list[Tensor], left: list[Tensor], key: int, on_host: boo
 observe = define(
     "observe",
     "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, "
-    "bool has_state, int key) -> ()",
+    "bool has_state, bool tells, int key) -> ()",
     _observe,
     lambda *args: None,
 )
