@@ -230,7 +230,9 @@ def _weight(module: Connection) -> Tensor:
             with torch.random.fork_rng(devices=()):
                 weight = module.weight
             for name, buffer in made.named_buffers():
-                buffer.copy_(kept[name])
+                # Writing to a buffer that a backward pass under way needs would end that pass.
+                if not torch.equal(buffer, kept[name]):
+                    buffer.copy_(kept[name])
         if not isinstance(weight, Tensor):
             raise ValueError(f"expected its weight to be a tensor, came {type(weight).__name__}")
         if nn.parameter.is_lazy(weight):
