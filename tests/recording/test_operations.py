@@ -428,6 +428,19 @@ def test_damaged_operations_in_a_file_are_refused(
         Recording.from_bytes(recording.to_bytes())
 
 
+@pytest.mark.parametrize("problem", [[], 0, False])
+def test_a_file_whose_reason_is_no_text_is_refused(
+    problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = recorded(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2))
+    connections = recording._connections
+    document, tensors = connections.document()
+    document["layers"][0]["problem"] = problem
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError, match="a name or a problem is no text"):
+        Recording.from_bytes(recording.to_bytes())
+
+
 def test_operations_of_all_ranks_are_added() -> None:
     recording = recorded(Net(), spikes(2, 2, 4, 4))
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
