@@ -410,17 +410,22 @@ def test_a_layer_of_another_class_is_not_merged() -> None:
         one.merge(other)
 
 
-@pytest.mark.parametrize("change", ["faster", "lost", "foreign"])
+@pytest.mark.parametrize("change", ["faster", "lost", "foreign", "many", "wide"])
 def test_damaged_operations_in_a_file_are_refused(
     change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = recorded(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2))
+    recording = recorded(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.ones(1, 3))
     connections = recording._connections
     document, tensors = connections.document()
     if change == "faster":
         tensors["operations.0.ones"] += 5
     elif change == "lost":
         del tensors["operations.0.dense"]
+    elif change == "many":
+        tensors["operations.0.observations"].fill_(2**62 - 1)
+        tensors["operations.0.ones"].fill_(2**62 - 1)
+    elif change == "wide":
+        tensors["operations.0.dense"].fill_(2**62 - 1)
     else:
         tensors["operations.0.ones"] = tensors["operations.0.ones"].float()
     monkeypatch.setattr(connections, "document", lambda: (document, tensors))
