@@ -126,17 +126,19 @@ class Connection:
             )
 
     def add(self, theirs: Connection) -> None:
-        """Add what another one, which `check` let pass, counted."""
+        """Add what another one, which `check` let pass, counted.
+
+        Also where there is a problem: what comes later is compared with all that came before, so
+        that the problem named does not depend on the order.
+        """
         shape = theirs.layer.neurons
         theirs.settle(shape)
         self.settle(shape if self.layer.neurons is None else self.layer.neurons)
-        problem = min(self._problems_with(theirs), default=None)
-        if problem is not None:
-            self._problem = problem
-        elif shape is not None:
+        self._problem = min(self._problems_with(theirs), default=None)
+        if shape is not None and self.layer.neurons in (None, shape):
             self._count(theirs.layer)
             self.reader.shape = tuple(shape)
-            self.fans = theirs.fans
+            self.fans = self.fans or theirs.fans
 
     def _count(self, theirs: LayerRecorder) -> None:
         # Locked in one order, whoever is added to whom: two threads may do both.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -271,6 +272,30 @@ def test_recordings_of_other_zeros_do_not_add_up_to_a_figure() -> None:
         merged = copy.copy(one)
         merged.merge(other)
         assert "zero changed" in merged.report().operations.not_counted["0"]
+
+
+def test_the_reason_in_a_sum_does_not_depend_on_the_order() -> None:
+    def of(size: int, weight: float = 1.0, *, freed: bool = False) -> Recording:
+        net = nn.Sequential(nn.Conv1d(1, 1, 1), nn.ReLU())
+        nn.init.constant_(net[0].weight, weight)
+        with neuroact.record(net, layers="1", operations=True) as recording:
+            net[0](torch.ones(1, 1, size))
+            net[1](torch.ones(1, 4))
+            if freed:
+                net[0].weight.data = torch.empty(0)
+        return recording
+
+    for parts, why in (
+        ([of(4), of(5), of(4, freed=True)], "its input came in more than one size"),
+        ([of(4), of(4, 0.0), of(4, freed=True)], "its weight could not be read"),
+        ([of(4), of(5), of(4, 0.0)], "its input came in more than one size"),
+    ):
+        for order in itertools.permutations(parts):
+            merged = Recording()
+            for part in order:
+                merged.merge(part)
+            assert merged.report().operations.not_counted["0"].startswith(why)
+            assert Recording.from_bytes(merged.to_bytes()).report() == merged.report()
 
 
 def test_training_goes_on_and_is_counted() -> None:
