@@ -155,7 +155,7 @@ class Arrivals:
                 f"expected an input of shape {list(came.shape)}, came {list(elements)}"
             )
         if came.device != device:
-            self._counts = {name: t.to(device) for name, t in self._counts.items()}
+            self.load_state_dict({name: t.to(device) for name, t in self._counts.items()})
         return self._counts
 
     def _make(self, elements: torch.Size, device: torch.device) -> None:

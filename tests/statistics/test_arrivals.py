@@ -67,3 +67,11 @@ def test_what_is_not_finite_is_said(value: float) -> None:
 
 def test_many_values_of_half_precision_are_counted_exactly() -> None:
     assert counted(torch.ones(200_001, dtype=torch.float16)).magnitude == [200_001]
+
+
+def test_counts_that_move_in_inference_mode_can_be_added_to_outside_of_it() -> None:
+    arrivals, shape = Arrivals(), torch.Size([1])
+    arrivals._admit(shape, torch.device("cpu"))
+    with torch.inference_mode():
+        moved = arrivals._admit(shape, torch.device("meta"))
+    assert not any(counts.is_inference() for counts in moved.values())
