@@ -81,7 +81,10 @@ class Connection:
         if nonzero is not None and _digest(nonzero) != self._zeros:
             self._problem = _ZEROS_CHANGED
         elif nonzero is not None:
-            self.fans = fan_out(self._module, tuple(shape), nonzero)
+            try:
+                self.fans = fan_out(self._module, tuple(shape), nonzero)
+            except Exception as cause:  # a subclass may have any settings
+                self._problem = f"its fan-out could not be worked out: {cause!r}"
 
     def operations(self) -> LayerOperations | str:
         """The layer's operations so far, or why they are not counted."""

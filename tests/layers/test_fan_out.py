@@ -228,6 +228,14 @@ def test_a_backward_pass_goes_on_after_a_weight_was_asked_for() -> None:
     output.backward()
 
 
+def test_the_shape_of_an_output_is_known_without_the_fan_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("neuroact.layers.fan_out._uses", None)  # it takes far longer
+    assert output_shape(nn.Conv2d(1, 2, 3, padding=1), (1, 4, 5)) == (2, 4, 5)
+    assert output_shape(nn.ConvTranspose1d(1, 2, 3), (1, 4)) == (2, 6)
+
+
 def test_a_sparse_weight_is_read() -> None:
     module = nn.Linear(3, 2)
     module.weight = nn.Parameter(torch.tensor([[1.0, 0, 0], [2.0, 0, 3.0]]).to_sparse())
