@@ -2,9 +2,9 @@
 
 A set turns counted operations into an estimate of energy: `report.operations.energy(costs)`. It is
 data and no code; a set of your own is an `OperationCosts` too. There is no default set, because the
-choice decides the result: an accumulation costs a fifth of a multiplication in 32-bit floats and a
-thirtieth in 32-bit integers. No set of a neuromorphic chip is here: for some chips the published
-figures per synaptic operation lie a factor of ten or more apart, as they do not include the same.
+choice decides the result: an AC costs a fifth of a MAC in 32-bit floats and a thirtieth in 32-bit
+integers. No set of a neuromorphic chip is here: for some chips the published figures per synaptic
+operation lie a factor of ten or more apart, as they do not include the same.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class OperationCosts:
         for what, cost in (("ac", self.ac), ("mac", self.mac)):
             if not (math.isfinite(cost) and cost >= 0):
                 raise ValueError(f"expected {what}= to be a number of pJ from 0 on, came {cost!r}")
-        if not self.source.strip():
+        if not (isinstance(self.source, str) and self.source.strip()):
             raise ValueError(f'the costs "{self.name}" have no source: say where they are from')
 
 

@@ -30,6 +30,8 @@ MOST = 2**63 - 1
 _LARGEST = sys.float_info.max
 
 Count = Annotated[int, Meta(ge=0, le=MOST)]
+Whole = Annotated[int, Meta(ge=0)]
+"""A product of counts, which may leave int64."""
 Finite = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
 Seconds = Annotated[float, Meta(gt=0, le=_LARGEST)]
 # JSON can hold half of a surrogate pair. A text file cannot.
@@ -136,11 +138,11 @@ class OperationsOfLayer(Struct, kw_only=True):
     observations: Count
     events: Count
     connections: Count
-    dense: Count
-    unpruned: Count
-    acs: Count
-    macs: Count
-    weighted: Count | None
+    dense: Whole
+    unpruned: Whole
+    acs: Whole
+    macs: Whole
+    weighted: Whole | None
 
 
 class SynapticOperations(Struct):

@@ -120,6 +120,8 @@ def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
         raise ValueError(f'operations: "{layer.name}" has more events than elements')
     if not layer.effective <= layer.unpruned <= layer.dense:
         raise ValueError(f'operations: "{layer.name}" has more operations than connections')
+    if max(layer.dense, layer.weighted or 0) > MOST**3:  # floats hold it, as shares and energies do
+        raise ValueError(f'operations: "{layer.name}" has operations that cannot be counted')
     return layer
 
 

@@ -71,8 +71,7 @@ def output_shape(module: Connection, shape: Shape) -> Shape:
     """
     if isinstance(module, nn.Linear):
         return (module.out_features,)
-    sizes = (axis.outputs for axis in _axes(module, shape[1:]))
-    return (module.out_channels, *sizes)
+    return (module.out_channels, *(_outputs(module, *axis) for axis in _axes(module, shape[1:])))
 
 
 def weight_shape(module: Connection) -> Shape:
@@ -146,48 +145,44 @@ def _counted(module: Connection, shape: Shape, weights: NDArray[np.bool_]) -> In
         reached = grouped.reshape(-1, *weights.shape[2:])
     for axis in _axes(module, shape[1:]):
         # [channels, taps, *others] becomes [channels, *others, places], an axis at a time.
-        reached = np.moveaxis(reached, 1, -1) @ axis.uses.T
+        reached = np.moveaxis(reached, 1, -1) @ _uses(module, *axis).T
     return reached
 
 
-@dataclass(frozen=True, eq=False)
-class _Axis:
-    """One axis of space: its number of outputs, and how often each tap takes each place."""
-
-    outputs: int
-    uses: Integers
+_Axis: TypeAlias = tuple[int, int, int, int, tuple[int, int]]
+"""One axis of space: its size, the taps, stride and dilation along it, and its padding."""
 
 
 def _axes(module: Connection, sizes: Sequence[int]) -> list[_Axis]:
-    make = _transposed_axis if isinstance(module, _TRANSPOSED) else _axis
     settings = module.kernel_size, module.stride, module.dilation, _padding(module)
-    return [make(module, *own) for own in zip(sizes, *settings, strict=True)]
+    return list(zip(sizes, *settings, strict=True))
 
 
-def _axis(
+def _outputs(
     module: Connection, size: int, taps: int, stride: int, dilation: int, pad: tuple[int, int]
-) -> _Axis:
+) -> int:
+    """Number of outputs along an axis."""
     before, after = pad
-    outputs = (size + before + after - dilation * (taps - 1) - 1) // stride + 1
-    places = np.arange(outputs)[:, None] * stride + np.arange(taps) * dilation - before
-    return _Axis(outputs, _uses(_SOURCES[module.padding_mode](places, size), size))
+    reach = dilation * (taps - 1) + 1
+    if isinstance(module, _TRANSPOSED):  # `after` is without what output_padding gives back
+        return (size - 1) * stride - before - after + reach
+    return (size + before + after - reach) // stride + 1
 
 
-def _transposed_axis(
+def _uses(
     module: Connection, size: int, taps: int, stride: int, dilation: int, pad: tuple[int, int]
-) -> _Axis:
-    before, after = pad  # the latter without what output_padding gives back
-    outputs = (size - 1) * stride - before - after + dilation * (taps - 1) + 1
-    reached = np.arange(size)[:, None] * stride + np.arange(taps) * dilation - before
-    return _Axis(outputs, ((reached >= 0) & (reached < outputs)).astype(np.int64))
-
-
-def _uses(places: Integers, size: int) -> Integers:
-    """How often each tap takes each place, `[size, taps]`; `places` are `[outputs, taps]`."""
-    uses = np.zeros((size, places.shape[1]), np.int64)
-    taps = np.broadcast_to(np.arange(places.shape[1]), places.shape)
+) -> Integers:
+    """How often each tap takes each place along an axis, `[size, taps]`."""
+    outputs = _outputs(module, size, taps, stride, dilation, pad)
+    transposed = isinstance(module, _TRANSPOSED)
+    starts = np.arange(size if transposed else outputs)[:, None] * stride
+    ends = starts + np.arange(taps) * dilation - pad[0]
+    if transposed:
+        return ((ends >= 0) & (ends < outputs)).astype(np.int64)
+    places = _SOURCES[module.padding_mode](ends, size)
+    uses = np.zeros((size, taps), np.int64)
     inside = (places >= 0) & (places < size)
-    np.add.at(uses, (places[inside], taps[inside]), 1)
+    np.add.at(uses, (places[inside], np.nonzero(inside)[1]), 1)
     return uses
 
 
@@ -230,7 +225,9 @@ def _weight(module: Connection) -> Tensor:
             with torch.random.fork_rng(devices=()):
                 weight = module.weight
             for name, buffer in made.named_buffers():
-                buffer.copy_(kept[name])
+                # Writing to a buffer that a backward pass under way needs would end that pass.
+                if not torch.equal(buffer, kept[name]):
+                    buffer.copy_(kept[name])
         if not isinstance(weight, Tensor):
             raise ValueError(f"expected its weight to be a tensor, came {type(weight).__name__}")
         if nn.parameter.is_lazy(weight):

@@ -81,7 +81,10 @@ class Connection:
         if nonzero is not None and _digest(nonzero) != self._zeros:
             self._problem = _ZEROS_CHANGED
         elif nonzero is not None:
-            self.fans = fan_out(self._module, tuple(shape), nonzero)
+            try:
+                self.fans = fan_out(self._module, tuple(shape), nonzero)
+            except Exception as cause:  # a subclass may have any settings
+                self._problem = f"its fan-out could not be worked out: {cause!r}"
 
     def operations(self) -> LayerOperations | str:
         """The layer's operations so far, or why they are not counted."""
@@ -126,17 +129,19 @@ class Connection:
             )
 
     def add(self, theirs: Connection) -> None:
-        """Add what another one, which `check` let pass, counted."""
+        """Add what another one, which `check` let pass, counted.
+
+        Also where there is a problem: what comes later is compared with all that came before, so
+        that the problem named does not depend on the order.
+        """
         shape = theirs.layer.neurons
         theirs.settle(shape)
         self.settle(shape if self.layer.neurons is None else self.layer.neurons)
-        problem = min(self._problems_with(theirs), default=None)
-        if problem is not None:
-            self._problem = problem
-        elif shape is not None:
+        self._problem = min(self._problems_with(theirs), default=None)
+        if shape is not None and self.layer.neurons in (None, shape):
             self._count(theirs.layer)
             self.reader.shape = tuple(shape)
-            self.fans = theirs.fans
+            self.fans = self.fans or theirs.fans
 
     def _count(self, theirs: LayerRecorder) -> None:
         # Locked in one order, whoever is added to whom: two threads may do both.

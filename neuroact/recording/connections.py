@@ -137,7 +137,7 @@ def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]
 def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
     texts = [entry["name"], entry["framework"], entry["layer_type"], *entry["aliases"]]
     problem, shape = entry["problem"], entry["shape"]
-    if not all(type(text) is str for text in (*texts, problem or "")):
+    if not all(type(text) is str for text in (*texts, "" if problem is None else problem)):
         raise TypeError("a name or a problem is no text")
     if not (shape is None or all(type(size) is int for size in shape)):
         raise TypeError("a shape is none")

@@ -24,10 +24,10 @@ class ArrivalsResult(LayerResult):
     Attributes:
         ones: values of magnitude one per element, int64 `[*elements]`.
         others: other values that are not zero per element, int64 `[*elements]`.
-        magnitude: sum of the values' magnitudes per element, int64 `[*elements]`, each cut to a
-            whole number up to 2^24, or 65504 where the values are of half precision.
+        magnitude: sum of the values' magnitudes per element, int64 `[*elements]`; zeros if not
+            `whole`.
         observations: how often each element was looked at.
-        whole: whether every value was such a whole number, so that `magnitude` is exact.
+        whole: whether every value was a whole number up to 2^24.
         nonfinite: whether a value was NaN or infinite.
     """
 
@@ -76,18 +76,21 @@ class Arrivals:
         counts = self._admit(chunk.neurons, chunk.values.device)
         for part in parts_of(chunk):
             values = part.values
-            sizes = (values if values.is_floating_point() else values.to(torch.float64)).abs()
-            ones = _summed(torch.eq(sizes, 1, out=torch.empty_like(sizes)))
+            # Not in half precision: its arithmetic is slow on a CPU, and its range is small.
+            exact = torch.float32 if values.is_floating_point() else torch.float64
+            sizes = values.to(torch.promote_types(values.dtype, exact)).abs()
+            flags = differs(sizes, 0)
+            events = _summed(flags)
+            ones = _summed(torch.eq(sizes, 1, out=flags))
             counts["ones"].add_(ones)
-            counts["others"].add_(_summed(differs(values, 0)) - ones)
-            # In place of a NaN stands a number, so that the sum is a whole one.
-            most = min(_LARGEST_WHOLE, torch.finfo(sizes.dtype).max)
-            whole = sizes.floor().clamp_(max=most).nan_to_num_()
-            counts["magnitude"].add_(whole.sum((0, 1), dtype=torch.float64).to(torch.int64))
+            counts["others"].add_(events - ones)
             if sizes.numel():
-                not_whole = differs(whole, sizes).amax().ne(0)
-                nonfinite = sizes.amax().isfinite().logical_not()
+                largest, broken = sizes.amax(), torch.frac(sizes, out=flags).amax()
+                not_whole = broken.ne(0) | largest.gt(_LARGEST_WHOLE)
+                nonfinite = largest.isfinite().logical_not()
                 counts["unreliable"].logical_or_(torch.stack([not_whole, nonfinite]))
+            del flags  # the sum below takes a copy in float64
+            counts["magnitude"].add_(sizes.sum((0, 1), dtype=torch.float64).to(torch.int64))
         seen = chunk.steps * chunk.batch if chunk.valid is None else chunk.valid.sum()
         counts["observations"].add_(seen)
 
@@ -118,7 +121,10 @@ class Arrivals:
         Keys: `ones`, `others` and `magnitude` int64 `[*elements]`; `observations` int64 `[]`;
         `unreliable` bool `[2]`, not whole and nonfinite.
         """
-        return {name: tensor.clone() for name, tensor in self._counts.items()}
+        state = {name: tensor.clone() for name, tensor in self._counts.items()}
+        if state:
+            state["magnitude"].masked_fill_(state["unreliable"][0], 0)
+        return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the counts by those that `state_dict` returned."""
@@ -127,7 +133,7 @@ class Arrivals:
 
     def result(self) -> ArrivalsResult | None:
         """The counts so far; None before the first chunk."""
-        counts = {name: tensor.cpu().numpy() for name, tensor in self._counts.items()}
+        counts = {name: tensor.cpu().numpy() for name, tensor in self.state_dict().items()}
         if not counts:
             return None
         not_whole, nonfinite = counts["unreliable"].tolist()
@@ -149,7 +155,7 @@ class Arrivals:
                 f"expected an input of shape {list(came.shape)}, came {list(elements)}"
             )
         if came.device != device:
-            self._counts = {name: t.to(device) for name, t in self._counts.items()}
+            self.load_state_dict({name: t.to(device) for name, t in self._counts.items()})
         return self._counts
 
     def _make(self, elements: torch.Size, device: torch.device) -> None:

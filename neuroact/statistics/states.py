@@ -22,6 +22,7 @@ from neuroact.statistics.raster import Raster
 
 MOST_COUNT = 2**62
 """Counts below it can be added to others without leaving int64."""
+_MOST_SUM = torch.iinfo(torch.int64).max
 
 _OPEN, _CLOCK = "open_", "open_clock"
 _Form: TypeAlias = tuple[torch.dtype, Sequence[int | None]]
@@ -87,10 +88,14 @@ def check_arrivals(
     _check_tensors(state, needed | fans if has_fans else needed, {} if has_fans else fans)
     if (state["ones"] + state["others"] > state["observations"]).any():
         raise ValueError("an element has more events than observations")
+    if int(state["observations"]) * elements.numel() > _MOST_SUM:
+        raise ValueError("the sum of its events cannot be counted")
     if not fans.keys() <= state.keys():
         return ()
     if (state["connected"] > state["dense"]).any():
         raise ValueError("an element has more weights than connections")
+    if elements.numel() and int(state["dense"].max()) * elements.numel() > _MOST_SUM:
+        raise ValueError("the sum of its weights cannot be counted")
     return tuple(fans)
 
 

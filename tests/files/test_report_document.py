@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,7 @@ def test_operations_are_read_back_and_divided_by_the_layers_of_the_report() -> N
         ("acs", 16, '"fc.23" has more operations than connections'),
         ("dense", 19, '"fc.23" has more operations than connections'),
         ("macs", -1, "operations.layers.1..macs: .* came -1"),
+        ("dense", 2**200, '"fc.23" has operations that cannot be counted'),
         ("name", "fc.None", 'two layers are named "fc.None"'),
     ],
 )
@@ -168,6 +170,12 @@ def test_operations_that_cannot_be_are_refused(figure: str, value: Any, message:
     document["operations"]["layers"][1][figure] = value
     with pytest.raises(ReportFileError, match=f"the report is damaged: .*{message}"):
         ActivityReport.from_dict(document)
+
+
+def test_operations_beyond_int64_are_read_back() -> None:
+    layer = replace(everything().operations["fc.23"], dense=2**70, unpruned=2**66, acs=2**65)
+    report = ActivityReport([], operations=Operations([layer]))
+    assert ActivityReport.from_json(report.to_json()) == report
 
 
 def test_the_origin_tells_versions_model_options_statistics_and_definitions() -> None:

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import parametrizations, parametrize, prune
 
 from neuroact.layers.fan_out import element_dims, fan_out, nonzero_weights, output_shape
 
@@ -210,6 +210,30 @@ def test_asking_for_a_weight_leaves_the_module_as_found() -> None:
     found(module, (3,))
     assert all(torch.equal(before[name], t) for name, t in module.state_dict().items())
     assert torch.equal(random, torch.get_rng_state())
+
+
+def test_a_backward_pass_goes_on_after_a_weight_was_asked_for() -> None:
+    class Mask(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mask", torch.tensor([1.0, 0.0, 1.0]))
+
+        def forward(self, weight: torch.Tensor) -> torch.Tensor:
+            return weight * self.mask
+
+    module = nn.Linear(3, 4)
+    parametrize.register_parametrization(module, "weight", Mask())
+    output = module(torch.ones(1, 3)).sum()
+    assert found(module, (3,))[0].tolist() == [4, 0, 4]
+    output.backward()
+
+
+def test_the_shape_of_an_output_is_known_without_the_fan_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("neuroact.layers.fan_out._uses", None)  # it takes far longer
+    assert output_shape(nn.Conv2d(1, 2, 3, padding=1), (1, 4, 5)) == (2, 4, 5)
+    assert output_shape(nn.ConvTranspose1d(1, 2, 3), (1, 4)) == (2, 6)
 
 
 def test_a_sparse_weight_is_read() -> None:

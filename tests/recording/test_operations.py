@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -273,6 +274,30 @@ def test_recordings_of_other_zeros_do_not_add_up_to_a_figure() -> None:
         assert "zero changed" in merged.report().operations.not_counted["0"]
 
 
+def test_the_reason_in_a_sum_does_not_depend_on_the_order() -> None:
+    def of(size: int, weight: float = 1.0, *, freed: bool = False) -> Recording:
+        net = nn.Sequential(nn.Conv1d(1, 1, 1), nn.ReLU())
+        nn.init.constant_(net[0].weight, weight)
+        with neuroact.record(net, layers="1", operations=True) as recording:
+            net[0](torch.ones(1, 1, size))
+            net[1](torch.ones(1, 4))
+            if freed:
+                net[0].weight.data = torch.empty(0)
+        return recording
+
+    for parts, why in (
+        ([of(4), of(5), of(4, freed=True)], "its input came in more than one size"),
+        ([of(4), of(4, 0.0), of(4, freed=True)], "its weight could not be read"),
+        ([of(4), of(5), of(4, 0.0)], "its input came in more than one size"),
+    ):
+        for order in itertools.permutations(parts):
+            merged = Recording()
+            for part in order:
+                merged.merge(part)
+            assert merged.report().operations.not_counted["0"].startswith(why)
+            assert Recording.from_bytes(merged.to_bytes()).report() == merged.report()
+
+
 def test_training_goes_on_and_is_counted() -> None:
     net = Net()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -410,21 +435,39 @@ def test_a_layer_of_another_class_is_not_merged() -> None:
         one.merge(other)
 
 
-@pytest.mark.parametrize("change", ["faster", "lost", "foreign"])
+@pytest.mark.parametrize("change", ["faster", "lost", "foreign", "many", "wide"])
 def test_damaged_operations_in_a_file_are_refused(
     change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = recorded(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2))
+    recording = recorded(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), torch.ones(1, 3))
     connections = recording._connections
     document, tensors = connections.document()
     if change == "faster":
         tensors["operations.0.ones"] += 5
     elif change == "lost":
         del tensors["operations.0.dense"]
+    elif change == "many":
+        tensors["operations.0.observations"].fill_(2**62 - 1)
+        tensors["operations.0.ones"].fill_(2**62 - 1)
+    elif change == "wide":
+        tensors["operations.0.dense"].fill_(2**62 - 1)
     else:
         tensors["operations.0.ones"] = tensors["operations.0.ones"].float()
     monkeypatch.setattr(connections, "document", lambda: (document, tensors))
     with pytest.raises(RecordingFileError, match=r'layer "0" .* its operations are damaged'):
+        Recording.from_bytes(recording.to_bytes())
+
+
+@pytest.mark.parametrize("problem", [[], 0, False])
+def test_a_file_whose_reason_is_no_text_is_refused(
+    problem: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = recorded(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2))
+    connections = recording._connections
+    document, tensors = connections.document()
+    document["layers"][0]["problem"] = problem
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError, match="a name or a problem is no text"):
         Recording.from_bytes(recording.to_bytes())
 
 

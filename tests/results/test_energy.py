@@ -64,9 +64,10 @@ def test_costs_are_numbers(ac: float) -> None:
         OperationCosts(name="mine", ac=ac, mac=1.0, source="me")
 
 
-def test_costs_without_a_source_are_refused() -> None:
+@pytest.mark.parametrize("source", [" ", None])
+def test_costs_without_a_source_are_refused(source: Any) -> None:
     with pytest.raises(ValueError, match='the costs "mine" have no source'):
-        OperationCosts(name="mine", ac=1.0, mac=1.0, source=" ")
+        OperationCosts(name="mine", ac=1.0, mac=1.0, source=source)
 
 
 def test_what_is_no_set_of_costs_is_refused() -> None:
