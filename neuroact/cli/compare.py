@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neuroact.cli.pictures import check_ending
-from neuroact.cli.reading import read_file, report_of
+from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.history import History
@@ -94,7 +94,7 @@ def _labels(files: list[Path]) -> list[str]:
 def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
     found = read_file(file)
     if not isinstance(found, History):
-        return [(name, report_of(found, file))]
+        return [(name, as_report(found, file))]
     epochs = ((f"epoch {label}" if isinstance(label, int) else label, r) for label, r in found)
     return [(f"{name} {label}".strip(), report) for label, report in epochs]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.reading import ReportOrComparison, read_file, report_of
+from neuroact.cli.reading import ReportOrComparison, as_report, read_file
 from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
@@ -36,6 +36,6 @@ def html(
     """
     page = file.with_suffix(".html") if out is None else out
     found = read_file(file)
-    shown = found if isinstance(found, Comparison) else report_of(found, file)
+    shown = found if isinstance(found, Comparison) else as_report(found, file)
     shown.to_html(page)
     typer.echo(f"Written: {page}", err=True)

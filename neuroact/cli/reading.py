@@ -60,10 +60,10 @@ def read_report(path: Path) -> ActivityReport:
     Raises:
         ReportFileError: it holds a history or a comparison. The message says what to do with it.
     """
-    return report_of(read_file(path), path)
+    return as_report(read_file(path), path)
 
 
-def report_of(found: ActivityReport | Comparison | History, path: Path) -> ActivityReport:
+def as_report(found: ActivityReport | Comparison | History, path: Path) -> ActivityReport:
     """What was read, if it is a report; else raise the error of `read_report`."""
     if isinstance(found, History):
         raise ReportFileError(

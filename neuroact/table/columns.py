@@ -49,7 +49,7 @@ class TableColumn:
         return "" if cell in ("0", "") or cell.startswith("-") else _STYLES.get(self.head, "")
 
 
-def columns_of(
+def table_columns(
     layers: Sequence[LayerActivity],
     rows: Sequence[TableRow],
     verdicts: Sequence[Verdict],

@@ -86,7 +86,7 @@ class TableRow:
 _LEVELS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 
 
-def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[TableRow]:
+def table_rows(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[TableRow]:
     """A row for each layer; more than `MOST_ROWS` layers are folded by module.
 
     The modules are at the greatest depth that gives at most `MOST_ROWS` rows. If there is none,
