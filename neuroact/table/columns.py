@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict
-from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.layer_activity import SPREAD, LayerActivity
 from neuroact.stream.chunk import SignalKind
 from neuroact.table.legend import COUNTS, same_in_all
 from neuroact.table.rows import TableRow
 from neuroact.table.text import PLAIN_BLOCKS, histogram_text, number_text
 from neuroact.table.totals import Totals
 
-METRICS = ("mean", "std", "min", "q1", "median", "q3", "max")
 _STYLES = {"dead": "yellow", "saturated": "magenta", "verdict": "bold red"}
 
 
@@ -86,7 +85,7 @@ def table_columns(
             if same_in_all(layers, attribute) is None
         ),
         *([column("Hz", _rate)] if any(layer.dt is not None for layer in layers) else []),
-        *map(metric, METRICS),
+        *map(metric, SPREAD),
         column(
             "histogram",
             lambda row: histogram_text(*row.activity_distribution, blocks),
