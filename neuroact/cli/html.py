@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.reading import ReportOrComparison, as_report, read_file
+from neuroact.cli.options import ReportOrComparison, output_file
+from neuroact.cli.reading import as_report, read_file
 from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
@@ -21,12 +22,7 @@ def html(
     file: ReportOrComparison,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="The page to write. Default: FILE with the ending .html.",
-        ),
+        output_file("The page to write. Default: FILE with the ending .html."),
     ] = None,
 ) -> None:
     """Write a report or a comparison as one page of HTML.

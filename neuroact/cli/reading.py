@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from neuroact.errors import NeuroactWarning, ReportFileError
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.comparison import Comparison
 from neuroact.report.history import History
-
-ReportOrComparison = Annotated[
-    Path,
-    typer.Argument(
-        exists=True,
-        dir_okay=False,
-        metavar="FILE",
-        help="The JSON file of a report or a comparison, or a recording.",
-    ),
-]
-"""The argument FILE of the commands that show either."""
 
 READ: dict[str, type[ActivityReport | Comparison | History]] = {
     "neuroact.comparison": Comparison,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from neuroact.cli.reading import ReportOrComparison, as_report, read_file
+from neuroact.cli.options import ReportOrComparison
+from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
 from neuroact.report.comparison import Comparison
