@@ -17,7 +17,7 @@ from neuroact.results.definitions import definition
 from neuroact.results.diagnosis import Verdict
 from neuroact.results.layer_activity import SPREAD, LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table import number_text
+from neuroact.table.text import number_text, shape_text
 
 _MOST_PLACES = 12  # of dead or saturated neurons in a list
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
@@ -134,11 +134,6 @@ def value_text(verdict: Verdict, value: float | None = None) -> str:
     """A verdict's value, or the given one, as text. Shares are in percent."""
     found = verdict.value if value is None else value
     return f"{100 * found:.3g}%" if 0 <= found <= 1 else number_text(found)
-
-
-def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as text, the same as in the table for terminals."""
-    return "x".join(map(str, shape)) or "()"
 
 
 def _cells(layer: LayerActivity) -> dict[str, Cell]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics.results import quantile_or_nan
+from neuroact.table.text import shape_text
 from neuroact.table.totals import Totals, comparable
 
 MOST_ROWS = 24
@@ -37,7 +38,7 @@ class TableRow:
         """The layer's shape, or the number of layers."""
         if len(self.layers) > 1:
             return f"{len(self.layers)} layers"
-        return "x".join(map(str, self.layers[0].shape)) or "()"
+        return shape_text(self.layers[0].shape)
 
     @property
     def kind(self) -> str:
