@@ -34,12 +34,12 @@ def adapters(
         bool, typer.Option("--json", help="Print the list as JSON instead of a table.")
     ] = False,
 ) -> None:
-    """List the installed adapters, with their framework's version and whether they work.
+    """List the installed adapters, and say whether they work.
 
     The last line says whether the compiled core, which counts on a CPU, is there, and if not, why.
 
-    A framework's version outside the tested range may still work. A broken adapter does not affect
-    the others.
+    The version of an adapter's framework is listed too. One outside the tested range may still
+    work. A broken adapter does not affect the others.
     """
     if check is not None:
         _check(check)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.outlets import outlets_may_close
+from neuroact.cli.output_streams import output_streams_may_close
 from neuroact.errors import NeuroactError
 from neuroact.printable import printable
 
@@ -29,7 +29,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line. The console script calls this."""
-    with outlets_may_close():
+    with output_streams_may_close():
         _run()
 
 

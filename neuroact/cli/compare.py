@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.options import input_file
 from neuroact.cli.pictures import check_ending
-from neuroact.cli.reading import read_file, report_of
+from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.history import History
@@ -25,12 +26,9 @@ neuroact compare history.json
 def compare(
     files: Annotated[
         list[Path],
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE...",
-            help="Two or more reports' JSON files or recordings, or the history of a training. All "
-            "are compared with the first.",
+        input_file(
+            "Two or more reports' JSON files or recordings, or the history of a training. All "
+            "are compared with the first."
         ),
     ],
     label: Annotated[
@@ -60,7 +58,7 @@ def compare(
         bool, typer.Option("--json", help="Print the comparison as JSON instead of a table.")
     ] = False,
 ) -> None:
-    """Compare reports layer by layer: what increased, what decreased, and by how much.
+    """Compare reports layer by layer: what changed, and by how much.
 
     Layers are matched by name. Layers without a partner are listed. The models and their frameworks
     need not be installed.
@@ -94,7 +92,7 @@ def _labels(files: list[Path]) -> list[str]:
 def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
     found = read_file(file)
     if not isinstance(found, History):
-        return [(name, report_of(found, file))]
+        return [(name, as_report(found, file))]
     epochs = ((f"epoch {label}" if isinstance(label, int) else label, r) for label, r in found)
     return [(f"{name} {label}".strip(), report) for label, report in epochs]
 

@@ -68,7 +68,10 @@ def demo(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", help="Folder for reports and pictures. It is created if missing."
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for reports and pictures. It is created if missing.",
         ),
     ] = Path("neuroact-demo"),
     seed: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from neuroact.cli.options import input_file, output_file
 from neuroact.cli.reading import read_report
 
 EXAMPLES = """
@@ -19,20 +20,12 @@ neuroact export activity.json > layers.csv
 
 
 def export(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True, dir_okay=False, metavar="FILE", help="A report's JSON, or a recording."
-        ),
-    ],
+    file: Annotated[Path, input_file("A report's JSON, or a recording.")],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="The file to write. Its ending is the format: .csv, .parquet or .json. Default: "
-            "CSV on standard output.",
+        output_file(
+            "The file to write. Its ending is the format: .csv, .parquet or .json. Default: "
+            "CSV on standard output."
         ),
     ] = None,
     per: Annotated[
@@ -40,7 +33,7 @@ def export(
         typer.Option(help="Whether a row of CSV or Parquet is a layer or a neuron."),
     ] = "layer",
 ) -> None:
-    """Write a report for other programs, with one row for each layer or each neuron.
+    """Write a report for other programs: a row per layer or neuron.
 
     JSON holds the whole report, and neuroact can read it again. Parquet needs the extra `parquet`.
     """

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from neuroact.cli.reading import ReportOrComparison, read_file, report_of
+from neuroact.cli.options import ReportOrComparison, output_file
+from neuroact.cli.reading import as_report, read_file
 from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
@@ -21,12 +22,7 @@ def html(
     file: ReportOrComparison,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="The page to write. Default: FILE with the ending .html.",
-        ),
+        output_file("The page to write. Default: FILE with the ending .html."),
     ] = None,
 ) -> None:
     """Write a report or a comparison as one page of HTML.
@@ -36,6 +32,6 @@ def html(
     """
     page = file.with_suffix(".html") if out is None else out
     found = read_file(file)
-    shown = found if isinstance(found, Comparison) else report_of(found, file)
+    shown = found if isinstance(found, Comparison) else as_report(found, file)
     shown.to_html(page)
     typer.echo(f"Written: {page}", err=True)

@@ -7,29 +7,17 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.options import input_file, output_file
 from neuroact.errors import MergeError
 
 EXAMPLES = "neuroact merge part-*.nact -o all.nact"
 
 
 def merge(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE...",
-            help="Recordings that Recording.save wrote.",
-        ),
-    ],
+    files: Annotated[list[Path], input_file("Recordings that Recording.save wrote.")],
     out: Annotated[
         Path,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="The sum. It is written whole or not at all, and replaces an older file.",
-        ),
+        output_file("The sum. It is written whole or not at all, and replaces an older file."),
     ],
 ) -> None:
     """Add up recordings of one model, exactly.

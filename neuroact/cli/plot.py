@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.options import input_file, output_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_file
 from neuroact.report.activity_report import ActivityReport
@@ -26,21 +27,15 @@ neuroact plot comparison.json
 def plot(
     file: Annotated[
         Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="The JSON file of a report, a comparison or a training's history, or a recording.",
+        input_file(
+            "The JSON file of a report, a comparison or a training's history, or a recording."
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="The picture to write, as PNG, SVG or PDF by its ending. Default: FILE with the "
-            "ending .png.",
+        output_file(
+            "The picture to write, as PNG, SVG or PDF by its ending. Default: FILE with the "
+            "ending .png."
         ),
     ] = None,
     kind: Annotated[

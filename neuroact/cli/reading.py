@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from neuroact.errors import NeuroactWarning, ReportFileError
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.comparison import Comparison
 from neuroact.report.history import History
-
-ReportOrComparison = Annotated[
-    Path,
-    typer.Argument(
-        exists=True,
-        dir_okay=False,
-        metavar="FILE",
-        help="The JSON file of a report or a comparison, or a recording.",
-    ),
-]
-"""The argument FILE of the commands that show either."""
 
 READ: dict[str, type[ActivityReport | Comparison | History]] = {
     "neuroact.comparison": Comparison,
@@ -60,10 +47,10 @@ def read_report(path: Path) -> ActivityReport:
     Raises:
         ReportFileError: it holds a history or a comparison. The message says what to do with it.
     """
-    return report_of(read_file(path), path)
+    return as_report(read_file(path), path)
 
 
-def report_of(found: ActivityReport | Comparison | History, path: Path) -> ActivityReport:
+def as_report(found: ActivityReport | Comparison | History, path: Path) -> ActivityReport:
     """What was read, if it is a report; else raise the error of `read_report`."""
     if isinstance(found, History):
         raise ReportFileError(

@@ -11,6 +11,7 @@ import typer
 
 from neuroact.cli.application import INTERRUPTED
 from neuroact.cli.interrupt import Progress, run_each
+from neuroact.cli.options import output_file
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
@@ -47,10 +48,9 @@ def run(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="The file to write: the report if it ends in .json, or the recording, for "
-            "`neuroact merge`, if it ends in .nact.",
+        output_file(
+            "The file to write: the report if it ends in .json, or the recording, for "
+            "`neuroact merge`, if it ends in .nact."
         ),
     ] = None,
     as_json: AsJson = False,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from neuroact.cli.reading import ReportOrComparison, read_file, report_of
+from neuroact.cli.options import ReportOrComparison
+from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
 from neuroact.report.comparison import Comparison
@@ -36,6 +37,6 @@ def show(
             )
         print_comparison(found, as_json=as_json)
         return
-    report = report_of(found, file)
+    report = as_report(found, file)
     print_report(report, asked, as_json=as_json)
     end_by_verdicts(report, asked)

@@ -7,18 +7,16 @@ written, or raises a `ReportFileError` that says what is wrong.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from reprlib import Repr
 from typing import Any, ClassVar, TypeVar
 
 from msgspec import Struct, ValidationError, convert
 
 from neuroact.errors import ReportFileError
+from neuroact.files.strict_json import short, strict_json
 
 T = TypeVar("T")
 D = TypeVar("D", bound="Document")
@@ -29,12 +27,6 @@ class Document(Struct, kw_only=True, tag_field="schema"):
 
     oldest: ClassVar[int] = 1
     newest: ClassVar[int]
-
-
-_REPR = Repr()
-_REPR.maxlevel = 1
-short = _REPR.repr
-"""A value as a short text, however large it is."""
 
 
 def read(source: str | os.PathLike[str], from_document: Callable[[Any], T]) -> T:
@@ -55,7 +47,7 @@ def parse(text: str | bytes, source: str, from_document: Callable[[Any], T]) -> 
         ReportFileError: the message names `source` and says what is wrong with it.
     """
     try:
-        document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
+        document = strict_json(text)
     except (ValueError, RecursionError) as cause:
         raise ReportFileError(f"{source}: not JSON, or cut short: {cause}") from cause
     try:
@@ -117,16 +109,3 @@ def _explained(message: str, value: Any) -> str:
         what = f"{what.partition(', got')[0]}, came {short(value)}"
     place = path.strip("`").removeprefix("$").removeprefix(".")
     return f"{place}: {what}" if place else what
-
-
-def _no_number(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = Counter(key for key, _ in pairs)
-        twice = keys.most_common(1)[0][0]
-        raise ValueError(f"the key {short(twice)} comes twice in one object")
-    return found

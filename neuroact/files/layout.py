@@ -95,6 +95,7 @@ class Figures(Struct):
 
 
 METRICS = Figures.__struct_fields__
+"""The metrics of a layer in JSON, in data frames and in CSV."""
 COUNTS = ("neurons", "sequences", "observations", "events", "total", "activity")
 
 

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
 from neuroact.errors import LayerNameError, ReportFileError
-from neuroact.files.json_document import checked, opened, short
+from neuroact.files.json_document import checked, opened
 from neuroact.files.layout import (
     MOST,
     RESULTS,
@@ -26,6 +26,7 @@ from neuroact.files.layout import (
     Text,
     entries_of,
 )
+from neuroact.files.strict_json import short
 from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from neuroact.errors import RecordingFileError
+from neuroact.files.strict_json import strict_json
 
 PREFIX = 8
 # A tensor takes about 80 bytes of the header. Reading a header of this size takes about a second,
@@ -146,7 +147,7 @@ def header_end(start: bytes, size: int) -> int:
 
 
 def parse_json(text: str, what: str) -> dict[str, Any]:
-    """Parse a JSON object. Unlike Python's `json`, refuse NaN and a key that comes twice.
+    """Parse a JSON object, as `strict_json` does.
 
     Args:
         text: the JSON.
@@ -156,7 +157,7 @@ def parse_json(text: str, what: str) -> dict[str, Any]:
         RecordingFileError: the text is not a JSON object, or nested too deep.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_once_each, parse_constant=_refuse)
+        found = strict_json(text)
     except RecursionError:
         raise RecordingFileError(f"its {what} is nested too deep") from None
     except ValueError as cause:
@@ -164,17 +165,6 @@ def parse_json(text: str, what: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise RecordingFileError(f"its {what} is no JSON object")
     return found
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key comes twice in one object")
-    return found
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a number in JSON")
 
 
 def _dtype_name(name: str, tensor: Tensor) -> str:

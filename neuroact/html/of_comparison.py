@@ -12,12 +12,12 @@ from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import Shares, Strip, quantity, scales
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, inlined
-from neuroact.html.rows import Cell, PageColumn, shape_text
+from neuroact.html.rows import Cell, PageColumn
 from neuroact.printable import printable
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
-from neuroact.table import number_text
 from neuroact.table.comparison import ComparisonTable, signed_text
+from neuroact.table.text import number_text, shape_text
 
 if TYPE_CHECKING:
     from neuroact.results.compared_layers import ComparedLayers, Difference

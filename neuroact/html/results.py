@@ -10,16 +10,16 @@ import numpy as np
 
 from neuroact.printable import printable
 from neuroact.results.definitions import definition, headline
+from neuroact.results.layer_activity import SPREAD
 from neuroact.statistics.results import LayerResult
 from neuroact.table import number_text
 
-_OF_COUNTS = ("mean", "std", "min", "q1", "median", "q3", "max")
 _OF_LAYER = {
     "ClassActivity": ("classes",),
-    "InterspikeIntervals": _OF_COUNTS,
+    "InterspikeIntervals": SPREAD,
     "Raster": ("kept", "begun", "watched"),
-    "SpikeCounts": _OF_COUNTS,
-    "Synchrony": ("chi", *_OF_COUNTS),
+    "SpikeCounts": SPREAD,
+    "Synchrony": ("chi", *SPREAD),
     "TimeCourse": ("steps", "onset", "latency_mean", "never_share"),
 }
 _OF_NEURONS = {

@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from neuroact.files.layout import METRICS
 from neuroact.html.drawings import Histogram, Shares, Strip
 from neuroact.html.pictures import Picture
 from neuroact.html.results import Fact, ResultBlock, result_blocks
 from neuroact.printable import printable
 from neuroact.results.definitions import definition
 from neuroact.results.diagnosis import Verdict
-from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.layer_activity import SPREAD, LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table import number_text
+from neuroact.table.text import number_text, shape_text
 
 _MOST_PLACES = 12  # of dead or saturated neurons in a list
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
@@ -85,7 +84,7 @@ def columns(rows: Iterable[PageRow], layers: Iterable[LayerActivity]) -> list[Pa
     verdict = ("verdict",) if any(row.marks for row in rows) else ()
     kind = () if all(layer.kind is SignalKind.BINARY for layer in layers) else ("kind",)
     left = ("name", *verdict, "shares", "strip", *kind)
-    right = ("neurons", "dead", "saturated", "sparsity", *METRICS[:7], "sequences", "observations")
+    right = ("neurons", "dead", "saturated", "sparsity", *SPREAD, "sequences", "observations")
     return [
         *(_column(key, "left", sorts=key != "strip") for key in left),
         *(_column(key, "right") for key in right),
@@ -137,11 +136,6 @@ def value_text(verdict: Verdict, value: float | None = None) -> str:
     return f"{100 * found:.3g}%" if 0 <= found <= 1 else number_text(found)
 
 
-def shape_text(shape: tuple[int, ...]) -> str:
-    """A shape as text, the same as in the table for terminals."""
-    return "x".join(map(str, shape)) or "()"
-
-
 def _cells(layer: LayerActivity) -> dict[str, Cell]:
     missing = layer.problem is not None
     cells = {"kind": Cell(layer.kind.value, layer.kind.value)}
@@ -149,7 +143,7 @@ def _cells(layer: LayerActivity) -> dict[str, Cell]:
         unknown = missing and key in ("dead", "saturated")
         count = getattr(layer, key)
         cells[key] = Cell("", "-") if unknown else Cell(str(count), f"{count:,}")
-    for key in METRICS[:8]:
+    for key in (*SPREAD, "sparsity"):
         value = getattr(layer, key)
         cells[key] = Cell("" if math.isnan(value) else repr(value), number_text(value))
     return cells

@@ -12,8 +12,8 @@ from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_uni
 from neuroact.plots.rows import (
     limits,
     mark_verdicts,
+    plot_rows,
     row_axes,
-    rows_of,
     say_what_is_missing,
 )
 from neuroact.results.layer_activity import LayerActivity
@@ -125,7 +125,7 @@ def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     >>> box_plot(ActivityReport([layer])).get_xlabel()
     'average activity\n(spikes per neuron and time step)'
     """
-    rows, hertz = rows_of(report), in_hertz(report.values())
+    rows, hertz = plot_rows(report), in_hertz(report.values())
     axes = row_axes([row.label for row in rows], ax)
     boxes = []
     for place, row in enumerate(rows):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neuroact.plots.figure import SMALL, plain_look, whole_ticks
 from neuroact.plots.results import TimeAxis, results_of
-from neuroact.plots.rows import PlotRow, limits, row_axes, rows_of, say_what_is_missing
+from neuroact.plots.rows import PlotRow, limits, plot_rows, row_axes, say_what_is_missing
 from neuroact.plots.violin import draw_silhouette
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: matplotlib is not installed.
     """
     results = results_of(report, "InterspikeIntervals")
-    rows = rows_of(report)
+    rows = plot_rows(report)
     axes = row_axes([row.label for row in rows], ax, least=0.3)
     drawn = {
         at: results[row.layer.name]

@@ -36,7 +36,7 @@ class PlotRow:
     missing: str = ""
 
 
-def rows_of(report: Layers) -> list[PlotRow]:
+def plot_rows(report: Layers) -> list[PlotRow]:
     """A row for every recorded layer, also for those without figures or never called."""
     width = name_width([*map(_name, report.values()), *report.not_called])
     called = [_row(layer, width) for layer in report.values()]

@@ -13,8 +13,8 @@ from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_uni
 from neuroact.plots.rows import (
     limits,
     mark_verdicts,
+    plot_rows,
     row_axes,
-    rows_of,
     say_what_is_missing,
 )
 from neuroact.results.binning import binned
@@ -98,7 +98,7 @@ def violin_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    rows, hertz = rows_of(report), in_hertz(report.values())
+    rows, hertz = plot_rows(report), in_hertz(report.values())
     axes = row_axes([row.label for row in rows], ax, least=0.3)
     ends: list[float] = []
     for place, row in enumerate(rows):

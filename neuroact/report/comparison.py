@@ -10,7 +10,7 @@ from neuroact.errors import ComparisonError
 from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
 from neuroact.results.compared_layers import (
-    METRICS,
+    DIFFERENCES,
     ComparedLayers,
     Difference,
     LayerComparison,
@@ -122,7 +122,7 @@ class Comparison(ComparedLayers):
             for entry in self._layers.values()
             for label, difference in entry.differences.items()
         ]
-        heads = ("layer", "first", "report", "name", *METRICS)
+        heads = ("layer", "first", "report", "name", *DIFFERENCES)
         columns = {head: [row[at] for row in rows] for at, head in enumerate(heads)}
         return data_frame(columns, purpose="Comparison.to_frame()")
 
@@ -241,4 +241,4 @@ def _at(ours: str, to: str | Sequence[str], place: int) -> str:
 
 
 def _values(difference: Difference) -> tuple[Any, ...]:
-    return tuple(getattr(difference, name) for name in METRICS)
+    return tuple(getattr(difference, name) for name in DIFFERENCES)

@@ -62,7 +62,8 @@ class Difference:
         )
 
 
-METRICS = tuple(field.name for field in fields(Difference))
+DIFFERENCES = tuple(field.name for field in fields(Difference))
+"""The names of a layer's differences."""
 
 
 @dataclass(frozen=True)

@@ -198,13 +198,21 @@ def judge(
         if number == fades:
             ratio = rates[number] / rates[:number].max()
             verdicts.append(
-                _verdict(layer, "fading", "rate over busiest before", ratio, thresholds["fading"])
+                _verdict(
+                    layer,
+                    "fading",
+                    "share of the busiest earlier rate",
+                    ratio,
+                    thresholds["fading"],
+                )
             )
         if rates[number] > far_out and not layer.dead_share > thresholds["dead"]:
             verdicts.append(_verdict(layer, "busy", "event rate", rates[number], far_out))
         if (split := _split(layer)) > thresholds["bimodal"]:
             verdicts.append(
-                _verdict(layer, "bimodal", "variance between", split, thresholds["bimodal"])
+                _verdict(
+                    layer, "bimodal", "variance between two groups", split, thresholds["bimodal"]
+                )
             )
     return tuple(verdicts)
 

@@ -22,6 +22,8 @@ from neuroact.stream.chunk import SignalKind
 
 OBSERVED = "observed"
 """The framework of a layer whose values were given to `observe`."""
+SPREAD = ("mean", "std", "min", "q1", "median", "q3", "max")
+"""The metrics that say how activity, or a counted number, spreads; in the order to show them."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from neuroact.results.diagnosis import diagnose
-from neuroact.table.columns import TableColumn, columns_of
+from neuroact.table.columns import TableColumn, table_columns
 from neuroact.table.layout import (
     NARROWEST,
     drawn,
@@ -18,7 +18,7 @@ from neuroact.table.layout import (
 )
 from neuroact.table.legend import notes
 from neuroact.table.notebook import html_table
-from neuroact.table.rows import MOST_ROWS, rows_of
+from neuroact.table.rows import MOST_ROWS, table_rows
 from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded, number_text
 from neuroact.table.totals import Totals
 
@@ -107,9 +107,9 @@ class ReportTable:
         self, report: Layers, *, fold: bool | None = None, blocks: str = PLAIN_BLOCKS
     ) -> None:
         layers = list(report.values())
-        rows = rows_of(layers, fold=fold)
+        rows = table_rows(layers, fold=fold)
         verdicts = diagnose(layers)
-        self.columns: list[TableColumn] = columns_of(layers, rows, verdicts, blocks)
+        self.columns: list[TableColumn] = table_columns(layers, rows, verdicts, blocks)
         self.notes = _folded_note(len(rows), len(layers)) | notes(report, verdicts)
 
     def __rich_console__(

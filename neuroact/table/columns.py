@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict
-from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.layer_activity import SPREAD, LayerActivity
 from neuroact.stream.chunk import SignalKind
 from neuroact.table.legend import COUNTS, same_in_all
 from neuroact.table.rows import TableRow
 from neuroact.table.text import PLAIN_BLOCKS, histogram_text, number_text
 from neuroact.table.totals import Totals
 
-METRICS = ("mean", "std", "min", "q1", "median", "q3", "max")
 _STYLES = {"dead": "yellow", "saturated": "magenta", "verdict": "bold red"}
 
 
@@ -49,7 +48,7 @@ class TableColumn:
         return "" if cell in ("0", "") or cell.startswith("-") else _STYLES.get(self.head, "")
 
 
-def columns_of(
+def table_columns(
     layers: Sequence[LayerActivity],
     rows: Sequence[TableRow],
     verdicts: Sequence[Verdict],
@@ -86,7 +85,7 @@ def columns_of(
             if same_in_all(layers, attribute) is None
         ),
         *([column("Hz", _rate)] if any(layer.dt is not None for layer in layers) else []),
-        *map(metric, METRICS),
+        *map(metric, SPREAD),
         column(
             "histogram",
             lambda row: histogram_text(*row.activity_distribution, blocks),

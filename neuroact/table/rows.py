@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics.results import quantile_or_nan
+from neuroact.table.text import shape_text
 from neuroact.table.totals import Totals, comparable
 
 MOST_ROWS = 24
@@ -37,7 +38,7 @@ class TableRow:
         """The layer's shape, or the number of layers."""
         if len(self.layers) > 1:
             return f"{len(self.layers)} layers"
-        return "x".join(map(str, self.layers[0].shape)) or "()"
+        return shape_text(self.layers[0].shape)
 
     @property
     def kind(self) -> str:
@@ -86,7 +87,7 @@ class TableRow:
 _LEVELS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 
 
-def rows_of(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[TableRow]:
+def table_rows(layers: Sequence[LayerActivity], *, fold: bool | None = None) -> list[TableRow]:
     """A row for each layer; more than `MOST_ROWS` layers are folded by module.
 
     The modules are at the greatest depth that gives at most `MOST_ROWS` rows. If there is none,

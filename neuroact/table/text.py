@@ -15,6 +15,11 @@ PLAIN_BLOCKS = "_.:-=+*#"
 """The same in ASCII, for encodings that lack the others."""
 
 
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as text: `2x3`, or `()` for one neuron without dimensions."""
+    return "x".join(map(str, shape)) or "()"
+
+
 def number_text(value: float) -> str:
     """A number in few characters: four decimals; `0` and `1` only if exact.
 

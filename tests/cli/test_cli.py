@@ -96,6 +96,17 @@ def test_each_commands_help_ends_with_examples_that_name_only_options_it_has() -
             check_options(line)
 
 
+def test_the_help_of_each_command_fits_a_line_of_the_list() -> None:
+    assert "..." not in invoke("--help").output.partition("Commands:")[2]
+
+
+def test_each_command_that_writes_takes_the_short_option_too() -> None:
+    usages = {name: invoke(name, "--help").output for name in commands()}
+    writes = {name for name, usage in usages.items() if " --out " in usage}
+    assert writes == {"demo", "run", "plot", "html", "merge", "export"}
+    assert all(" -o, --out " in usages[name] for name in writes)
+
+
 def test_commands_in_the_documents_name_only_options_there_are() -> None:
     root = Path(__file__).parents[2]
     documents = [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("adapters/*.md")]

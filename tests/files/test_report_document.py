@@ -334,8 +334,8 @@ def test_an_error_of_one_layer_keeps_its_name() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (everything().to_json().replace("-1.5", "NaN"), "NaN is no JSON"),
-        (everything().to_json().replace("-1.5", "-Infinity"), "-Infinity is no JSON"),
+        (everything().to_json().replace("-1.5", "NaN"), "NaN is not a number in JSON"),
+        (everything().to_json().replace("-1.5", "-Infinity"), "-Infinity is not a number in JSON"),
         (everything().to_json().replace("-1.5", "1e999"), "expected `float` <= 1.79.*, came inf"),
         (everything().to_json().replace('"dt"', '"kind"'), "the key 'kind' comes twice"),
         ('{"schema": "neuroact.report", "schema": 1}', "the key 'schema' comes twice"),

@@ -22,7 +22,7 @@ from neuroact import ActivityReport, LayerActivity, SignalKind
 from neuroact.errors import ComparisonError, MissingExtraError, UnknownLayerError
 from neuroact.plots import FORMATS
 from neuroact.quantiles import tally
-from neuroact.report.comparison import METRICS, Comparison, Difference
+from neuroact.report.comparison import DIFFERENCES, Comparison, Difference
 from neuroact.results.distance import wasserstein
 
 
@@ -104,7 +104,7 @@ def test_differences_are_those_of_numpys_results(before: list[int], after: list[
 def test_a_report_differs_from_itself_in_nothing(counts: list[int]) -> None:
     same = report(layer("lif", *counts))
     change = neuroact.compare(same, same)["lif"].differences["2"]
-    assert all(getattr(change, name) == 0 for name in METRICS)
+    assert all(getattr(change, name) == 0 for name in DIFFERENCES)
 
 
 def test_several_reports_are_each_compared_with_the_first() -> None:
@@ -196,7 +196,7 @@ def pair(**more: Any) -> Comparison:
 def test_without_figures_in_one_there_are_no_differences() -> None:
     change = pair(nonfinite=True)["lif"].differences["after"]
     assert change.dead is change.saturated is None
-    rest = [getattr(change, name) for name in METRICS if name not in ("dead", "saturated")]
+    rest = [getattr(change, name) for name in DIFFERENCES if name not in ("dead", "saturated")]
     assert all(math.isnan(value) for value in rest)
 
 
@@ -240,7 +240,7 @@ def test_json_has_every_figure_and_no_nan(tmp_path: Path) -> None:
     assert document["unmatched"] == {"before": ["gone"]}
     assert [entry["report"]["not_called"] for entry in document["reports"]] == [[], ["gone"]]
     sick, well = (entry["differences"]["after"] for entry in document["layers"])
-    assert set(sick) == set(METRICS)
+    assert set(sick) == set(DIFFERENCES)
     assert set(sick.values()) == {None}
     assert well["distance"] == 0
 
@@ -249,7 +249,7 @@ def test_a_frame_has_a_row_for_each_layer_and_report(monkeypatch: pytest.MonkeyP
     frame = pair().to_frame()
     assert list(frame["layer"]) == ["lif", "out"]
     assert list(frame["report"]) == ["after", "after"]
-    assert list(frame.columns)[4:] == list(METRICS)
+    assert list(frame.columns)[4:] == list(DIFFERENCES)
     assert frame["dead"].tolist() == [1, 0]
     for package in ("pandas", "polars"):
         monkeypatch.setitem(sys.modules, package, None)

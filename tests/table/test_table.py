@@ -30,7 +30,7 @@ from neuroact.table import (
     print_table,
     table_text,
 )
-from neuroact.table.rows import rows_of
+from neuroact.table.rows import table_rows
 from neuroact.table.text import histogram_text
 
 METRICS = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity")
@@ -394,7 +394,7 @@ def test_folding_is_a_choice_and_loses_no_layer() -> None:
 def test_every_layer_is_in_one_row(paths: list[list[str]]) -> None:
     layers = [layer(".".join([*path, str(n)])) for n, path in enumerate(paths)]
     for fold in (None, True, False):
-        found = [x.name for row in rows_of(layers, fold=fold) for x in row.layers]
+        found = [x.name for row in table_rows(layers, fold=fold) for x in row.layers]
         assert sorted(found) == sorted(x.name for x in layers)
 
 

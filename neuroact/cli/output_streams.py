@@ -13,22 +13,21 @@ from typing import Any
 
 
 @contextmanager
-def outlets_may_close() -> Iterator[None]:
+def output_streams_may_close() -> Iterator[None]:
     """Within this block, text printed to a closed pipe is dropped."""
     before = sys.stdout, sys.stderr
-    outlets: list[Any] = [
-        stream and _Outlet(stream) for stream in before
-    ]  # None if there is no console
-    sys.stdout, sys.stderr = outlets
+    # A stream is None if there is no console.
+    streams: list[Any] = [stream and _OutputStream(stream) for stream in before]
+    sys.stdout, sys.stderr = streams
     try:
         yield
     finally:
-        for outlet in filter(None, outlets):
-            outlet.flush()
+        for stream in filter(None, streams):
+            stream.flush()
         sys.stdout, sys.stderr = before
 
 
-class _Outlet:
+class _OutputStream:
     """A text stream that does not raise an error if its pipe is closed."""
 
     def __init__(self, stream: Any) -> None:
