@@ -113,7 +113,13 @@ class LayerActivity:
 
         Raises:
             MissingStatisticError: a KeyError; the layer was not recorded with this statistic.
+            TypeError: neither a class nor a name, such as a configured statistic.
         """
+        if not isinstance(statistic, (str, type)):
+            raise TypeError(
+                f'layer "{self.name}": results are had by a statistic\'s class, such as '
+                f"layer[neuroact.TimeCourse], or by its name; came {statistic!r}"
+            )
         name = statistic if isinstance(statistic, str) else statistic.__name__
         if name in self.results:
             return self.results[name]

@@ -131,6 +131,16 @@ def test_a_result_that_is_not_there_is_answered_with_names_that_exist(
         recording.report()["lif"][asked]
 
 
+@pytest.mark.parametrize("asked", [Raster(3), 3, None])
+def test_what_is_neither_class_nor_name_of_a_statistic_is_refused_in_one_sentence(
+    asked: Any,
+) -> None:
+    recording = Recording(statistics=[Raster(3)])
+    recording.observe("lif", torch.ones(2, 1, 3))
+    with pytest.raises(TypeError, match=r'^layer "lif": results are had by .* class, .*; came '):
+        recording.report()["lif"][asked]
+
+
 def test_a_result_knows_the_time_step_and_why_not_to_trust_the_layer() -> None:
     recording = Recording(statistics=OWN, dt=0.5)
     recording.observe("lif", torch.ones(2, 1, 3))
