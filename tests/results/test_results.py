@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from torch import nn
 
 import neuroact
-from neuroact import ActivityReport, Firing, LayerActivity, Recording, SignalKind, TimeCourse
+from neuroact import (
+    ActivityReport,
+    Firing,
+    LayerActivity,
+    Raster,
+    Recording,
+    SignalKind,
+    TimeCourse,
+)
 from neuroact import statistics as ours
 from neuroact.errors import (
     MissingStatisticError,
