@@ -108,7 +108,7 @@ def _origin(origin: Mapping[str, Any]) -> dict[str, str]:
     of = options.get("of") if isinstance(options, Mapping) else None
     if isinstance(of, str) and of != "output":
         state = f"the figures describe the layers' state {of!r} after each step, not what they emit"
-        found[f"of {of}"] = _OF.get(of, state)
+        found[f"of {printable(of)}"] = _OF.get(of, state)
     if isinstance(model, str):
         found["model"] = model
     if isinstance(versions, Mapping) and versions:
