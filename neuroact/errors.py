@@ -6,6 +6,7 @@
     ├── NoSpikingLayersError  (LookupError)   no installed adapter knows a layer of the model
     ├── UnsupportedModelError (RuntimeError)  a model of a form that cannot be recorded
     ├── UnknownLayerError     (LookupError)   a `layers=` name or pattern matches nothing
+    ├── NoSuchStateError      (ValueError)    `of=` names a state that a layer does not have
     ├── LayerNameError        (ValueError)    two layers would be reported under one name
     ├── ChunkError            (ValueError)    a SpikeChunk whose tensors do not fit together
     ├── AdapterReadError      (ValueError)    an adapter could not read a layer's call
@@ -75,6 +76,10 @@ class UnsupportedModelError(NeuroactError, RuntimeError):
 
 class UnknownLayerError(NeuroactError, LookupError):
     """A name or pattern in `layers=`, or a key of a report, matches no layer."""
+
+
+class NoSuchStateError(NeuroactError, ValueError):
+    """`of=` names a state that a layer does not have, or that its adapter cannot read."""
 
 
 class LayerNameError(NeuroactError, ValueError):

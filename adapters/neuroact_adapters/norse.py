@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from neuroact.layers.adapter import LayerCall
 from neuroact.layers.call_pattern import CallPattern, always
+from neuroact.layers.state_reader import of_sequence, of_step
 from neuroact.stream import SignalKind, SpikeChunk
 
 ONE_STEP = "BN"
@@ -142,6 +143,28 @@ class NorseAdapter:
         """`BN` for cells, `TBN` for sequence modules; `BN` for encoders that add a time axis."""
         layer = _known(module)
         return layer.takes or layer.axes
+
+    def states(self, module: nn.Module) -> None:
+        """Known from a call alone: the fields of the state that it returns, such as "v"."""
+
+    def read_state(self, module: nn.Module, call: LayerCall, name: str) -> Tensor:
+        """A state after each step: the field of that name in what the call returned.
+
+        Raises:
+            ValueError: there is no such field; or a sequence module kept only the last step.
+        """
+        state = call.output[1] if isinstance(call.output, tuple) else None
+        if not hasattr(state, name):
+            fields = ", ".join(getattr(state, "_fields", ()))
+            raise ValueError(f'its state has no "{name}"; it has: {fields or "no named parts"}')
+        if _known(module).axes == ONE_STEP:
+            return of_step(getattr(state, name), name)
+        if not getattr(module, "record_states", False):
+            raise ValueError(
+                f'it returns only the last step of its state "{name}"; to have all, make it with '
+                "record_states=True"
+            )
+        return of_sequence(getattr(state, name), name)
 
 
 def _layer(module: nn.Module) -> Layer | None:

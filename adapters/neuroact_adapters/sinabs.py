@@ -6,11 +6,14 @@ plotting.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
 
 from neuroact.layers.adapter import LayerCall
+from neuroact.layers.state_reader import of_sequence, of_step
+from neuroact.layers.state_trace import StateTrace
 from neuroact.stream import SignalKind, SpikeChunk
 
 
@@ -64,6 +67,25 @@ class SinabsAdapter:
             values = values.reshape(layer.batch_size, layer.num_timesteps, *values.shape[1:])
         starts = call.starts_sequence(given=call.state, left=tuple(module.buffers()))
         return SpikeChunk(values.transpose(0, 1), _emits(module), starts)
+
+    def states(self, module: nn.Module) -> tuple[str, ...]:
+        """Names of its state's buffers, such as "v_mem"."""
+        return tuple(name for name, _ in module.named_buffers(recurse=False))
+
+    def read_state(self, module: nn.Module, call: LayerCall, name: str) -> Tensor:
+        """A state after each step, as `record_states=True` has the layer keep it.
+
+        Raises:
+            ValueError: the layer keeps only the last step of several, or does not keep this state.
+        """
+        layer: Any = module
+        kept = getattr(layer, "recordings", {}) if getattr(layer, "record_states", False) else {}
+        if name in kept:
+            return of_sequence(kept[name].transpose(0, 1), name)
+        if self.read(module, replace(call, trace=StateTrace())).steps == 1:
+            return of_step(getattr(layer, name), name)
+        more = f"; it keeps {', '.join(kept)}" if kept else ": make it with record_states=True"
+        raise ValueError(f'it keeps only the last step of its state "{name}"{more}')
 
     def input_axes(self, module: nn.Module) -> str:
         """`BTN`; for a `*Squeeze` layer `(B=2 T)N` or `(B T=5)N`, by its own sizes."""

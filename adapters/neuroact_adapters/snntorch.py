@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from neuroact.errors import NeuroactWarning
 from neuroact.layers.adapter import LayerCall, argument
 from neuroact.layers.call_pattern import CallPattern
+from neuroact.layers.state_reader import of_step
 from neuroact.stream import SignalKind, SpikeChunk
 
 # A spike function with more levels than this, not all of them whole numbers, is continuous.
@@ -198,6 +199,14 @@ class SnnTorchAdapter:
     def input_axes(self, module: nn.Module) -> str:
         """`BN` for step classes, `TBN` for sequence classes."""
         return "BN" if self._look_up(module)[0].states else "TBN"
+
+    def states(self, module: nn.Module) -> Sequence[str]:
+        """Its state's attributes, such as "mem" and "syn"; none for sequence classes."""
+        return self._look_up(module)[0].states
+
+    def read_state(self, module: nn.Module, call: LayerCall, name: str) -> Tensor:
+        """A state after the call's step, as snnTorch leaves it: it holds also what it returns."""
+        return of_step(_attribute(module, name), name)
 
     def _look_up(self, module: nn.Module) -> tuple[Neuron, SignalKind]:
         known = self._known.get(module)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 
 from neuroact.errors import BrokenAdapterWarning
 from neuroact.layers.state_trace import StateTrace
@@ -109,6 +109,21 @@ class InputAdapter(Adapter, Protocol):
 
     def input_axes(self, module: nn.Module) -> str:
         """Axes of the first argument of a call, written as for `neuroact.record(axes=)`."""
+
+
+@runtime_checkable
+class StateReadingAdapter(Adapter, Protocol):
+    """An adapter that can read its layers' state after each step, such as membrane potentials."""
+
+    def states(self, module: nn.Module) -> Sequence[str] | None:
+        """Names of the states that the module has; None if only a call shows them."""
+
+    def read_state(self, module: nn.Module, call: LayerCall, name: str) -> Tensor:
+        """That state after each step of a call, as `[time, batch, *neurons]`.
+
+        Raises:
+            ValueError: it has no such state, or kept only the last step; says what keeps all.
+        """
 
 
 class AdapterRegistry:

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from neuroact.layers.adapter import LayerCall
 from neuroact.stream.chunk import SignalKind, SpikeChunk, dense
 
-Side = Literal["output", "input"]
 DEFAULT_AXES = "BN"
 
 # Time and batch in one dimension: the first named varies slower, and one of them has its size.
@@ -96,7 +95,7 @@ class TensorAdapter:
 
     framework = "torch"
     advice = "say the order of its dimensions with axes="
-    _side: Side = "output"
+    _side: Literal["output", "input"] = "output"
 
     def __init__(self, axes: str | None = None) -> None:
         self.stated = DEFAULT_AXES if axes is None else axes
@@ -140,7 +139,7 @@ class ArgumentReader(TensorAdapter):
     tensor([[[-1.,  2.]]])
     """
 
-    _side: Side = "input"
+    _side: Literal["output", "input"] = "input"
 
     def kind(self, module: nn.Module) -> SignalKind:
         """GRADED, whatever the module: zero is taken to mean no spike."""

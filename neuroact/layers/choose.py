@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import nn
 
-from neuroact.errors import NoSpikingLayersError, UnsupportedModelError
+from neuroact.errors import NoSpikingLayersError, NoSuchStateError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
-from neuroact.layers.axes import ArgumentReader, Side, TensorAdapter
+from neuroact.layers.axes import ArgumentReader, TensorAdapter
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
     LayerSelection,
@@ -20,7 +21,11 @@ from neuroact.layers.names import (
     named_modules,
     select,
 )
+from neuroact.layers.state_reader import state_reader
 from neuroact.stream.chunk import SignalKind
+
+GRADIENT = "grad"
+"""`of=` for the gradient at a layer's output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,18 @@ def choose_layers(
     model: nn.Module,
     *,
     layers: LayerSelection,
-    of: Side,
+    of: str,
     axes: str | None,
     adapters: Sequence[Adapter] | None,
 ) -> tuple[ChosenLayer, ...]:
     """The layers that `neuroact.record` with these arguments records, in the model's order."""
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected a torch.nn.Module to record, came {type(model).__name__}")
-    if of not in ("output", "input"):
-        raise ValueError(f'expected of= to be "output" or "input", came {of!r}')
+    if not (isinstance(of, str) and of.isidentifier()):
+        raise ValueError(
+            'expected of= to be "output", "input", "grad", or the name of a state such as "mem", '
+            f"came {of!r}"
+        )
     _refuse_replicas(model)
     plain = TensorAdapter(axes)
     registry = AdapterRegistry(adapters)
@@ -68,10 +76,39 @@ def choose_layers(
         chosen = select(modules, layers, known=set(owners), spiking=spiking)
     check_distinct(chosen)
     passed_by = passed_by_modules(modules)
-    found = {m.name: owners.get(m.name, (plain, plain.kind(m.module))) for m in chosen}
+    read = _readers(of, plain, axes)
+    found, without = [], []
+    for m in chosen:
+        try:
+            found.append(_chosen(m, read(m, owners.get(m.name)), id(m.module) in passed_by))
+        except NoSuchStateError as cause:
+            if layers is not None:
+                raise
+            without.append(cause)
+    if not found:
+        raise without[0]
+    return tuple(found)
+
+
+Owner: TypeAlias = tuple[Adapter, SignalKind]
+
+
+def _readers(
+    of: str, plain: TensorAdapter, axes: str | None
+) -> Callable[[NamedModule, Owner | None], Owner]:
+    """What reads a module, by its name and the adapter that knows it, or None."""
     if of == "input":
-        found = {m.name: _input_of(m, owners.get(m.name), axes) for m in chosen}
-    return tuple(_chosen(m, found[m.name], id(m.module) in passed_by) for m in chosen)
+        return lambda named, owner: _input_of(named, owner, axes)
+    if of == "output":
+        return lambda named, owner: owner or (plain, plain.kind(named.module))
+    if of == GRADIENT:
+        return lambda named, owner: (owner[0] if owner else plain, SignalKind.ANALOG)
+
+    def state_of(named: NamedModule, owner: Owner | None) -> Owner:
+        adapter = owner[0] if owner else None
+        return state_reader(named.module, named.name, adapter, of, axes), SignalKind.ANALOG
+
+    return state_of
 
 
 def passed_by_modules(modules: Sequence[NamedModule]) -> set[int]:
@@ -91,9 +128,7 @@ def _refuse_replicas(model: nn.Module) -> None:
             )
 
 
-def _input_of(
-    named: NamedModule, owner: tuple[Adapter, SignalKind] | None, axes: str | None
-) -> tuple[Adapter, SignalKind]:
+def _input_of(named: NamedModule, owner: Owner | None, axes: str | None) -> Owner:
     if owner is not None and axes is None:
         adapter = owner[0]
         if not isinstance(adapter, InputAdapter):
@@ -106,7 +141,7 @@ def _input_of(
     return reader, reader.kind(named.module)
 
 
-def _chosen(named: NamedModule, owner: tuple[Adapter, SignalKind], passed_by: bool) -> ChosenLayer:
+def _chosen(named: NamedModule, owner: Owner, passed_by: bool) -> ChosenLayer:
     adapter, kind = owner
     info = LayerInfo(
         named.name, named.aliases, adapter.framework, class_of(named.module).__name__, kind
@@ -116,7 +151,7 @@ def _chosen(named: NamedModule, owner: tuple[Adapter, SignalKind], passed_by: bo
 
 def _no_layers(
     modules: Sequence[NamedModule],
-    owners: dict[str, tuple[Adapter, SignalKind]],
+    owners: dict[str, Owner],
     registry: AdapterRegistry,
 ) -> str:
     parts = [f"found no spiking layer among the model's {len(modules)} modules."]

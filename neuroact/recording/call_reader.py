@@ -89,6 +89,9 @@ class CallReader:
         if steps is not None:
             self._layer.trace.take_back(steps.stop())
 
+    def recomputed(self, output: Any) -> None:
+        """The call was counted in the forward pass."""
+
     def check_capture(self) -> None:
         """Refuse a capture if the CUDA graph's replays could not count.
 

@@ -31,7 +31,7 @@ from neuroact.recording.threads import one_at_a_time
 _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 # Looked up once, since each call of each layer asks them.
 _tracing_state = torch._C._get_tracing_state
-_backward_pass = torch._C._current_graph_task_id  # -1 outside of one
+backward_pass = torch._C._current_graph_task_id  # -1 outside of one
 # None in a build without CUDA, so that calls need not ask. Do not ask here whether there is a GPU:
 # processes forked after that question cannot use one any more.
 _cuda: Any = torch.cuda if torch.backends.cuda.is_built() else None  # type: ignore[no-untyped-call]
@@ -60,6 +60,9 @@ class Watcher(Protocol):
     ) -> Any:
         """Run `forward` while `torch.compile` traces: record in tensors, return the output."""
 
+    def recomputed(self, output: Any, /) -> None:
+        """See what a call returned that gradient checkpointing repeated."""
+
     def check_capture(self) -> None:
         """Raise if `traced`, called next, could not record in the CUDA graph being captured."""
 
@@ -67,9 +70,9 @@ class Watcher(Protocol):
 def watch(module: nn.Module, watcher: Watcher, *, passed_by: bool = False) -> Callable[[], None]:
     """Show each call of a module to a watcher.
 
-    The watcher sees no calls of copies of the module (deep, shallow or unpickled). Nor does it see
-    a call that gradient checkpointing repeats in the backward pass. It does see one that a backward
-    hook makes.
+    The watcher sees no calls of copies of the module (deep, shallow or unpickled). A call that
+    gradient checkpointing repeats in the backward pass is shown as `recomputed`. One that a
+    backward hook makes is a call like all others.
 
     Args:
         module: the module to watch.
@@ -157,8 +160,8 @@ class _WatchedForward:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
             return self._traced(args, kwargs)
-        if _backward_pass() != -1 and _is_recomputed():
-            return self.original(*args, **kwargs)
+        if backward_pass() != -1 and _is_recomputed():
+            return self._recomputed(args, kwargs)
         if _tracing_state() is not None or (_cuda is not None and is_capturing()):
             return self._run_apart(args, kwargs)
         before, after = self.callbacks
@@ -172,6 +175,12 @@ class _WatchedForward:
         else:
             output = self.original(args[0], args[1])
         after(args, kwargs, output, given)
+        return output
+
+    def _recomputed(self, args: Arguments, kwargs: Keywords) -> Any:
+        output = self.original(*args, **kwargs)
+        for watcher in self.watchers:
+            watcher.recomputed(output)
         return output
 
     def _before_all(self, args: Arguments, kwargs: Keywords) -> Any:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from neuroact.errors import OtherProcessError, RecordingClosedError
+from neuroact.layers.choose import GRADIENT
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording import recording_file
 from neuroact.recording.connections import Connections
@@ -76,6 +77,10 @@ class Recording:
     def _counts_classes(self) -> bool:
         """Whether `ClassActivity` is among the statistics, so that labels have a use."""
         return any(isinstance(build(), ClassActivity) for build in self._factories)
+
+    @property
+    def _of_gradients(self) -> bool:
+        return bool((self._origin or {}).get("options", {}).get("of") == GRADIENT)
 
     def report(self) -> ActivityReport:
         """The exact figures so far, without torch tensors; recording goes on.
@@ -167,6 +172,11 @@ class Recording:
                 "a recording with operations=True cannot leave padding out: which step of which "
                 "sample arrives at a Linear or a convolution is not known. Record padded batches "
                 "without operations, or run sequences of one length together."
+            )
+        if self._of_gradients and (valid is not None or lengths is not None):
+            raise ValueError(
+                'a recording with of="grad" cannot leave padding out: its steps come in the order '
+                "of the backward pass. Mask the loss instead, which leaves padding no gradient."
             )
         return self._within(KnownBatch(valid=valid, lengths=lengths, labels=labels))
 

@@ -9,8 +9,7 @@ from weakref import finalize, ref
 from torch import nn
 
 from neuroact.layers.adapter import Adapter
-from neuroact.layers.axes import Side
-from neuroact.layers.choose import choose_layers
+from neuroact.layers.choose import GRADIENT, choose_layers
 from neuroact.layers.names import LayerSelection
 from neuroact.recording.connections import watched_connections
 from neuroact.recording.recording import Recording
@@ -24,7 +23,7 @@ def record(
     model: nn.Module,
     *,
     layers: LayerSelection = None,
-    of: Side = "output",
+    of: str = "output",
     axes: str | None = None,
     statistics: StatisticSelection = None,
     adapters: Sequence[Adapter] | None = None,
@@ -46,6 +45,11 @@ def record(
         of: "output" for what a layer's `forward` returns, before any forward hook replaces it.
             "input" for the first argument of its `forward`, as it is when it goes in. If a hook
             replaces an output, the replacement is the input of the next layer.
+            The name of a state ("mem", "v", "v_mem"): that state after each step, such as the
+            membrane potential, as the layer leaves it; of a module that no adapter knows, its
+            attribute of that name.
+            "grad" for the gradient at a layer's output, in every backward pass. A pass is one
+            sequence. Its steps come in their order in the pass: step 0 is the last time step.
         axes: order of the dimensions where no adapter knows the module: `T` for time, `B` for the
             batch, `N` for all dimensions of the neurons ("TBN", "BTN", "BN", "(T=16 B)N"). "BN"
             if None.
@@ -81,7 +85,13 @@ def record(
         layers = list(layers)
     for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
         layer = recording._add(chosen.info)
-        watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
+        watched = WatchedLayer(
+            layer,
+            chosen.module,
+            chosen.adapter,
+            passed_by=chosen.passed_by,
+            gradients=of == GRADIENT,
+        )
         recording._watched.append(watched)
     if operations:
         recording._connections, tied = watched_connections(model)

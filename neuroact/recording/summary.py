@@ -19,7 +19,7 @@ _CAUSES = (
     "does its work (another method, a function, or a module around it that reads its weights), "
     "which nothing can see; the model runs scripted, traced or exported code made before; it uses "
     "other modules than those found. For calls that cannot be seen there is "
-    "recording.observe(name, values)."
+    "recording.observe(name, values). Of gradients: no backward pass reached what it returned."
 )
 
 

@@ -135,6 +135,9 @@ class Refusal:
         """Refuse a call before it runs."""
         self.check_capture()
 
+    def recomputed(self, output: Any) -> None:
+        """Repeated calls are not counted, so there is nothing to refuse."""
+
     def check_capture(self) -> NoReturn:
         """Refuse a call, however it is run."""
         raise OtherProcessError(

@@ -9,6 +9,7 @@ from torch import nn
 from neuroact.layers.adapter import Adapter
 from neuroact.recording.call_reader import CallReader
 from neuroact.recording.forward import watch
+from neuroact.recording.gradient_reader import GradientReader
 from neuroact.recording.layer import LayerRecorder, Programs
 from neuroact.recording.threads import Refusal
 
@@ -23,15 +24,23 @@ class WatchedLayer:
         module: its calls are read.
         adapter: reads them.
         passed_by: as in `neuroact.recording.forward.watch`.
+        gradients: whether to count the gradients of what the calls return, and not the values.
     """
 
     def __init__(
-        self, layer: LayerRecorder, module: nn.Module, adapter: Adapter, *, passed_by: bool = False
+        self,
+        layer: LayerRecorder,
+        module: nn.Module,
+        adapter: Adapter,
+        *,
+        passed_by: bool = False,
+        gradients: bool = False,
     ) -> None:
         self._layer = layer
         self._module = module
         self._passed_by = passed_by
-        self.reader = CallReader(module, adapter, layer)
+        make = GradientReader if gradients else CallReader
+        self.reader = make(module, adapter, layer)
         self._undo: Callable[[], None] | None = None
         layer.source = self
 

@@ -89,6 +89,13 @@ def _marked(verdicts: Sequence[Verdict]) -> dict[str, str]:
     return lines | ({"verdicts": _VERDICTS} if lines else {})
 
 
+_OF = {
+    "input": "the figures describe what goes into the layers, not what they emit",
+    "grad": "the figures describe the gradients at the layers' outputs, not what they emit; "
+    "sequences are backward passes of samples",
+}
+
+
 def _some(names: list[str]) -> str:
     more = len(names) - _MOST_NAMES
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
@@ -98,8 +105,10 @@ def _origin(origin: Mapping[str, Any]) -> dict[str, str]:
     # A stranger may have written the report's file, so every type is checked.
     found = {}
     options, versions, model = (origin.get(key) for key in ("options", "versions", "model"))
-    if isinstance(options, Mapping) and options.get("of") == "input":
-        found["of input"] = "the figures describe what goes into the layers, not what they emit"
+    of = options.get("of") if isinstance(options, Mapping) else None
+    if isinstance(of, str) and of != "output":
+        state = f"the figures describe the layers' state {of!r} after each step, not what they emit"
+        found[f"of {printable(of)}"] = _OF.get(of, state)
     if isinstance(model, str):
         found["model"] = model
     if isinstance(versions, Mapping) and versions:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from neuroact.layers.adapter import LayerCall
 from neuroact.layers.call_pattern import CallPattern
+from neuroact.layers.state_reader import of_sequence, of_step
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact_adapters.spikingjelly.calls import holder, same_options
 from neuroact_adapters.spikingjelly.layers import (
@@ -120,6 +121,29 @@ class SpikingJellyAdapter:
 
         found = _one_tensor if layer.spikes is as_returned else converted
         return CallPattern(kind, sequence, found, held, held, holds)
+
+    def states(self, module: nn.Module) -> tuple[str, ...]:
+        """What the neuron remembers, such as "v", its membrane potential."""
+        layer = self._look_up(module)
+        held = vars(module).get("_memories", {})
+        kept = (name for name in held if not name.endswith("_seq"))
+        return () if layer.passed or layer.by_request else tuple(kept)
+
+    def read_state(self, module: nn.Module, call: LayerCall, name: str) -> Tensor:
+        """A state after each step; that of a whole sequence as `store_v_seq=True` keeps it.
+
+        Raises:
+            ValueError: the neuron keeps only the last step of a sequence.
+        """
+        if not is_sequence(module, self._look_up(module)):
+            return of_step(getattr(module, name, None), name)
+        if not getattr(module, f"store_{name}_seq", False):
+            raise ValueError(
+                f'in step mode "m" it keeps only the last step of its state "{name}"'
+                + ("; to keep all, make it with store_v_seq=True" if name == "v" else "")
+                + '. In step mode "s" each step is seen'
+            )
+        return of_sequence(getattr(module, f"{name}_seq", None), name)
 
     def input_axes(self, module: nn.Module) -> str:
         """`TBN` if a call takes a whole sequence, `BN` if it takes one step.
