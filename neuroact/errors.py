@@ -9,6 +9,7 @@
     ├── NoSuchStateError      (ValueError)    `of=` names a state that a layer does not have
     ├── LayerNameError        (ValueError)    two layers would be reported under one name
     ├── ChunkError            (ValueError)    a SpikeChunk whose tensors do not fit together
+    ├── EventError            (ValueError)    a list of events that cannot be counted
     ├── AdapterReadError      (ValueError)    an adapter could not read a layer's call
     ├── LayerShapeError       (ValueError)    a layer emitted neurons of another shape than before
     ├── NothingRecordedError  (RuntimeError)  a report before any layer was called
@@ -88,6 +89,10 @@ class LayerNameError(NeuroactError, ValueError):
 
 class ChunkError(NeuroactError, ValueError):
     """The tensors given to a `SpikeChunk` have the wrong shape or type."""
+
+
+class EventError(NeuroactError, ValueError):
+    """A list of events that cannot be counted: unknown neurons, times outside, mixed units."""
 
 
 class AdapterReadError(NeuroactError, ValueError):

@@ -10,16 +10,18 @@ from typing import Any, Protocol
 
 import torch
 
-from neuroact.errors import LayerShapeError
+from neuroact.errors import EventError, LayerShapeError
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.state_trace import StateTrace
 from neuroact.recording.cuda_streams import StreamOrder
+from neuroact.recording.event_blocks import count_events
 from neuroact.recording.known_batch import BatchesUnderWay, KnownBatch
 from neuroact.recording.open_block import OpenBlock
 from neuroact.recording.threads import OneThread
 from neuroact.recording.uninterrupted import Uninterrupted
 from neuroact.statistics import Statistic, check_kind
 from neuroact.stream.chunk import SignalKind, SpikeChunk
+from neuroact.stream.events import BinnedEvents
 
 _GENERALITY = (SignalKind.BINARY, SignalKind.GRADED, SignalKind.ANALOG)
 
@@ -189,6 +191,35 @@ class LayerRecorder:
                 self.source.interrupt()
                 self.source.programs.hand_over()
             self.take(chunk)
+
+    def observe_events(self, events: BinnedEvents) -> None:
+        """Count events fed by hand, each sample as a sequence; raises as `take`.
+
+        Raises:
+            EventError: a batch is under way, whose masks and labels are for steps.
+        """
+        self.thread.check(self.info)
+        with self.lock, Uninterrupted():
+            if self._batches:
+                raise EventError(
+                    f"{self.info}: events are not fed within recording.batch(); they say their "
+                    "samples themselves",
+                    layer=self.info.name,
+                )
+            if self.source is not None:
+                self.source.interrupt()
+                self.source.programs.hand_over()
+            kind = SignalKind.BINARY if events.counts is None else SignalKind.GRADED
+            # Of the stream's shape, but without its memory: what is checked are shape and kind.
+            shape = (int(events.lengths.max()), len(events.lengths), *events.shape)
+            like = SpikeChunk(torch.zeros(()).expand(shape), kind, starts_sequence=True)
+            self.admitted(like, has_state=False)
+            self.block.flush()
+            self.info = replace(self.info, kind=self.general(kind))
+            self.neurons, self._begin = like.neurons, False
+            self._see_whether_plain()
+            count_events(self.statistics, events, self._tell)
+            self._raise()
 
     def admitted(self, chunk: SpikeChunk, *, has_state: bool) -> SpikeChunk:
         """Check a chunk, and return it as it is to be counted; counts nothing, raises as `take`."""

@@ -1,12 +1,17 @@
-"""Makes a chunk of what the user feeds by hand."""
+"""Makes chunks and lists of events of what the user feeds by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from neuroact.errors import ChunkError
+from neuroact.errors import ChunkError, EventError
 from neuroact.layers.axes import Axes
+from neuroact.layers.event_sources import events_of
+from neuroact.results.layer_activity import OBSERVED
 from neuroact.stream.chunk import SignalKind, SpikeChunk, as_tensor
+from neuroact.stream.events import BinnedEvents, EventList, binned
 
 
 def observed(
@@ -34,6 +39,72 @@ def observed(
         return SpikeChunk(order.ordered(tensor), SignalKind(kind), starts_sequence, mask)
     except ValueError as cause:
         raise ChunkError(f'layer "{name}": {cause}', layer=name) from cause
+
+
+def event_list(name: str, times: Any, indices: Any, given: Mapping[str, Any]) -> EventList:
+    """The events of the layer `name`; arguments as in `Recording.observe_events`.
+
+    Raises:
+        EventError: no reader knows the source; names the layer.
+        TypeError: an argument is missing, or says what the source says itself.
+    """
+    said = {key: value for key, value in given.items() if not _is_unsaid(key, value)}
+    if indices is None:
+        if own := said.keys() - {"several"}:
+            raise TypeError(
+                f'layer "{name}": a source of events says itself what {", ".join(sorted(own))}= '
+                "would say; with times alone, give the neuron of each as the next argument"
+            )
+        try:
+            return replace(events_of(times), **said)
+        except ValueError as cause:
+            raise EventError(f'layer "{name}": {cause}', layer=name) from cause
+    neurons, shape = said.pop("neurons", None), said.pop("shape", None)
+    if (neurons is None) is (shape is None):
+        raise TypeError(
+            f'layer "{name}": expected either neurons= or shape=: neurons without events are in '
+            "no list, and would not be known"
+        )
+    if "duration" not in said:
+        raise TypeError(
+            f'layer "{name}": expected duration=, the seconds that were observed: silence at the '
+            "end is in no list, and would not be known"
+        )
+    if ("samples" in said) is not ("batch" in said):
+        raise TypeError(
+            f'layer "{name}": expected samples= and batch= together: the sample of each event, and '
+            "how many samples there are, those without events too"
+        )
+    return EventList(
+        times=times, indices=indices, shape=(neurons,) if shape is None else shape, **said
+    )
+
+
+def binned_of(name: str, events: EventList, dt: float) -> BinnedEvents:
+    """The events of the layer `name` in steps of `dt` seconds.
+
+    Raises:
+        EventError: as `binned`; names the layer.
+    """
+    try:
+        return binned(events, dt)
+    except EventError as cause:
+        raise EventError(f'layer "{name}": {cause}', layer=name) from cause
+
+
+def _is_unsaid(key: str, value: Any) -> bool:
+    unsaid = _UNSAID[key]
+    return value is unsaid or (isinstance(value, str | float) and value == unsaid)
+
+
+_UNSAID = {
+    **dict.fromkeys(("neurons", "shape", "duration", "ids", "samples", "batch")),
+    "start": 0.0,
+    "closed": "left",
+    "several": "error",
+    "framework": OBSERVED,
+    "layer_type": "events",
+}
 
 
 def _which_axes(shape: tuple[int, ...]) -> str:

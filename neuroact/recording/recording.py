@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from neuroact.recording.connections import Connections
 from neuroact.recording.known_batch import KnownBatch
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.merging import check_layer, check_options, merge_layer
-from neuroact.recording.observed import observed
+from neuroact.recording.observed import binned_of, event_list, observed
 from neuroact.recording.parts import RecordingParts, seconds_of
 from neuroact.recording.summary import report_of
 from neuroact.recording.threads import one_at_a_time, refuse_when_forked
@@ -34,6 +34,7 @@ from neuroact.statistics.choice import (
 )
 from neuroact.statistics.class_activity import ClassActivity
 from neuroact.stream.chunk import SignalKind
+from neuroact.stream.events import Closed, Several
 
 _T = TypeVar("_T")
 
@@ -189,6 +190,8 @@ class Recording:
         kind: SignalKind | str = SignalKind.BINARY,
         starts_sequence: bool = True,
         valid: Any = None,
+        framework: str = OBSERVED,
+        layer_type: str = "by hand",
     ) -> None:
         """Feed spikes by hand, where a layer's calls cannot be seen.
 
@@ -200,6 +203,8 @@ class Recording:
             kind: what the values mean; it is not found from the values.
             starts_sequence: whether step 0 begins a new sequence for every sample.
             valid: bool `[time, batch]`, False where a step is padding.
+            framework: the package that the values come from, for the report.
+            layer_type: what that package calls the layer, for the report.
 
         Raises:
             ChunkError: the values or the mask cannot be read, or have the wrong shape; or fewer
@@ -224,8 +229,96 @@ class Recording:
         chunk = observed(name, values, axes, kind, starts_sequence, valid)
         with one_at_a_time():  # two threads may feed one new name
             if name not in self._layers:
-                self._add(LayerInfo(name, (), OBSERVED, "by hand", chunk.kind))
+                self._add(LayerInfo(name, (), framework, layer_type, chunk.kind))
         self._layers[name].observe(chunk)
+
+    def observe_events(
+        self,
+        name: str,
+        times: Any,
+        indices: Any = None,
+        *,
+        neurons: int | None = None,
+        shape: Sequence[int] | None = None,
+        duration: Any = None,
+        dt: float | None = None,
+        start: float = 0.0,
+        ids: Any = None,
+        samples: Any = None,
+        batch: int | None = None,
+        closed: Closed = "left",
+        several: Several = "error",
+        framework: str = OBSERVED,
+        layer_type: str = "events",
+    ) -> None:
+        """Feed a list of events: times and neurons, as simulators and recordings hand them out.
+
+        No array of all cells is made, so long recordings of many neurons take little memory. Each
+        sample is one sequence. The figures are those of the array of the same events.
+
+        Args:
+            name: the layer to feed; a new one is made if there is none of that name.
+            times: time of each event in seconds, in any order. Or, alone, a source of events that
+                a reader knows, such as a simulator's monitor (entry points of the group
+                `neuroact.event_sources`); `dt` and `several` may be given beside it.
+            indices: the neuron of each event: its index, in C order, or its id where `ids` is
+                given.
+            neurons: how many neurons there are, those without events too.
+            shape: in place of `neurons`, their shape.
+            duration: how many seconds were observed, silence at the end too; or one number for each
+                sample.
+            dt: seconds per time step; the recording's if None.
+            start: when the observation began, in seconds.
+            ids: the ids of the neurons, `[neurons]`.
+            samples: the sample (trial, segment) of each event, counted from 0.
+            batch: number of samples, those without events too; needed with `samples`.
+            closed: "left" if an event at the border of two steps belongs to the later one, "right"
+                if to the earlier one.
+            several: what to do with several events of a neuron in one step: "error", "clip" to
+                count one, or "count" to count all, which makes the layer graded.
+            framework: the package that the events come from, for the report.
+            layer_type: what that package calls the source, for the report.
+
+        Raises:
+            EventError: events outside the time observed, of unknown neurons or samples, several in
+                one step, or without finite times; nothing is counted.
+            LayerShapeError, StatisticKindError, RecordingClosedError, OtherThreadError,
+                OtherProcessError: as in `observe`.
+            TypeError, ValueError: an argument is missing or has a wrong value.
+
+        >>> from neuroact import Recording
+        >>> recording = Recording(dt=0.001)
+        >>> recording.observe_events(
+        ...     "cortex", [0.0005, 0.0042, 0.0041], [7, 7, 0], neurons=10, duration=0.005
+        ... )
+        >>> layer = recording.report()["cortex"]
+        >>> layer.events.tolist(), layer.observations, layer.dead
+        ([1, 0, 0, 0, 0, 0, 0, 2, 0, 0], 5, 8)
+        """
+        self._check_open("fed")
+        if not isinstance(name, str):
+            raise TypeError(f"expected the name of a layer, came {name!r}")
+        given = {
+            "neurons": neurons, "shape": shape, "duration": duration, "start": start, "ids": ids,
+            "samples": samples, "batch": batch, "closed": closed, "several": several,
+            "framework": framework, "layer_type": layer_type,
+        }  # fmt: skip
+        events, found = event_list(name, times, indices, given), self.dt if dt is None else dt
+        if found is None:
+            raise ValueError(
+                f'layer "{name}": events need dt=, the seconds of a time step: here, or in '
+                "Recording(dt=…)"
+            )
+        if self.dt is not None and seconds_of(found) != self.dt:
+            raise ValueError(
+                f'layer "{name}": expected the dt={self.dt!r} s of the recording, came {found!r}'
+            )
+        cells = binned_of(name, events, seconds_of(found))
+        kind = SignalKind.BINARY if cells.counts is None else SignalKind.GRADED
+        with one_at_a_time():  # two threads may feed one new name
+            if name not in self._layers:
+                self._add(LayerInfo(name, (), events.framework, events.layer_type, kind))
+        self._layers[name].observe_events(cells)
 
     def merge(self, other: Recording) -> None:
         """Add another recording's counts, exactly; `other` stays unchanged.
