@@ -21,7 +21,11 @@ class EventReader(Protocol):
     """
 
     def read(self, source: Any) -> EventList | None:
-        """The source's events; None if it is not a source of this package."""
+        """The source's events; None if it is not a source of this package.
+
+        Args:
+            source: an object of a class of the package, or a list of such objects.
+        """
 
 
 def events_of(source: Any) -> EventList:
@@ -30,13 +34,14 @@ def events_of(source: Any) -> EventList:
     Raises:
         EventError: no installed reader knows it; lists those there are.
     """
+    first = source[0] if isinstance(source, list | tuple) and source else source
     installed = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
-    for package in packages_of(type(source)):
+    for package in packages_of(type(first)):
         if package in installed:
             found: EventList | None = installed[package].load()().read(source)
             if found is not None:
                 return found
-    cls = type(source)
+    cls = type(first)
     raise EventError(
         f"no reader knows a {cls.__module__}.{cls.__qualname__}; there are readers for: "
         f"{', '.join(sorted(installed)) or 'none'}. Give the times and the neurons of its events: "

@@ -46,38 +46,27 @@ def event_list(name: str, times: Any, indices: Any, given: Mapping[str, Any]) ->
 
     Raises:
         EventError: no reader knows the source; names the layer.
-        TypeError: an argument is missing, or says what the source says itself.
+        TypeError: arguments that do not fit together.
     """
     said = {key: value for key, value in given.items() if not _is_unsaid(key, value)}
+    neurons, shape = said.pop("neurons", None), said.pop("shape", None)
+    if neurons is not None and shape is not None:
+        raise TypeError(f'layer "{name}": expected neurons= or shape=, came both')
+    if neurons is not None:
+        shape = (neurons,)
+    if shape is not None:
+        said["shape"] = shape
     if indices is None:
-        if own := said.keys() - {"several"}:
-            raise TypeError(
-                f'layer "{name}": a source of events says itself what {", ".join(sorted(own))}= '
-                "would say; with times alone, give the neuron of each as the next argument"
-            )
         try:
             return replace(events_of(times), **said)
         except ValueError as cause:
             raise EventError(f'layer "{name}": {cause}', layer=name) from cause
-    neurons, shape = said.pop("neurons", None), said.pop("shape", None)
-    if (neurons is None) is (shape is None):
-        raise TypeError(
-            f'layer "{name}": expected either neurons= or shape=: neurons without events are in '
-            "no list, and would not be known"
-        )
-    if "duration" not in said:
-        raise TypeError(
-            f'layer "{name}": expected duration=, the seconds that were observed: silence at the '
-            "end is in no list, and would not be known"
-        )
     if ("samples" in said) is not ("batch" in said):
         raise TypeError(
             f'layer "{name}": expected samples= and batch= together: the sample of each event, and '
             "how many samples there are, those without events too"
         )
-    return EventList(
-        times=times, indices=indices, shape=(neurons,) if shape is None else shape, **said
-    )
+    return EventList(times=times, indices=indices, **said)
 
 
 def binned_of(name: str, events: EventList, dt: float) -> BinnedEvents:

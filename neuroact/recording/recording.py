@@ -260,14 +260,14 @@ class Recording:
             name: the layer to feed; a new one is made if there is none of that name.
             times: time of each event in seconds, in any order. Or, alone, a source of events that
                 a reader knows, such as a simulator's monitor (entry points of the group
-                `neuroact.event_sources`); `dt` and `several` may be given beside it.
+                `neuroact.event_sources`). What is said beside it holds in place of what it says.
             indices: the neuron of each event: its index, in C order, or its id where `ids` is
-                given.
+                given; or a tuple with an array for each dimension of `shape`.
             neurons: how many neurons there are, those without events too.
             shape: in place of `neurons`, their shape.
             duration: how many seconds were observed, silence at the end too; or one number for each
-                sample.
-            dt: seconds per time step; the recording's if None.
+                sample. The last step may be observed in part.
+            dt: seconds per time step. If None, the recording's; else, the source's own.
             start: when the observation began, in seconds.
             ids: the ids of the neurons, `[neurons]`.
             samples: the sample (trial, segment) of each event, counted from 0.
@@ -303,7 +303,8 @@ class Recording:
             "samples": samples, "batch": batch, "closed": closed, "several": several,
             "framework": framework, "layer_type": layer_type,
         }  # fmt: skip
-        events, found = event_list(name, times, indices, given), self.dt if dt is None else dt
+        events = event_list(name, times, indices, given)
+        found = next((each for each in (dt, self.dt, events.dt) if each is not None), None)
         if found is None:
             raise ValueError(
                 f'layer "{name}": events need dt=, the seconds of a time step: here, or in '

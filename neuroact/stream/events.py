@@ -27,9 +27,11 @@ class EventList:
 
     Attributes:
         times: of each event, in seconds, in any order; an array of floats, or values with units.
-        indices: the neuron of each event: its index in C order or, with `ids`, its id.
-        shape: shape of the neurons; `(n,)` for n neurons.
-        duration: seconds observed, from `start` on; or one number for each sample.
+        indices: the neuron of each event: its index in C order or, with `ids`, its id; or a tuple
+            with an array for each dimension of `shape`.
+        shape: shape of the neurons; `(n,)` for n neurons. None if the source does not say it.
+        duration: seconds observed, from `start` on; or one number for each sample. The last step
+            may be observed in part. None if the source does not say it.
         start: time at which the observation starts, in seconds.
         ids: the id of each neuron, `[neurons]`, if `indices` are ids.
         samples: the sample (trial, segment) of each event, counted from 0; None if there is one.
@@ -38,6 +40,7 @@ class EventList:
             `(t, t + dt]`, as in NEST.
         several: what to do if a neuron has several events in one step: "error"; "clip", to count
             one; or "count", which makes the layer graded.
+        dt: the source's own time step in seconds; None if it has none.
         framework: the package that the events come from.
         layer_type: what that package calls the source.
 
@@ -48,14 +51,15 @@ class EventList:
 
     times: Any
     indices: Any
-    shape: Sequence[int]
-    duration: Any
+    shape: Sequence[int] | None = None
+    duration: Any = None
     start: float = 0.0
     ids: Any = None
     samples: Any = None
     batch: int = 1
     closed: Closed = "left"
     several: Several = "error"
+    dt: float | None = None
     framework: str = "observed"
     layer_type: str = "events"
 
@@ -109,14 +113,12 @@ def binned(events: EventList, dt: float) -> BinnedEvents:
 
     Raises:
         EventError: an event lies outside the observation, is of an unknown neuron or sample, or has
-            no finite time; several fall into one cell though `several` is "error"; a length is no
-            whole number of steps; arrays are of different lengths, or no numbers.
+            no finite time; several fall into one cell though `several` is "error"; the shape or
+            the duration is not known; arrays are of different lengths, or no numbers.
     """
     shape = _shape(events.shape)
-    (times, precision), indices = (
-        seconds(events.times, "times"),
-        _integers(events.indices, "indices"),
-    )
+    times, precision = seconds(events.times, "times")
+    indices = _flat_indices(events.indices, shape)
     neuron = _indices(indices, events.ids, int(np.prod(shape, dtype=np.int64)))
     sample = _samples(events, len(times))
     if not len(times) == len(neuron) == len(sample):
@@ -204,6 +206,11 @@ def _steps(
 
 
 def _lengths(events: EventList, dt: float) -> NDArray[np.int64]:
+    if events.duration is None:
+        raise EventError(
+            "how long was observed is not known: say it with duration=, in seconds, since silence "
+            "at the end is in no list"
+        )
     durations, _ = seconds(events.duration, "duration")
     if len(durations) not in (1, events.batch):
         raise EventError(
@@ -211,22 +218,43 @@ def _lengths(events: EventList, dt: float) -> NDArray[np.int64]:
             f"{len(durations)}"
         )
     found = durations / dt
-    whole = np.rint(found)
-    bad = ~(np.isfinite(found) & (found > 0) & (whole >= 1))
-    bad |= np.abs(found - whole) > _BORDER * np.maximum(1.0, found)
+    bad = ~(np.isfinite(found) & (found > 0))
     if bad.any():
         raise EventError(
-            f"expected duration= to be a whole number of steps of {dt!r} s, came "
-            f"{float(durations[bad][0])!r} s, which is {float(found[bad][0])!r} steps"
+            f"expected duration= in seconds, above 0, came {float(durations[bad][0])!r}"
         )
+    whole = np.maximum(1.0, np.ceil(found - _BORDER))
     return np.broadcast_to(whole.astype(np.int64), events.batch)
 
 
 def _shape(shape: Any) -> tuple[int, ...]:
+    if shape is None:
+        raise EventError(
+            "how many neurons there are is not known: say it with neurons= or shape=, since those "
+            "without events are in no list"
+        )
     sizes = tuple(shape)
     if not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
         raise EventError(f"expected shape= to hold numbers of neurons from 1 on, came {shape!r}")
     return tuple(map(int, sizes))
+
+
+def _flat_indices(indices: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    if not isinstance(indices, tuple):
+        return _integers(indices, "indices")
+    if len(indices) != len(shape):
+        raise EventError(
+            f"expected indices of {len(shape)} dimensions for neurons of shape {list(shape)}, came "
+            f"{len(indices)}"
+        )
+    places = [_integers(each, "indices") for each in indices]
+    try:
+        return np.ravel_multi_index(tuple(places), shape).astype(np.int64)
+    except ValueError as cause:
+        raise EventError(
+            f"some events are of neurons that are not there: expected indices below {list(shape)} "
+            f"({cause})"
+        ) from cause
 
 
 def _indices(indices: NDArray[np.int64], ids: Any, neurons: int) -> NDArray[np.int64]:
@@ -274,7 +302,7 @@ def _integers(values: Any, what: str) -> NDArray[np.int64]:
         raise EventError(f"{what} cannot be read as an array: {cause}") from cause
     if array.size == 0 and array.ndim == 1:
         return np.zeros(0, np.int64)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
+    if array.ndim != 1 or array.dtype.kind not in "iub":
         raise EventError(
             f"expected {what} to be whole numbers in one dimension, came {array.dtype} of shape "
             f"{list(array.shape)}"

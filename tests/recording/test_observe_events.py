@@ -193,9 +193,11 @@ GOOD: dict[str, Any] = {
         ({"ids": [5, 6]}, "2 of 2 events are of neurons .* expected ids"),
         ({"ids": [5, 5]}, "expected ids= to hold 2 different ids"),
         ({"times": [0.001, 0.0012], "indices": [1, 1]}, '1 of 2 events come after .*"clip"'),
-        ({"duration": 0.0025}, "a whole number of steps"),
-        ({"duration": 0.0}, "a whole number of steps"),
-        ({"duration": np.nan}, "a whole number of steps"),
+        ({"duration": 0.0}, "in seconds, above 0, came 0.0"),
+        ({"duration": np.nan}, "in seconds, above 0, came nan"),
+        ({"indices": ([0, 1], [0, 0])}, "indices of 1 dimensions"),
+        ({"neurons": None}, "how many neurons there are is not known"),
+        ({"duration": None}, "how long was observed is not known"),
         ({"duration": [0.002, 0.002]}, "one duration, or one for each of 1 samples"),
         ({"samples": [0, 1], "batch": 1}, "1 of 2 events are of samples that are not there"),
         ({"neurons": 0}, "numbers of neurons from 1 on"),
@@ -215,14 +217,12 @@ def test_what_would_be_lost_or_misread_is_refused_whole_by_the_layers_name(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"neurons": None}, "either neurons= or shape="),
-        ({"shape": (2,)}, "either neurons= or shape="),
-        ({"duration": None}, "expected duration="),
+        ({"shape": (2,)}, "neurons= or shape=, came both"),
         ({"samples": [0, 0]}, "samples= and batch= together"),
         ({"batch": 2}, "samples= and batch= together"),
     ],
 )
-def test_what_no_list_says_has_to_be_said(change: dict[str, Any], says: str) -> None:
+def test_arguments_that_do_not_fit_together_are_refused(change: dict[str, Any], says: str) -> None:
     with pytest.raises(TypeError, match=says):
         Recording(dt=DT).observe_events("a", **GOOD | change)
 
@@ -247,6 +247,20 @@ def test_a_time_step_is_needed_and_is_the_recordings() -> None:
     recording = Recording()
     recording.observe_events("a", **GOOD, dt=DT)
     assert recording.report()["a"].observations == 2
+
+
+def test_the_last_step_may_be_observed_in_part() -> None:
+    recording = Recording(dt=DT)
+    recording.observe_events("a", **GOOD | {"duration": 0.0025, "times": [0.0, 0.0024]})
+    assert recording.report()["a"].observations == 3
+
+
+def test_places_are_taken_for_each_dimension() -> None:
+    recording = Recording(dt=DT)
+    recording.observe_events("a", [0.0, 0.0], ([1, 0], [2, 0]), shape=(2, 3), duration=DT)
+    assert recording.report()["a"].events.tolist() == [[1, 0, 0], [0, 0, 1]]
+    with pytest.raises(EventError, match=r"expected indices below \[2, 3\]"):
+        recording.observe_events("a", [0.0], ([2], [0]), shape=(2, 3), duration=DT)
 
 
 def test_a_layer_keeps_its_neurons_and_its_kinds() -> None:
@@ -286,5 +300,3 @@ def test_the_report_says_where_events_come_from() -> None:
 def test_a_source_that_no_reader_knows_is_refused_by_its_class() -> None:
     with pytest.raises(EventError, match=r'layer "a": no reader knows a builtins\.dict'):
         Recording(dt=DT).observe_events("a", {"times": []})
-    with pytest.raises(TypeError, match="says itself what neurons= would say"):
-        Recording(dt=DT).observe_events("a", {"times": []}, neurons=3)

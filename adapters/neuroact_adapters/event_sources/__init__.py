@@ -1,0 +1,1 @@
+"""Readers of events: one file for each simulator, format or tool."""
