@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
 
 from neuroact.errors import RecordingFileError
-from neuroact.layers.adapter import Adapter
-from neuroact.layers.connections import connection_info, connections_of
+from neuroact.layers.adapter import Adapter, AdapterRegistry
+from neuroact.layers.connections import connections_of
 from neuroact.layers.fan_out import FanOut
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.connection import Connection
 from neuroact.recording.layer import LayerRecorder
 from neuroact.results.operations import LayerOperations, Operations
-from neuroact.statistics.states import check_arrivals
+from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind
 
 
@@ -102,17 +102,16 @@ class Connections:
 
 
 def watched_connections(
-    model: nn.Module,
+    model: nn.Module, adapters: Sequence[Adapter] | None = None
 ) -> tuple[Connections, list[tuple[Connection, nn.Module, Adapter, bool]]]:
     """The model's connections; and for `WatchedLayer` each one's module, reader and `passed_by`."""
-    found = connections_of(model)
+    found = connections_of(model, AdapterRegistry(adapters))
     connections = Connections(found.not_counted)
     tied: list[tuple[Connection, nn.Module, Adapter, bool]] = []
-    for named in found.modules:
-        connection = Connection(connection_info(named), named.module)
-        connections.by_name[named.name] = connection
-        passed_by = id(named.module) in found.passed_by
-        tied.append((connection, named.module, connection.reader, passed_by))
+    for each in found.counted:
+        connection = Connection(each.info, each.synapses)
+        connections.by_name[each.info.name] = connection
+        tied.append((connection, each.module, connection.reader, each.passed_by))
     return connections, tied
 
 
@@ -123,7 +122,7 @@ def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]
     if fans is not None and layer.called:
         state |= {"connected": from_numpy(fans.connected), "dense": from_numpy(fans.dense)}
     info = layer.info
-    entry = {
+    entry: dict[str, Any] = {
         "name": info.name,
         "aliases": list(info.aliases),
         "framework": info.framework,
@@ -131,16 +130,20 @@ def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]
         "shape": None if layer.neurons is None else list(layer.neurons),
         "problem": connection.problem,
     }
+    if fans is not None and fans.at_once is not None:
+        entry["at_once"] = fans.at_once
     return entry, state
 
 
 def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
     texts = [entry["name"], entry["framework"], entry["layer_type"], *entry["aliases"]]
-    problem, shape = entry["problem"], entry["shape"]
+    problem, shape, at_once = entry["problem"], entry["shape"], entry.get("at_once")
     if not all(type(text) is str for text in (*texts, "" if problem is None else problem)):
         raise TypeError("a name or a problem is no text")
     if not (shape is None or all(type(size) is int for size in shape)):
         raise TypeError("a shape is none")
+    if not (at_once is None or (type(at_once) is int and 0 <= at_once < MOST_COUNT)):
+        raise TypeError("the operations of one input are no number")
     name, framework, layer_type, *aliases = texts
     info = LayerInfo(name, tuple(aliases), framework, layer_type, SignalKind.GRADED)
     connection = Connection(info)
@@ -157,5 +160,5 @@ def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
             {key: tensor for key, tensor in state.items() if key not in fans}
         )
         if fans:
-            connection.fans = FanOut(*(state[key].numpy() for key in fans))
+            connection.fans = FanOut(state["connected"].numpy(), state["dense"].numpy(), at_once)
     return connection

@@ -84,7 +84,7 @@ def record(
         watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
         recording._watched.append(watched)
     if operations:
-        recording._connections, tied = watched_connections(model)
+        recording._connections, tied = watched_connections(model, adapters)
         for connection, module, reader, passed_by in tied:
             watched = WatchedLayer(connection.layer, module, reader, passed_by=passed_by)
             recording._watched.append(watched)
