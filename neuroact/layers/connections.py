@@ -19,6 +19,7 @@ from neuroact.layers.names import NamedModule, class_of, named_modules
 from neuroact.layers.synapses.known import known_synapses
 from neuroact.layers.synapses.protocol import Synapses, SynapsesAdapter, SynapsesByPart
 from neuroact.stream.chunk import SignalKind, SpikeChunk
+from neuroact.stream.sparse import SparseChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +121,25 @@ class ConnectionInput(ArgumentReader):
         """What arrived as `[1, repetitions, *shape]`; no repetitions after a problem."""
         if self.problem is None:
             try:
-                values = self._repetitions(call.state, call.output)
-                return SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
+                return self._chunk(call.state, call.output)
             except Exception as cause:  # as above
                 self.problem = str(cause)
         nothing = torch.zeros(1, 0, *(self.shape or ()), device=_device(call.output))
         return SpikeChunk(nothing, SignalKind.GRADED, starts_sequence=True)
 
-    def _repetitions(self, given: Any, output: object) -> Tensor:
+    def _chunk(self, given: Any, output: object) -> SpikeChunk:
         assert self.synapses is not None
         values, dims = self.synapses.arrivals(given, output), self.synapses.dims
         leading, shape = values.shape[:-dims], tuple(values.shape[-dims:])
         if self.shape not in (None, shape):
             raise ValueError("its input came in more than one size")
+        if values.layout is torch.sparse_coo:
+            chunk: SpikeChunk = SparseChunk.of_entries(values)
+        else:
+            values = values.reshape(1, math.prod(leading), *shape)
+            chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
         self.shape = shape
-        return values.reshape(1, math.prod(leading), *shape)
+        return chunk
 
 
 def _copied(value: Any) -> Any:

@@ -51,9 +51,9 @@ def made_of(name: str) -> set[str]:
     """Names of what a parameter may be made of, by masks and normalisations of torch too.
 
     >>> sorted(made_of("weight"))
-    ['weight', 'weight_g', 'weight_orig', 'weight_v']
+    ['weight', 'weight_g', 'weight_mask', 'weight_orig', 'weight_v']
     """
-    return {name, *(f"{name}_{end}" for end in ("orig", "g", "v"))}
+    return {name, *(f"{name}_{end}" for end in ("orig", "mask", "g", "v"))}
 
 
 def _weight(module: Any, name: str) -> Tensor:

@@ -37,7 +37,8 @@ class Synapses(Protocol):
         """What arrived in a call, `[*repetitions, *elements]`.
 
         Repetitions are whatever the weights are applied to again: time, batch, tokens, places. A
-        sparse tensor may have more elements than memory could hold densely.
+        coalesced sparse tensor, `[repetitions, *elements]`, may have more elements than memory
+        could hold densely.
 
         Args:
             given: what `given` returned, copied.
