@@ -188,7 +188,12 @@ def _left_over(named: NamedModule, parts: SynapsesByPart) -> dict[str, str]:
 
 def _weights(module: nn.Module) -> list[str]:
     """Names of what a module may multiply by, its children's apart."""
-    named = [name for name, parameter in module._parameters.items() if parameter is not None]
+    children = {id(p) for child in module.children() for p in child.parameters()}
+    named = [
+        name
+        for name, parameter in module._parameters.items()
+        if parameter is not None and id(parameter) not in children
+    ]
     if parametrize.is_parametrized(module):
         named += list(module.parametrizations)  # type: ignore[arg-type]  # a ModuleDict
     named += [

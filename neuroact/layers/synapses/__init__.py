@@ -1,7 +1,10 @@
 """How modules' weights work on what arrives at them: what synaptic operations follow from."""
 
 from neuroact.layers.fan_out import FanOut
+from neuroact.layers.synapses.feedback import Feedback
 from neuroact.layers.synapses.matrices import Matrices
-from neuroact.layers.synapses.protocol import Synapses
+from neuroact.layers.synapses.one_to_one import OneToOne
+from neuroact.layers.synapses.one_weight import OneWeight
+from neuroact.layers.synapses.protocol import Synapses, SynapsesByPart
 
-__all__ = ["FanOut", "Matrices", "Synapses"]
+__all__ = ["FanOut", "Feedback", "Matrices", "OneToOne", "OneWeight", "Synapses", "SynapsesByPart"]

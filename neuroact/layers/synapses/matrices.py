@@ -8,20 +8,22 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from neuroact.layers.axes import first_by_name
 from neuroact.layers.fan_out import FanOut, Integers
+from neuroact.layers.synapses.protocol import real
 from neuroact.layers.weights import Zeros, made_of, nonzero_of
 
 
 class Matrices:
-    """Weights of a module that is linear in blocks of its input; a base of `Synapses`.
+    """The synapses of a module that is linear in blocks of what arrives; see `Synapses`.
 
     What arrives is the blocks one after another, `[*repetitions, sum of the blocks' sizes]`. Each
-    block meets one or more matrices `[outputs, size of the block]`. A subclass adds `given` and
-    `arrivals`, which read such blocks from a call.
+    block meets one or more matrices `[outputs, size of the block]`. Here the one block is the first
+    argument. A subclass that has more, or takes it elsewhere, overrides `given` and `arrivals`.
 
     Args:
         module: holds the matrices.
-        blocks: the matrices of each block, their shapes by name.
+        blocks: for each block the shapes of its matrices, by their names.
         biases: names of the biases, which have a number for each row of the matrices.
         rows: which rows of the matrices and biases are meant; None for all.
 
@@ -50,12 +52,12 @@ class Matrices:
         self.weights = tuple(sorted({n for own in (*self._shapes, *biases) for n in made_of(own)}))
 
     def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """As in `Synapses`; a subclass says it."""
-        raise NotImplementedError
+        """The first argument in the signature of the module's `forward`."""
+        return args[0] if args else first_by_name(self._module, kwargs)
 
     def arrivals(self, given: Any, output: Any) -> Tensor:
-        """As in `Synapses`; a subclass says it."""
-        raise NotImplementedError
+        """The argument."""
+        return real(given)
 
     def nonzero(self) -> tuple[Zeros, ...]:
         """Of each matrix, in the order of the blocks."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from neuroact.layers.adapter import argument
+from neuroact.layers.synapses.feedback import Feedback
 from neuroact.layers.synapses.matrices import Matrices
 from neuroact.layers.synapses.protocol import SynapsesByPart, real
 
@@ -19,8 +20,11 @@ _GATES = {nn.LSTM: 4, nn.LSTMCell: 4, nn.GRU: 3, nn.GRUCell: 3}
 
 
 def cell_synapses(module: Any) -> SynapsesByPart:
-    """Of a module of `CELLS`."""
-    return {"": _Cell(module)}
+    """Of a module of `CELLS`: each call is one step."""
+    rows, hidden = _gates(module) * module.hidden_size, module.hidden_size
+    blocks = [{"weight_ih": (rows, module.input_size)}, {"weight_hh": (rows, hidden)}]
+    biases = ["bias_ih", "bias_hh"] if module.bias else []
+    return {"": Feedback(module, blocks, biases, before=_state)}
 
 
 def sequence_synapses(module: Any) -> SynapsesByPart:
@@ -43,33 +47,6 @@ def sequence_synapses(module: Any) -> SynapsesByPart:
 _PROJECTED = "what arrives at it, the hidden state before its projection, cannot be seen"
 
 
-class _Cell(Matrices):
-    """One step: `[input, hidden]` arrives."""
-
-    def __init__(self, module: Any) -> None:
-        rows = _gates(module) * module.hidden_size
-        blocks = [
-            {"weight_ih": (rows, module.input_size)},
-            {"weight_hh": (rows, module.hidden_size)},
-        ]
-        super().__init__(module, blocks, ["bias_ih", "bias_hh"] if module.bias else [])
-        self._hidden: int = module.hidden_size
-
-    def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """The input, and the hidden state before the step."""
-        return argument(args, kwargs, 0, "input"), _hidden(argument(args, kwargs, 1, "hx"))
-
-    def arrivals(self, given: Any, output: Any) -> Tensor:
-        """Both side by side; a state that was not given is zeros."""
-        values, hidden = real(given[0]), given[1]
-        left = _hidden(output)
-        shape = (*values.shape[:-1], self._hidden)
-        if not isinstance(left, Tensor) or tuple(left.shape) != shape:
-            raise ValueError("its output was not of the shape that follows from its settings")
-        before = values.new_zeros(shape) if hidden is None else real(hidden, "its state")
-        return torch.cat([values, before], -1)
-
-
 class _Sequence(Matrices):
     """Many steps: `[input, hidden]` arrives, and besides what the reverse direction hides."""
 
@@ -86,10 +63,7 @@ class _Sequence(Matrices):
 
     def given(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """The input with its lengths, and the hidden state before the first step."""
-        values, hidden = (
-            argument(args, kwargs, 0, "input"),
-            _hidden(argument(args, kwargs, 1, "hx")),
-        )
+        values, hidden = argument(args, kwargs, 0, "input"), _state(args, kwargs)
         if not isinstance(values, PackedSequence):
             return values, None, hidden
         if hidden is not None and values.sorted_indices is not None:
@@ -141,8 +115,9 @@ def _after(steps: Sequence[Tensor], last: Tensor) -> Tensor:
     )
 
 
-def _hidden(state: Any) -> Any:
-    """The hidden state: an LSTM's is the first of a pair."""
+def _state(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """The hidden state that a call is given: an LSTM's is the first of a pair."""
+    state = argument(args, kwargs, 1, "hx")
     return state[0] if isinstance(state, tuple | list) else state
 
 
