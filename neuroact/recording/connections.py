@@ -7,16 +7,18 @@ from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
 
-from neuroact.errors import RecordingFileError
+from neuroact.errors import LayerNameError, MergeError, RecordingFileError
 from neuroact.layers.adapter import Adapter, AdapterRegistry
 from neuroact.layers.connections import connections_of
 from neuroact.layers.fan_out import FanOut
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.connection import Connection
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.product import Product
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind
+from neuroact.stream.product import SynapticProduct
 
 
 class Connections:
@@ -28,6 +30,7 @@ class Connections:
 
     def __init__(self, not_counted: Mapping[str, str] | None = None) -> None:
         self.by_name: dict[str, Connection] = {}
+        self.products: dict[str, Product] = {}
         self.not_counted = dict(not_counted or {})
 
     @property
@@ -39,6 +42,8 @@ class Connections:
         """Forget everything counted."""
         for connection in self.by_name.values():
             connection.reset()
+        for product in self.products.values():
+            product.reset()
 
     def let_go(self) -> None:
         """Hold the model no longer."""
@@ -46,20 +51,39 @@ class Connections:
             connection.let_go()
 
     def operations(self) -> Operations:
-        """The operations so far."""
+        """The operations so far. What was fed by hand is not also named as not counted."""
         found = {name: each.operations() for name, each in self.by_name.items()}
-        not_counted = self.not_counted | {
-            n: why for n, why in found.items() if isinstance(why, str)
-        }
+        products = {name: each.operations() for name, each in self.products.items()}
+        found |= {name: each for name, each in products.items() if each is not None}
+        not_counted = {name: why for name, why in self.not_counted.items() if name not in found}
+        not_counted |= {name: why for name, why in found.items() if isinstance(why, str)}
         counted = [each for each in found.values() if isinstance(each, LayerOperations)]
         return Operations(counted, not_counted=not_counted)
+
+    def observe(self, name: str, product: SynapticProduct) -> None:
+        """Count a product of two activations.
+
+        Raises:
+            LayerNameError: a layer has that name.
+        """
+        if name in self.by_name:
+            raise LayerNameError(
+                f'"{name}" is a layer of the model: give the product another name', layer=name
+            )
+        self.products.setdefault(name, Product(name)).observe(product)
 
     def check(self, theirs: Connections) -> None:
         """Refuse what cannot be added.
 
         Raises:
-            MergeError: a layer is of another class; names it.
+            MergeError: a layer is of another class, or one is a product; names it.
         """
+        for one, two in ((self, theirs), (theirs, self)):
+            if both := sorted(one.by_name.keys() & two.products.keys()):
+                raise MergeError(
+                    f'cannot add operations of a product "{both[0]}" to those of a layer',
+                    layer=both[0],
+                )
         for name, their in theirs.by_name.items():
             if name in self.by_name:
                 self.by_name[name].check(their)
@@ -69,6 +93,8 @@ class Connections:
         for name, their in theirs.by_name.items():
             ours = self.by_name.setdefault(name, Connection(their.layer.info))
             ours.add(their)
+        for name, product in theirs.products.items():
+            self.products.setdefault(name, Product(name)).add(product)
         for name, why in theirs.not_counted.items():
             self.not_counted[name] = min(why, self.not_counted.get(name, why))
 
@@ -80,7 +106,13 @@ class Connections:
             entry, state = _written(connection)
             layers.append(entry)
             tensors |= {f"operations.{number}.{key}": tensor for key, tensor in state.items()}
-        return {"not_counted": self.not_counted, "layers": layers}, tensors
+        document: dict[str, Any] = {"not_counted": self.not_counted, "layers": layers}
+        if self.products:
+            document["products"] = list(self.products)
+            for number, product in enumerate(self.products.values()):
+                state = product.state_dict()
+                tensors |= {f"products.{number}.{key}": tensor for key, tensor in state.items()}
+        return document, tensors
 
     @classmethod
     def from_document(cls, document: Any, states: dict[str, dict[str, Tensor]]) -> Connections:
@@ -98,6 +130,12 @@ class Connections:
             name = connection.layer.info.name
             if connections.by_name.setdefault(name, connection) is not connection:
                 raise RecordingFileError("operations of two layers of one name", layer=name)
+        for number, name in enumerate(document.get("products", ())):
+            if type(name) is not str or name in connections.by_name or name in connections.products:
+                raise ValueError("a product has the name of another, or none")
+            product = connections.products[name] = Product(name)
+            if state := states.pop(f"products.{number}", {}):
+                product.load_state_dict(state)
         return connections
 
 
