@@ -319,3 +319,13 @@ def test_sconv2dlstm_of_snntorch_counts_the_convolution_within_it() -> None:
     ):
         pairs = nn.functional.conv2d(torch.cat(flags).float(), ones, padding=net.conv.padding)
         assert figure == int(pairs.sum())
+
+
+def test_products_within_spikingjellys_attention_are_named() -> None:
+    net = layer.SpikingSelfAttention(8, 2, spiking_neuron=neuron.LIFNode)
+    functional.set_step_mode(net, "m")
+    with torch.no_grad(), neuroact.record(net, operations=True) as recording:
+        net(torch.rand(2, 1, 8, 4))
+    operations = recording.report().operations
+    assert "cannot be seen" in operations.not_counted["model.products"]
+    assert len(operations) == 2

@@ -11,9 +11,9 @@ from neuroact.layers.adapter import argument
 from neuroact.layers.synapses.matrices import Matrices
 from neuroact.layers.synapses.protocol import SynapsesByPart, real
 
-_PRODUCTS = (
-    "the products of its queries with its keys, and of the scores with its values, cannot be seen: "
-    "count such products by recording.observe_product where the model makes them itself"
+PRODUCTS = (
+    "the products of its queries, keys and values cannot be seen: count them by "
+    "recording.observe_product where the model has them"
 )
 
 
@@ -28,7 +28,7 @@ def attention_synapses(module: Any) -> SynapsesByPart:
     parts = {
         name: _Projection(module, at, name, size) for at, (name, size) in enumerate(inputs.items())
     }
-    return {**parts, "products": _PRODUCTS}
+    return {**parts, "products": PRODUCTS}
 
 
 class _Projection(Matrices):
