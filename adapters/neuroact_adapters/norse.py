@@ -13,10 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neuroact.layers.adapter import LayerCall
+from neuroact.layers.adapter import LayerCall, argument
 from neuroact.layers.call_pattern import CallPattern, always
 from neuroact.layers.state_reader import of_sequence, of_step
+from neuroact.layers.synapses import Feedback, Matrices, OneWeight, SynapsesByPart
 from neuroact.stream import SignalKind, SpikeChunk
+
+Block = dict[str, tuple[int, int]]
 
 ONE_STEP = "BN"
 SEQUENCE = "TBN"
@@ -139,6 +142,30 @@ class NorseAdapter:
         may_change = holds if hasattr(module, "record_states") else always
         return CallPattern(_emits(module, layer), sequence, _values, given, left, may_change)
 
+    def synapses(self, module: nn.Module) -> SynapsesByPart | None:
+        """The module's `input_weights` and `recurrent_weights`, if it has its own; an `LConv2d`'s.
+
+        A layer's spikes arrive at its recurrent weights one step later. The diagonal of these
+        weights is zero unless the layer has autapses, and counts as the zeros it is.
+        """
+        if type(module).__name__ == "LConv2d":
+            return {"": StepwiseConvolution(module)}
+        layer = _layer(module)
+        if layer is None or getattr(module, "input_weights", None) is None:
+            return None
+        cell: Any = module
+        hidden = int(cell.hidden_size)
+        inputs: Block = {"input_weights": (hidden, int(cell.input_size))}
+        if getattr(module, "recurrent_weights", None) is None:
+            return {"": Matrices(module, [inputs])}
+        recurrent: Block = {"recurrent_weights": (hidden, hidden)}
+
+        def before(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+            return _spikes(argument(args, kwargs, layer.state_at, "state"))
+
+        sequence = layer.axes == SEQUENCE
+        return {"": Feedback(module, [inputs, recurrent], before=before, sequence=sequence)}
+
     def input_axes(self, module: nn.Module) -> str:
         """`BN` for cells, `TBN` for sequence modules; `BN` for encoders that add a time axis."""
         layer = _known(module)
@@ -167,6 +194,14 @@ class NorseAdapter:
         return of_sequence(getattr(state, name), name)
 
 
+class StepwiseConvolution(OneWeight):
+    """An `LConv2d`: a convolution of places and steps, of one tap along the steps."""
+
+    def arrivals(self, given: Any, output: Any) -> Tensor:
+        """The images of all steps, as if each came alone."""
+        return super().arrivals(given.unsqueeze(-1), output.unsqueeze(-1))
+
+
 def _layer(module: nn.Module) -> Layer | None:
     for base in type(module).__mro__:
         layer = LAYERS.get(base.__name__)
@@ -190,6 +225,13 @@ def _emits(module: nn.Module, layer: Layer) -> SignalKind:
 def _values(output: Any) -> Tensor:
     values: Tensor = output[0] if isinstance(output, tuple) else output
     return values if values.layout is torch.strided else values.to_dense()
+
+
+def _spikes(state: Any) -> Any:
+    """The spikes in a state, which may hold the state of a neuron without a refractory period."""
+    if state is None or hasattr(state, "z"):
+        return getattr(state, "z", None)
+    return next(part.z for part in state if hasattr(part, "z"))
 
 
 def _last_step(state: Any) -> Any:

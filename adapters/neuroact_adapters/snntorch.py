@@ -20,6 +20,7 @@ from neuroact.errors import NeuroactWarning
 from neuroact.layers.adapter import LayerCall, argument
 from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.state_reader import of_step
+from neuroact.layers.synapses import OneToOne, SynapsesByPart
 from neuroact.stream import SignalKind, SpikeChunk
 
 # A spike function with more levels than this, not all of them whole numbers, is continuous.
@@ -172,6 +173,15 @@ class SnnTorchAdapter:
         """The state tensors that the module holds; None for a class that keeps none."""
         neuron = self._look_up(module)[0]
         return neuron.held(module) if neuron.states else None
+
+    def synapses(self, module: nn.Module) -> SynapsesByPart | None:
+        """The factors of a `RecurrentOneToOne`, the recurrence of an RLeaky or RSynaptic.
+
+        Its other recurrences, and the weights of SLSTM and SConv2dLSTM, are modules of torch.
+        """
+        if type(module).__name__ != "RecurrentOneToOne":
+            return None
+        return {"": OneToOne(module, "V")}
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
         """The spikes: the output, or its first member if it is a tuple. A view, not a copy."""

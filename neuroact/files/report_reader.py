@@ -117,7 +117,7 @@ def _operations(entry: SynapticOperations | UnsetType) -> Operations | None:
 def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
     given = asdict(entry) | {"aliases": tuple(entry.aliases), "shape": tuple(entry.shape)}
     layer = LayerOperations(**given)
-    if layer.events > layer.inputs * layer.observations:
+    if layer.inputs and layer.events > layer.inputs * layer.observations:
         raise ValueError(f'operations: "{layer.name}" has more events than elements')
     if not layer.effective <= layer.unpruned <= layer.dense:
         raise ValueError(f'operations: "{layer.name}" has more operations than connections')

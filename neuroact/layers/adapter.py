@@ -163,13 +163,14 @@ class AdapterRegistry:
         The given adapters are asked first. The installed ones follow in the order in which their
         frameworks appear in the class's MRO: a user's subclass belongs to its base's framework.
         """
-        for adapter in self._candidates(module):
+        for adapter in self.candidates(module):
             kind = adapter.kind(module)
             if kind is not None:
                 return adapter, kind
         return None
 
-    def _candidates(self, module: nn.Module) -> Iterator[Adapter]:
+    def candidates(self, module: nn.Module) -> Iterator[Adapter]:
+        """The adapters to ask about a module, in order, whether they know it or not."""
         yield from self._given
         for package in packages_of(type(module)):
             adapter = self._load(package)

@@ -147,14 +147,14 @@ class ArgumentReader(TensorAdapter):
 
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """A copy of the argument before the call. If it is not a tensor, `read` refuses it."""
-        value = args[0] if args else _first_by_name(module, kwargs)
+        value = args[0] if args else first_by_name(module, kwargs)
         return value.detach().clone() if isinstance(value, Tensor) else value
 
     def _value(self, call: LayerCall) -> Any:
         return call.state
 
 
-def _first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
+def first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
     """The first argument of a call that has only keyword arguments; all of them if unclear."""
     with contextlib.suppress(TypeError, ValueError):  # a forward without a signature
         for name, parameter in inspect.signature(module.forward).parameters.items():

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from neuroact.layers.adapter import LayerCall
+from neuroact.layers.adapter import AdapterRegistry, LayerCall
 from neuroact.layers.axes import ArgumentReader
 from neuroact.layers.choose import passed_by_modules
-from neuroact.layers.fan_out import CONNECTIONS, element_dims, output_shape
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import NamedModule, class_of, named_modules
-from neuroact.stream.chunk import SignalKind, SpikeChunk, dense
+from neuroact.layers.synapses.known import known_synapses
+from neuroact.layers.synapses.protocol import Synapses, SynapsesAdapter, SynapsesByPart
+from neuroact.stream.chunk import SignalKind, SpikeChunk
+from neuroact.stream.sparse import SparseChunk
 
-# What a layer of `CONNECTIONS` makes its weight and its bias of, by masks and normalisations too.
-_OWN = {"weight", "bias", "weight_orig", "bias_orig", "weight_g", "weight_v"}
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Some weights of a module whose operations can be counted.
+
+    Attributes:
+        info: name, class and framework of the module; the name ends with the part's, if it has one.
+        module: the module.
+        synapses: how the weights work.
+        passed_by: whether a module around it may pass it by unless it has a hook.
+    """
+
+    info: LayerInfo
+    module: nn.Module
+    synapses: Synapses
+    passed_by: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +44,62 @@ class ConnectionsOf:
     """What a model's synaptic operations can be counted from.
 
     Attributes:
-        modules: layers whose operations follow from what arrives at them, in the model's order.
-        passed_by: ids of those that a module around them may pass by unless they have a hook.
-        not_counted: for each other module that has weights, why its operations are not counted.
+        counted: weights whose operations follow from what arrives, in the model's order.
+        not_counted: for every other weight, why its operations are not counted, by the name of the
+            module, or of its part.
     """
 
-    modules: tuple[NamedModule, ...]
-    passed_by: frozenset[int]
+    counted: tuple[Connected, ...]
     not_counted: dict[str, str]
 
 
-def connections_of(model: nn.Module) -> ConnectionsOf:
-    """The layers of `CONNECTIONS` in the model, and every other weight in it.
+def connections_of(model: nn.Module, registry: AdapterRegistry | None = None) -> ConnectionsOf:
+    """Everything in the model that has synapses, and every other weight in it.
+
+    Args:
+        model: any module.
+        registry: adapters that are asked before what neuroact knows; None for the installed ones.
 
     >>> from torch import nn
     >>> found = connections_of(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
-    >>> [m.name for m in found.modules], found.not_counted
+    >>> [each.info.name for each in found.counted], found.not_counted
     (['0'], {'1': 'operations of LayerNorm with its weight, bias are not counted'})
     """
+    registry = registry or AdapterRegistry()
     modules = named_modules(model)
-    return ConnectionsOf(
-        tuple(m for m in modules if _is_connection(m.module)),
-        frozenset(passed_by_modules(modules)),
-        dict(_others(modules)),
-    )
+    passed_by = passed_by_modules(modules)
+    counted, not_counted = list[Connected](), dict[str, str]()
+    for m in modules:
+        if "parametrizations" in m.name.split("."):
+            continue  # named by the module whose weight they make
+        parts = _synapses_of(m.module, registry)
+        for part, found in parts.items():
+            info = _info(m, part)
+            if isinstance(found, str):
+                not_counted[info.name] = found
+            else:
+                counted.append(Connected(info, m.module, found, id(m.module) in passed_by))
+        not_counted |= _left_over(m, parts)
+    return ConnectionsOf(tuple(counted), not_counted)
 
 
 class ConnectionInput(ArgumentReader):
-    """Reads what arrives at one layer of `CONNECTIONS`, each repetition as one observation.
+    """Reads what arrives at some weights of one module, each repetition as one observation.
 
     The model runs on where a call cannot be counted; `problem` then says why, and nothing more is
     counted of the layer.
+
+    Args:
+        synapses: how the weights work; None where no call can come.
 
     Attributes:
         problem: why the layer's operations cannot be counted; None while they can.
         shape: of one input; None before the first call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, synapses: Synapses | None = None) -> None:
         super().__init__()
+        self.synapses = synapses
         self.forget()
 
     def forget(self) -> None:
@@ -73,70 +107,93 @@ class ConnectionInput(ArgumentReader):
         self.problem: str | None = None
         self.shape: tuple[int, ...] | None = None
 
+    def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Copies of what arrives of a call's arguments, before it runs."""
+        if self.synapses is None or self.problem is not None:
+            return None
+        try:
+            return _copied(self.synapses.given(args, kwargs))
+        except Exception as cause:  # the model runs on, whatever its layers are
+            self.problem = str(cause)
+            return None
+
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """The argument of the call as `[1, repetitions, *shape]`; none of them after a problem."""
-        value = call.state
+        """What arrived as `[1, repetitions, *shape]`; no repetitions after a problem."""
         if self.problem is None:
             try:
-                values = self._repetitions(module, value, call.output)
-                return SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
-            except Exception as cause:  # the model runs on, whatever its layers are
+                return self._chunk(call.state, call.output)
+            except Exception as cause:  # as above
                 self.problem = str(cause)
-        device = value.device if isinstance(value, Tensor) else None
-        nothing = torch.zeros(1, 0, *(self.shape or ()), device=device)
+        nothing = torch.zeros(1, 0, *(self.shape or ()), device=_device(call.output))
         return SpikeChunk(nothing, SignalKind.GRADED, starts_sequence=True)
 
-    def _repetitions(self, module: nn.Module, value: object, output: object) -> Tensor:
-        if not isinstance(value, Tensor) or value.is_nested or value.is_complex():
-            raise ValueError("its input was not one tensor of real numbers")
-        dims = element_dims(module)
-        leading, shape = tuple(value.shape[:-dims]), tuple(value.shape[-dims:])
+    def _chunk(self, given: Any, output: object) -> SpikeChunk:
+        assert self.synapses is not None
+        values, dims = self.synapses.arrivals(given, output), self.synapses.dims
+        leading, shape = values.shape[:-dims], tuple(values.shape[-dims:])
         if self.shape not in (None, shape):
             raise ValueError("its input came in more than one size")
-        expected = (*leading, *output_shape(module, shape))
-        if not isinstance(output, Tensor) or tuple(output.shape) != expected:
-            raise ValueError("its output was not of the shape that follows from its settings")
+        if values.layout is torch.sparse_coo:
+            chunk: SpikeChunk = SparseChunk.of_entries(values)
+        else:
+            values = values.reshape(1, math.prod(leading), *shape)
+            chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
         self.shape = shape
-        return dense(value).reshape(1, math.prod(leading), *shape)
+        return chunk
 
 
-def connection_info(named: NamedModule) -> LayerInfo:
-    """What is known of such a layer before it is called."""
+def _copied(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(_copied(each) for each in value)
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def _device(output: object) -> torch.device | None:
+    if isinstance(output, tuple | list) and output:
+        return _device(output[0])
+    return output.device if isinstance(output, Tensor) else None
+
+
+def _synapses_of(module: nn.Module, registry: AdapterRegistry) -> SynapsesByPart:
+    for adapter in registry.candidates(module):
+        if isinstance(adapter, SynapsesAdapter) and (found := adapter.synapses(module)) is not None:
+            return found
+    return known_synapses(module) or {}
+
+
+def _info(named: NamedModule, part: str) -> LayerInfo:
     cls = class_of(named.module)
     framework = cls.__module__.partition(".")[0]
-    return LayerInfo(named.name, named.aliases, framework, cls.__name__, SignalKind.GRADED)
+    names = [f"{name}.{part}" if part else name for name in (named.name, *named.aliases)]
+    return LayerInfo(names[0], tuple(names[1:]), framework, cls.__name__, SignalKind.GRADED)
 
 
-def _is_connection(module: nn.Module) -> bool:
-    # Layers that use another weight than the one they show: those of quantisation-aware training,
-    # and those of SpikingJelly that standardise their weight.
-    return (
-        isinstance(module, CONNECTIONS)
-        and not isinstance(module, torch.jit.ScriptModule)
-        and not any(hasattr(module, name) for name in ("weight_fake_quant", "get_weight"))
-    )
-
-
-def _others(modules: Sequence[NamedModule]) -> Iterator[tuple[str, str]]:
-    for m in modules:
-        if "parametrizations" in m.name.split("."):
-            continue  # named by the module whose weight they make
-        weights = _weights(m.module)
-        if not _is_connection(m.module):
-            if weights:
-                kind = class_of(m.module).__name__
-                named = ", ".join(weights)
-                yield m.name, f"operations of {kind} with its {named} are not counted"
-            continue
-        for weight in weights:
-            if weight not in _OWN:
-                why = f"operations with it, a weight beside that of {m.name}, are not counted"
-                yield f"{m.name}.{weight}", why
+def _left_over(named: NamedModule, parts: SynapsesByPart) -> dict[str, str]:
+    """Why operations are not counted, for each of the module's weights that no part speaks for."""
+    weights = _weights(named.module)
+    if not parts and weights:
+        kind = class_of(named.module).__name__
+        return {named.name: f"operations of {kind} with its {', '.join(weights)} are not counted"}
+    if "" in parts and isinstance(parts[""], str):
+        return {}
+    spoken = {w for each in parts.values() if not isinstance(each, str) for w in each.weights}
+    return {
+        f"{named.name}.{weight}": (
+            f"operations with it, a weight beside that of {named.name}, are not counted"
+        )
+        for weight in weights
+        if weight not in spoken | parts.keys()
+    }
 
 
 def _weights(module: nn.Module) -> list[str]:
     """Names of what a module may multiply by, its children's apart."""
-    named = [name for name, parameter in module._parameters.items() if parameter is not None]
+    children = {id(p) for child in module.children() for p in child.parameters()}
+    named = [
+        name
+        for name, parameter in module._parameters.items()
+        if parameter is not None and id(parameter) not in children
+    ]
     if parametrize.is_parametrized(module):
         named += list(module.parametrizations)  # type: ignore[arg-type]  # a ModuleDict
     named += [

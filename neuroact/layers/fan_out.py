@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch import nn
+
+from neuroact.layers.weights import nonzero_of
 
 Integers: TypeAlias = NDArray[np.int64]
 Connection: TypeAlias = Any
@@ -38,10 +38,18 @@ class FanOut:
             weights that are zero.
         dense: the same with the weights that are zero. What lies on padding of zeros is no element
             and reaches nothing.
+        at_once: operations of one input if no weight were zero, where an input cannot have all
+            elements at once, as an index has one; None for the sum of `dense`.
     """
 
     connected: Integers
     dense: Integers
+    at_once: int | None = None
+
+    @property
+    def most(self) -> int:
+        """Operations of one input if no weight and none of its elements were zero."""
+        return int(self.dense.sum()) if self.at_once is None else self.at_once
 
     def same(self, other: FanOut) -> bool:
         """Whether both are of the same connections."""
@@ -87,23 +95,10 @@ def weight_shape(module: Connection) -> Shape:
 def nonzero_weights(module: Connection) -> NDArray[np.bool_]:
     """Which of the layer's weights are not zero, as `module.weight` is now: after masks and such.
 
-    The module is left as found, also where asking for its weight changes it, as spectral
-    normalisation does in training.
-
     Raises:
         ValueError: the weight cannot be read, or is not of the shape that the layer has.
     """
-    weight = _weight(module)
-    expected = weight_shape(module)
-    if tuple(weight.shape) != expected:
-        raise ValueError(
-            f"expected a weight of shape {list(expected)}, came {list(weight.shape)}: it was freed "
-            "or split over devices"
-        )
-    if weight.is_quantized:
-        weight = weight.dequantize()
-    found: NDArray[np.bool_] = (weight.to_dense() != 0).cpu().numpy()
-    return found
+    return nonzero_of(module, "weight", weight_shape(module))
 
 
 def fan_out(module: Connection, shape: Shape, nonzero: NDArray[np.bool_]) -> FanOut:
@@ -213,23 +208,3 @@ def _padding(module: Connection) -> list[tuple[int, int]]:
         back = module.output_padding
         return [(pad, pad - more) for pad, more in zip(padding, back, strict=True)]
     return [(pad, pad) for pad in padding]
-
-
-def _weight(module: Connection) -> Tensor:
-    with torch.no_grad():
-        if not parametrize.is_parametrized(module, "weight"):
-            weight: Any = getattr(module, "weight", None)
-        else:
-            made = module.parametrizations.weight
-            kept = {name: buffer.clone() for name, buffer in made.named_buffers()}
-            with torch.random.fork_rng(devices=()):
-                weight = module.weight
-            for name, buffer in made.named_buffers():
-                # Writing to a buffer that a backward pass under way needs would end that pass.
-                if not torch.equal(buffer, kept[name]):
-                    buffer.copy_(kept[name])
-        if not isinstance(weight, Tensor):
-            raise ValueError(f"expected its weight to be a tensor, came {type(weight).__name__}")
-        if nn.parameter.is_lazy(weight):
-            raise ValueError("its weight has no values yet: call the model once before recording")
-        return weight.detach()

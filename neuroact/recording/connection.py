@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from torch import Size, nn
+from torch import Size
 
 from neuroact.errors import MergeError
 from neuroact.layers.connections import ConnectionInput
-from neuroact.layers.fan_out import FanOut, Integers, fan_out, nonzero_weights
+from neuroact.layers.fan_out import FanOut, Integers
 from neuroact.layers.layer_info import LayerInfo
+from neuroact.layers.synapses.protocol import Synapses
+from neuroact.layers.weights import Zeros
 from neuroact.recording.layer import LayerRecorder
 from neuroact.results.operations import LayerOperations
 from neuroact.statistics.arrivals import Arrivals
@@ -34,7 +35,7 @@ class Connection:
 
     Args:
         info: what the layer is.
-        module: the layer; None where only its counts are there, from a file.
+        synapses: the layer's weights; None where only its counts are there, from a file.
 
     Attributes:
         layer: counts what arrives.
@@ -42,11 +43,11 @@ class Connection:
         fans: the fan-out as it was last worked out; None before.
     """
 
-    def __init__(self, info: LayerInfo, module: nn.Module | None = None) -> None:
+    def __init__(self, info: LayerInfo, synapses: Synapses | None = None) -> None:
         self.layer = LayerRecorder(info, [Arrivals()])
-        self.reader = ConnectionInput()
+        self.reader = ConnectionInput(synapses)
         self.fans: FanOut | None = None
-        self._module = module
+        self._synapses = synapses
         self._problem: str | None = None
         self._zeros = b""
         self._look_at_weights()
@@ -71,18 +72,18 @@ class Connection:
     def let_go(self) -> None:
         """Work the fan-out out for the last time, and hold the module no longer."""
         self.settle(self.layer.neurons)
-        self._module = None
+        self._synapses = self.reader.synapses = None
 
     def settle(self, shape: Size | None) -> None:
-        """Work out the fan-out for inputs of that shape, where there is a module to ask."""
-        if self._module is None or shape is None or self.problem is not None:
+        """Work out the fan-out for inputs of that shape, where there are weights to ask."""
+        if self._synapses is None or shape is None or self.problem is not None:
             return
         nonzero = self._weights()
         if nonzero is not None and _digest(nonzero) != self._zeros:
             self._problem = _ZEROS_CHANGED
         elif nonzero is not None:
             try:
-                self.fans = fan_out(self._module, tuple(shape), nonzero)
+                self.fans = self._synapses.fan_out(tuple(shape), nonzero)
             except Exception as cause:  # a subclass may have any settings
                 self._problem = f"its fan-out could not be worked out: {cause!r}"
 
@@ -108,7 +109,7 @@ class Connection:
             observations=came.observations,
             events=int(events.sum()),
             connections=int(fans.connected.sum()),
-            dense=came.observations * int(fans.dense.sum()),
+            dense=came.observations * fans.most,
             unpruned=_sum_of_products(events, fans.dense),
             acs=_sum_of_products(came.ones, fans.connected),
             macs=_sum_of_products(came.others, fans.connected),
@@ -164,21 +165,24 @@ class Connection:
             yield _ZEROS_CHANGED
 
     def _look_at_weights(self) -> None:
-        nonzero = None if self._module is None else self._weights()
+        nonzero = None if self._synapses is None else self._weights()
         self._zeros = b"" if nonzero is None else _digest(nonzero)
 
-    def _weights(self) -> NDArray[np.bool_] | None:
-        assert self._module is not None
+    def _weights(self) -> tuple[Zeros, ...] | None:
+        assert self._synapses is not None
         try:
-            return nonzero_weights(self._module)
+            return self._synapses.nonzero()
         except Exception as cause:  # a weight may be of any class
             self._problem = f"its weight could not be read: {cause}"
             return None
 
 
-def _digest(nonzero: NDArray[np.bool_]) -> bytes:
+def _digest(nonzero: tuple[Zeros, ...]) -> bytes:
     """Tells one set of zero weights from another."""
-    return hashlib.blake2b(np.packbits(nonzero).tobytes(), digest_size=16).digest()
+    digest = hashlib.blake2b(digest_size=16)
+    for flags in nonzero:
+        digest.update(np.packbits(flags).tobytes())
+    return digest.digest()
 
 
 def _sum_of_products(counts: Integers, fans: Integers) -> int:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
 
-from neuroact.errors import RecordingFileError
-from neuroact.layers.adapter import Adapter
-from neuroact.layers.connections import connection_info, connections_of
+from neuroact.errors import LayerNameError, MergeError, RecordingFileError
+from neuroact.layers.adapter import Adapter, AdapterRegistry
+from neuroact.layers.connections import connections_of
 from neuroact.layers.fan_out import FanOut
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.connection import Connection
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.product import Product
 from neuroact.results.operations import LayerOperations, Operations
-from neuroact.statistics.states import check_arrivals
+from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind
+from neuroact.stream.product import SynapticProduct
 
 
 class Connections:
@@ -28,6 +30,7 @@ class Connections:
 
     def __init__(self, not_counted: Mapping[str, str] | None = None) -> None:
         self.by_name: dict[str, Connection] = {}
+        self.products: dict[str, Product] = {}
         self.not_counted = dict(not_counted or {})
 
     @property
@@ -39,6 +42,8 @@ class Connections:
         """Forget everything counted."""
         for connection in self.by_name.values():
             connection.reset()
+        for product in self.products.values():
+            product.reset()
 
     def let_go(self) -> None:
         """Hold the model no longer."""
@@ -46,20 +51,39 @@ class Connections:
             connection.let_go()
 
     def operations(self) -> Operations:
-        """The operations so far."""
+        """The operations so far. What was fed by hand is not also named as not counted."""
         found = {name: each.operations() for name, each in self.by_name.items()}
-        not_counted = self.not_counted | {
-            n: why for n, why in found.items() if isinstance(why, str)
-        }
+        products = {name: each.operations() for name, each in self.products.items()}
+        found |= {name: each for name, each in products.items() if each is not None}
+        not_counted = {name: why for name, why in self.not_counted.items() if name not in found}
+        not_counted |= {name: why for name, why in found.items() if isinstance(why, str)}
         counted = [each for each in found.values() if isinstance(each, LayerOperations)]
         return Operations(counted, not_counted=not_counted)
+
+    def observe(self, name: str, product: SynapticProduct) -> None:
+        """Count a product of two activations.
+
+        Raises:
+            LayerNameError: a layer has that name.
+        """
+        if name in self.by_name:
+            raise LayerNameError(
+                f'"{name}" is a layer of the model: give the product another name', layer=name
+            )
+        self.products.setdefault(name, Product(name)).observe(product)
 
     def check(self, theirs: Connections) -> None:
         """Refuse what cannot be added.
 
         Raises:
-            MergeError: a layer is of another class; names it.
+            MergeError: a layer is of another class, or one is a product; names it.
         """
+        for one, two in ((self, theirs), (theirs, self)):
+            if both := sorted(one.by_name.keys() & two.products.keys()):
+                raise MergeError(
+                    f'cannot add operations of a product "{both[0]}" to those of a layer',
+                    layer=both[0],
+                )
         for name, their in theirs.by_name.items():
             if name in self.by_name:
                 self.by_name[name].check(their)
@@ -69,6 +93,8 @@ class Connections:
         for name, their in theirs.by_name.items():
             ours = self.by_name.setdefault(name, Connection(their.layer.info))
             ours.add(their)
+        for name, product in theirs.products.items():
+            self.products.setdefault(name, Product(name)).add(product)
         for name, why in theirs.not_counted.items():
             self.not_counted[name] = min(why, self.not_counted.get(name, why))
 
@@ -80,7 +106,13 @@ class Connections:
             entry, state = _written(connection)
             layers.append(entry)
             tensors |= {f"operations.{number}.{key}": tensor for key, tensor in state.items()}
-        return {"not_counted": self.not_counted, "layers": layers}, tensors
+        document: dict[str, Any] = {"not_counted": self.not_counted, "layers": layers}
+        if self.products:
+            document["products"] = list(self.products)
+            for number, product in enumerate(self.products.values()):
+                state = product.state_dict()
+                tensors |= {f"products.{number}.{key}": tensor for key, tensor in state.items()}
+        return document, tensors
 
     @classmethod
     def from_document(cls, document: Any, states: dict[str, dict[str, Tensor]]) -> Connections:
@@ -98,21 +130,26 @@ class Connections:
             name = connection.layer.info.name
             if connections.by_name.setdefault(name, connection) is not connection:
                 raise RecordingFileError("operations of two layers of one name", layer=name)
+        for number, name in enumerate(document.get("products", ())):
+            if type(name) is not str or name in connections.by_name or name in connections.products:
+                raise ValueError("a product has the name of another, or none")
+            product = connections.products[name] = Product(name)
+            if state := states.pop(f"products.{number}", {}):
+                product.load_state_dict(state)
         return connections
 
 
 def watched_connections(
-    model: nn.Module,
+    model: nn.Module, adapters: Sequence[Adapter] | None = None
 ) -> tuple[Connections, list[tuple[Connection, nn.Module, Adapter, bool]]]:
     """The model's connections; and for `WatchedLayer` each one's module, reader and `passed_by`."""
-    found = connections_of(model)
+    found = connections_of(model, AdapterRegistry(adapters))
     connections = Connections(found.not_counted)
     tied: list[tuple[Connection, nn.Module, Adapter, bool]] = []
-    for named in found.modules:
-        connection = Connection(connection_info(named), named.module)
-        connections.by_name[named.name] = connection
-        passed_by = id(named.module) in found.passed_by
-        tied.append((connection, named.module, connection.reader, passed_by))
+    for each in found.counted:
+        connection = Connection(each.info, each.synapses)
+        connections.by_name[each.info.name] = connection
+        tied.append((connection, each.module, connection.reader, each.passed_by))
     return connections, tied
 
 
@@ -123,7 +160,7 @@ def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]
     if fans is not None and layer.called:
         state |= {"connected": from_numpy(fans.connected), "dense": from_numpy(fans.dense)}
     info = layer.info
-    entry = {
+    entry: dict[str, Any] = {
         "name": info.name,
         "aliases": list(info.aliases),
         "framework": info.framework,
@@ -131,16 +168,20 @@ def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]
         "shape": None if layer.neurons is None else list(layer.neurons),
         "problem": connection.problem,
     }
+    if fans is not None and fans.at_once is not None:
+        entry["at_once"] = fans.at_once
     return entry, state
 
 
 def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
     texts = [entry["name"], entry["framework"], entry["layer_type"], *entry["aliases"]]
-    problem, shape = entry["problem"], entry["shape"]
+    problem, shape, at_once = entry["problem"], entry["shape"], entry.get("at_once")
     if not all(type(text) is str for text in (*texts, "" if problem is None else problem)):
         raise TypeError("a name or a problem is no text")
     if not (shape is None or all(type(size) is int for size in shape)):
         raise TypeError("a shape is none")
+    if not (at_once is None or (type(at_once) is int and 0 <= at_once < MOST_COUNT)):
+        raise TypeError("the operations of one input are no number")
     name, framework, layer_type, *aliases = texts
     info = LayerInfo(name, tuple(aliases), framework, layer_type, SignalKind.GRADED)
     connection = Connection(info)
@@ -157,5 +198,5 @@ def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
             {key: tensor for key, tensor in state.items() if key not in fans}
         )
         if fans:
-            connection.fans = FanOut(*(state[key].numpy() for key in fans))
+            connection.fans = FanOut(state["connected"].numpy(), state["dense"].numpy(), at_once)
     return connection

@@ -11,7 +11,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
-from neuroact.errors import OtherProcessError, RecordingClosedError
+from neuroact.errors import (
+    ChunkError,
+    MissingOperationsError,
+    OtherProcessError,
+    RecordingClosedError,
+)
 from neuroact.layers.choose import GRADIENT
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording import recording_file
@@ -33,8 +38,9 @@ from neuroact.statistics.choice import (
     check_pickled,
 )
 from neuroact.statistics.class_activity import ClassActivity
-from neuroact.stream.chunk import SignalKind
+from neuroact.stream.chunk import SignalKind, as_tensor
 from neuroact.stream.events import Closed, Several
+from neuroact.stream.product import SynapticProduct
 
 _T = TypeVar("_T")
 
@@ -320,6 +326,52 @@ class Recording:
             if name not in self._layers:
                 self._add(LayerInfo(name, (), events.framework, events.layer_type, kind))
         self._layers[name].observe_events(cells)
+
+    def observe_product(self, name: str, left: Any, right: Any) -> None:
+        """Count the synaptic operations of a product of two activations, such as attention's.
+
+        A pair of a left and a right element that are multiplied is one operation; both have to be
+        other than zero for it to be effective. It is an AC if one of them has magnitude one, else a
+        MAC. In the report, `operations[name]` has the type "product" and no fan-out.
+
+        Call it where the model multiplies, with what it multiplies:
+        `recording.observe_product("block1.scores", q, k.transpose(-2, -1))`.
+
+        Args:
+            name: the product; calls of one name are added up. A name that `not_counted` has, such
+                as "attention.products", takes its place.
+            left: `[..., n, k]`, a tensor or anything that NumPy can read as an array of numbers.
+            right: `[..., k, m]`, as `torch.matmul` takes it.
+
+        Raises:
+            ChunkError: they are not two such arrays.
+            LayerNameError: a layer of the model has that name.
+            MissingOperationsError: the recording was made by `record` without `operations=True`.
+            RecordingClosedError: the recording is closed.
+            OtherProcessError: the recording was made before this process was forked.
+            TypeError: `name` is not a text.
+
+        >>> import torch
+        >>> from neuroact import Recording
+        >>> recording = Recording()
+        >>> recording.observe("queries", torch.eye(3).unsqueeze(0))
+        >>> recording.observe_product("scores", torch.eye(3), torch.ones(3, 2))
+        >>> scores = recording.report().operations["scores"]
+        >>> scores.dense, scores.acs, scores.fan_out
+        (18, 6, nan)
+        """
+        self._check_open("fed")
+        if not isinstance(name, str):
+            raise TypeError(f"expected the name of a product, came {name!r}")
+        if self._connections is None and self._origin is not None:
+            raise MissingOperationsError
+        try:
+            product = SynapticProduct(as_tensor(left), as_tensor(right))
+        except ValueError as cause:
+            raise ChunkError(f'product "{name}": {cause}', layer=name) from cause
+        with one_at_a_time():  # two threads may feed one new name
+            self._connections = self._connections or Connections()
+            self._connections.observe(name, product)
 
     def merge(self, other: Recording) -> None:
         """Add another recording's counts, exactly; `other` stays unchanged.

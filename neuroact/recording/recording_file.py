@@ -7,6 +7,7 @@
     tensors    "<layer>.<statistic>.<key>": the layer's number, the number of one of its statistics,
                and a key of that statistic's `state_dict`;
                "operations.<layer>.<key>": what arrived at a layer, and its fan-out;
+               "products.<number>.<key>": counts of a product of two activations;
                "padding": zeros, if reading the other tensors takes many times their size
 
 Reading a file takes memory in proportion to its length. A recording that would take more (see

@@ -94,7 +94,7 @@ def record(
         )
         recording._watched.append(watched)
     if operations:
-        recording._connections, tied = watched_connections(model)
+        recording._connections, tied = watched_connections(model, adapters)
         for connection, module, reader, passed_by in tied:
             watched = WatchedLayer(connection.layer, module, reader, passed_by=passed_by)
             recording._watched.append(watched)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from neuroact.errors import MergeError
 from neuroact.statistics.counting.parts import differs, parts_of
 from neuroact.statistics.results import Integers, LayerResult
 from neuroact.stream.chunk import SpikeChunk
+from neuroact.stream.sparse import SparseChunk
 
 # Beyond it float32 skips whole numbers, and a sum of many values could leave int64.
 _LARGEST_WHOLE = 2**24
@@ -74,7 +76,10 @@ class Arrivals:
             ValueError: the chunk's elements have another shape than those before.
         """
         counts = self._admit(chunk.neurons, chunk.values.device)
-        for part in parts_of(chunk):
+        if isinstance(chunk, SparseChunk):
+            assert chunk.entries is not None
+            _add_entries(counts, chunk.entries)
+        for part in () if isinstance(chunk, SparseChunk) else parts_of(chunk):
             values = part.values
             # Not in half precision: its arithmetic is slow on a CPU, and its range is small.
             exact = torch.float32 if values.is_floating_point() else torch.float64
@@ -174,3 +179,16 @@ class Arrivals:
 def _summed(flags: Tensor) -> Tensor:
     """Sum of values 0 and 1 over the first two dimensions, of which a part has few enough."""
     return flags.sum((0, 1), dtype=torch.float32).to(torch.int64)
+
+
+def _add_entries(counts: Mapping[str, Tensor], entries: Tensor) -> None:
+    """Count the stored values of a coalesced sparse tensor `[repetitions, *elements]`."""
+    places, sizes = entries.indices()[1:], entries.values().to(torch.float64).abs()
+    strides = [math.prod(entries.shape[at + 1 :]) for at in range(1, entries.ndim)]
+    at = (places * places.new_tensor(strides).unsqueeze(1)).sum(0)
+    whole = sizes.frac().eq(0) & sizes.le(_LARGEST_WHOLE)
+    ones, events = sizes.eq(1), sizes.ne(0)
+    for name, values in (("ones", ones), ("others", events & ~ones), ("magnitude", sizes)):
+        counts[name].view(-1).index_add_(0, at, values.to(torch.int64))
+    unreliable = torch.stack([whole.logical_not().any(), sizes.isfinite().logical_not().any()])
+    counts["unreliable"].logical_or_(unreliable)

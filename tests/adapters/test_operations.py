@@ -132,15 +132,6 @@ def test_per_sample_figures_are_of_sequences_not_of_steps() -> None:
     assert operations.per_step["conv"].dense == operations["conv"].dense / 12
 
 
-def test_weights_of_cells_without_modules_are_named() -> None:
-    net = norse.SequentialState(nn.Linear(6, 4), norse.LIFRecurrent(4, 4))
-    with torch.no_grad(), neuroact.record(net, operations=True) as recording:
-        net(torch.rand(3, 2, 6))
-    operations = recording.report().operations
-    assert list(operations) == ["0"]
-    assert "input_weights, recurrent_weights" in operations.not_counted["1"]
-
-
 def test_layers_that_standardise_their_weight_are_named() -> None:
     net = nn.Sequential(layer.WSConv2d(1, 2, 3), neuron.IFNode(), nn.Conv2d(2, 2, 1))
     with neuroact.record(net, operations=True) as recording:

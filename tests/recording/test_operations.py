@@ -214,18 +214,18 @@ class Odd(nn.Module):
 
 def test_every_weight_that_is_not_counted_is_named_with_the_reason() -> None:
     operations = recorded(Odd(), torch.rand(4, 3)).report().operations
-    assert list(operations) == ["fc"]
+    projections = ["attention.query", "attention.key", "attention.value"]
+    assert list(operations) == ["fc", "cell", "gru", "pairs", "bag", *projections]
     assert set(operations.not_counted) == {
-        *("model", "unused", "cell", "gru", "pairs", "bag", "norm", "fc.lora"),
-        *("attention", "attention.out_proj"),
+        *("model", "unused", "norm", "fc.lora", "attention.products", "attention.out_proj")
     }
     said = operations.not_counted
     assert said["model"] == "operations of Odd with its matrix are not counted"
     assert said["unused"].startswith("it was never called as a module")
-    assert said["cell"].startswith("operations of LSTMCell with its weight_ih, weight_hh")
+    assert said["norm"] == "operations of BatchNorm1d with its weight, bias are not counted"
     assert said["fc.lora"] == "operations with it, a weight beside that of fc, are not counted"
-    with pytest.raises(KeyError, match='"cell" is not counted: operations of LSTMCell'):
-        _ = operations["cell"]
+    with pytest.raises(KeyError, match='"norm" is not counted: operations of BatchNorm1d'):
+        _ = operations["norm"]
     with pytest.raises(UnknownLayerError, match="There are: fc"):
         _ = operations["other"]
 
@@ -502,7 +502,8 @@ def test_layers_of_a_transformer_that_a_fast_path_passes_by_are_counted() -> Non
     net = nn.Sequential(nn.TransformerEncoderLayer(4, 1, 8, batch_first=True), nn.ReLU()).eval()
     with torch.no_grad():
         operations = recorded(net, torch.rand(2, 3, 4)).report().operations
-    assert list(operations) == ["0.linear1", "0.linear2"]
+    projections = [f"0.self_attn.{name}" for name in ("query", "key", "value")]
+    assert list(operations) == [*projections, "0.linear1", "0.linear2"]
     assert operations["0.linear1"].dense == 2 * 3 * 4 * 8
 
 

@@ -11,14 +11,17 @@ from torch import Tensor, nn
 from neuroact.layers.adapter import LayerCall
 from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.state_reader import of_sequence, of_step
+from neuroact.layers.synapses import PRODUCTS, SynapsesByPart
 from neuroact.stream import SignalKind, SpikeChunk
 from neuroact_adapters.spikingjelly.calls import holder, same_options
 from neuroact_adapters.spikingjelly.layers import (
+    ATTENTION,
     Layer,
     as_returned,
     emits,
     is_sequence,
     layer_of,
+    names_of,
 )
 from neuroact_adapters.spikingjelly.places import Surroundings
 
@@ -85,6 +88,10 @@ class SpikingJellyAdapter:
             return None
         self._known[module] = layer
         return SignalKind.ANALOG if layer.by_request else emits(module, layer)
+
+    def synapses(self, module: nn.Module) -> SynapsesByPart | None:
+        """Names the products of spikes within attention; all weights are in modules of torch."""
+        return {"products": PRODUCTS} if names_of(type(module)) & ATTENTION else None
 
     def state(self, module: nn.Module) -> object:
         """The state that the module holds; None if its state is passed."""

@@ -33,6 +33,9 @@ CONTAINERS = {
     *("ElementWiseRecurrentContainer", "LinearRecurrentContainer"),
 }
 
+# They multiply what their own neurons emit.
+ATTENTION = {"SpikingSelfAttention", "QKAttention", "SpikeDrivenSelfAttention"}
+
 
 def names_of(cls: type) -> set[str]:
     """Names of the class and its bases that come from SpikingJelly's modules of layers."""
