@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from torch import Size, nn
 
 from neuroact.errors import MergeError
 from neuroact.layers.connections import ConnectionInput
-from neuroact.layers.fan_out import FanOut, Integers, fan_out, nonzero_weights
+from neuroact.layers.fan_out import (
+    FanOut,
+    Integers,
+    fan_out,
+    nonzero_weights,
+    output_shape,
+    weight_shape,
+)
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.layer import LayerRecorder
 from neuroact.results.operations import LayerOperations
@@ -23,6 +31,30 @@ _NEVER_CALLED = "it was never called as a module; a function may have used its w
 _ZEROS_CHANGED = "which of its weights are zero changed while recording, or between recordings"
 _SIZES = "its input came in more than one size"
 _NONFINITE = "a NaN or an infinity arrived at it"
+_BIAS_CHANGED = "it had a bias in one recording and none in another"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a layer makes of one input.
+
+    Attributes:
+        shape: of its output.
+        bias_additions: outputs that a bias is added to.
+        parameters: weights and biases that it has.
+    """
+
+    shape: tuple[int, ...]
+    bias_additions: int
+    parameters: int
+
+    @classmethod
+    def of(cls, module: Any, shape: tuple[int, ...]) -> Outputs:
+        """Those of a layer for inputs of this shape."""
+        out = output_shape(module, shape)
+        biased = getattr(module, "bias", None) is not None
+        parameters = math.prod(weight_shape(module)) + (out[0] if biased else 0)
+        return cls(out, math.prod(out) if biased else 0, parameters)
 
 
 class Connection:
@@ -40,12 +72,14 @@ class Connection:
         layer: counts what arrives.
         reader: reads the module's calls.
         fans: the fan-out as it was last worked out; None before.
+        outputs: what one input gives, as it was last worked out; None before.
     """
 
     def __init__(self, info: LayerInfo, module: nn.Module | None = None) -> None:
         self.layer = LayerRecorder(info, [Arrivals()])
         self.reader = ConnectionInput()
         self.fans: FanOut | None = None
+        self.outputs: Outputs | None = None
         self._module = module
         self._problem: str | None = None
         self._zeros = b""
@@ -65,7 +99,7 @@ class Connection:
         """Forget everything counted, and take the weights as they are now."""
         self.layer.reset()
         self.reader.forget()
-        self.fans = self._problem = None
+        self.fans = self.outputs = self._problem = None
         self._look_at_weights()
 
     def let_go(self) -> None:
@@ -83,6 +117,7 @@ class Connection:
         elif nonzero is not None:
             try:
                 self.fans = fan_out(self._module, tuple(shape), nonzero)
+                self.outputs = Outputs.of(self._module, tuple(shape))
             except Exception as cause:  # a subclass may have any settings
                 self._problem = f"its fan-out could not be worked out: {cause!r}"
 
@@ -94,20 +129,25 @@ class Connection:
             called = self.layer.called
         if self.problem is not None:
             return self.problem
-        if not called or came is None or self.fans is None:
+        if not called or came is None or self.fans is None or self.outputs is None:
             return _NEVER_CALLED
         if came.nonfinite:
             return _NONFINITE
         fans, info, events = self.fans, self.layer.info, came.ones + came.others
+        outputs = self.outputs
         return LayerOperations(
             name=info.name,
             aliases=info.aliases,
             framework=info.framework,
             layer_type=info.layer_type,
             shape=events.shape,
+            output_shape=outputs.shape,
             observations=came.observations,
             events=int(events.sum()),
+            ones=int(came.ones.sum()),
             connections=int(fans.connected.sum()),
+            parameters=outputs.parameters,
+            bias_additions=came.observations * outputs.bias_additions,
             dense=came.observations * int(fans.dense.sum()),
             unpruned=_sum_of_products(events, fans.dense),
             acs=_sum_of_products(came.ones, fans.connected),
@@ -142,6 +182,7 @@ class Connection:
             self._count(theirs.layer)
             self.reader.shape = tuple(shape)
             self.fans = self.fans or theirs.fans
+            self.outputs = self.outputs or theirs.outputs
 
     def _count(self, theirs: LayerRecorder) -> None:
         # Locked in one order, whoever is added to whom: two threads may do both.
@@ -160,8 +201,11 @@ class Connection:
         ours, other = self.layer.neurons, theirs.layer.neurons
         if None not in (ours, other) and ours != other:
             yield _SIZES
-        elif self.fans is not None and theirs.fans is not None and not self.fans.same(theirs.fans):
-            yield _ZEROS_CHANGED
+        elif self.fans is not None and theirs.fans is not None:
+            if not self.fans.same(theirs.fans):
+                yield _ZEROS_CHANGED
+            elif self.outputs != theirs.outputs:
+                yield _BIAS_CHANGED
 
     def _look_at_weights(self) -> None:
         nonzero = None if self._module is None else self._weights()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
@@ -12,10 +13,10 @@ from neuroact.layers.adapter import Adapter
 from neuroact.layers.connections import connection_info, connections_of
 from neuroact.layers.fan_out import FanOut
 from neuroact.layers.layer_info import LayerInfo
-from neuroact.recording.connection import Connection
+from neuroact.recording.connection import Connection, Outputs
 from neuroact.recording.layer import LayerRecorder
 from neuroact.results.operations import LayerOperations, Operations
-from neuroact.statistics.states import check_arrivals
+from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind
 
 
@@ -130,6 +131,7 @@ def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]
         "layer_type": info.layer_type,
         "shape": None if layer.neurons is None else list(layer.neurons),
         "problem": connection.problem,
+        "outputs": None if connection.outputs is None else asdict(connection.outputs),
     }
     return entry, state
 
@@ -158,4 +160,12 @@ def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
         )
         if fans:
             connection.fans = FanOut(*(state[key].numpy() for key in fans))
+            connection.outputs = _outputs(entry["outputs"])
     return connection
+
+
+def _outputs(entry: Any) -> Outputs:
+    sizes = [*entry["shape"], entry["bias_additions"], entry["parameters"]]
+    if not all(type(size) is int and 0 <= size < MOST_COUNT for size in sizes):
+        raise TypeError("what a layer makes of an input is no numbers")
+    return Outputs(tuple(sizes[:-2]), *sizes[-2:])
