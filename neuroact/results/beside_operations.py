@@ -97,7 +97,7 @@ class NeuronUpdates:
 
     @property
     def spikes(self) -> int | None:
-        """The events of a binary or graded layer; None in an analog one: its values are no spikes."""
+        """The events of a binary or graded layer; None in an analog one, which has none."""
         return None if self.kind is SignalKind.ANALOG else self.events
 
     @property

@@ -143,6 +143,12 @@ def test_where_inputs_are_recorded_updates_are_unknown_and_no_zero() -> None:
     assert ops.per_sample.total.acs > 0
 
 
+def test_a_report_without_operations_has_no_energy_and_says_how_to_record_them() -> None:
+    report = recorded(Net(), images(), operations=False).report()
+    with pytest.raises(MissingOperationsError, match="record them by neuroact"):
+        report.operations.energy(HOROWITZ_45NM_FP32)
+
+
 def test_masks_and_parametrizations_add_no_parameters() -> None:
     net = nn.Sequential(nn.Linear(4, 3), nn.Conv1d(3, 2, 1), nn.ReLU())
     prune.l1_unstructured(net[0], "weight", 5)  # type: ignore[no-untyped-call]
