@@ -16,8 +16,9 @@ Number = TypeVar("Number", int, float)
 class MemoryAccesses(Generic[Number]):
     """Accesses to memory where events drive the work, and nothing that was read is kept.
 
-    Each is one value read or written. Reads of a bias are not counted: a bias is taken to lie with
-    its neuron's state. So it is with parameters of neurons.
+    Each is one value read or written. Reads of biases and of a neuron's own parameters are not
+    counted: they are taken to lie with the neuron's state. Reads of biases would be as many as the
+    additions of biases.
 
     Attributes:
         weight_reads: of the weights of effective operations, one for each.

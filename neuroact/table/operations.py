@@ -17,6 +17,7 @@ from neuroact.table.text import number_text, shape_text
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
+_MOST_NAMES = 6
 _NOTES = {
     "input": "binary: every event was 1 or -1; graded: all values whole numbers; real: others too; "
     "silent: zeros alone",
@@ -82,9 +83,10 @@ def _beside(operations: Operations) -> dict[str, str]:
         found |= {"neuron updates": unknown, "memory accesses": unknown}
     else:
         spikes = [layer.spikes for layer in neurons.values() if layer.spikes is not None]
+        layers = joined(neurons) if len(neurons) <= _MOST_NAMES else f"{len(neurons)} layers"
         found["neuron updates"] = (
             f"{operations.updates:,}, of {sum(n.neurons for n in neurons.values()):,} neurons in "
-            f"{joined(neurons)}" + (f", which emitted {sum(spikes):,} spikes" if spikes else "")
+            f"{layers}" + (f", which emitted {sum(spikes):,} spikes" if spikes else "")
         )
         kinds = (f"{getattr(accesses, name):,} {name.replace('_', ' ')}" for name in ACCESSES)
         found["memory accesses"] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,27 @@ def test_masks_and_parametrizations_add_no_parameters() -> None:
         net[2](net[1](net[0](torch.ones(1, 1, 4)).mT))
     ops = recording.report().operations
     assert (ops["0"].parameters, ops["1"].parameters) == (15, 8)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (partial(nn.Linear, 5, 3), (2, 7, 5)),
+        (partial(nn.Conv1d, 4, 6, 3, stride=2, groups=2), (2, 4, 9)),
+        (partial(nn.Conv2d, 2, 3, (3, 1), padding="same"), (2, 2, 5, 4)),
+        (partial(nn.Conv3d, 1, 2, 2, dilation=2), (2, 1, 4, 3, 5)),
+        (partial(nn.ConvTranspose1d, 4, 6, 3, stride=2, groups=2, output_padding=1), (2, 4, 5)),
+        (partial(nn.ConvTranspose2d, 2, 3, 3, stride=2, padding=1), (2, 2, 4, 3)),
+    ],
+)
+def test_outputs_and_parameters_are_those_of_the_module(layer: Any, shape: Any, bias: bool) -> None:
+    net = nn.Sequential(layer(bias=bias), nn.ReLU())
+    out = net(torch.ones(shape))
+    found = recorded(net, torch.ones(shape), layers="1").report().operations["0"]
+    assert found.parameters == sum(p.numel() for p in net.parameters())
+    assert found.output_shape == tuple(out.shape[-len(found.output_shape) :])
+    assert found.bias_additions == (out.numel() if bias else 0)
 
 
 def test_a_bias_in_one_recording_alone_is_named_in_whatever_order() -> None:
