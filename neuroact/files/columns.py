@@ -85,8 +85,9 @@ def operation_columns(operations: Operations) -> Columns:
     """Synaptic operations as columns of equal length, a row for each layer that was counted.
 
     They are the layer's name, framework, type, shapes of one input and of its output (`2x3`), and
-    `OPERATIONS`, of which `weighted` is None where it has no figure. Reads of weights, and reads
-    and writes of potentials, are as many as `effective`; reads of inputs as many as `events`.
+    `OPERATIONS`. `weighted` is None where it has no figure, and the shape of the output where it is
+    not one tensor. Reads of weights, and reads and writes of potentials, are as many as
+    `effective`; reads of inputs as many as `events`.
     """
     layers = list(operations.values())
     columns: Columns = {"layer": [layer.name for layer in layers]}
@@ -95,7 +96,8 @@ def operation_columns(operations: Operations) -> Columns:
         for name in ("framework", "layer_type", *OPERATIONS)
     }
     for name in ("shape", "output_shape"):
-        columns[name] = ["x".join(map(str, getattr(layer, name))) for layer in layers]
+        shapes = [getattr(layer, name) for layer in layers]
+        columns[name] = [None if s is None else "x".join(map(str, s)) for s in shapes]
     return columns
 
 

@@ -136,7 +136,7 @@ class OperationsOfLayer(Struct, kw_only=True):
     framework: Text
     layer_type: Text
     shape: Annotated[list[Count], Meta(max_length=64)]
-    output_shape: Annotated[list[Count], Meta(max_length=64)]
+    output_shape: Annotated[list[Count], Meta(max_length=64)] | None
     observations: Count
     events: Count
     ones: Count

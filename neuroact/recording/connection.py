@@ -39,12 +39,12 @@ class Outputs:
     """What a layer makes of one input.
 
     Attributes:
-        shape: of its output.
-        bias_additions: outputs that a bias is added to.
+        shape: of its output; None where that is not one tensor.
+        bias_additions: outputs that a bias is added to, each as often as one is.
         parameters: weights and biases that it has.
     """
 
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] | None
     bias_additions: int
     parameters: int
 

@@ -165,7 +165,8 @@ def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
 
 
 def _outputs(entry: Any) -> Outputs:
-    sizes = [*entry["shape"], entry["bias_additions"], entry["parameters"]]
+    shape, *numbers = entry["shape"], entry["bias_additions"], entry["parameters"]
+    sizes = [*numbers, *(() if shape is None else shape)]
     if not all(type(size) is int and 0 <= size < MOST_COUNT for size in sizes):
         raise TypeError("what a layer makes of an input is no numbers")
-    return Outputs(tuple(sizes[:-2]), *sizes[-2:])
+    return Outputs(None if shape is None else tuple(shape), *numbers)

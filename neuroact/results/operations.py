@@ -92,7 +92,7 @@ class LayerOperations(OperationCounts[int]):
         framework: the package that its class comes from.
         layer_type: the module's class name.
         shape: of one input of the layer, without time, batch and other repetitions.
-        output_shape: of the output that one input gives.
+        output_shape: of the output that one input gives; None where that is not one tensor.
         observations: inputs that arrived: one for each time step, sample and other repetition.
         connections: sum of the fan-out over the elements of one input.
         parameters: numbers that the layer has: weights, those that are zero too, and biases.
@@ -102,7 +102,7 @@ class LayerOperations(OperationCounts[int]):
     framework: str
     layer_type: str
     shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
+    output_shape: tuple[int, ...] | None
     observations: int
     connections: int
     parameters: int

@@ -115,7 +115,7 @@ def _columns(operations: Operations) -> list[TableColumn]:
         column("type", lambda layer: printable(layer.layer_type), left=True),
         column("input", lambda layer: layer.input_kind, left=True),
         column("in", lambda layer: shape_text(layer.shape), left=True),
-        column("out", lambda layer: shape_text(layer.output_shape), left=True),
+        column("out", _output_text, left=True),
         column("params", lambda layer: f"{layer.parameters:,}", f"{operations.parameters:,}"),
         column("fan-out", lambda layer: number_text(layer.fan_out)),
         column("density", lambda layer: number_text(layer.density)),
@@ -125,6 +125,10 @@ def _columns(operations: Operations) -> list[TableColumn]:
         column("% dense", lambda layer: _percent(layer.share), _percent(total.share), apart=True),
         column("% total", share_of_total, apart=True),
     ]
+
+
+def _output_text(layer: LayerOperations) -> str:
+    return "-" if layer.output_shape is None else shape_text(layer.output_shape)
 
 
 def _percent(share: float) -> str:

@@ -73,7 +73,7 @@ def everything() -> ActivityReport:
             framework="torch",
             layer_type="Linear",
             shape=(2, 3),
-            output_shape=(2,),
+            output_shape=None if weighted is None else (2,),
             observations=7,
             events=9,
             ones=6,

@@ -73,6 +73,12 @@ def test_the_kind_of_an_input_follows_from_what_arrived(figures: Any, kind: str)
     assert operation_columns(operations)["input_kind"] == [kind]
 
 
+def test_an_output_that_is_not_one_tensor_has_no_shape() -> None:
+    operations = OperationsReport([connection("a", output_shape=None)])
+    assert rows(str(operations))["a"][2:4] == ["2x3", "-"]
+    assert operation_columns(operations)["output_shape"] == [None]
+
+
 def test_below_the_table_stands_what_is_beside_the_operations() -> None:
     layers = [("lif", SignalKind.BINARY, 8), ("readout", SignalKind.ANALOG, 5)]
     updates = [
