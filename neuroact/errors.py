@@ -180,13 +180,14 @@ class MissingStatisticError(NeuroactError, KeyError):
 
 
 class MissingOperationsError(NeuroactError, LookupError):
-    """Synaptic operations were requested from a report that was made without them."""
+    """Synaptic operations, or what stands beside them, were requested but not recorded."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "this report has no synaptic operations: record them by "
-            "neuroact.record(model, operations=True) or neuroact.measure(…, operations=True)"
-        )
+    def __init__(
+        self,
+        message: str = "this report has no synaptic operations: record them by "
+        "neuroact.record(model, operations=True) or neuroact.measure(…, operations=True)",
+    ) -> None:
+        super().__init__(message)
 
 
 class SamplesUnknownError(NeuroactError, ValueError):

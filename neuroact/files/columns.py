@@ -22,8 +22,8 @@ Columns = dict[str, Any]
 
 PLAIN = ("framework", "layer_type", "neurons", "sequences", "observations", *METRICS)
 OPERATIONS = (
-    *("observations", "inputs", "events", "density", "fan_out"),
-    *("dense", "unpruned", "effective", "acs", "macs", "weighted", "share"),
+    *("input_kind", "observations", "inputs", "events", "density", "fan_out", "parameters"),
+    *("dense", "unpruned", "effective", "acs", "macs", "weighted", "share", "bias_additions"),
 )
 """Figures of a layer's synaptic operations, see `LayerOperations`."""
 PER_NEURON = {
@@ -84,8 +84,10 @@ def data_frame(columns: Mapping[str, Sequence[Any]], *, purpose: str) -> Any:
 def operation_columns(operations: Operations) -> Columns:
     """Synaptic operations as columns of equal length, a row for each layer that was counted.
 
-    They are the layer's name, framework, type, shape of one input (`2x3`), and `OPERATIONS`, of
-    which `weighted` is None where it has no figure.
+    They are the layer's name, framework, type, shapes of one input and of its output (`2x3`), and
+    `OPERATIONS`. `weighted` is None where it has no figure, and the shape of the output where it is
+    not one tensor. Reads of weights, and reads and writes of potentials, are as many as
+    `effective`; reads of inputs as many as `events`.
     """
     layers = list(operations.values())
     columns: Columns = {"layer": [layer.name for layer in layers]}
@@ -93,7 +95,9 @@ def operation_columns(operations: Operations) -> Columns:
         name: [getattr(layer, name) for layer in layers]
         for name in ("framework", "layer_type", *OPERATIONS)
     }
-    columns["shape"] = ["x".join(map(str, layer.shape)) for layer in layers]
+    for name in ("shape", "output_shape"):
+        shapes = [getattr(layer, name) for layer in layers]
+        columns[name] = [None if s is None else "x".join(map(str, s)) for s in shapes]
     return columns
 
 

@@ -136,14 +136,18 @@ class OperationsOfLayer(Struct, kw_only=True):
     framework: Text
     layer_type: Text
     shape: Annotated[list[Count], Meta(max_length=64)]
+    output_shape: Annotated[list[Count], Meta(max_length=64)] | None
     observations: Count
     events: Count
+    ones: Count
     connections: Count
+    parameters: Count
     dense: Whole
     unpruned: Whole
     acs: Whole
     macs: Whole
     weighted: Whole | None
+    bias_additions: Whole
 
 
 class SynapticOperations(Struct):

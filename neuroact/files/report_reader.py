@@ -115,13 +115,17 @@ def _operations(entry: SynapticOperations | UnsetType) -> Operations | None:
 
 
 def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
-    given = asdict(entry) | {"aliases": tuple(entry.aliases), "shape": tuple(entry.shape)}
-    layer = LayerOperations(**given)
+    given = asdict(entry)
+    tuples = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
+    layer = LayerOperations(**given | tuples)
     if layer.inputs and layer.events > layer.inputs * layer.observations:
         raise ValueError(f'operations: "{layer.name}" has more events than elements')
+    if layer.ones > layer.events:
+        raise ValueError(f'operations: "{layer.name}" has more ones than events')
     if not layer.effective <= layer.unpruned <= layer.dense:
         raise ValueError(f'operations: "{layer.name}" has more operations than connections')
-    if max(layer.dense, layer.weighted or 0) > MOST**3:  # floats hold it, as shares and energies do
+    most = max(layer.dense, layer.weighted or 0, layer.bias_additions)
+    if most > MOST**3:  # floats hold it, as shares and energies do
         raise ValueError(f'operations: "{layer.name}" has operations that cannot be counted')
     return layer
 

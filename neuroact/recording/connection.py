@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,28 @@ _NEVER_CALLED = "it was never called as a module; a function may have used its w
 _ZEROS_CHANGED = "which of its weights are zero changed while recording, or between recordings"
 _SIZES = "its input came in more than one size"
 _NONFINITE = "a NaN or an infinity arrived at it"
+_BIAS_CHANGED = "it had a bias in one recording and none in another"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a layer makes of one input.
+
+    Attributes:
+        shape: of its output; None where that is not one tensor.
+        bias_additions: outputs that a bias is added to, each as often as one is.
+        parameters: weights and biases that it has.
+    """
+
+    shape: tuple[int, ...] | None
+    bias_additions: int
+    parameters: int
+
+    @classmethod
+    def of(cls, synapses: Synapses, shape: tuple[int, ...]) -> Outputs:
+        """Those of a layer for inputs of this shape."""
+        additions, parameters = synapses.bias_additions(shape), synapses.parameters()
+        return cls(synapses.output_shape(shape), additions, parameters)
 
 
 class Connection:
@@ -41,6 +63,7 @@ class Connection:
         layer: counts what arrives.
         reader: reads the module's calls.
         fans: the fan-out as it was last worked out; None before.
+        outputs: what one input gives, as it was last worked out; None before.
     """
 
     def __init__(self, info: LayerInfo, synapses: Synapses | None = None) -> None:
@@ -48,6 +71,7 @@ class Connection:
         self.reader = ConnectionInput(synapses)
         self.fans: FanOut | None = None
         self._synapses = synapses
+        self.outputs: Outputs | None = None
         self._problem: str | None = None
         self._zeros = b""
         self._look_at_weights()
@@ -66,7 +90,7 @@ class Connection:
         """Forget everything counted, and take the weights as they are now."""
         self.layer.reset()
         self.reader.forget()
-        self.fans = self._problem = None
+        self.fans = self.outputs = self._problem = None
         self._look_at_weights()
 
     def let_go(self) -> None:
@@ -84,6 +108,7 @@ class Connection:
         elif nonzero is not None:
             try:
                 self.fans = self._synapses.fan_out(tuple(shape), nonzero)
+                self.outputs = Outputs.of(self._synapses, tuple(shape))
             except Exception as cause:  # a subclass may have any settings
                 self._problem = f"its fan-out could not be worked out: {cause!r}"
 
@@ -95,20 +120,25 @@ class Connection:
             called = self.layer.called
         if self.problem is not None:
             return self.problem
-        if not called or came is None or self.fans is None:
+        if not called or came is None or self.fans is None or self.outputs is None:
             return _NEVER_CALLED
         if came.nonfinite:
             return _NONFINITE
         fans, info, events = self.fans, self.layer.info, came.ones + came.others
+        outputs = self.outputs
         return LayerOperations(
             name=info.name,
             aliases=info.aliases,
             framework=info.framework,
             layer_type=info.layer_type,
             shape=events.shape,
+            output_shape=outputs.shape,
             observations=came.observations,
             events=int(events.sum()),
+            ones=int(came.ones.sum()),
             connections=int(fans.connected.sum()),
+            parameters=outputs.parameters,
+            bias_additions=came.observations * outputs.bias_additions,
             dense=came.observations * fans.most,
             unpruned=_sum_of_products(events, fans.dense),
             acs=_sum_of_products(came.ones, fans.connected),
@@ -143,6 +173,7 @@ class Connection:
             self._count(theirs.layer)
             self.reader.shape = tuple(shape)
             self.fans = self.fans or theirs.fans
+            self.outputs = self.outputs or theirs.outputs
 
     def _count(self, theirs: LayerRecorder) -> None:
         # Locked in one order, whoever is added to whom: two threads may do both.
@@ -161,8 +192,11 @@ class Connection:
         ours, other = self.layer.neurons, theirs.layer.neurons
         if None not in (ours, other) and ours != other:
             yield _SIZES
-        elif self.fans is not None and theirs.fans is not None and not self.fans.same(theirs.fans):
-            yield _ZEROS_CHANGED
+        elif self.fans is not None and theirs.fans is not None:
+            if not self.fans.same(theirs.fans):
+                yield _ZEROS_CHANGED
+            elif self.outputs != theirs.outputs:
+                yield _BIAS_CHANGED
 
     def _look_at_weights(self) -> None:
         nonzero = None if self._synapses is None else self._weights()

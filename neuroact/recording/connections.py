@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
@@ -12,7 +13,7 @@ from neuroact.layers.adapter import Adapter, AdapterRegistry
 from neuroact.layers.connections import connections_of
 from neuroact.layers.fan_out import FanOut
 from neuroact.layers.layer_info import LayerInfo
-from neuroact.recording.connection import Connection
+from neuroact.recording.connection import Connection, Outputs
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.product import Product
 from neuroact.results.operations import LayerOperations, Operations
@@ -167,6 +168,7 @@ def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]
         "layer_type": info.layer_type,
         "shape": None if layer.neurons is None else list(layer.neurons),
         "problem": connection.problem,
+        "outputs": None if connection.outputs is None else asdict(connection.outputs),
     }
     if fans is not None and fans.at_once is not None:
         entry["at_once"] = fans.at_once
@@ -199,4 +201,13 @@ def _read(entry: Any, state: dict[str, Tensor]) -> Connection:
         )
         if fans:
             connection.fans = FanOut(state["connected"].numpy(), state["dense"].numpy(), at_once)
+            connection.outputs = _outputs(entry["outputs"])
     return connection
+
+
+def _outputs(entry: Any) -> Outputs:
+    shape, *numbers = entry["shape"], entry["bias_additions"], entry["parameters"]
+    sizes = [*numbers, *(() if shape is None else shape)]
+    if not all(type(size) is int and 0 <= size < MOST_COUNT for size in sizes):
+        raise TypeError("what a layer makes of an input is no numbers")
+    return Outputs(None if shape is None else tuple(shape), *numbers)

@@ -12,7 +12,7 @@ from neuroact.results.layer_activity import OBSERVED
 from neuroact.results.operations import LayerOperations
 from neuroact.stream.product import SynapticProduct
 
-COUNTS = ("dense", "acs", "macs", "weighted", "events", "observations")
+COUNTS = ("dense", "acs", "macs", "weighted", "events", "ones", "observations")
 NONFINITE = "a NaN or an infinity arrived at it"
 
 
@@ -78,7 +78,10 @@ class Product:
             framework=OBSERVED,
             layer_type="product",
             shape=(0,),  # no elements with a fan-out of their own
+            output_shape=None,
             connections=0,
+            parameters=0,
+            bias_additions=0,
             unpruned=counts["acs"] + counts["macs"],
             **counts | {"weighted": None if not_exact else counts["weighted"]},  # type: ignore[arg-type]  # only `weighted` may be None
         )

@@ -36,6 +36,7 @@ class OperationsReport(Operations):
             not_counted=operations.not_counted,
             samples=operations.samples,
             steps=operations.steps,
+            updates=operations._neurons.values(),
         )
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from neuroact.errors import LayerNameError, UnknownLayerError
 from neuroact.layers.names import nearest
+from neuroact.results.beside_operations import NeuronUpdates
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.operations import Operations
 
@@ -83,7 +84,13 @@ class Layers(Mapping[str, LayerActivity]):
             not_counted=operations.not_counted,
             samples={name: layer.sequences for name, layer in self._layers.items()},
             steps={name: layer.observations for name, layer in self._layers.items()},
+            updates=map(NeuronUpdates.of, self._layers.values() if self._emitted() else ()),
         )
+
+    def _emitted(self) -> bool:
+        """Whether the layers' values are what they emit. The origin may be a stranger's."""
+        options = self.origin.get("options")
+        return not isinstance(options, Mapping) or options.get("of", "output") == "output"
 
 
 class UnknownReportLayerError(UnknownLayerError, KeyError):

@@ -29,7 +29,7 @@ class SynapticProduct:
     >>> import torch
     >>> product = SynapticProduct(torch.eye(2), torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
     >>> {name: int(count) for name, count in product.counts().items() if name != "unreliable"}
-    {'dense': 8, 'acs': 3, 'macs': 0, 'weighted': 4, 'events': 5, 'observations': 1}
+    {'dense': 8, 'acs': 3, 'macs': 0, 'weighted': 4, 'events': 5, 'ones': 4, 'observations': 1}
     """
 
     left: Tensor
@@ -60,7 +60,8 @@ class SynapticProduct:
         Returns:
             int64 of shape `[]` on the device: `dense`, all pairs; `acs` and `macs`;
             `weighted`, the sum of the pairs' products of magnitudes; `events`, elements of either
-            side that are not zero; `observations`, the number of matrix products.
+            side that are not zero, and `ones`, those of magnitude one; `observations`, the number
+            of matrix products.
             bool `[2]`: `unreliable`, whether `weighted` is not exact, and whether a value is NaN
             or infinite.
         """
@@ -78,6 +79,7 @@ class SynapticProduct:
             "macs": macs.sum(),
             "weighted": weighted.to(torch.int64).sum(),
             "events": left.events.sum() + right.events.sum(),
+            "ones": left.ones.sum() + right.ones.sum(),
             "observations": pairs.new_tensor(leading),
             "unreliable": torch.stack(
                 [

@@ -26,14 +26,15 @@ class TableColumn:
         cells: a text for each row.
         total: the text in the last row, `total`; may be empty.
         left: whether texts are aligned left and not right.
-        of_activity: whether it shows the spread of activity and not a count.
+        apart: whether it goes into a table below, with others that do, where not all columns fit
+            beside each other.
     """
 
     head: str
     cells: tuple[str, ...]
     total: str = ""
     left: bool = False
-    of_activity: bool = False
+    apart: bool = False
 
     @property
     def width(self) -> int:
@@ -67,7 +68,7 @@ def table_columns(
         return TableColumn(head, tuple(map(text, rows)), total, **more)
 
     def metric(name: str) -> TableColumn:
-        return column(name, lambda row: number_text(row.metric(name)), of_activity=True)
+        return column(name, lambda row: number_text(row.metric(name)), apart=True)
 
     return [
         column("layer", lambda row: printable(row.name), "total", left=True),
@@ -89,7 +90,7 @@ def table_columns(
         column(
             "histogram",
             lambda row: histogram_text(*row.activity_distribution, blocks),
-            of_activity=True,
+            apart=True,
         ),
         column("sparsity", _sparsity, number_text(totals.sparsity)),
         column("dead", lambda row: _count(row, row.totals.dead), f"{totals.dead:,}"),

@@ -84,7 +84,7 @@ def _columns(comparison: ComparedLayers) -> list[TableColumn]:
         head: str, text: Callable[[LayerActivity, Difference | None], str], *, activity: bool
     ) -> TableColumn:
         cells = tuple(text(layer, difference) for _, _, layer, difference in entries)
-        return TableColumn(head, cells, of_activity=activity)
+        return TableColumn(head, cells, apart=activity)
 
     def metric(name: str) -> Callable[[LayerActivity, Difference | None], str]:
         return lambda layer, difference: (

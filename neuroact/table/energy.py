@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
+from neuroact.energy import BESIDE, OperationCosts
+from neuroact.errors import SamplesUnknownError
 from neuroact.printable import printable
 from neuroact.results.energy import Energy
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn, plain_text, terminal_width
-from neuroact.table.operations import not_counted_notes
+from neuroact.table.operations import not_counted_notes, samples_note
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
+
+_Number = TypeVar("_Number", int, float)
 
 
 def energy_text(energy: Energy, width: int | None = None) -> str:
@@ -30,18 +34,9 @@ class EnergyTable:
     """The table as `rich.console.Console.print` takes it, laid out for the console's width."""
 
     def __init__(self, energy: Energy) -> None:
-        costs = energy.costs
         self.columns = _columns(energy)
-        self.notes = {
-            "costs": f"{costs.name}: {costs.ac:g} pJ an AC, {costs.mac:g} pJ a MAC",
-            "node": costs.node,
-            "source": costs.source,
-            "left out": costs.left_out,
-            "pJ": "an estimate over everything recorded, all samples and steps; it compares models "
-            "under one set of costs, and does not predict what a device takes",
-        }
-        self.notes = {term: printable(text) for term, text in self.notes.items()}
-        self.notes |= not_counted_notes(energy.operations)
+        notes = {term: printable(text) for term, text in _notes(energy).items()}
+        self.notes = notes | not_counted_notes(energy.operations)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -49,13 +44,73 @@ class EnergyTable:
         yield from drawn(self.columns, self.notes, options.max_width)
 
 
+def _notes(energy: Energy) -> dict[str, str]:
+    costs, operations = energy.costs, energy.operations
+    try:
+        over = f"{samples_note(operations)}; {_picojoules(energy.total_per_sample)} pJ a sample"
+        ratio = (
+            f"{energy.ratio_to_dense:.4g} of an ANN of the same shape, which runs once a sample "
+            f"and is dense: {operations.ann_macs:,} MACs. On both sides ACs and MACs alone. An ANN "
+            "that skips zeros or is quantised takes less"
+        )
+    except SamplesUnknownError as unknown:
+        over, ratio = samples_note(operations), f"not known: {unknown}"
+    part = "arithmetic and memory" if energy.memory else "operations alone, without memory accesses"
+    return {
+        "samples": over,
+        "ratio": ratio,
+        "costs": f"{costs.name}: {_prices(costs)}",
+        "no cost for": ", ".join(costs.missing) or "nothing that is counted",
+        "node": costs.node,
+        "source": costs.source,
+        "left out": costs.left_out,
+        "pJ": f"{part}; an estimate over everything recorded, all samples and steps. It compares "
+        "models under one set of costs, and does not predict what a device takes",
+    }
+
+
+def _prices(costs: OperationCosts) -> str:
+    beside = {words: getattr(costs, cost) for cost, words in BESIDE.items()}
+    each = ", ".join(f"{words} {cost:g}" for words, cost in beside.items() if cost is not None)
+    return f"{costs.ac:g} pJ an AC, {costs.mac:g} pJ a MAC" + (f"; pJ each: {each}" if each else "")
+
+
 def _columns(energy: Energy) -> list[TableColumn]:
-    layers, total = list(energy.operations.values()), energy.operations.total
-    shares = [energy[layer.name] / energy.total if energy.total else 0.0 for layer in layers]
-    return [
-        TableColumn("layer", tuple(printable(layer.name) for layer in layers), "total", left=True),
-        TableColumn("MACs", tuple(f"{layer.macs:,}" for layer in layers), f"{total.macs:,}"),
-        TableColumn("ACs", tuple(f"{layer.acs:,}" for layer in layers), f"{total.acs:,}"),
-        TableColumn("pJ", tuple(f"{energy[name]:.6g}" for name in energy), f"{energy.total:.6g}"),
-        TableColumn("% total", tuple(f"{100 * share:.2f}" for share in shares)),
+    operations, total = energy.operations, energy.operations.total
+
+    def column(
+        head: str, values: Mapping[str, _Number], total: _Number, text: Callable[[_Number], str]
+    ) -> TableColumn:
+        cells = (text(values[name]) if name in values else "-" for name in energy)
+        return TableColumn(head, tuple(cells), text(total))
+
+    def counted(head: str, figure: str) -> TableColumn:
+        counts = {name: getattr(layer, figure) for name, layer in operations.items()}
+        return column(head, counts, getattr(total, figure), "{:,}".format)
+
+    columns = [
+        TableColumn("layer", tuple(map(printable, energy)), "total", left=True),
+        counted("MACs", "macs"),
+        counted("ACs", "acs"),
     ]
+    if energy.costs.bias_addition is not None:
+        columns.append(counted("biases", "bias_additions"))
+    if energy.costs.neuron_update is not None:
+        updates = {name: layer.updates for name, layer in operations.neurons.items()}
+        columns.append(column("updates", updates, operations.updates, "{:,}".format))
+    if energy.memory:
+        arithmetic, memory = energy.arithmetic, energy.memory
+        columns += [
+            column("arithmetic pJ", arithmetic, energy.total_arithmetic, _picojoules),
+            column("memory pJ", memory, energy.total_memory, _picojoules),
+        ]
+    shares = {name: part / energy.total if energy.total else 0.0 for name, part in energy.items()}
+    return [
+        *columns,
+        column("pJ", energy, energy.total, _picojoules),
+        TableColumn("% total", tuple(f"{100 * share:.2f}" for share in shares.values())),
+    ]
+
+
+def _picojoules(energy: float) -> str:
+    return f"{energy:,.0f}" if 10_000 <= energy < 1e15 else f"{energy:.6g}"

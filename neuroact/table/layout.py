@@ -87,13 +87,13 @@ def terminal_blocks() -> str:
 
 
 def _stacks(names: TableColumn, columns: list[TableColumn], width: int) -> list[list[TableColumn]]:
-    """The columns of each table from the top: one table, or counts and activity, or more."""
+    """The columns of each table from the top: one table, or those that go apart in others."""
     if names.width + _taken(columns) <= width:
         return [columns]
     room = width - min(names.width, _LEAST_NAME_WIDTH)
-    counts = [column for column in columns if not column.of_activity]
-    activity = [column for column in columns if column.of_activity]
-    return [stack for part in (counts, activity) for stack in _packed(part, room) if stack]
+    first = [column for column in columns if not column.apart]
+    apart = [column for column in columns if column.apart]
+    return [stack for part in (first, apart) for stack in _packed(part, room) if stack]
 
 
 def _packed(columns: list[TableColumn], room: int) -> list[list[TableColumn]]:

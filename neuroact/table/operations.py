@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from neuroact.errors import MissingOperationsError, SamplesUnknownError
 from neuroact.printable import printable
+from neuroact.results.beside_operations import ACCESSES
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn, plain_text, terminal_width
-from neuroact.table.text import number_text
+from neuroact.table.legend import joined
+from neuroact.table.text import number_text, shape_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
+_MOST_NAMES = 6
 _NOTES = {
+    "input": "binary: every event was 1 or -1; graded: all values whole numbers; real: others too; "
+    "silent: zeros alone",
+    "in, out": "shapes of one input and of its output, without time and batch",
     "fan-out": "mean number of non-zero weights that an element of the input meets",
     "density": "share of the input's elements that were not zero: events",
     "dense": "operations if no element and no weight were zero",
@@ -42,12 +49,22 @@ class OperationsTable:
 
     def __init__(self, operations: Operations) -> None:
         self.columns = _columns(operations)
-        self.notes = _NOTES | not_counted_notes(operations)
+        self.notes = _beside(operations) | _NOTES | not_counted_notes(operations)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         yield from drawn(self.columns, self.notes, options.max_width)
+
+
+def samples_note(operations: Operations) -> str:
+    """How many samples and steps the figures are over, as a line."""
+    try:
+        samples, steps = operations.sample_count, operations.step_count
+    except SamplesUnknownError:
+        return "not known: the recorded layers saw different numbers of samples or of steps"
+    average = "" if steps % samples == 0 else " on average"
+    return f"{samples:,} of {steps / samples:,.6g} steps{average}"
 
 
 def not_counted_notes(operations: Operations) -> dict[str, str]:
@@ -56,13 +73,39 @@ def not_counted_notes(operations: Operations) -> dict[str, str]:
     return {f"! {printable(name)}": f"not counted: {why}" for name, why in found}
 
 
+def _beside(operations: Operations) -> dict[str, str]:
+    """What stands beside the operations, as lines."""
+    found = {"samples": samples_note(operations)}
+    try:
+        neurons, accesses = operations.neurons, operations.memory
+    except MissingOperationsError:
+        unknown = "not known: what the spiking layers emit was not recorded"
+        found |= {"neuron updates": unknown, "memory accesses": unknown}
+    else:
+        spikes = [layer.spikes for layer in neurons.values() if layer.spikes is not None]
+        layers = joined(neurons) if len(neurons) <= _MOST_NAMES else f"{len(neurons)} layers"
+        found["neuron updates"] = (
+            f"{operations.updates:,}, of {sum(n.neurons for n in neurons.values()):,} neurons in "
+            f"{layers}" + (f", which emitted {sum(spikes):,} spikes" if spikes else "")
+        )
+        kinds = (f"{getattr(accesses, name):,} {name.replace('_', ' ')}" for name in ACCESSES)
+        found["memory accesses"] = (
+            f"{accesses.total:,}: {', '.join(kinds)}; driven by events, nothing kept for use again"
+        )
+    return found | {"bias additions": f"{operations.total.bias_additions:,}"}
+
+
 def _columns(operations: Operations) -> list[TableColumn]:
     layers, total = list(operations.values()), operations.total
 
     def column(
-        head: str, text: Callable[[LayerOperations], str], total: str = "", *, left: bool = False
+        head: str, text: Callable[[LayerOperations], str], total: str = "", **more: bool
     ) -> TableColumn:
-        return TableColumn(head, tuple(map(text, layers)), total, left=left)
+        return TableColumn(head, tuple(map(text, layers)), total, **more)
+
+    def counted(head: str, name: str) -> TableColumn:
+        sum_of_all = f"{getattr(total, name):,}"
+        return column(head, lambda layer: f"{getattr(layer, name):,}", sum_of_all, apart=True)
 
     def share_of_total(layer: LayerOperations) -> str:
         return _percent(layer.effective / total.effective if total.effective else 0.0)
@@ -70,15 +113,22 @@ def _columns(operations: Operations) -> list[TableColumn]:
     return [
         column("layer", lambda layer: printable(layer.name), "total", left=True),
         column("type", lambda layer: printable(layer.layer_type), left=True),
-        column("input", lambda layer: "x".join(map(str, layer.shape)), left=True),
+        column("input", lambda layer: layer.input_kind, left=True),
+        column("in", lambda layer: shape_text(layer.shape), left=True),
+        column("out", _output_text, left=True),
+        column("params", lambda layer: f"{layer.parameters:,}", f"{operations.parameters:,}"),
         column("fan-out", lambda layer: number_text(layer.fan_out)),
         column("density", lambda layer: number_text(layer.density)),
-        column("dense", lambda layer: f"{layer.dense:,}", f"{total.dense:,}"),
-        column("MACs", lambda layer: f"{layer.macs:,}", f"{total.macs:,}"),
-        column("ACs", lambda layer: f"{layer.acs:,}", f"{total.acs:,}"),
-        column("% dense", lambda layer: _percent(layer.share), _percent(total.share)),
-        column("% total", share_of_total),
+        counted("dense", "dense"),
+        counted("MACs", "macs"),
+        counted("ACs", "acs"),
+        column("% dense", lambda layer: _percent(layer.share), _percent(total.share), apart=True),
+        column("% total", share_of_total, apart=True),
     ]
+
+
+def _output_text(layer: LayerOperations) -> str:
+    return "-" if layer.output_shape is None else shape_text(layer.output_shape)
 
 
 def _percent(share: float) -> str:

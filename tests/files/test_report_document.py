@@ -73,14 +73,18 @@ def everything() -> ActivityReport:
             framework="torch",
             layer_type="Linear",
             shape=(2, 3),
+            output_shape=None if weighted is None else (2,),
             observations=7,
             events=9,
+            ones=6,
             connections=12,
+            parameters=14,
             dense=84,
             unpruned=20,
             acs=11,
             macs=5,
             weighted=weighted,
+            bias_additions=14,
         )
         for weighted in (None, 23)
     ]
@@ -151,6 +155,8 @@ def test_operations_are_read_back_and_divided_by_the_layers_of_the_report() -> N
     assert again.operations["fc.23"] == report.operations["fc.23"]
     assert dict(again.operations.not_counted) == {"cell": "it is an LSTMCell"}
     assert again.operations.per_sample["fc.23"].acs == 11 / 2
+    assert again.operations.neurons == report.operations.neurons
+    assert again.operations.per_sample.memory == report.operations.per_sample.memory
     assert "operations" not in ActivityReport([]).to_dict()
 
 
@@ -158,10 +164,13 @@ def test_operations_are_read_back_and_divided_by_the_layers_of_the_report() -> N
     ("figure", "value", "message"),
     [
         ("events", 43, '"fc.23" has more events than elements'),
+        ("ones", 10, '"fc.23" has more ones than events'),
         ("acs", 16, '"fc.23" has more operations than connections'),
         ("dense", 19, '"fc.23" has more operations than connections'),
         ("macs", -1, "operations.layers.1..macs: .* came -1"),
         ("dense", 2**200, '"fc.23" has operations that cannot be counted'),
+        ("bias_additions", 2**200, '"fc.23" has operations that cannot be counted'),
+        ("parameters", None, "operations.layers.1..parameters: .* came None"),
         ("name", "fc.None", 'two layers are named "fc.None"'),
     ],
 )

@@ -109,7 +109,7 @@ def test_any_split_and_any_order_of_a_sum_are_the_whole() -> None:
         merged = Recording()
         for part in order:
             merged.merge(Recording.from_bytes(part.to_bytes()))
-        assert merged.report().operations == whole.report().operations
+        assert dict(merged.report().operations) == dict(whole.report().operations)
         report = merged.report()
         assert neuroact.ActivityReport.from_json(report.to_json()) == report
 

@@ -14,12 +14,15 @@ from definition_page import PAGE, page
 
 from neuroact import LayerActivity, Recording, SignalKind
 from neuroact import statistics as stats
+from neuroact.results.beside_operations import MemoryAccesses, NeuronUpdates
+from neuroact.results.energy import Energy
 from neuroact.results.operations import LayerOperations, OperationCounts, Operations
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult
 
 RESULTS = [getattr(stats, f"{name}Result") for name in BUILT_IN]
-OPERATIONS = (OperationCounts, LayerOperations, Operations)
+BESIDE = (NeuronUpdates, MemoryAccesses, Energy)
+OPERATIONS = (OperationCounts, LayerOperations, Operations, *BESIDE)
 METRICS = {
     f"{cls.__name__}.{name}": member
     for cls in (LayerActivity, CountedResult, *RESULTS, *OPERATIONS)

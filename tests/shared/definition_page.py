@@ -15,6 +15,8 @@ from typing import Any
 from neuroact import LayerActivity, SignalKind
 from neuroact import statistics as stats
 from neuroact.results import diagnosis
+from neuroact.results.beside_operations import MemoryAccesses, NeuronUpdates
+from neuroact.results.energy import Energy
 from neuroact.results.operations import LayerOperations, OperationCounts, Operations
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult, LayerResult
@@ -58,6 +60,9 @@ def page() -> str:
     parts += class_section("Synaptic operations: `report.operations`", OperationCounts)
     parts += ["### Of a layer\n", *described(LayerOperations, heading="####")]
     parts += ["### Of all layers\n", *described(Operations, heading="####")]
+    parts += ["### Updates of neurons\n", *described(NeuronUpdates, heading="####")]
+    parts += ["### Accesses to memory\n", *described(MemoryAccesses, heading="####")]
+    parts += ["### Energy\n", *described(Energy, heading="####")]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 

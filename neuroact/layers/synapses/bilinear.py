@@ -53,6 +53,10 @@ class Bilinear:
         connected = nonzero[0].sum(0, dtype=np.int64)
         return FanOut(connected, np.full_like(connected, self._shape[0]))
 
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Its output features."""
+        return (self._shape[0],)
+
     def bias_additions(self, shape: tuple[int, ...]) -> int:
         """One for each output, if the module has a bias."""
         return 0 if self._module.bias is None else self._shape[0]

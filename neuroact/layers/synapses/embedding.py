@@ -80,6 +80,10 @@ class Bag:
             connected[self._padding] = dense[self._padding] = 0
         return FanOut(connected, dense, at_once=self._size)
 
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """One sum of rows, for the indices of a bag."""
+        return (self._size,)
+
     def bias_additions(self, shape: tuple[int, ...]) -> int:
         """None."""
         return 0

@@ -75,6 +75,9 @@ class Matrices:
             raise ValueError(f"expected {list(found.dense.shape)} elements, came {list(shape)}")
         return found
 
+    def output_shape(self, shape: tuple[int, ...]) -> None:
+        """Not known: the module makes its own of what the matrices give."""
+
     def bias_additions(self, shape: tuple[int, ...]) -> int:
         """One for each number of the biases."""
         return sum(self._rows_of(next(iter(self._shapes.values()))) for _ in self._biases)

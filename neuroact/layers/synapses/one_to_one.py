@@ -56,6 +56,10 @@ class OneToOne:
         connected = np.broadcast_to(nonzero[0], shape).astype(np.int64)
         return FanOut(connected, np.ones(shape, np.int64))
 
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """That of the input."""
+        return shape
+
     def bias_additions(self, shape: tuple[int, ...]) -> int:
         """None."""
         return 0

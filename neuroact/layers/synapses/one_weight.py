@@ -58,6 +58,10 @@ class OneWeight:
         """See `neuroact.layers.fan_out.fan_out`."""
         return fan_out(self._module, shape, *nonzero)
 
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """See `neuroact.layers.fan_out.output_shape`."""
+        return output_shape(self._module, shape)
+
     def bias_additions(self, shape: tuple[int, ...]) -> int:
         """One for each output, if the module has a bias."""
         has_bias = self._module.bias is not None

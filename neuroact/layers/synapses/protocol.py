@@ -64,6 +64,9 @@ class Synapses(Protocol):
             nonzero: which weights are not zero, as `nonzero` returns them.
         """
 
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Shape of what one input of this shape gives; None where that is not one tensor."""
+
     def bias_additions(self, shape: tuple[int, ...]) -> int:
         """How many biases are added for one input of this shape; 0 without a bias."""
 
