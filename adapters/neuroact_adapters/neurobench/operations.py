@@ -114,15 +114,15 @@ class SynapticOperationsMetric(AccumulatedMetric):  # type: ignore[misc]  # Neur
             data: the data loader's batch, input first.
 
         Returns:
-            The figures of the run so far. In a Benchmark's run they are computed when they are
-            first read, from what was counted until then.
+            The figures of the run so far. Between two batches of a Benchmark's run they are
+            computed when they are first read, from what was counted until then.
 
         Warns:
             NeuroactWarning: some weights, or the whole run, are not counted.
         """
         self._run.end_batch(data)
         self._warn()
-        return Figures(self._run) if self._run.ends else self._run.figures()
+        return _Late(self._run) if self._run.goes_on else self._run.figures()
 
     def compute(self) -> dict[str, Any]:
         """The figures of the run so far, as plain Python."""
@@ -149,3 +149,10 @@ class SynapticOperationsMetric(AccumulatedMetric):  # type: ignore[misc]  # Neur
             with contextlib.suppress(NeuroactWarning):
                 text = f"{type(self).__name__} does not count {'; '.join(new)}"
                 warnings.warn(text, NeuroactWarning, stacklevel=3)
+
+
+class _Late(Figures):
+    """Figures whose keys are not all known before they are computed."""
+
+    def __repr__(self) -> str:
+        return repr(dict(self))

@@ -45,9 +45,9 @@ class OperationsRun:
         self._failure: str | None = None
 
     @property
-    def ends(self) -> bool:
-        """Whether it is known which batch is the last."""
-        return self._last is not None
+    def goes_on(self) -> bool:
+        """Whether it is known that another batch follows."""
+        return self._last is not None and self._batches < self._last
 
     @property
     def problem(self) -> str | None:
