@@ -19,10 +19,7 @@ from neuroact.layers.names import NamedModule, class_of, named_modules
 from neuroact.stream.chunk import SignalKind, SpikeChunk, dense
 
 # What a layer of `CONNECTIONS` makes its weight and its bias of, by masks and normalisations too.
-_OWN = {
-    *("weight", "bias", "weight_orig", "bias_orig", "weight_g", "weight_v"),
-    *("weight_mask", "bias_mask"),
-}
+_OWN = {"weight", "bias", "weight_orig", "bias_orig", "weight_g", "weight_v"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neuroact import Recording, SignalKind, SpikeChunk
 from neuroact.layers.adapter import LayerCall
@@ -157,7 +157,10 @@ def _recording_of(net: nn.Module, split: Split) -> tuple[Recording, Connections]
 
 
 class _ByCall:
-    """Reads a call so that all its operations are MACs if one of its values makes one."""
+    """Reads what arrives so that all operations of a call are MACs, or all are ACs.
+
+    As in NeuroBench, the first argument of the call decides, also where others arrive beside it.
+    """
 
     framework = "torch"
 
@@ -168,12 +171,20 @@ class _ByCall:
         return self._reader.kind(module)
 
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        return self._reader.given(module, args, kwargs)
+        first = next(iter([*args, *kwargs.values()]), None)
+        mixed = isinstance(first, Tensor) and (first.ne(0) & ~_ones(first)).any()
+        return self._reader.given(module, args, kwargs), mixed
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        chunk = self._reader.read(module, call)
-        sizes = chunk.values.abs() if chunk.values.dtype is not torch.bool else chunk.values
-        ones = sizes == 1
-        # On the device, which nobody waits for. Values of 1.5 are events, and multiply.
-        mixed = (ones != (sizes != 0)).any()
-        return replace(chunk, values=torch.where(ones & mixed, 1.5, chunk.values))
+        state: Any = call.state
+        given, mixed = state
+        chunk = self._reader.read(module, replace(call, state=given))
+        values = chunk.values
+        # Nobody waits for the device to know `mixed`. Of two events one adds, the other multiplies.
+        multiplies = torch.where(_ones(values), 1.5, values)
+        adds = torch.where(values.ne(0) & values.isfinite(), 1, values)
+        return replace(chunk, values=torch.where(torch.as_tensor(mixed), multiplies, adds))
+
+
+def _ones(values: Tensor) -> Tensor:
+    return values.eq(1) | values.eq(-1)
