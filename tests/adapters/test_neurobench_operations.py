@@ -15,6 +15,7 @@ import snntorch
 import torch
 from alive import tensors_alive
 from brute import counted
+from drawn_layers import layers
 from hypothesis import given
 from hypothesis import strategies as st
 from neurobench.metrics.workload import SynapticOperations
@@ -29,7 +30,6 @@ from neuroact_adapters.neurobench import AverageActivityMetric, SynapticOperatio
 
 NAME, THEIRS = "SynapticOperationsMetric", "SynapticOperations"
 ByCall = SynapticOperationsMetric.configured(name="ByCall", split="call")
-CONVOLUTIONS: Any = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def per_sample(module: Any, *inputs: Tensor) -> dict[str, float]:
@@ -43,31 +43,6 @@ def per_sample(module: Any, *inputs: Tensor) -> dict[str, float]:
 def linear(inputs: int = 4, outputs: int = 3) -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(inputs, outputs))
-
-
-@st.composite
-def layers(draw: st.DrawFn) -> tuple[nn.Module, tuple[int, ...]]:
-    """A layer with half of its weights zero, and the shape of one input."""
-    dims = draw(st.integers(0, 3))
-    torch.manual_seed(draw(st.integers(0, 99)))
-    if dims == 0:
-        module: Any = nn.Linear(draw(st.integers(1, 6)), draw(st.integers(1, 4)))
-        shape: tuple[int, ...] = (module.in_features,)
-    else:
-        groups = draw(st.integers(1, 2))
-        module = CONVOLUTIONS[dims - 1](
-            groups * draw(st.integers(1, 2)),
-            groups * draw(st.integers(1, 2)),
-            draw(st.integers(1, 2)),
-            stride=draw(st.integers(1, 2)),
-            padding=draw(st.integers(0, 2)),
-            dilation=draw(st.integers(1, 2)),
-            groups=groups,
-        )
-        shape = (module.in_channels, *(draw(st.integers(3, 4)) for _ in range(dims)))
-    with torch.no_grad():
-        module.weight.mul_(torch.rand_like(module.weight) < 0.5)
-    return module, shape
 
 
 @st.composite
@@ -115,6 +90,22 @@ class Convolutional(nn.Module):
         return spikes
 
 
+class Cell(nn.Module):
+    """A cell of torch whose state goes in and comes out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.cell, self.fc = nn.RNNCell(5, 4), nn.Linear(4, 3)
+
+    def forward(self, data: Tensor) -> Tensor:
+        state = torch.zeros(len(data), 4)
+        for step in data.unbind(1):
+            state = self.cell(step, state)
+        result: Tensor = self.fc(state)
+        return result
+
+
 class Recurrent(nn.Module):
     """A recurrent layer of snnTorch, whose weights are a Linear inside it."""
 
@@ -150,6 +141,21 @@ def test_figures_of_whole_networks_are_neurobenchs(build: Any) -> None:
     assert results["ByCall"] == results[THEIRS]
     assert results[NAME]["Effective_ACs"] > 0
     assert results[NAME] == results[THEIRS]  # each layer takes spikes alone, or real values alone
+
+
+def test_a_cell_with_state_has_neurobenchs_figures_or_is_named() -> None:
+    spikes = (torch.rand(4, 9, 5) < 0.5).float()
+    model, loader = TorchModel(Cell()), Batches(spikes, torch.rand(3, 9, 5))
+    with torch.no_grad():
+        results = run(model, loader, SynapticOperations, SynapticOperationsMetric, ByCall)
+    ours, by_call, theirs = results[NAME], results["ByCall"], results[THEIRS]
+    if "cell" in ours.get("not_counted", {}):
+        assert ours["Dense"] < theirs["Dense"]
+    else:
+        assert by_call == theirs
+        assert ours["Dense"] == theirs["Dense"]
+        effective = [each["Effective_ACs"] + each["Effective_MACs"] for each in (ours, theirs)]
+        assert effective[0] == pytest.approx(effective[1], rel=1e-12)
 
 
 METRICS = (SynapticOperations, AverageActivityMetric, SynapticOperationsMetric)
