@@ -8,7 +8,7 @@ import pytest
 import torch
 from drawn_layers import layers
 from hypothesis import given
-from spikingjelly.activation_based import neuron
+from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.op_counter import (
     DispatchCounterMode,
     MACCounter,
@@ -41,6 +41,26 @@ def test_acs_of_spikes_are_spikingjellys(drawn: Any) -> None:
     module, shape = drawn
     theirs, ours = both(module, (torch.rand(3, *shape) < 0.5).float())
     assert ours.acs == ours.unpruned == theirs
+
+
+def test_acs_of_a_network_are_spikingjellys_of_its_layers_that_take_spikes() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        layer.Conv2d(2, 4, 3, padding=1, stride=2),
+        neuron.IFNode(v_threshold=0.3),
+        layer.MaxPool2d(2),
+        layer.Flatten(),
+        layer.Linear(16, 3),
+        neuron.LIFNode(v_threshold=0.3),
+    )
+    functional.set_step_mode(net, "m")
+    x, counter = torch.rand(5, 3, 2, 8, 8) * 3, SynOpCounter()
+    counting = DispatchCounterMode([counter])
+    with torch.no_grad(), neuroact.record(net, operations=True) as recording, counting:
+        net(x)
+    total = recording.report().operations.total
+    assert total.acs == counter.get_total() > 0
+    assert total.macs > 0  # of the image
 
 
 @pytest.mark.parametrize("spikes", [(1.0, 1.0), (1.0, 0.0)])
