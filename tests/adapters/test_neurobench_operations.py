@@ -193,6 +193,27 @@ def test_by_call_all_operations_of_a_call_with_another_value_are_macs() -> None:
     assert results[NAME] == {"Effective_MACs": 1.0, "Effective_ACs": 4.0, "Dense": 6.0}
 
 
+class AsFloats(nn.Linear):
+    """Takes values of any type."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.to_dense().float())
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+@pytest.mark.parametrize("kind", [Tensor.bool, Tensor.int, Tensor.half, Tensor.to_sparse])
+def test_inputs_of_any_type_are_counted_by_event_and_by_call(kind: Any, mode: Any) -> None:
+    x = torch.tensor([[1.0, 0.0, 1.0, 0.0], [0.0, 2.0, 1.0, 0.0]])
+    net = nn.Sequential(nn.Identity(), AsFloats(4, 3))
+    net[0].register_forward_hook(lambda *call: kind(call[2]))
+    with mode():
+        results = run(TorchModel(net), Batches(x), SynapticOperationsMetric, ByCall)
+    macs = 0 if kind is Tensor.bool else 1
+    expected = {"Effective_MACs": 1.5 * macs, "Effective_ACs": 6 - 1.5 * macs, "Dense": 12.0}
+    assert results[NAME] == expected
+    assert results["ByCall"]["Effective_MACs"] == 6.0 * macs
+
+
 def test_by_call_figures_weighted_by_values_are_none_where_values_were_replaced() -> None:
     benchmark = bench(TorchModel(linear(2)), Batches(torch.tensor([[1.0, 2.0]])), ByCall)
     benchmark.run(quiet=True)

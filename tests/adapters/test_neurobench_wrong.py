@@ -137,8 +137,8 @@ def cell_with_state(build: Any) -> nn.Module:
 
 
 # Effective and dense operations a sample, of 8 samples or of one sequence of 8 steps. Each of 10
-# inputs and 4 states meets 4 outputs of each gate. A state of zeros is in `dense` alone: that of each
-# sample, or of the first step.
+# inputs and 4 states meets 4 outputs of each gate. A state of zeros is in `dense` alone: that of
+# each sample, or of the first step.
 X = torch.ones(8, 10)
 RECURRENT: Any = {
     "RNN": (nn.Sequential(nn.RNN(10, 4)), "0", 0.0, (54, 56)),

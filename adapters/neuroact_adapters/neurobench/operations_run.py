@@ -16,6 +16,7 @@ from neuroact.recording.connections import Connections, watched_connections
 from neuroact.recording.start import begin
 from neuroact.recording.watched_layer import WatchedLayer
 from neuroact.report.operations_report import OperationsReport
+from neuroact.stream.chunk import dense
 from neuroact_adapters.neurobench.layers import message_of
 
 Split = Literal["event", "call"]
@@ -171,8 +172,13 @@ class _ByCall:
         return self._reader.kind(module)
 
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        first = next(iter([*args, *kwargs.values()]), None)
-        mixed = isinstance(first, Tensor) and (first.ne(0) & ~_ones(first)).any()
+        first, mixed = next(iter([*args, *kwargs.values()]), None), None
+        try:
+            if isinstance(first, Tensor):
+                values = dense(first.detach())
+                mixed = (values.ne(0) & ~_ones(values)).any()
+        except Exception as cause:  # the model runs on, whatever its layers are given
+            self._reader.problem = str(cause)
         return self._reader.given(module, args, kwargs), mixed
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
@@ -180,10 +186,12 @@ class _ByCall:
         given, mixed = state
         chunk = self._reader.read(module, replace(call, state=given))
         values = chunk.values
-        # Nobody waits for the device to know `mixed`. Of two events one adds, the other multiplies.
+        if mixed is None:
+            return chunk
+        # Nobody waits for the device to know `mixed`. Events of 1.5 multiply, those of 1 add.
         multiplies = torch.where(_ones(values), 1.5, values)
         adds = torch.where(values.ne(0) & values.isfinite(), 1, values)
-        return replace(chunk, values=torch.where(torch.as_tensor(mixed), multiplies, adds))
+        return replace(chunk, values=torch.where(mixed, multiplies, adds))
 
 
 def _ones(values: Tensor) -> Tensor:
