@@ -427,7 +427,7 @@ def test_the_whole_operations_are_had_from_the_metric() -> None:
     with neuroact.record(model.net, operations=True) as recording, torch.no_grad():
         for x in loader.inputs:
             model(x)
-    assert operations == recording.report().operations
+    assert dict(operations) == dict(recording.report().operations)
     assert list(operations) == ["fc1", "fc2"]
     assert operations["fc1"].observations == 7 * 9
     assert operations.per_sample.total.acs == results[NAME]["Effective_ACs"]
