@@ -1,4 +1,4 @@
-"""Norse and SpikingJelly in NeuroBench's TorchModel, on handwritten digits.
+"""Norse and SpikingJelly in NeuroBench's TorchModel, on digits: activity and operations.
 
 NeuroBench knows only snnTorch's neurons. `add_spiking_layers` adds those of every framework that
 neuroact has an adapter for. TorchModel neither moves axes nor resets state. So each network here
@@ -23,9 +23,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from neuroact_adapters.demos.digits import CLASSES, PIXELS, Digits
-from neuroact_adapters.neurobench import AverageActivityMetric, add_spiking_layers, report
+from neuroact_adapters.neurobench import (
+    AverageActivityMetric,
+    SynapticOperationsMetric,
+    add_spiking_layers,
+    report,
+)
 
 STEPS, HIDDEN = 10, 48
+OPERATIONS = ("Effective_ACs", "Effective_MACs", "Dense")
 
 
 class NorseNet(nn.Module):
@@ -93,7 +99,7 @@ def measured(build: Callable[[], nn.Module], digits: Digits, epochs: int) -> dic
     model = TorchModel(net)
     add_spiking_layers(model)
     loader: Any = DataLoader(digits.test, batch_size=64)
-    metrics = [[], [ClassificationAccuracy, AverageActivityMetric]]
+    metrics = [[], [ClassificationAccuracy, AverageActivityMetric, SynapticOperationsMetric]]
     benchmark = Benchmark(model, loader, [encode], [lambda counts: counts.argmax(1)], metrics)
     with torch.no_grad():
         results: dict[str, Any] = benchmark.run(quiet=True)
@@ -110,6 +116,8 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, Any]]:
     for name, build in builders.items():
         found[name] = measured(build, digits, options.epochs)
         print(f"{name}: accuracy {found[name]['ClassificationAccuracy']:.1%}")
+        operations = found[name]["SynapticOperationsMetric"]
+        print(", ".join(f"{key} {operations[key]:,.0f}" for key in OPERATIONS), "per image")
         print(report(found[name]), end="\n\n")
     return found
 

@@ -101,11 +101,16 @@ def record(
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
     asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
     recording._origin["options"] = asked
+    begin(recording)
+    return recording
+
+
+def begin(recording: Recording) -> None:
+    """Watch the layers that a recording was tied to, until it is closed or nobody holds it."""
     # Weak on both sides: a model may hold its recording, and what is watched holds its layer.
     watched_weakly = [ref(watched) for watched in recording._watched]
     finalize(recording, one_at_a_time.when_free, partial(_let_go, watched_weakly)).atexit = False
     recording.resume()
-    return recording
 
 
 def _let_go(watched_weakly: list[ref[WatchedLayer]]) -> None:

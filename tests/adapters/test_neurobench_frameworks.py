@@ -170,3 +170,7 @@ def test_the_example_measures_both_frameworks() -> None:
     for results in found.values():
         assert results["ClassificationAccuracy"] > 0.3
         assert [layer["samples"] for layer in results[NAME].values()] == [360, 360]
+        operations = results["SynapticOperationsMetric"]
+        assert operations["Dense"] == 10 * (64 * 48 + 48 * 10)
+        assert 0 < operations["Effective_ACs"] < 10 * 48 * 10
+        assert "not_counted" not in operations

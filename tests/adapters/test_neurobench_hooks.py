@@ -22,7 +22,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from neuroact.errors import NeuroactWarning
 from neuroact_adapters.neurobench import AverageActivityMetric, add_spiking_layers, report
-from neuroact_adapters.neurobench.hooks import all_rows, running_model
+from neuroact_adapters.neurobench.hooks import all_rows, running
 
 NAME = "AverageActivityMetric"
 STEPS, INPUTS = 6, 4
@@ -183,20 +183,21 @@ def test_what_it_holds_does_not_grow_with_the_batches() -> None:
     assert earlier is not None  # kept until here: a new tensor must not take its place
 
 
-def test_the_running_model_is_found_from_within_a_run_alone() -> None:
-    assert running_model() is None
+def test_the_running_benchmark_is_found_from_within_a_run_alone() -> None:
+    assert running() is None
     found = []
 
     class Finding(AverageActivityMetric):
         def reset(self) -> None:
             super().reset()
-            found.append(running_model())
+            found.append(running())
 
     model = SNNTorchModel(Hidden())
     benchmark = bench(model, batches(4), Finding)
     assert not found
     benchmark.run(quiet=True)
-    assert found == [model]
+    benchmark.run(quiet=True, dataloader=batches(4, 3))
+    assert [(each.model, each.batches) for each in found] == [(model, 1), (model, 2)]
 
 
 def test_neurobenchs_hooks_stay_the_same_ones_where_none_is_lost() -> None:

@@ -1,10 +1,11 @@
-"""NeuroBench: average activity per neuron as a workload metric.
+"""NeuroBench: average activity per neuron, and synaptic operations, as workload metrics.
 
 ::
 
-    from neuroact_adapters.neurobench import AverageActivityMetric
+    from neuroact_adapters.neurobench import AverageActivityMetric, SynapticOperationsMetric
 
-    results = Benchmark(model, loader, [], [], [[], [AverageActivityMetric]]).run()
+    metrics = [AverageActivityMetric, SynapticOperationsMetric]
+    results = Benchmark(model, loader, [], [], [[], metrics]).run()
     AverageActivityMetric.plot_activity_distributions(results)
 
     NeuroBench's hooks: every call's output     .hooks
@@ -16,9 +17,19 @@
     NeuroBench's results, plain Python          .results
        │
     ActivityReport, picture                     .from_results, .plot
+
+    synaptic operations, without those hooks    .operations
+       │  a recording of each run               .operations_run
+    NeuroBench's results, plain Python          .results
 """
 
 from neuroact_adapters.neurobench.from_results import report
 from neuroact_adapters.neurobench.metric import AverageActivityMetric, add_spiking_layers
+from neuroact_adapters.neurobench.operations import SynapticOperationsMetric
 
-__all__ = ["AverageActivityMetric", "add_spiking_layers", "report"]
+__all__ = [
+    "AverageActivityMetric",
+    "SynapticOperationsMetric",
+    "add_spiking_layers",
+    "report",
+]

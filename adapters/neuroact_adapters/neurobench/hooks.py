@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,21 +33,42 @@ class _BatchTrace(StateTrace):
 _FRAMES_UP = 6
 
 
-def running_model() -> Any | None:
-    """The model of the `Benchmark` whose `run` is calling; None if no `Benchmark` is near.
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A `Benchmark` whose `run` is calling.
+
+    Attributes:
+        model: its NeuroBenchModel.
+        batches: how many batches the run's data loader says it has; None if it does not say.
+    """
+
+    model: Any
+    batches: int | None
+
+
+def running() -> Running | None:
+    """The `Benchmark` whose `run` is calling; None if none is near.
 
     NeuroBench gives a metric its model only after the first batch. By then a lost hook has missed
-    that batch. Before it, only the caller's frames know the model.
+    that batch. Nor does it say which batch is the last. Before the first one, only the caller's
+    frames know both.
     """
     frame = sys._getframe(1)
     for _ in range(_FRAMES_UP):
         owner = frame.f_locals.get("self")
         if isinstance(owner, Benchmark):
-            return owner.model
+            return Running(owner.model, _length(frame.f_locals.get("dataloader")))
         if frame.f_back is None:
             break
         frame = frame.f_back
     return None
+
+
+def _length(loader: Any) -> int | None:
+    try:
+        return len(loader)
+    except Exception:  # a loader may be of any class
+        return None
 
 
 def prepare(model: Any) -> None:

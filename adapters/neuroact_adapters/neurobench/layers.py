@@ -125,7 +125,7 @@ class Run:
                 self.layers = {s.counted.recorder.info.name: s.counted for s in self._sources}
             self._read(self._sources, model, _samples(batch))
         except Exception as cause:
-            self._failure = _message_of(cause)
+            self._failure = message_of(cause)
 
     def problems(self) -> list[str]:
         """What is wrong; each entry names its layer."""
@@ -148,7 +148,7 @@ class Run:
                 counted.problem = _USED_TWICE
             except Exception as cause:
                 # One layer that cannot be read must not affect the others.
-                counted.problem = _message_of(cause)
+                counted.problem = message_of(cause)
 
 
 def sources(model: Any, options: Options) -> list[Source]:
@@ -200,7 +200,8 @@ def _samples(batch: Any) -> int | None:
     return len(first) if isinstance(first, Tensor) and first.ndim else None
 
 
-def _message_of(cause: Exception) -> str:
+def message_of(cause: Exception) -> str:
+    """What an exception says, with its class where it is none of ours."""
     ours = isinstance(cause, NeuroactError | ValueError | TypeError)
     return str(cause) if ours else f"{type(cause).__name__}: {cause}"
 

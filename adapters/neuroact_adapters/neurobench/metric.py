@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from torch import nn
 
@@ -18,7 +18,7 @@ from neuroact.statistics.choice import StatisticSelection, builders
 try:
     from neurobench.metrics.abstract.workload_metric import AccumulatedMetric
 
-    from neuroact_adapters.neurobench.hooks import prepare, running_model
+    from neuroact_adapters.neurobench.hooks import prepare, running
     from neuroact_adapters.neurobench.layers import Options, Run
 except ModuleNotFoundError as cause:
     if cause.name != "neurobench":
@@ -31,6 +31,8 @@ from neuroact_adapters.neurobench.results import Figures, Tally
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Metric = TypeVar("Metric")
 
 
 class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBench has no types
@@ -99,12 +101,9 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
             TypeError: a statistic or an adapter is not one.
             ValueError: `name`, `dt` or `axes` is not valid.
         """
-        if not name or not isinstance(name, str):
-            raise ValueError(f"expected name= to be a name for the results, came {name!r}")
         options = Options(layers, builders(statistics), per_neuron, dt, axes, tuple(adapters or ()))
         options.check()
-        members = {"options": options, "__module__": cls.__module__, "__doc__": cls.__doc__}
-        return type(name, (cls,), members)
+        return named_class(cls, name, options=options)
 
     def __call__(self, model: Any, preds: Any, data: Any) -> dict[str, Any]:
         """Count the batch that the model has just run.
@@ -137,9 +136,9 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         """
         self._run = Run(self.options)
         self._warned_of = 0
-        model = running_model()
-        if model is not None:
-            prepare(model)
+        found = running()
+        if found is not None:
+            prepare(found.model)
 
     @classmethod
     def plot_activity_distributions(cls, results: Results, ax: Axes | None = None) -> Axes:
@@ -171,6 +170,17 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         with contextlib.suppress(NeuroactWarning):
             text = f"{type(self).__name__} has no figures of {'; '.join(problems)}"
             warnings.warn(text, NeuroactWarning, stacklevel=3)
+
+
+def named_class(cls: type[Metric], name: str, **members: Any) -> type[Metric]:
+    """A subclass with these members, under a name that NeuroBench's results will have.
+
+    Raises:
+        ValueError: that is no name.
+    """
+    if not name or not isinstance(name, str):
+        raise ValueError(f"expected name= to be a name for the results, came {name!r}")
+    return type(name, (cls,), members | {"__module__": cls.__module__, "__doc__": cls.__doc__})
 
 
 def add_spiking_layers(model: Any) -> tuple[str, ...]:

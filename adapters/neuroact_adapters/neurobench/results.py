@@ -6,7 +6,7 @@ import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,17 @@ from neuroact_adapters.neurobench.layers import Counted, Options
 
 METRICS = ("min", "max", "mean", "std", "median", "q1", "q3")
 NOT_CALLED = "it was never called"
+
+
+class Computed(Protocol):
+    """Figures that are computed when they are asked for."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Keys of the figures."""
+
+    def figures(self) -> dict[str, Any]:
+        """Plain figures by name; computed once."""
 
 
 class Tally:
@@ -123,7 +134,7 @@ class _Unread:
 
     __slots__ = ("name", "tally")
 
-    def __init__(self, name: str, tally: Tally) -> None:
+    def __init__(self, name: str, tally: Computed) -> None:
         self.name = name
         self.tally = tally
 
@@ -139,9 +150,9 @@ class Figures(dict[str, Any]):
     dicts.
     """
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Computed) -> None:
         super().__init__({name: _Unread(name, tally) for name in tally.names})
-        self._tally: Tally | None = tally
+        self._tally: Computed | None = tally
 
     def __missing__(self, name: str) -> Any:
         problem = self.get("error")
