@@ -126,7 +126,8 @@ class ConnectionInput(ArgumentReader):
         """
         if self.problem is None:
             try:
-                chunk = self._chunk(call.state, call.output)
+                with torch.no_grad():
+                    chunk = self._chunk(call.state, call.output)
                 if tuple(chunk.neurons) == self.shape:
                     return chunk
                 self._elsewhere(chunk)

@@ -300,6 +300,14 @@ def test_the_reason_in_a_sum_does_not_depend_on_the_order() -> None:
             assert Recording.from_bytes(merged.to_bytes()).report() == merged.report()
 
 
+def test_tied_weights_in_two_modules_are_two_layers() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    net[2].weight = net[0].weight
+    nn.init.ones_(net[0].weight)
+    operations = recorded(net, torch.ones(1, 2)).report().operations
+    assert [layer.effective for layer in operations.values()] == [4, 4]
+
+
 def sized(*shapes: tuple[int, ...]) -> Recording:
     """The recording of calls with inputs of these shapes, all ones, of one convolution."""
     net = nn.ModuleDict({"conv": nn.Conv2d(1, 2, 3, padding=1), "act": nn.ReLU()})
