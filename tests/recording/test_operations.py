@@ -552,6 +552,32 @@ def test_a_file_whose_reason_is_no_text_is_refused(
         Recording.from_bytes(recording.to_bytes())
 
 
+@pytest.mark.parametrize("at_once", [-1, "3", 2**62, 0.5])
+def test_a_file_whose_operations_at_once_are_no_number_is_refused(
+    at_once: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = recorded(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2))
+    connections = recording._connections
+    document, tensors = connections.document()
+    document["layers"][0]["at_once"] = at_once
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError, match="the operations of one input are no number"):
+        Recording.from_bytes(recording.to_bytes())
+
+
+def test_a_file_with_a_layer_twice_at_one_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = sized((1, 1, 4, 4), (1, 1, 5, 5))
+    connections: Any = recording._connections
+    document, tensors = connections.document()
+    document["layers"][1]["shape"] = document["layers"][0]["shape"]
+    tensors |= {
+        key.replace(".0.", ".1."): tensor for key, tensor in tensors.items() if ".0." in key
+    }
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError, match="two layers of one name"):
+        Recording.from_bytes(recording.to_bytes())
+
+
 def test_operations_of_all_ranks_are_added() -> None:
     recording = recorded(Net(), spikes(2, 2, 4, 4))
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
