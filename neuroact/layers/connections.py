@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,15 +91,17 @@ class ConnectionInput(ArgumentReader):
 
     Args:
         synapses: how the weights work; None where no call can come.
+        elsewhere: takes an input of another size than the first.
 
     Attributes:
         problem: why the layer's operations cannot be counted; None while they can.
-        shape: of one input; None before the first call.
+        shape: of the first input; None before the first call.
     """
 
-    def __init__(self, synapses: Synapses | None = None) -> None:
+    def __init__(self, synapses: Synapses | None, elsewhere: Callable[[SpikeChunk], None]) -> None:
         super().__init__()
         self.synapses = synapses
+        self._elsewhere = elsewhere
         self.forget()
 
     def forget(self) -> None:
@@ -118,10 +120,17 @@ class ConnectionInput(ArgumentReader):
             return None
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """What arrived as `[1, repetitions, *shape]`; no repetitions after a problem."""
+        """What arrived as `[1, repetitions, *shape]`.
+
+        There are no repetitions after a problem, nor where an input of another size came.
+        """
         if self.problem is None:
             try:
-                return self._chunk(call.state, call.output)
+                with torch.no_grad():
+                    chunk = self._chunk(call.state, call.output)
+                if tuple(chunk.neurons) == self.shape:
+                    return chunk
+                self._elsewhere(chunk)
             except Exception as cause:  # as above
                 self.problem = str(cause)
         nothing = torch.zeros(1, 0, *(self.shape or ()), device=_device(call.output))
@@ -131,14 +140,12 @@ class ConnectionInput(ArgumentReader):
         assert self.synapses is not None
         values, dims = self.synapses.arrivals(given, output), self.synapses.dims
         leading, shape = values.shape[:-dims], tuple(values.shape[-dims:])
-        if self.shape not in (None, shape):
-            raise ValueError("its input came in more than one size")
         if values.layout is torch.sparse_coo:
             chunk: SpikeChunk = SparseChunk.of_entries(values)
         else:
             values = values.reshape(1, math.prod(leading), *shape)
             chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
-        self.shape = shape
+        self.shape = self.shape or shape
         return chunk
 
 

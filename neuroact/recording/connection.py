@@ -19,10 +19,12 @@ from neuroact.layers.weights import Zeros
 from neuroact.recording.layer import LayerRecorder
 from neuroact.results.operations import LayerOperations
 from neuroact.statistics.arrivals import Arrivals
+from neuroact.stream.chunk import SpikeChunk
 
 _NEVER_CALLED = "it was never called as a module; a function may have used its weight"
 _ZEROS_CHANGED = "which of its weights are zero changed while recording, or between recordings"
-_SIZES = "its input came in more than one size"
+_SIZES = "its input came in more than 16 sizes"
+_MOST_SIZES = 16
 _NONFINITE = "a NaN or an infinity arrived at it"
 _BIAS_CHANGED = "it had a bias in one recording and none in another"
 
@@ -55,32 +57,48 @@ class Connection:
     are zero than when recording began, the layer is not counted, since nobody knows what was zero
     when.
 
+    Inputs of each size are counted apart, since elements of other places have other fan-outs.
+
     Args:
         info: what the layer is.
         synapses: the layer's weights; None where only its counts are there, from a file.
+        zeros: tells which weights were zero when recording began; None to look at them now.
 
     Attributes:
-        layer: counts what arrives.
+        layer: counts what arrives, of inputs of the size that came first.
+        others: count inputs of other sizes.
         reader: reads the module's calls.
         fans: the fan-out as it was last worked out; None before.
         outputs: what one input gives, as it was last worked out; None before.
     """
 
-    def __init__(self, info: LayerInfo, synapses: Synapses | None = None) -> None:
+    def __init__(
+        self, info: LayerInfo, synapses: Synapses | None = None, zeros: bytes | None = None
+    ) -> None:
         self.layer = LayerRecorder(info, [Arrivals()])
-        self.reader = ConnectionInput(synapses)
+        self.others = OtherSizes(info, synapses)
+        self.reader = ConnectionInput(synapses, self.others.take)
         self.fans: FanOut | None = None
         self._synapses = synapses
         self.outputs: Outputs | None = None
         self._problem: str | None = None
         self._zeros = b""
-        self._look_at_weights()
+        if zeros is None:
+            self._look_at_weights()
+        else:
+            self._zeros = self.others.zeros = zeros
+
+    @property
+    def sizes(self) -> list[Connection]:
+        """What counts each size: this one, and the others."""
+        return [self, *self.others.by_shape.values()]
 
     @property
     def problem(self) -> str | None:
         """Why the layer's operations cannot be counted; None while they can."""
-        found = {self._problem, self.reader.problem} - {None}
-        return min(map(str, found), default=None)  # in whatever order they came up
+        found = {self._problem, self.reader.problem}
+        found |= {each.problem for each in self.others.by_shape.values()}
+        return min(map(str, found - {None}), default=None)  # in whatever order they came up
 
     @problem.setter
     def problem(self, why: str | None) -> None:
@@ -89,14 +107,16 @@ class Connection:
     def reset(self) -> None:
         """Forget everything counted, and take the weights as they are now."""
         self.layer.reset()
+        self.others.by_shape.clear()
         self.reader.forget()
         self.fans = self.outputs = self._problem = None
         self._look_at_weights()
 
     def let_go(self) -> None:
         """Work the fan-out out for the last time, and hold the module no longer."""
-        self.settle(self.layer.neurons)
-        self._synapses = self.reader.synapses = None
+        for each in self.sizes:
+            each.settle(each.layer.neurons)
+            each._synapses = each.reader.synapses = each.others.synapses = None
 
     def settle(self, shape: Size | None) -> None:
         """Work out the fan-out for inputs of that shape, where there are weights to ask."""
@@ -114,6 +134,11 @@ class Connection:
 
     def operations(self) -> LayerOperations | str:
         """The layer's operations so far, or why they are not counted."""
+        found = [each._of_one_size() for each in self.sizes]
+        why = sorted(each for each in found if isinstance(each, str))
+        return why[0] if why else _together([each for each in found if not isinstance(each, str)])
+
+    def _of_one_size(self) -> LayerOperations | str:
         self.settle(self.layer.neurons)
         with self.layer.at_rest() as statistics:
             came: Any = statistics[0].result()
@@ -165,11 +190,23 @@ class Connection:
         Also where there is a problem: what comes later is compared with all that came before, so
         that the problem named does not depend on the order.
         """
+        for their in theirs.sizes:
+            shape, mine = their.layer.neurons, self
+            try:
+                if shape is not None and self.layer.neurons not in (None, shape):
+                    mine = self.others.of(tuple(shape))
+            except ValueError as cause:
+                self._problem = min(str(cause), self._problem or str(cause))
+            else:
+                mine._add(their)
+
+    def _add(self, theirs: Connection) -> None:
+        """Add what another one counted of one size, which is this one's if that has one."""
         shape = theirs.layer.neurons
         theirs.settle(shape)
         self.settle(shape if self.layer.neurons is None else self.layer.neurons)
         self._problem = min(self._problems_with(theirs), default=None)
-        if shape is not None and self.layer.neurons in (None, shape):
+        if shape is not None:
             self._count(theirs.layer)
             self.reader.shape = tuple(shape)
             self.fans = self.fans or theirs.fans
@@ -189,10 +226,7 @@ class Connection:
         for problem in (self.problem, theirs.problem):
             if problem is not None:
                 yield problem
-        ours, other = self.layer.neurons, theirs.layer.neurons
-        if None not in (ours, other) and ours != other:
-            yield _SIZES
-        elif self.fans is not None and theirs.fans is not None:
+        if self.fans is not None and theirs.fans is not None:
             if not self.fans.same(theirs.fans):
                 yield _ZEROS_CHANGED
             elif self.outputs != theirs.outputs:
@@ -200,7 +234,7 @@ class Connection:
 
     def _look_at_weights(self) -> None:
         nonzero = None if self._synapses is None else self._weights()
-        self._zeros = b"" if nonzero is None else _digest(nonzero)
+        self._zeros = self.others.zeros = b"" if nonzero is None else _digest(nonzero)
 
     def _weights(self) -> tuple[Zeros, ...] | None:
         assert self._synapses is not None
@@ -209,6 +243,51 @@ class Connection:
         except Exception as cause:  # a weight may be of any class
             self._problem = f"its weight could not be read: {cause}"
             return None
+
+
+class OtherSizes:
+    """What counts inputs of other sizes than the first. It is made when such an input comes.
+
+    Attributes:
+        by_shape: one for each such size, by the shape of the input.
+        synapses: as in `Connection`.
+        zeros: as in `Connection`.
+    """
+
+    def __init__(self, info: LayerInfo, synapses: Synapses | None) -> None:
+        self.by_shape: dict[tuple[int, ...], Connection] = {}
+        self.synapses, self.zeros = synapses, b""
+        self._info = info
+
+    def take(self, chunk: SpikeChunk) -> None:
+        """Count an input; raises as `of`."""
+        self.of(tuple(chunk.neurons)).layer.take(chunk)
+
+    def of(self, shape: tuple[int, ...]) -> Connection:
+        """What counts inputs of that shape.
+
+        Raises:
+            ValueError: there are too many sizes already, each of which takes memory.
+        """
+        if shape not in self.by_shape:
+            if len(self.by_shape) + 1 == _MOST_SIZES:
+                raise ValueError(_SIZES)
+            self.by_shape[shape] = Connection(self._info, self.synapses, self.zeros)
+        return self.by_shape[shape]
+
+
+def _together(sizes: list[LayerOperations]) -> LayerOperations:
+    """Sums over the sizes. Inputs of several sizes have no one shape, and no mean fan-out."""
+    first, *others = sizes
+    if not others:
+        return first
+    sums = {name: sum(getattr(each, name) for each in sizes) for name in _SUMMED}
+    weights = [each.weighted for each in sizes if each.weighted is not None]
+    weighted = sum(weights) if len(weights) == len(sizes) else None
+    return replace(first, shape=(0,), output_shape=None, connections=0, weighted=weighted, **sums)
+
+
+_SUMMED = ("observations", "events", "ones", "dense", "unpruned", "acs", "macs", "bias_additions")
 
 
 def _digest(nonzero: tuple[Zeros, ...]) -> bytes:

@@ -37,7 +37,7 @@ class Connections:
     @property
     def layers(self) -> list[LayerRecorder]:
         """What counts."""
-        return [connection.layer for connection in self.by_name.values()]
+        return [each.layer for connection in self.by_name.values() for each in connection.sizes]
 
     def reset(self) -> None:
         """Forget everything counted."""
@@ -102,7 +102,8 @@ class Connections:
     def document(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """What a file says of them, and their tensors: see `from_document`."""
         layers, tensors = [], dict[str, Tensor]()
-        for number, connection in enumerate(self.by_name.values()):
+        counted = [each for connection in self.by_name.values() for each in connection.sizes]
+        for number, connection in enumerate(counted):
             connection.settle(connection.layer.neurons)
             entry, state = _written(connection)
             layers.append(entry)
@@ -129,8 +130,12 @@ class Connections:
         for number, entry in enumerate(document["layers"]):
             connection = _read(entry, states.pop(f"operations.{number}", {}))
             name = connection.layer.info.name
-            if connections.by_name.setdefault(name, connection) is not connection:
-                raise RecordingFileError("operations of two layers of one name", layer=name)
+            first = connections.by_name.setdefault(name, connection)
+            if first is not connection:  # the same layer, of inputs of another size
+                shape, known = connection.layer.neurons, {e.layer.neurons for e in first.sizes}
+                if shape is None or known & {None, shape}:
+                    raise RecordingFileError("operations of two layers of one name", layer=name)
+                first.others.by_shape[tuple(shape)] = connection
         for number, name in enumerate(document.get("products", ())):
             if type(name) is not str or name in connections.by_name or name in connections.products:
                 raise ValueError("a product has the name of another, or none")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neuroact.results.layer_activity import OBSERVED
 from neuroact.results.operations import LayerOperations
+from neuroact.statistics.states import MOST_COUNT
 from neuroact.stream.product import SynapticProduct
 
 COUNTS = ("dense", "acs", "macs", "weighted", "events", "ones", "observations")
@@ -60,8 +61,10 @@ class Product:
         if not scalars or unreliable.dtype is not torch.bool or unreliable.shape != (2,):
             raise ValueError("expected a whole number for each count")
         counts = {key: int(state[key]) for key in COUNTS}
-        if min(counts.values()) < 0 or counts["acs"] + counts["macs"] > counts["dense"]:
-            raise ValueError("it has more operations than pairs, or fewer than none")
+        if min(counts.values()) < 0 or max(counts.values()) >= MOST_COUNT:
+            raise ValueError("a count is less than none, or too large to be added to")
+        if counts["acs"] + counts["macs"] > counts["dense"]:
+            raise ValueError("it has more operations than pairs")
         self._counts = dict(state)
 
     def operations(self) -> LayerOperations | str | None:

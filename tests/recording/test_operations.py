@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import itertools
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -286,9 +287,10 @@ def test_the_reason_in_a_sum_does_not_depend_on_the_order() -> None:
         return recording
 
     for parts, why in (
-        ([of(4), of(5), of(4, freed=True)], "its input came in more than one size"),
+        ([of(4), of(5), of(4, freed=True)], "its weight could not be read"),
         ([of(4), of(4, 0.0), of(4, freed=True)], "its weight could not be read"),
-        ([of(4), of(5), of(4, 0.0)], "its input came in more than one size"),
+        ([of(4), of(5), of(5, 0.0)], "which of its weights are zero changed"),
+        ([of(4), of(4, 0.0), of(5)], "which of its weights are zero changed"),
     ):
         for order in itertools.permutations(parts):
             merged = Recording()
@@ -296,6 +298,85 @@ def test_the_reason_in_a_sum_does_not_depend_on_the_order() -> None:
                 merged.merge(part)
             assert merged.report().operations.not_counted["0"].startswith(why)
             assert Recording.from_bytes(merged.to_bytes()).report() == merged.report()
+
+
+def test_tied_weights_in_two_modules_are_two_layers() -> None:
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    net[2].weight = net[0].weight
+    nn.init.ones_(net[0].weight)
+    operations = recorded(net, torch.ones(1, 2)).report().operations
+    assert [layer.effective for layer in operations.values()] == [4, 4]
+
+
+def sized(*shapes: tuple[int, ...]) -> Recording:
+    """The recording of calls with inputs of these shapes, all ones, of one convolution."""
+    net = nn.ModuleDict({"conv": nn.Conv2d(1, 2, 3, padding=1), "act": nn.ReLU()})
+    nn.init.ones_(net["conv"].weight)
+    with neuroact.record(net, layers="act", operations=True) as recording:
+        for shape in shapes:
+            net["conv"](torch.ones(shape))
+            net["act"](torch.ones(1, 1))
+    return recording
+
+
+def test_inputs_of_several_sizes_are_added_up_with_the_borders_of_each() -> None:
+    shapes = [(2, 1, 8, 8), (1, 1, 4, 4), (2, 1, 8, 8), (3, 1, 4, 6)]
+    alone = [sized(shape).report().operations["conv"] for shape in shapes]
+    found = sized(*shapes).report().operations["conv"]
+    for name in ("acs", "macs", "dense", "unpruned", "weighted", "events", "observations"):
+        assert getattr(found, name) == sum(getattr(each, name) for each in alone)
+    assert found.acs == 2 * (4 * 22 * 22 + 10 * 10 + 3 * 10 * 16)
+    assert found.shape == (0,)
+    assert math.isnan(found.fan_out)
+    assert math.isnan(found.density)
+
+
+def test_sizes_are_merged_saved_and_reset_in_any_order() -> None:
+    parts = [sized((1, 1, 8, 8)), sized((1, 1, 4, 4), (1, 1, 8, 8)), sized((2, 1, 3, 3))]
+    shapes = [(1, 1, 8, 8), (1, 1, 4, 4), (1, 1, 8, 8), (2, 1, 3, 3)]
+    whole = sized(*shapes).report().operations
+    for order in itertools.permutations(parts):
+        merged = Recording()
+        for part in order:
+            merged.merge(Recording.from_bytes(part.to_bytes()))
+        assert merged.report().operations == whole
+        report = Recording.from_bytes(merged.to_bytes()).report()
+        assert report.operations == whole
+        assert neuroact.ActivityReport.from_json(report.to_json()) == report
+        assert "nan" in str(report.operations)
+    net = nn.ModuleDict({"conv": nn.Conv2d(1, 2, 3), "act": nn.ReLU()})
+    with neuroact.record(net, layers="act", operations=True) as recording:
+        for size in (4, 5, 6):
+            recording.reset()
+            net["act"](net["conv"](torch.ones(1, 1, size, size)))
+    assert recording.report().operations["conv"].shape == (1, 6, 6)
+
+
+def test_zeros_that_move_between_inputs_of_two_sizes_are_found_out() -> None:
+    net = nn.ModuleDict({"conv": nn.Conv2d(1, 2, 3), "act": nn.ReLU()})
+    with neuroact.record(net, layers="act", operations=True) as recording:
+        for size in (4, 5):
+            net["conv"](torch.ones(1, 1, size, size))
+            net["act"](torch.ones(1, 1))
+            nn.init.zeros_(net["conv"].weight)
+    assert "zero changed" in recording.report().operations.not_counted["conv"]
+
+
+def test_a_nan_in_an_input_of_any_size_is_named() -> None:
+    net = nn.ModuleDict({"conv": nn.Conv1d(1, 2, 3), "act": nn.ReLU()})
+    with neuroact.record(net, layers="act", operations=True) as recording:
+        for x in (torch.ones(1, 1, 4), torch.full((1, 1, 5), float("nan"))):
+            net["conv"](x)
+            net["act"](torch.ones(1, 1))
+    assert "a NaN or an infinity" in recording.report().operations.not_counted["conv"]
+
+
+def test_more_sizes_than_are_kept_are_named_in_a_sum_too() -> None:
+    merged = Recording()
+    for size in range(1, 18):
+        merged.merge(sized((1, 1, size, 1)))
+    said = merged.report().operations.not_counted["conv"]
+    assert said == "its input came in more than 16 sizes"
 
 
 def test_training_goes_on_and_is_counted() -> None:
@@ -311,7 +392,7 @@ def test_training_goes_on_and_is_counted() -> None:
 @pytest.mark.parametrize(
     ("calls", "why"),
     [
-        ([(torch.ones(1, 1, 4),), (torch.ones(1, 1, 5),)], "more than one size"),
+        ([(torch.ones(1, 1, size),) for size in range(2, 19)], "more than 16 sizes"),
         ([(torch.ones(1, 1, 4), [10])], "not of the shape that follows"),
         ([(torch.ones(1, 1, 4),), (torch.full((1, 1, 4), float("nan")),)], "a NaN or an infinity"),
     ],
@@ -468,6 +549,32 @@ def test_a_file_whose_reason_is_no_text_is_refused(
     document["layers"][0]["problem"] = problem
     monkeypatch.setattr(connections, "document", lambda: (document, tensors))
     with pytest.raises(RecordingFileError, match="a name or a problem is no text"):
+        Recording.from_bytes(recording.to_bytes())
+
+
+@pytest.mark.parametrize("at_once", [-1, "3", 2**62, 0.5])
+def test_a_file_whose_operations_at_once_are_no_number_is_refused(
+    at_once: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = recorded(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(1, 2))
+    connections = recording._connections
+    document, tensors = connections.document()
+    document["layers"][0]["at_once"] = at_once
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError, match="the operations of one input are no number"):
+        Recording.from_bytes(recording.to_bytes())
+
+
+def test_a_file_with_a_layer_twice_at_one_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = sized((1, 1, 4, 4), (1, 1, 5, 5))
+    connections: Any = recording._connections
+    document, tensors = connections.document()
+    document["layers"][1]["shape"] = document["layers"][0]["shape"]
+    tensors |= {
+        key.replace(".0.", ".1."): tensor for key, tensor in tensors.items() if ".0." in key
+    }
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError, match="two layers of one name"):
         Recording.from_bytes(recording.to_bytes())
 
 

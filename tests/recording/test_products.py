@@ -19,6 +19,7 @@ from neuroact.errors import (
     MergeError,
     MissingOperationsError,
     RecordingClosedError,
+    RecordingFileError,
 )
 
 
@@ -186,3 +187,43 @@ def test_a_product_where_it_cannot_be_counted_is_refused() -> None:
     other._connections.products["fc"] = other._connections.products.pop("scores")  # type: ignore[union-attr]
     with pytest.raises(MergeError, match='of a product "fc" to those of a layer'):
         recording.merge(other)
+
+
+@pytest.mark.parametrize("change", ["negative", "huge", "faster", "lost", "foreign", "wide"])
+def test_a_damaged_product_in_a_file_is_refused(
+    change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = product(torch.ones(2, 2), torch.ones(2, 2))
+    connections: Any = recording._connections
+    document, tensors = connections.document()
+    if change == "negative":
+        tensors["products.0.macs"] -= 1
+    elif change == "huge":
+        tensors["products.0.events"].fill_(2**62)
+    elif change == "faster":
+        tensors["products.0.acs"] += 1
+    elif change == "lost":
+        del tensors["products.0.acs"]
+    elif change == "wide":
+        tensors["products.0.unreliable"] = torch.zeros(3, dtype=torch.bool)
+    else:
+        tensors["products.0.acs"] = tensors["products.0.acs"].float()
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError):
+        Recording.from_bytes(recording.to_bytes())
+
+
+@pytest.mark.parametrize("names", [[3], ["scores", "scores"], ["fc"], 7])
+def test_a_file_with_other_products_than_its_names_say_is_refused(
+    names: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = nn.ModuleDict({"fc": nn.Linear(2, 2), "act": nn.ReLU()})
+    with neuroact.record(net, layers="act", operations=True) as recording:
+        net["act"](net["fc"](torch.ones(1, 2)))
+        recording.observe_product("scores", torch.ones(2, 2), torch.ones(2, 2))
+    connections: Any = recording._connections
+    document, tensors = connections.document()
+    document["products"] = names
+    monkeypatch.setattr(connections, "document", lambda: (document, tensors))
+    with pytest.raises(RecordingFileError):
+        Recording.from_bytes(recording.to_bytes())

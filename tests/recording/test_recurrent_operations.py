@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 from torch.nn.utils.rnn import pack_padded_sequence
 
+import neuroact
+
 # So says torch of its own way to run them on some processors.
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported")
 
@@ -170,3 +172,37 @@ def test_a_state_changed_in_place_by_the_call_counts_as_it_arrived() -> None:
 
     operations = operations_of_call(Reset(1, 2), torch.zeros(1, 1), torch.ones(1, 2))
     assert operations["it"].acs == 4
+
+
+def test_gradients_and_outputs_of_a_recurrent_layer_are_as_without_recording() -> None:
+    torch.manual_seed(0)
+    net = nn.ModuleDict({"it": nn.LSTM(3, 2, bidirectional=True), "act": nn.ReLU()})
+    x = torch.rand(4, 2, 3, requires_grad=True)
+
+    def run() -> list[Tensor]:
+        output, _ = net["it"](x)
+        net["act"](output).sum().backward()
+        assert x.grad is not None
+        found = [output.detach(), x.grad.clone(), *(+p.grad for p in net.parameters())]
+        net.zero_grad()
+        x.grad = None
+        return found
+
+    expected = run()
+    with neuroact.record(net, layers="act", operations=True) as recording:
+        found = run()
+    assert all(torch.equal(a, b) for a, b in zip(expected, found, strict=True))
+    assert recording.report().operations["it"].observations == 8
+
+
+def test_calls_that_go_on_with_a_state_add_up_to_the_whole() -> None:
+    torch.manual_seed(0)
+    module, x = nn.GRU(3, 2), spikes(6, 2, 3)
+    whole = figures_of(operations_of_call(module, x))
+    net = nn.ModuleDict({"it": module, "act": nn.ReLU()})
+    with neuroact.record(net, layers="act", operations=True) as recording:
+        state = None
+        for part in (x[:1], x[1:4], x[4:]):
+            _, state = net["it"](part, state)
+        net["act"](x)
+    assert figures_of(recording.report().operations) == whole
