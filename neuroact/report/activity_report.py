@@ -171,9 +171,10 @@ class ActivityReport(Layers):
         cell. A text that a spreadsheet would take for a formula gets a `'` in front.
         """
         from neuroact.atomic_file import write_text
+        from neuroact.files.columns import columns_of
         from neuroact.files.export import csv_text
 
-        text = csv_text(self, per)
+        text = csv_text(columns_of(self, per))
         if path is not None:
             write_text(path, text)
         return text
@@ -187,9 +188,15 @@ class ActivityReport(Layers):
         Raises:
             MissingExtraError: pyarrow is not installed. The extra `parquet` installs it.
         """
+        from neuroact.files.columns import columns_of
         from neuroact.files.export import write_parquet
 
-        write_parquet(self, path, per)
+        write_parquet(
+            columns_of(self, per),
+            path,
+            purpose="ActivityReport.to_parquet()",
+            origin=self.to_dict()["origin"],
+        )
 
     def plot(
         self,
@@ -201,24 +208,26 @@ class ActivityReport(Layers):
     ) -> Axes:
         """Draw a picture of the report. It needs the extra `plots`.
 
-        ===========  =============================================================================
-        kind         shows
-        ===========  =============================================================================
-        `box`        a box per layer of its neurons' average activity
-        `violin`     a silhouette per layer: how many neurons have which activity
-        `curve`      a curve per layer: its neurons' activity, the most active first
-        `time`       activity at each time step, with its spread; needs `TimeCourse`
-        `intervals`  a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
-        `neurons`    every neuron of one layer at its place
-        `raster`     the spikes of one sequence in one layer; needs `Raster`
-        ===========  =============================================================================
+        ============  ============================================================================
+        kind          shows
+        ============  ============================================================================
+        `box`         a box per layer of its neurons' average activity
+        `violin`      a silhouette per layer: how many neurons have which activity
+        `curve`       a curve per layer: its neurons' activity, the most active first
+        `time`        activity at each time step, with its spread; needs `TimeCourse`
+        `intervals`   a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
+        `neurons`     every neuron of one layer at its place
+        `raster`      the spikes of one sequence in one layer; needs `Raster`
+        `operations`  a bar per layer of its synaptic operations; needs `operations=True`
+        ============  ============================================================================
 
         Each is also a function of `neuroact.plots`, with its definition and more options.
 
         Args:
             path: image file to write, in the format of its ending; None to write none.
             kind: which picture.
-            layer: name of the only layer to show. `neurons` and `raster` show one layer.
+            layer: name of the only layer to show. `neurons` and `raster` show one layer. For
+                `operations`, of a layer that the spikes go into.
             ax: axes to draw into; None makes a figure of its own.
 
         Returns:
@@ -229,6 +238,7 @@ class ActivityReport(Layers):
             UnknownLayerError: the report has no such layer.
             MissingStatisticError: the picture needs a statistic that was not recorded. The message
                 says how to record it.
+            MissingOperationsError: the same for operations.
             MissingExtraError: matplotlib is not installed.
         """
         from neuroact.plots import draw, save_figure
