@@ -15,6 +15,7 @@ from neuroact.results.layers import Layers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from neuroact.energy import OperationCosts
     from neuroact.files.columns import Per
     from neuroact.results.diagnosis import Verdict
 
@@ -132,17 +133,30 @@ class ActivityReport(Layers):
 
         return cls.of(read(source, from_document))
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        costs: OperationCosts | None = None,
+    ) -> str:
         """The report as one self-contained web page. With a `path`, also write it there.
 
-        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`), each
-        layer's details, definitions and the origin. It fetches nothing. The file is written whole
-        or not at all.
+        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`),
+        synaptic operations if they were recorded, each layer's details, definitions and the origin.
+        It fetches nothing. The file is written whole or not at all.
+
+        Args:
+            path: the file to write; None to write none.
+            costs: what an operation costs, to add an estimate of energy; see `neuroact.energy`.
+
+        Raises:
+            MissingOperationsError: `costs` are given, and operations were not recorded.
+            TypeError: the costs are no `OperationCosts`.
         """
         from neuroact.atomic_file import write_text
         from neuroact.html import report_page
 
-        page = report_page(self)
+        page = report_page(self, costs)
         if path is not None:
             write_text(path, page)
         return page
