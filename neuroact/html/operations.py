@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, replace
+from itertools import accumulate, count
 from typing import TYPE_CHECKING
 
 from neuroact.errors import MissingExtraError, MissingOperationsError
@@ -13,11 +13,13 @@ from neuroact.html.rows import Cell, PageColumn
 from neuroact.printable import printable
 from neuroact.results.energy import Energy
 from neuroact.table.columns import TableColumn
+from neuroact.table.compared_operations import ComparedOperationsTable
 from neuroact.table.energy import EnergyTable
 from neuroact.table.operations import OperationsTable
 
 if TYPE_CHECKING:
     from neuroact.energy import OperationCosts
+    from neuroact.results.compared_operations import ComparedOperations
     from neuroact.results.layers import Layers
 
 _ALARM = "! "  # in front of a note's term
@@ -33,6 +35,7 @@ class PlainTable:
         rows: a cell for each column.
         totals: a text for each column, for a last row; empty if there is none.
         notes: meanings of what no column's head explains.
+        open: whether the notes are read without a click.
     """
 
     caption: str
@@ -40,6 +43,7 @@ class PlainTable:
     rows: tuple[tuple[Cell, ...], ...]
     totals: tuple[str, ...]
     notes: Mapping[str, str]
+    open: bool
 
     @classmethod
     def of(
@@ -50,6 +54,7 @@ class PlainTable:
         *,
         prefix: str,
         sorts: bool = True,
+        opened: bool = False,
     ) -> PlainTable:
         """The table that a terminal shows, and its notes but for alarms.
 
@@ -59,6 +64,7 @@ class PlainTable:
             notes: the terminal's notes by term. A term may name several columns, with commas.
             prefix: of the columns' keys, which are unique in a page.
             sorts: whether the heads sort.
+            opened: whether the notes are read without a click.
         """
         meanings = {head: text for term, text in notes.items() for head in term.split(", ")}
         number = count()
@@ -83,6 +89,7 @@ class PlainTable:
                 for term, text in notes.items()
                 if not (term.startswith(_ALARM) or explained.issuperset(term.split(", ")))
             },
+            opened,
         )
 
 
@@ -119,7 +126,9 @@ def operations_section(report: Layers, costs: OperationCosts | None) -> Operatio
         yield PlainTable.of("Operations", counts.columns, counts.notes, prefix="operations")
         if costs is not None:
             joules = EnergyTable(Energy(operations, costs))
-            yield PlainTable.of("Estimated energy", joules.columns, joules.notes, prefix="energy")
+            yield PlainTable.of(
+                "Estimated energy", joules.columns, joules.notes, prefix="energy", opened=True
+            )
 
     try:
         pictures: tuple[Picture, ...] = (operations_picture(operations),)
@@ -127,6 +136,29 @@ def operations_section(report: Layers, costs: OperationCosts | None) -> Operatio
         pictures = ()
     why = {printable(name): printable(text) for name, text in operations.not_counted.items()}
     return OperationsSection(tuple(tables()), why, pictures)
+
+
+def compared_section(compared: ComparedOperations | None) -> OperationsSection | None:
+    """The section of a comparison's page; None if no operations are compared."""
+    if compared is None:
+        return None
+    table = ComparedOperationsTable(compared)
+    names, *others = table.columns
+    # A terminal shows a name once. Here it heads each row, for those who hear the table read.
+    filled = replace(names, cells=tuple(accumulate(names.cells, lambda last, name: name or last)))
+    shown = PlainTable.of(
+        "Operations in each report",
+        [filled, *others],
+        table.notes,
+        prefix="operations",
+        sorts=False,  # rows of one layer would not stand together
+    )
+    why = {
+        f"{printable(name)} in {printable(label)}": printable(reason)
+        for label, operations in compared.reports.items()
+        for name, reason in operations.not_counted.items()
+    }
+    return OperationsSection((shown,), why)
 
 
 def _cell(text: str) -> Cell:

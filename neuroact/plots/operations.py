@@ -10,6 +10,7 @@ from neuroact.plots.figure import (
     COLOURS,
     SMALL,
     legend_below,
+    legend_height,
     plain_look,
     shown_name,
 )
@@ -27,14 +28,15 @@ _KINDS: Mapping[str, tuple[str, str]] = {
 """Parts of the effective operations: label and colour, in the order in which they are stacked."""
 _DENSE = "0.87"
 _HEIGHT = 0.62
+_BELOW = 0.12  # inches that a label of two lines takes more
 _MOST_APART = 200.0  # below this share of the longest bar, another is hardly seen on a linear axis
 _ROOM = 1.15  # of a logarithmic axis, to the right of the longest bar
-_LABEL = "synaptic operations, over everything recorded"
+_LABEL = "synaptic operations\n(over everything recorded{})"
 _CAPTION = "at the right: MACs and ACs as a share of dense"
 
 
 def operations_plot(operations: Operations, *, ax: Axes | None = None) -> Axes:
-    """A row per layer: its dense operations in grey, and in front of them its MACs and ACs.
+    r"""A row per layer: its dense operations in grey, and in front of them its MACs and ACs.
 
     Layers are in the model's order from the top. MACs and ACs are stacked, and their share of dense
     stands at the right. If some bar would be hardly seen beside the longest one, the axis is
@@ -55,13 +57,14 @@ def operations_plot(operations: Operations, *, ax: Axes | None = None) -> Axes:
     >>> from neuroact.plots import operations_plot
     >>> from neuroact.results.operations import Operations
     >>> operations_plot(Operations([])).get_xlabel()
-    'synaptic operations, over everything recorded'
+    'synaptic operations\n(over everything recorded)'
     """
     layers, missing = list(operations.values()), list(operations.not_counted)
     names = [layer.name for layer in layers] + missing
     width = name_width(names)
-    axes = row_axes([shown_name(name, width) for name in names], ax, below=0.15)
     logarithmic = _logarithmic(layers)
+    labels = [shown_name(name, width) for name in names]
+    axes = row_axes(labels, ax, below=_BELOW + legend_height(1, 1))
     _scale(axes, layers, logarithmic=logarithmic)
     across = axes.get_yaxis_transform()
     for row, layer in enumerate(layers):
@@ -71,7 +74,7 @@ def operations_plot(operations: Operations, *, ax: Axes | None = None) -> Axes:
             axes.barh(row + place, length, height, start, color=_KINDS[figure][1])
         axes.text(1.01, row, _percent(layer), transform=across, va="center", fontsize=SMALL)
     say_what_is_missing(axes, ["" for _ in layers] + ["not counted" for _ in missing])
-    axes.set_xlabel(_LABEL + ("\n(logarithmic)" if logarithmic else ""))
+    axes.set_xlabel(_LABEL.format(", logarithmic" if logarithmic else ""))
     axes.set_title(_CAPTION, fontsize=SMALL, loc="right")
     plain_look(axes, grid="x")
     _legend(axes)

@@ -91,7 +91,7 @@ def test_where_layers_differ_much_every_bar_is_seen_and_none_is_stacked() -> Non
     small = connection("small", dense=1000, acs=30)
     axes = operations_plot(Operations([big, small]))
     assert axes.get_xscale() == "log"
-    assert axes.get_xlabel().endswith("(logarithmic)")
+    assert axes.get_xlabel().endswith(", logarithmic)")
     assert coloured(axes, MACS, 0) == [(0, 10**7)]
     assert coloured(axes, ACS, 0) == [(0, 10**8)]
     (macs,) = [bar for bar in bars(axes) if bar[0] == MACS]
@@ -117,6 +117,12 @@ def test_any_number_of_layers_is_drawn_as_high_as_they_need(count: int, tmp_path
     axes.figure.savefig(tmp_path / "a.png")
     ends = [label.get_window_extent() for label in axes.get_yticklabels()]
     assert all(above.y0 >= below.y1 for above, below in pairwise(ends))
+
+
+@pytest.mark.parametrize("dense", [10, 10**9])
+def test_a_single_name_of_many_lines_has_its_room(dense: int) -> None:
+    layers = [connection("n" * 160, dense=dense, acs=1)]
+    operations_plot(Operations(layers)).figure.figure.draw_without_rendering()
 
 
 def test_a_report_draws_its_own_numbers(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Compared operations as a table: of each layer a row for each report, and of all layers too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from neuroact.printable import printable
+from neuroact.table.columns import TableColumn
+from neuroact.table.layout import drawn
+from neuroact.table.legend import joined
+from neuroact.table.operations import OperationsTable
+from neuroact.table.text import number_text
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+    from neuroact.results.compared_operations import ComparedOperations
+
+_RATIO = (
+    "MACs and ACs for a sample, all its steps, divided by those of the first report; of the "
+    "total, over all layers counted in each report"
+)
+
+
+class ComparedOperationsTable:
+    """A table that rich can print: the columns of `OperationsTable`, and a ratio."""
+
+    def __init__(self, compared: ComparedOperations) -> None:
+        self.labels = tuple(compared.reports)
+        self.columns = _columns(compared)
+        self.notes = _notes(compared)
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        yield from drawn(self.columns, self.notes, options.max_width)
+
+
+def _columns(compared: ComparedOperations) -> list[TableColumn]:
+    found = {label: OperationsTable(each).columns for label, each in compared.reports.items()}
+    # For each layer, and then for all: its name, and each report's label, layer and ratio.
+    rows: list[tuple[str, str, str | None, float]] = []
+    for name, entry in compared.items():
+        for label, layer in entry.layers.items():
+            rows.append((name, label, layer.name, compared.ratio(label, name)))
+    rows += [("total", label, None, compared.ratio(label)) for label in compared.reports]
+    first = next(iter(compared.reports))
+
+    def text(head: str, label: str, layer: str | None) -> str:
+        for column in found[label]:
+            if column.head == head:
+                at = list(compared.reports[label])
+                return column.total if layer is None else column.cells[at.index(layer)]
+        return ""
+
+    heads = {column.head: column.left for each in found.values() for column in each[1:]}
+    names = tuple(printable(name) if label == first else "" for name, label, *_ in rows)
+    return [
+        TableColumn("layer", names, left=True),
+        TableColumn("report", tuple(printable(label) for _, label, *_ in rows), left=True),
+        *(
+            TableColumn(head, tuple(text(head, *row[1:3]) for row in rows), left=left)
+            for head, left in heads.items()
+        ),
+        TableColumn("ratio", tuple(_ratio(row[3], row[1] == first) for row in rows)),
+    ]
+
+
+def _ratio(ratio: float, of_first: bool) -> str:
+    if of_first:
+        return ""
+    return "-" if math.isnan(ratio) else number_text(ratio)
+
+
+def _notes(compared: ComparedOperations) -> dict[str, str]:
+    found: dict[str, str] = {"ratio": _RATIO}
+    for label, operations in compared.reports.items():
+        shown = printable(label)
+        notes = OperationsTable(operations).notes
+        found |= {term: text for term, text in notes.items() if not term.startswith("! ")}
+        for name, why in operations.not_counted.items():
+            found[f"! {printable(name)} in {shown}"] = f"not counted: {why}"
+        if label in compared.unmatched:
+            found[f"operations only in {shown}"] = joined(compared.unmatched[label])
+        divided = compared.per_sample(label)
+        if isinstance(divided, str):
+            found[f"! no ratio with {shown}"] = divided
+    return found
