@@ -12,9 +12,8 @@ from neuroact.table.columns import TableColumn
 from neuroact.table.compared_operations import ComparedOperationsTable
 from neuroact.table.layout import (
     drawn,
-    is_terminal,
     plain_text,
-    print_to_terminal,
+    print_rendered,
     terminal_width,
 )
 from neuroact.table.legend import joined
@@ -46,10 +45,7 @@ def comparison_text(comparison: ComparedLayers, width: int | None = None) -> str
 
 def print_comparison(comparison: ComparedLayers) -> None:
     """Print the table to standard output, in colour if that is a terminal."""
-    if is_terminal():
-        print_to_terminal(ComparisonTable(comparison))
-    else:
-        print(comparison_text(comparison))
+    print_rendered(ComparisonTable(comparison))
 
 
 def comparison_html(comparison: ComparedLayers) -> str:

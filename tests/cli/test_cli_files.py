@@ -530,7 +530,7 @@ def test_a_recording_is_exported_as_a_reports_json(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--out", "a.xlsx"], "expected a name that ends in .csv, .parquet or .json"),
-        (["--out", "a.json", "--per", "neuron"], "has both layers and neurons"),
+        (["--out", "a.json", "--per", "neuron"], "has layers, neurons and operations"),
         (["--per", "sample"], "'sample'"),
         (["--out", "nowhere/a.csv"], "nowhere"),
     ],
