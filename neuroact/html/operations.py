@@ -34,8 +34,8 @@ class PlainTable:
         columns: the first one has names.
         rows: a cell for each column.
         totals: a text for each column, for a last row; empty if there is none.
-        notes: meanings of what no column's head explains.
-        open: whether the notes are read without a click.
+        notes: what stands beneath the table, by term: all that no column's head explains.
+        open: whether the meanings of columns are read without a click.
     """
 
     caption: str
@@ -64,7 +64,7 @@ class PlainTable:
             notes: the terminal's notes by term. A term may name several columns, with commas.
             prefix: of the columns' keys, which are unique in a page.
             sorts: whether the heads sort.
-            opened: whether the notes are read without a click.
+            opened: whether the meanings of columns are read without a click.
         """
         meanings = {head: text for term, text in notes.items() for head in term.split(", ")}
         number = count()

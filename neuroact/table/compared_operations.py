@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from neuroact.printable import printable
@@ -55,14 +56,14 @@ def _columns(compared: ComparedOperations) -> list[TableColumn]:
                 return column.total if layer is None else column.cells[at.index(layer)]
         return ""
 
-    heads = {column.head: column.left for each in found.values() for column in each[1:]}
+    heads = {column.head: column for each in found.values() for column in each[1:]}
     names = tuple(printable(name) if label == first else "" for name, label, *_ in rows)
     return [
         TableColumn("layer", names, left=True),
         TableColumn("report", tuple(printable(label) for _, label, *_ in rows), left=True),
         *(
-            TableColumn(head, tuple(text(head, *row[1:3]) for row in rows), left=left)
-            for head, left in heads.items()
+            replace(column, cells=tuple(text(head, *row[1:3]) for row in rows), total="")
+            for head, column in heads.items()
         ),
         TableColumn("ratio", tuple(_ratio(row[3], row[1] == first) for row in rows)),
     ]
@@ -75,16 +76,18 @@ def _ratio(ratio: float, of_first: bool) -> str:
 
 
 def _notes(compared: ComparedOperations) -> dict[str, str]:
-    found: dict[str, str] = {"ratio": _RATIO}
-    for label, operations in compared.reports.items():
-        shown = printable(label)
-        notes = OperationsTable(operations).notes
-        found |= {term: text for term, text in notes.items() if not term.startswith("! ")}
-        for name, why in operations.not_counted.items():
-            found[f"! {printable(name)} in {shown}"] = f"not counted: {why}"
-        if label in compared.unmatched:
-            found[f"operations only in {shown}"] = joined(compared.unmatched[label])
+    found = {label: OperationsTable(each).notes for label, each in compared.reports.items()}
+    notes = {"ratio": _RATIO}
+    for term in dict.fromkeys(term for each in found.values() for term in each):
+        texts = {label: each[term] for label, each in found.items() if term in each}
+        if len(texts) == len(found) and len(set(texts.values())) == 1 and not term.startswith("! "):
+            notes[term] = next(iter(texts.values()))
+        else:
+            notes |= {f"{term} in {printable(label)}": text for label, text in texts.items()}
+    for label, names in compared.unmatched.items():
+        notes[f"operations only in {printable(label)}"] = joined(names)
+    for label in compared.reports:
         divided = compared.per_sample(label)
         if isinstance(divided, str):
-            found[f"! no ratio with {shown}"] = divided
-    return found
+            notes[f"! no ratio with {printable(label)}"] = divided
+    return notes
