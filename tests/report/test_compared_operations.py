@@ -88,7 +88,7 @@ def test_reports_without_operations_are_left_out_and_named() -> None:
     found = neuroact.compare(counted(), without, counted(0.5), labels=("a", "b", "c"))
     assert list(found.operations.reports) == ["a", "c"]
     assert list(found.operations["fc1"].layers) == ["a", "c"]
-    assert "no operations in  b" in str(found)
+    assert "no operations in b " in " ".join(str(found).split())
     for reports in ((without, counted()), (counted(), without), (without, without)):
         with pytest.raises(MissingOperationsError):
             neuroact.compare(*reports).operations  # noqa: B018
@@ -115,7 +115,8 @@ def test_no_operations_or_an_unknown_number_of_samples_give_no_ratio() -> None:
     found = neuroact.compare(busy, unknown, labels=("x", "y"))
     assert math.isnan(found.operations.ratio("y", "a"))
     assert rows(str(found))[1][-1] == "-"
-    assert "! no ratio with y  operations per sample are divided by" in str(found)
+    said = " ".join(str(found).split())
+    assert "! no ratio with y operations per sample are divided by" in said
 
 
 def test_the_table_has_the_columns_of_operations_and_rows_of_all_reports() -> None:
