@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 import torch
@@ -17,8 +17,8 @@ from neuroact.results.operations import LayerOperations
 def connection(name: str = "fc", *, dense: int = 0, macs: int = 0, acs: int = 0) -> LayerOperations:
     """A layer with these operations. All other figures are 0, and all other texts are empty."""
     empty: Mapping[str, Any] = {"str": "", "int": 0, "Number": 0}
-    given = {f.name: empty.get(str(f.type), ()) for f in fields(LayerOperations)}
-    given["weighted"] = None
+    needed = [f for f in fields(LayerOperations) if f.default is MISSING]
+    given = {f.name: empty.get(str(f.type), ()) for f in needed} | {"weighted": None}
     figures = {"dense": dense, "unpruned": macs + acs, "macs": macs, "acs": acs}
     return LayerOperations(**given | {"name": name} | figures)
 
