@@ -22,6 +22,13 @@ class EnergyReport(Energy):
 
         return energy_text(self)
 
+    def _repr_html_(self) -> str:
+        from neuroact.table.energy import EnergyTable
+        from neuroact.table.notebook import html_table
+
+        table = EnergyTable(self)
+        return html_table(table.columns, table.notes, f"estimated energy by {self.costs.name}")
+
     def __repr__(self) -> str:
         return f"<neuroact energy of {len(self)} layers by {printable(self.costs.name)}>"
 
@@ -50,6 +57,13 @@ class OperationsReport(Operations):
         from neuroact.table.operations import operations_text
 
         return operations_text(self)
+
+    def _repr_html_(self) -> str:
+        from neuroact.table.notebook import html_table
+        from neuroact.table.operations import OperationsTable
+
+        table = OperationsTable(self)
+        return html_table(table.columns, table.notes, "synaptic operations")
 
     def energy(self, costs: OperationCosts) -> EnergyReport:
         """An estimate of the energy that the operations take.
