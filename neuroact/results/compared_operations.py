@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 from neuroact.errors import SamplesUnknownError
@@ -83,16 +84,21 @@ class ComparedOperations(Mapping[str, OperationsComparison]):
         ours, theirs = self._effective(first, name), self._effective(label, name)
         return theirs / ours if ours else math.nan
 
-    def per_sample(self, label: str) -> Divided | str:
-        """The operations of a report for a sample, or why they are not known."""
-        try:
-            return self.reports[label].per_sample
-        except SamplesUnknownError as unknown:
-            return str(unknown)
+    @cached_property
+    def per_sample(self) -> Mapping[str, Divided | str]:
+        """The operations of each report for a sample, or why they are not known, by its label."""
+        return {label: _per_sample(operations) for label, operations in self.reports.items()}
 
     def _effective(self, label: str, name: str | None) -> float:
         layer = None if name is None else self[name].layers[label].name
-        found = self.per_sample(label)
+        found = self.per_sample[label]
         if isinstance(found, str):
             return math.nan
         return (found.total if layer is None else found[layer]).effective
+
+
+def _per_sample(operations: Operations) -> Divided | str:
+    try:
+        return operations.per_sample
+    except SamplesUnknownError as unknown:
+        return str(unknown)

@@ -40,7 +40,10 @@ class ComparedOperationsTable:
 
 
 def _columns(compared: ComparedOperations) -> list[TableColumn]:
-    found = {label: OperationsTable(each).columns for label, each in compared.reports.items()}
+    found = {
+        label: {column.head: column for column in OperationsTable(each).columns}
+        for label, each in compared.reports.items()
+    }
     # For each layer, and then for all: its name, and each report's label, layer and ratio.
     rows: list[tuple[str, str, str | None, float]] = []
     for name, entry in compared.items():
@@ -48,15 +51,19 @@ def _columns(compared: ComparedOperations) -> list[TableColumn]:
             rows.append((name, label, layer.name, compared.ratio(label, name)))
     rows += [("total", label, None, compared.ratio(label)) for label in compared.reports]
     first = next(iter(compared.reports))
+    places = {
+        label: {name: at for at, name in enumerate(each)}
+        for label, each in compared.reports.items()
+    }
 
     def text(head: str, label: str, layer: str | None) -> str:
-        for column in found[label]:
-            if column.head == head:
-                at = list(compared.reports[label])
-                return column.total if layer is None else column.cells[at.index(layer)]
-        return ""
+        column = found[label].get(head)
+        if column is None:
+            return ""
+        return column.total if layer is None else column.cells[places[label][layer]]
 
-    heads = {column.head: column for each in found.values() for column in each[1:]}
+    heads = {head: column for each in found.values() for head, column in each.items()}
+    del heads["layer"]
     names = tuple(printable(name) if label == first else "" for name, label, *_ in rows)
     return [
         TableColumn("layer", names, left=True),
@@ -86,8 +93,7 @@ def _notes(compared: ComparedOperations) -> dict[str, str]:
             notes |= {f"{term} in {printable(label)}": text for label, text in texts.items()}
     for label, names in compared.unmatched.items():
         notes[f"operations only in {printable(label)}"] = joined(names)
-    for label in compared.reports:
-        divided = compared.per_sample(label)
+    for label, divided in compared.per_sample.items():
         if isinstance(divided, str):
             notes[f"! no ratio with {printable(label)}"] = divided
     return notes
