@@ -50,7 +50,7 @@ def make(folder: Path, *, epochs: int = EPOCHS, ending: str = "png") -> list[Pat
         after = measured(net, digits.test)
         convolutional = conv_report(digits, epochs=min(epochs, 2))
     files = {name: folder / f"{name}.{ending}" for name in NAMES}
-    for kind in ("box", "violin", "curve", "time", "intervals"):
+    for kind in ("box", "violin", "curve", "time", "intervals", "operations"):
         after.plot(files[kind], kind=kind)
     after.plot(files["raster"], kind="raster", layer="lif1")
     after.plot(files["neurons"], kind="neurons", layer="lif1")
@@ -61,19 +61,21 @@ def make(folder: Path, *, epochs: int = EPOCHS, ending: str = "png") -> list[Pat
 
 
 NAMES = (
-    "box", "violin", "curve", "time", "intervals", "raster", "neurons", "channels", "history",
-    "comparison",
+    "box", "violin", "curve", "time", "intervals", "operations", "raster", "neurons", "channels",
+    "history", "comparison",
 )  # fmt: skip
 
 
 def measured(net: nn.Module, data: TensorDataset) -> ActivityReport:
-    """A report of the network over a data set, with every statistic that pictures need."""
+    """A report of the network over a data set, with everything that pictures need."""
 
     def run(net: nn.Module, batch: Any) -> object:
         return net(coded(batch[0]))
 
     loader: DataLoader[Any] = DataLoader(data, BATCH)
-    return neuroact.measure(net, loader, run=run, statistics=STATISTICS, dt=DT, progress=False)
+    return neuroact.measure(
+        net, loader, run=run, statistics=STATISTICS, dt=DT, operations=True, progress=False
+    )
 
 
 def trained(net: nn.Module, data: TensorDataset, epochs: int) -> TrainingMonitor:

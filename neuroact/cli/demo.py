@@ -11,6 +11,7 @@ from typing import Annotated, Protocol, cast
 
 import typer
 
+from neuroact.cli.operations import print_operations
 from neuroact.errors import MissingExtraError, NeuroactError
 from neuroact.report.activity_report import ActivityReport
 
@@ -50,7 +51,7 @@ class DemoResult(Protocol):
 
     @property
     def report(self) -> ActivityReport:
-        """Activity over all test samples."""
+        """Activity over all test samples, and synaptic operations if the demo counts them."""
 
 
 class Demo(Protocol):
@@ -89,8 +90,8 @@ def demo(
     """Train a small spiking network and show what its neurons do.
 
     It learns the 1,797 handwritten digits of scikit-learn, in less than a minute on two cores, and
-    is recorded on the digits held out. The same seed gives the same figures. The network is the
-    same in each framework: weights, neurons and order of samples.
+    is recorded on the digits held out, with its synaptic operations. The same seed gives the same
+    figures. The network is the same in each framework: weights, neurons and order of samples.
     """
     runs = _load_demos(framework)
     out.mkdir(parents=True, exist_ok=True)
@@ -114,6 +115,9 @@ def _alone(report: ActivityReport, out: Path) -> list[Path]:
 
     typer.echo()
     print_table(report)
+    if report.recorded_operations is not None:
+        typer.echo()
+        print_operations(report.operations, None)
     return _written(report, out / "activity")
 
 

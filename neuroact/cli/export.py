@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from neuroact.cli.operations import operations_of
 from neuroact.cli.options import input_file, output_file
 from neuroact.cli.reading import read_report
 
 EXAMPLES = """
 neuroact export activity.json --out layers.csv
 neuroact export activity.json --per neuron --out neurons.parquet
+neuroact export activity.json --operations --out operations.csv
 neuroact export all.nact --out activity.json
 neuroact export activity.json > layers.csv
 """
@@ -32,6 +35,14 @@ def export(
         Literal["layer", "neuron"],
         typer.Option(help="Whether a row of CSV or Parquet is a layer or a neuron."),
     ] = "layer",
+    operations: Annotated[
+        bool,
+        typer.Option(
+            "--operations",
+            help="Write the synaptic operations instead of the activity, as CSV or Parquet: a row "
+            "for each layer that was counted.",
+        ),
+    ] = False,
 ) -> None:
     """Write a report for other programs: a row per layer or neuron.
 
@@ -43,25 +54,34 @@ def export(
             f"expected a name that ends in .csv, .parquet or .json, came {str(out)!r}.",
             param_hint="--out",
         )
-    if ending == ".json" and per == "neuron":
+    for option, given in {"--per": per == "neuron", "--operations": operations}.items():
+        if ending == ".json" and given:
+            raise typer.BadParameter(
+                "a report's JSON has layers, neurons and operations: leave this option out.",
+                param_hint=option,
+            )
+    if operations and per == "neuron":
         raise typer.BadParameter(
-            "a report's JSON has both layers and neurons: leave this option out.",
-            param_hint="--per",
+            "operations are those of layers: leave this option out.", param_hint="--per"
         )
     from neuroact.printable import printable_lines
     from neuroact.table import is_terminal
 
     report = read_report(file)
+    to_csv, to_parquet = partial(report.to_csv, per=per), partial(report.to_parquet, per=per)
+    if operations:
+        counted = operations_of(report, "--operations")
+        to_csv, to_parquet = partial(counted.to_csv), partial(counted.to_parquet)
     if out is None:
-        text = report.to_csv(per=per)
+        text = to_csv()
         # Not typer.echo: a program must get every name unchanged. On a terminal, escape codes in
         # names are made visible.
         sys.stdout.write(printable_lines(text) if is_terminal() else text)
         return
     if ending == ".csv":
-        report.to_csv(out, per=per)
+        to_csv(out)
     elif ending == ".parquet":
-        report.to_parquet(out, per=per)
+        to_parquet(out)
     else:
         report.to_json(out)
     typer.echo(f"Written: {out}", err=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.operations import Costs, costs_named, operations_of
 from neuroact.cli.options import ReportOrComparison, output_file
 from neuroact.cli.reading import as_report, read_file
 from neuroact.report.comparison import Comparison
@@ -14,6 +15,7 @@ from neuroact.report.comparison import Comparison
 EXAMPLES = """
 neuroact html activity.json
 neuroact html activity.json --out report.html
+neuroact html activity.json --costs HOROWITZ_45NM_FP32
 neuroact html comparison.json
 """
 
@@ -24,14 +26,24 @@ def html(
         Path | None,
         output_file("The page to write. Default: FILE with the ending .html."),
     ] = None,
+    costs: Costs = None,
 ) -> None:
     """Write a report or a comparison as one page of HTML.
 
     The page needs no network and no other file. It has what is wrong (or differs most), a table
-    that sorts and filters, plots, and definitions.
+    that sorts and filters, plots, synaptic operations if FILE has them, and definitions.
     """
-    page = file.with_suffix(".html") if out is None else out
+    page, priced = file.with_suffix(".html") if out is None else out, costs_named(costs)
     found = read_file(file)
-    shown = found if isinstance(found, Comparison) else as_report(found, file)
-    shown.to_html(page)
+    if isinstance(found, Comparison):
+        if priced is not None:
+            raise typer.BadParameter(
+                "FILE is a comparison: energy is estimated of one report.", param_hint="--costs"
+            )
+        found.to_html(page)
+    else:
+        report = as_report(found, file)
+        if priced is not None:
+            operations_of(report, "--costs")
+        report.to_html(page, costs=priced)
     typer.echo(f"Written: {page}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from neuroact.cli.operations import operations_of
 from neuroact.cli.options import input_file, output_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_file
@@ -19,6 +20,7 @@ EXAMPLES = """
 neuroact plot activity.json
 neuroact plot activity.json --kind violin --out paper.pdf
 neuroact plot activity.json --kind neurons --layer conv2.lif
+neuroact plot activity.json --kind operations
 neuroact plot history.json --metric dead
 neuroact plot comparison.json
 """
@@ -42,8 +44,8 @@ def plot(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="For a report: box (the default), violin, curve, time or intervals. For one "
-            "layer: neurons or raster.",
+            help="For a report: box (the default), violin, curve, time, intervals or operations. "
+            "For one layer: neurons or raster.",
         ),
     ] = None,
     layer: Annotated[str | None, typer.Option(metavar="NAME", help="Draw only this layer.")] = None,
@@ -59,8 +61,9 @@ def plot(
     """Draw a report as a box per layer, or as another kind of picture.
 
     Time courses, intervals and rasters need a statistic, as in
-    `neuroact run ... --statistics TimeCourse`. The history of a training is a grid of layers and
-    epochs. A comparison is a box per layer and report. Needs the extra `plots`.
+    `neuroact run ... --statistics TimeCourse`, and operations need
+    `--operations`. The history of a training is a grid of layers and epochs. A comparison is a box
+    per layer and report. Needs the extra `plots`.
     """
     picture = file.with_suffix(".png") if out is None else out
     found = read_file(file)
@@ -85,6 +88,8 @@ def _draw_report(
     kind = _one_of(kind or "box", KINDS, "--kind")
     if kind in OF_LAYERS and layer is None and len(report) != 1:
         raise _wrong("--layer", f"{kind} shows one layer; there are: {', '.join(report)}")
+    if kind == "operations":
+        operations_of(report, "--kind")
     report.plot(out, kind=kind, layer=layer)
 
 

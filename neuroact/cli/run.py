@@ -11,6 +11,7 @@ import typer
 
 from neuroact.cli.application import INTERRUPTED
 from neuroact.cli.interrupt import Progress, run_each
+from neuroact.cli.operations import Costs, costs_named, print_operations
 from neuroact.cli.options import output_file
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
@@ -23,6 +24,7 @@ neuroact run my_package.evaluation:test_set --out activity.json
 neuroact run my_package.evaluation:part_1 --out part-1.nact
 neuroact run evaluation:test_set --layers 'encoder.*' --layers head.lif
 neuroact run evaluation:test_set --dt 0.001 --json
+neuroact run evaluation:test_set --operations --costs HOROWITZ_45NM_FP32
 neuroact run evaluation:test_set --fail-on dead=0.3
 """
 
@@ -46,6 +48,14 @@ def run(
     dt: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Length of a time step.")
     ] = None,
+    operations: Annotated[
+        bool,
+        typer.Option(
+            "--operations",
+            help="Also count the synaptic operations: what arrives at each Linear and convolution.",
+        ),
+    ] = False,
+    costs: Costs = None,
     out: Annotated[
         Path | None,
         output_file(
@@ -77,12 +87,15 @@ def run(
     _check_can_be_written(out)
     if dt is not None and not 0 < dt < math.inf:
         raise typer.BadParameter(f"expected seconds above 0, came {dt:g}.", param_hint="--dt")
-    asked = conditions(fail_on)
+    asked, priced = conditions(fail_on), costs_named(costs, as_json=as_json)
+    operations = operations or priced is not None
     kept = [statistic(name) for name in statistics or ()]
     model, batches, run_one = subject(target)
     with (
         users_code(),
-        record(model, layers=layers or None, statistics=kept, dt=dt) as recording,
+        record(
+            model, layers=layers or None, statistics=kept, dt=dt, operations=operations
+        ) as recording,
         torch.no_grad(),
     ):
         progress = run_each(
@@ -93,6 +106,9 @@ def run(
         raise typer.Exit(INTERRUPTED)
     report = _with_origin(recording.report(), target, progress)
     print_report(report, asked, as_json=as_json)
+    if operations and not as_json:
+        typer.echo()
+        print_operations(report.operations, priced)
     if out is not None:
         if out.suffix == ".nact":
             recording.save(out)
@@ -122,5 +138,9 @@ def _check_can_be_written(out: Path | None) -> None:
 
 def _with_origin(report: ActivityReport, target: str, progress: Progress) -> ActivityReport:
     run: dict[str, Any] = {"target": target, **asdict(progress)}
-    origin = {**report.origin, "run": run}
-    return ActivityReport(report.values(), origin=origin, not_called=report.not_called)
+    return ActivityReport(
+        report.values(),
+        origin={**report.origin, "run": run},
+        not_called=report.not_called,
+        operations=report.recorded_operations,
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from neuroact.cli.operations import Costs, costs_named, operations_of, print_operations
 from neuroact.cli.options import ReportOrComparison
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison, print_report
@@ -15,28 +18,46 @@ neuroact show activity.json
 neuroact show activity.json --json
 neuroact show all.nact
 neuroact show comparison.json
+neuroact show activity.json --operations
+neuroact show activity.json --costs HOROWITZ_45NM_FP32
 neuroact show activity.json --fail-on dead=0.3 --fail-on saturated
 """
 
 
 def show(
     file: ReportOrComparison,
+    operations: Annotated[
+        bool,
+        typer.Option("--operations", help="Print the synaptic operations instead of the activity."),
+    ] = False,
+    costs: Costs = None,
     as_json: AsJson = False,
     fail_on: FailOn = None,
 ) -> None:
     """Print the table of a report, a recording or a comparison.
 
+    A comparison has a table of operations too, if its reports have them. JSON always holds them.
     The model and its framework need not be installed.
     """
-    asked = conditions(fail_on)
+    asked, priced = conditions(fail_on), costs_named(costs, as_json=as_json)
+    option = "--costs" if priced is not None else "--operations" if operations else None
     found = read_file(file)
     if isinstance(found, Comparison):
         if asked:
             raise typer.BadParameter(
                 "FILE is a comparison: only a report has verdicts.", param_hint="--fail-on"
             )
+        if option is not None:
+            raise typer.BadParameter(
+                "FILE is a comparison: it shows operations by itself, if its reports have them.",
+                param_hint=option,
+            )
         print_comparison(found, as_json=as_json)
         return
     report = as_report(found, file)
-    print_report(report, asked, as_json=as_json)
+    counted = None if option is None else operations_of(report, option)
+    if counted is None or as_json:
+        print_report(report, asked, as_json=as_json)
+    else:
+        print_operations(counted, priced)
     end_by_verdicts(report, asked)

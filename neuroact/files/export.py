@@ -1,4 +1,4 @@
-"""A report as CSV or Parquet: for spreadsheets, R, SQL and other programs that read no JSON."""
+"""Columns as CSV or Parquet: for spreadsheets, R, SQL and other programs that read no JSON."""
 
 from __future__ import annotations
 
@@ -7,30 +7,26 @@ import io
 import json
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from neuroact.atomic_file import write_bytes
 from neuroact.errors import MissingExtraError
-from neuroact.files.columns import Per, columns_of
-from neuroact.files.report_document import to_document
-
-if TYPE_CHECKING:
-    from neuroact.results.layers import Layers
+from neuroact.files.columns import Columns
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 ORIGIN_KEY = b"neuroact"
 """The key of the report's origin, as JSON, in the metadata of a Parquet file."""
 
 
-def csv_text(report: Layers, per: Per = "layer") -> str:
-    """The columns of `columns_of` as CSV: a header line, commas, the quotes of RFC 4180.
+def csv_text(columns: Columns) -> str:
+    """Columns of equal length as CSV: a header line, commas, the quotes of RFC 4180.
 
     Numbers are written in full: reading gives the same bits. NaN and None are empty cells.
 
     A spreadsheet takes a text for a formula if it begins with `=`, `+`, `-`, `@`, a tab or the end
     of a line. Such a text gets a `'` in front, because names may come from a stranger's file.
     """
-    columns = columns_of(report, per)
     text = io.StringIO()
     plain, quoted = (
         csv.writer(text, lineterminator="\n", quoting=quoting)
@@ -44,8 +40,20 @@ def csv_text(report: Layers, per: Per = "layer") -> str:
     return text.getvalue()
 
 
-def write_parquet(report: Layers, path: str | os.PathLike[str], per: Per = "layer") -> None:
-    """Write the columns of `columns_of` as a Parquet file. NaN and None are nulls.
+def write_parquet(
+    columns: Columns,
+    path: str | os.PathLike[str],
+    *,
+    purpose: str,
+    origin: Mapping[str, Any] | None = None,
+) -> None:
+    """Write columns of equal length as a Parquet file. NaN and None are nulls.
+
+    Args:
+        columns: what to write.
+        path: the file, written whole or not at all.
+        purpose: what needs pyarrow, for the error.
+        origin: plain JSON values for the file's metadata, under `ORIGIN_KEY`; None for none.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -54,16 +62,19 @@ def write_parquet(report: Layers, path: str | os.PathLike[str], per: Per = "laye
         import pyarrow as pa
         from pyarrow import parquet
     except ModuleNotFoundError as cause:
-        raise MissingExtraError(
-            "pyarrow", extra="parquet", purpose="ActivityReport.to_parquet()"
-        ) from cause
+        raise MissingExtraError("pyarrow", extra="parquet", purpose=purpose) from cause
 
-    # from_pandas makes NaN a null, like None.
-    columns = columns_of(report, per)
-    table = pa.table({name: pa.array(x, from_pandas=True) for name, x in columns.items()})
-    origin = json.dumps(to_document(report)["origin"])
+    def array(values: Any) -> Any:
+        try:
+            return pa.array(values, from_pandas=True)  # it makes NaN a null, like None
+        except OverflowError:  # a whole number that leaves int64
+            return pa.array(values, pa.decimal256(76))
+
+    table = pa.table({name: array(values) for name, values in columns.items()})
+    if origin is not None:
+        table = table.replace_schema_metadata({ORIGIN_KEY: json.dumps(origin).encode()})
     file = io.BytesIO()
-    parquet.write_table(table.replace_schema_metadata({ORIGIN_KEY: origin.encode()}), file)
+    parquet.write_table(table, file)
     write_bytes(path, file.getvalue())
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
-from msgspec import to_builtins
+from msgspec import UNSET, UnsetType, to_builtins
 
 from neuroact.errors import ReportFileError
 from neuroact.files.json_document import opened
@@ -14,9 +14,11 @@ from neuroact.files.layout import ComparedLayer, Comparison, History, LabelledRe
 from neuroact.files.report_document import finite_or_none, to_document
 from neuroact.files.report_reader import from_document
 from neuroact.results.compared_layers import ComparedLayers, LayerComparison
+from neuroact.results.compared_operations import ComparedOperations, OperationsComparison
 from neuroact.results.layers import Layers
 
 Labelled = list[tuple[int | str, Layers]]
+Entry = TypeVar("Entry")
 
 
 def history_document(reports: Iterable[tuple[int | str, Layers]]) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def comparison_document(compared: ComparedLayers) -> dict[str, Any]:
             reports=_entries(compared.reports.items()),
             unmatched={label: list(names) for label, names in compared.unmatched.items()},
             layers=[_compared_layer(layer) for layer in compared.values()],
+            operations=_compared_operations(compared.recorded_operations),
         )
     )
     return document
@@ -60,12 +63,11 @@ def comparison_from(document: Any) -> ComparedLayers:
     try:
         if len(reports) < len(found.reports):
             raise ValueError("two of its reports have the same label")
-        layers = {entry.name: _layer_comparison(entry, reports) for entry in found.layers}
-        if len(layers) < len(found.layers):
-            raise ValueError("a layer of the first report comes twice")
+        layers = [LayerComparison(*pair) for pair in _matched(found.layers, reports)]
+        operations = _operations(found.operations, reports)
     except ValueError as cause:
         raise ReportFileError(f"the comparison is damaged: {cause}") from cause
-    return ComparedLayers(reports, layers.values())
+    return ComparedLayers(reports, layers, operations)
 
 
 def _entries(reports: Iterable[tuple[int | str, Layers]]) -> list[LabelledReport]:
@@ -97,7 +99,47 @@ def _compared_layer(layer: LayerComparison) -> ComparedLayer:
     )
 
 
-def _layer_comparison(entry: ComparedLayer, reports: dict[str, Layers]) -> LayerComparison:
+def _compared_operations(compared: ComparedOperations | None) -> list[ComparedLayer] | UnsetType:
+    if compared is None:
+        return UNSET
+    first, *_ = compared.reports
+    return [
+        ComparedLayer(
+            name=name,
+            names={label: layer.name for label, layer in entry.layers.items()},
+            differences={
+                label: {"ratio": finite_or_none(compared.ratio(label, name))}
+                for label in entry.layers
+                if label != first
+            },
+        )
+        for name, entry in compared.items()
+    ]
+
+
+def _operations(
+    entries: list[ComparedLayer] | UnsetType, reports: Mapping[str, Layers]
+) -> ComparedOperations | None:
+    if isinstance(entries, UnsetType):
+        return None
+    found = {label: report.recorded_operations for label, report in reports.items()}
+    counted = {label: each for label, each in found.items() if each is not None}
+    if len(counted) < 2 or next(iter(reports)) not in counted:
+        raise ValueError("it compares operations that its reports have not")
+    pairs = _matched(entries, counted)
+    return ComparedOperations(counted, (OperationsComparison(*pair) for pair in pairs))
+
+
+def _matched(
+    entries: list[ComparedLayer], reports: Mapping[str, Mapping[str, Entry]]
+) -> list[tuple[str, dict[str, Entry]]]:
+    """The layers of the first report, by name, and in each report that has them, by label."""
+    if len({entry.name for entry in entries}) < len(entries):
+        raise ValueError("a layer of the first report comes twice")
+    return [(entry.name, _found(entry, reports)) for entry in entries]
+
+
+def _found(entry: ComparedLayer, reports: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
     first, *_ = reports
     for label, name in entry.names.items():
         if name not in reports.get(label, ()):
@@ -105,7 +147,4 @@ def _layer_comparison(entry: ComparedLayer, reports: dict[str, Layers]) -> Layer
     if entry.names.get(first) != entry.name:
         raise ValueError(f"the layer {entry.name!r} has another name in the first report")
     # In the order of the reports, so the first report comes first.
-    layers = {
-        label: reports[label][entry.names[label]] for label in reports if label in entry.names
-    }
-    return LayerComparison(entry.name, layers)
+    return {label: reports[label][entry.names[label]] for label in reports if label in entry.names}

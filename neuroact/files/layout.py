@@ -262,6 +262,8 @@ class Comparison(Document, kw_only=True, tag="neuroact.comparison"):
         reports: the reports. The first is the one that the others are compared with.
         unmatched: layers without a partner, by the label of their report. Not read back.
         layers: the matched layers.
+        operations: the matched layers whose synaptic operations were counted; only where they are
+            compared.
     """
 
     oldest: ClassVar = 2
@@ -270,3 +272,4 @@ class Comparison(Document, kw_only=True, tag="neuroact.comparison"):
     reports: Annotated[list[LabelledReport], Meta(min_length=2)]
     unmatched: Any
     layers: Annotated[list[ComparedLayer], Meta(min_length=1)]
+    operations: list[ComparedLayer] | UnsetType = UNSET

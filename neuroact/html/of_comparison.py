@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import Shares, Strip, quantity, scales
+from neuroact.html.operations import compared_section
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, inlined
 from neuroact.html.rows import Cell, PageColumn
@@ -64,7 +65,8 @@ def comparison_page(comparison: ComparedLayers) -> str:
     """The comparison as a self-contained page of HTML, made like that of `report_page`.
 
     It has, in this order: the layers that differ most; a table with a row for each layer and each
-    report after the first; the picture; definitions; the origin of each report.
+    report after the first; the picture; synaptic operations, if they are compared; definitions; the
+    origin of each report.
     """
     rows = list(_rows(comparison))
     apart = sorted(
@@ -90,6 +92,7 @@ def comparison_page(comparison: ComparedLayers) -> str:
         columns=_columns(),
         pictures=drawn,
         about_pictures=about,
+        operations=compared_section(comparison.recorded_operations),
         notes={term: text for term, text in notes.items() if term not in unlike},
         origins=facts_of({label: report.origin for label, report in comparison.reports.items()}),
     )

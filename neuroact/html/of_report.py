@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
 from neuroact.html.drawings import quantity, scales
+from neuroact.html.operations import operations_section
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import Picture, layer_pictures, report_pictures
 from neuroact.html.rows import PageRow, columns, row_of, value_text
@@ -16,6 +17,7 @@ from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.table import Totals, notes, number_text
 
 if TYPE_CHECKING:
+    from neuroact.energy import OperationCosts
     from neuroact.results.layers import Layers
 
 _CHECKED = "Every layer has figures, and none has a verdict."
@@ -42,14 +44,20 @@ class SickLayer:
     lines: tuple[Line, ...]
 
 
-def report_page(report: Layers) -> str:
+def report_page(report: Layers, costs: OperationCosts | None = None) -> str:
     """The report as a self-contained page of HTML.
 
-    It has, in this order: verdicts; a table that sorts and filters; plots; each layer's details;
+    It has, in this order: verdicts; a table that sorts and filters; plots; synaptic operations, if
+    they were recorded, and an estimate of their energy, if there are costs; each layer's details;
     definitions; the origin. The page fetches nothing. Everything from a model or a file, such as
     names, is shown as text. Without matplotlib the page has no plots, and says so; the small
     drawings in its table are still there.
+
+    Raises:
+        MissingOperationsError: there are costs and no operations.
+        TypeError: the costs are no `OperationCosts`.
     """
+    operations = operations_section(report, costs)
     verdicts: dict[str, list[Verdict]] = {}
     for verdict in diagnose(report):
         verdicts.setdefault(verdict.layer, []).append(verdict)
@@ -75,6 +83,7 @@ def report_page(report: Layers) -> str:
         scale_note=_scale_note(ends),
         pictures=drawn,
         about_pictures=about,
+        operations=operations,
         notes={k: v for k, v in notes(report).items() if k not in _ORIGIN_NOTES},
         origin=facts_of(report.origin),
     )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from neuroact.results.layers import Layers
+    from neuroact.results.operations import Operations
 
 _OF_REPORTS = {  # kind: title, and the statistic that it needs
     "box": ("Average activity of each layer's neurons", None),
@@ -49,6 +50,18 @@ def report_pictures(report: Layers) -> tuple[Picture, ...]:
         for kind, (title, needs) in _OF_REPORTS.items()
         if needs is None or needs in kept
     )
+
+
+def operations_picture(operations: Operations) -> Picture:
+    """The bars of synaptic operations.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    from neuroact.plots import operations_plot
+
+    title = "Synaptic operations of each layer"
+    return Picture(title, inlined(operations_plot(operations), title, "plot-operations"))
 
 
 def layer_pictures(layers: Mapping[int, LayerActivity]) -> dict[int, tuple[Picture, ...]]:

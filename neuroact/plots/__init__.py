@@ -13,6 +13,7 @@ from neuroact.plots.history import HISTORY_METRICS, history_plot
 from neuroact.plots.intervals import interval_plot
 from neuroact.plots.kinds import KINDS, draw
 from neuroact.plots.neurons import neuron_map
+from neuroact.plots.operations import operations_plot
 from neuroact.plots.raster import raster_plot
 from neuroact.plots.time import time_plot
 from neuroact.plots.violin import Silhouette, silhouette, violin_plot
@@ -33,6 +34,7 @@ __all__ = [
     "image_bytes",
     "interval_plot",
     "neuron_map",
+    "operations_plot",
     "raster_plot",
     "save_figure",
     "silhouette",

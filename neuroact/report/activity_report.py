@@ -15,6 +15,7 @@ from neuroact.results.layers import Layers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from neuroact.energy import OperationCosts
     from neuroact.files.columns import Per
     from neuroact.results.diagnosis import Verdict
 
@@ -132,17 +133,30 @@ class ActivityReport(Layers):
 
         return cls.of(read(source, from_document))
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        costs: OperationCosts | None = None,
+    ) -> str:
         """The report as one self-contained web page. With a `path`, also write it there.
 
-        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`), each
-        layer's details, definitions and the origin. It fetches nothing. The file is written whole
-        or not at all.
+        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`),
+        synaptic operations if they were recorded, each layer's details, definitions and the origin.
+        It fetches nothing. The file is written whole or not at all.
+
+        Args:
+            path: the file to write; None to write none.
+            costs: what an operation costs, to add an estimate of energy; see `neuroact.energy`.
+
+        Raises:
+            MissingOperationsError: `costs` are given, and operations were not recorded.
+            TypeError: the costs are no `OperationCosts`.
         """
         from neuroact.atomic_file import write_text
         from neuroact.html import report_page
 
-        page = report_page(self)
+        page = report_page(self, costs)
         if path is not None:
             write_text(path, page)
         return page
@@ -171,9 +185,10 @@ class ActivityReport(Layers):
         cell. A text that a spreadsheet would take for a formula gets a `'` in front.
         """
         from neuroact.atomic_file import write_text
+        from neuroact.files.columns import columns_of
         from neuroact.files.export import csv_text
 
-        text = csv_text(self, per)
+        text = csv_text(columns_of(self, per))
         if path is not None:
             write_text(path, text)
         return text
@@ -187,9 +202,15 @@ class ActivityReport(Layers):
         Raises:
             MissingExtraError: pyarrow is not installed. The extra `parquet` installs it.
         """
+        from neuroact.files.columns import columns_of
         from neuroact.files.export import write_parquet
 
-        write_parquet(self, path, per)
+        write_parquet(
+            columns_of(self, per),
+            path,
+            purpose="ActivityReport.to_parquet()",
+            origin=self.to_dict()["origin"],
+        )
 
     def plot(
         self,
@@ -201,24 +222,26 @@ class ActivityReport(Layers):
     ) -> Axes:
         """Draw a picture of the report. It needs the extra `plots`.
 
-        ===========  =============================================================================
-        kind         shows
-        ===========  =============================================================================
-        `box`        a box per layer of its neurons' average activity
-        `violin`     a silhouette per layer: how many neurons have which activity
-        `curve`      a curve per layer: its neurons' activity, the most active first
-        `time`       activity at each time step, with its spread; needs `TimeCourse`
-        `intervals`  a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
-        `neurons`    every neuron of one layer at its place
-        `raster`     the spikes of one sequence in one layer; needs `Raster`
-        ===========  =============================================================================
+        ============  ============================================================================
+        kind          shows
+        ============  ============================================================================
+        `box`         a box per layer of its neurons' average activity
+        `violin`      a silhouette per layer: how many neurons have which activity
+        `curve`       a curve per layer: its neurons' activity, the most active first
+        `time`        activity at each time step, with its spread; needs `TimeCourse`
+        `intervals`   a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
+        `neurons`     every neuron of one layer at its place
+        `raster`      the spikes of one sequence in one layer; needs `Raster`
+        `operations`  a bar per layer of its synaptic operations; needs `operations=True`
+        ============  ============================================================================
 
         Each is also a function of `neuroact.plots`, with its definition and more options.
 
         Args:
             path: image file to write, in the format of its ending; None to write none.
             kind: which picture.
-            layer: name of the only layer to show. `neurons` and `raster` show one layer.
+            layer: name of the only layer to show. `neurons` and `raster` show one layer. For
+                `operations`, of a layer that the spikes go into.
             ax: axes to draw into; None makes a figure of its own.
 
         Returns:
@@ -229,6 +252,7 @@ class ActivityReport(Layers):
             UnknownLayerError: the report has no such layer.
             MissingStatisticError: the picture needs a statistic that was not recorded. The message
                 says how to record it.
+            MissingOperationsError: the same for operations.
             MissingExtraError: matplotlib is not installed.
         """
         from neuroact.plots import draw, save_figure

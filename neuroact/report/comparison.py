@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from neuroact.errors import ComparisonError
+from neuroact.errors import ComparisonError, MissingOperationsError
 from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
 from neuroact.results.compared_layers import (
@@ -15,12 +15,22 @@ from neuroact.results.compared_layers import (
     Difference,
     LayerComparison,
 )
-from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.compared_operations import ComparedOperations, OperationsComparison
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LayerMap = Mapping[str, str | Sequence[str]]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+
+
+Entry = TypeVar("Entry", bound=_Named)
 
 
 class Comparison(ComparedLayers):
@@ -31,6 +41,7 @@ class Comparison(ComparedLayers):
     Args:
         reports: the reports by label, the first one first.
         layers: the matched layers.
+        operations: the reports' synaptic operations; None if they are not compared.
     """
 
     def __str__(self) -> str:
@@ -46,6 +57,17 @@ class Comparison(ComparedLayers):
     def __repr__(self) -> str:
         labels = ", ".join(map(printable, self.labels))
         return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
+
+    @property
+    def operations(self) -> ComparedOperations:
+        """Synaptic operations of the reports that have them, by the layer's name in the first.
+
+        Raises:
+            MissingOperationsError: the first report, or every other one, was made without them.
+        """
+        if self.recorded_operations is None:
+            raise MissingOperationsError
+        return self.recorded_operations
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison with its reports as plain JSON values. `from_dict` reads it back.
@@ -68,7 +90,7 @@ class Comparison(ComparedLayers):
 
         found = comparison_from(document)
         reports = {label: ActivityReport.of(report) for label, report in found.reports.items()}
-        return cls(reports, found.values())
+        return cls(reports, found.values(), found.recorded_operations)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """The comparison as JSON text. With a `path`, also write it there, whole or not at all."""
@@ -161,7 +183,7 @@ def compare(
         labels: a name for each report, including the first. None: "1", "2", …
         layers: partners of layers, as a mapping from the name in the first report to the name in
             the others: one name for all of them, or one for each. All other layers are matched by
-            name or alias.
+            name or alias. Layers whose synaptic operations were counted may be named too.
 
     Returns:
         The comparison, which prints as a table. Layers without a partner are in its `unmatched`.
@@ -184,20 +206,54 @@ def compare(
     """
     reports = (first, *others)
     named = dict(zip(_labels(labels, len(reports)), reports, strict=True))
-    partners = [_partners(first, other, n, layers or {}) for n, other in enumerate(others)]
-    matched = []
-    for name, layer in first.items():
-        found = dict(zip(list(named)[1:], (p.get(name) for p in partners), strict=True))
-        matches = {label: partner for label, partner in found.items() if partner is not None}
-        if matches:
-            matched.append(LayerComparison(name, {next(iter(named)): layer, **matches}))
+    counted = first.recorded_operations or ()
+    # An unknown name stays, so that looking it up says which there are.
+    given = {n: to for n, to in (layers or {}).items() if n in first or n not in counted}
+    matched = [LayerComparison(name, found) for name, found in _matched(named, given)]
     if not matched:
         raise ComparisonError(
             "no layer of the first report has the name of one of the others. Say which is which "
             'with layers={"name in the first": "name in the other"}. '
             + "; ".join(f"{label} has {', '.join(r) or 'none'}" for label, r in named.items())
         )
-    return Comparison(named, matched)
+    return Comparison(named, matched, _operations(named, layers or {}))
+
+
+def _operations(
+    reports: Mapping[str, ActivityReport], layers: LayerMap
+) -> ComparedOperations | None:
+    """The operations of the first report and of the others that have them, matched."""
+    found = {label: report.recorded_operations for label, report in reports.items()}
+    counted = {label: each for label, each in found.items() if each is not None}
+    first = next(iter(reports))
+    if first not in counted or len(counted) < 2:
+        return None
+    # The partner in each report: those without operations are not among `counted`.
+    places = [at for at, label in enumerate(list(reports)[1:]) if label in counted]
+    given = {
+        ours: [_at(ours, to, place) for place in places]
+        for ours, to in layers.items()
+        if ours in counted[first]
+    }
+    pairs = _matched(counted, given)
+    return ComparedOperations(counted, (OperationsComparison(*pair) for pair in pairs))
+
+
+def _matched(
+    reports: Mapping[str, Mapping[str, Entry]], layers: LayerMap
+) -> list[tuple[str, dict[str, Entry]]]:
+    """The layers of the first report that have partners, by name, and in each report by label."""
+    (label, first), *others = reports.items()
+    partners = {
+        other: _partners(first, theirs, place, layers)
+        for place, (other, theirs) in enumerate(others)
+    }
+    found = []
+    for name, layer in first.items():
+        matches = {other: p[name] for other, p in partners.items() if name in p}
+        if matches:
+            found.append((name, {label: layer, **matches}))
+    return found
 
 
 def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
@@ -212,8 +268,8 @@ def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
 
 
 def _partners(
-    first: ActivityReport, other: ActivityReport, place: int, layers: LayerMap
-) -> dict[str, LayerActivity]:
+    first: Mapping[str, Entry], other: Mapping[str, Entry], place: int, layers: LayerMap
+) -> dict[str, Entry]:
     """The partner in the other report, for each layer of the first report that has one."""
     partners = {first[ours].name: other[_at(ours, to, place)] for ours, to in layers.items()}
     taken = [layer.name for layer in partners.values()]

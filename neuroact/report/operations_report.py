@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+import os
+from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.energy import OperationCosts
 from neuroact.printable import printable
 from neuroact.results.energy import Energy
 from neuroact.results.operations import Operations
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class EnergyReport(Energy):
@@ -17,6 +21,13 @@ class EnergyReport(Energy):
         from neuroact.table.energy import energy_text
 
         return energy_text(self)
+
+    def _repr_html_(self) -> str:
+        from neuroact.table.energy import EnergyTable
+        from neuroact.table.notebook import html_table
+
+        table = EnergyTable(self)
+        return html_table(table.columns, table.notes, f"estimated energy by {self.costs.name}")
 
     def __repr__(self) -> str:
         return f"<neuroact energy of {len(self)} layers by {printable(self.costs.name)}>"
@@ -48,6 +59,13 @@ class OperationsReport(Operations):
 
         return operations_text(self)
 
+    def _repr_html_(self) -> str:
+        from neuroact.table.notebook import html_table
+        from neuroact.table.operations import OperationsTable
+
+        table = OperationsTable(self)
+        return html_table(table.columns, table.notes, "synaptic operations")
+
     def energy(self, costs: OperationCosts) -> EnergyReport:
         """An estimate of the energy that the operations take.
 
@@ -70,3 +88,50 @@ class OperationsReport(Operations):
         from neuroact.files.columns import data_frame, operation_columns
 
         return data_frame(operation_columns(self), purpose="operations.to_frame()")
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The columns of `to_frame` as CSV text. With a `path`, also write it there.
+
+        The file is written whole or not at all. It is written like that of
+        `ActivityReport.to_csv`.
+        """
+        from neuroact.atomic_file import write_text
+        from neuroact.files.columns import operation_columns
+        from neuroact.files.export import csv_text
+
+        text = csv_text(operation_columns(self))
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the columns of `to_frame` as a Parquet file, whole or not at all.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed. The extra `parquet` installs it.
+        """
+        from neuroact.files.columns import operation_columns
+        from neuroact.files.export import write_parquet
+
+        write_parquet(operation_columns(self), path, purpose="operations.to_parquet()")
+
+    def plot(self, path: str | os.PathLike[str] | None = None, *, ax: Axes | None = None) -> Axes:
+        """Draw a bar per layer; see `neuroact.plots.operations_plot`. It needs the extra `plots`.
+
+        Args:
+            path: image file to write, in the format of its ending; None to write none.
+            ax: axes to draw into; None makes a figure of its own.
+
+        Returns:
+            The axes drawn into. Nothing is shown on a screen.
+
+        Raises:
+            ValueError: the file's ending is no format of pictures.
+            MissingExtraError: matplotlib is not installed.
+        """
+        from neuroact.plots import operations_plot, save_figure
+
+        axes = operations_plot(self, ax=ax)
+        if path is not None:
+            save_figure(axes, path)
+        return axes

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from neuroact.errors import UnknownLayerError
 from neuroact.layers.names import nearest
+from neuroact.results.compared_operations import ComparedOperations
 from neuroact.results.distance import wasserstein
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
@@ -100,10 +101,18 @@ class ComparedLayers(Mapping[str, LayerComparison]):
     Args:
         reports: the reports by label, the first one first.
         layers: the matched layers.
+        operations: the reports' synaptic operations; None if the first report, or every other one,
+            has none.
     """
 
-    def __init__(self, reports: Mapping[str, Layers], layers: Iterable[LayerComparison]) -> None:
+    def __init__(
+        self,
+        reports: Mapping[str, Layers],
+        layers: Iterable[LayerComparison],
+        operations: ComparedOperations | None = None,
+    ) -> None:
         self.reports: Mapping[str, Layers] = MappingProxyType(dict(reports))
+        self.recorded_operations = operations
         self._layers = {layer.name: layer for layer in layers}
 
     @property
@@ -145,7 +154,11 @@ class ComparedLayers(Mapping[str, LayerComparison]):
         if not isinstance(other, ComparedLayers):
             return NotImplemented
         reports = list(self.reports.items()), list(other.reports.items())  # order matters
-        return reports[0] == reports[1] and self._layers == other._layers
+        return (
+            reports[0] == reports[1]
+            and self._layers == other._layers
+            and self.recorded_operations == other.recorded_operations
+        )
 
     __hash__ = None  # type: ignore[assignment]  # equal by content, which is too large to hash
 

@@ -12,7 +12,7 @@ from neuroact.table.layout import (
     drawn,
     is_terminal,
     plain_text,
-    print_to_terminal,
+    print_rendered,
     terminal_blocks,
     terminal_width,
 )
@@ -80,10 +80,7 @@ def table_text(report: Layers, width: int | None = None, *, fold: bool | None = 
 
 def print_table(report: Layers, *, fold: bool | None = None) -> None:
     """Print the table to standard output, in colour if that is a terminal."""
-    if is_terminal():
-        print_to_terminal(ReportTable(report, fold=fold, blocks=terminal_blocks()))
-    else:
-        print(table_text(report, fold=fold))
+    print_rendered(ReportTable(report, fold=fold, blocks=terminal_blocks()))
 
 
 def table_html(report: Layers, *, fold: bool | None = None) -> str:

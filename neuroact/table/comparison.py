@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.table.columns import TableColumn
+from neuroact.table.compared_operations import ComparedOperationsTable
 from neuroact.table.layout import (
     drawn,
-    is_terminal,
     plain_text,
-    print_to_terminal,
+    print_rendered,
     terminal_width,
 )
 from neuroact.table.legend import joined
@@ -45,29 +45,39 @@ def comparison_text(comparison: ComparedLayers, width: int | None = None) -> str
 
 def print_comparison(comparison: ComparedLayers) -> None:
     """Print the table to standard output, in colour if that is a terminal."""
-    if is_terminal():
-        print_to_terminal(ComparisonTable(comparison))
-    else:
-        print(comparison_text(comparison))
+    print_rendered(ComparisonTable(comparison))
 
 
 def comparison_html(comparison: ComparedLayers) -> str:
     """The table for a notebook: the same texts, all escaped."""
     table = ComparisonTable(comparison)
-    return html_table(table.columns, table.notes, " and ".join(comparison.labels))
+    caption = " and ".join(comparison.labels)
+    of_activity = html_table(table.columns, table.notes, caption)
+    if table.operations is None:
+        return of_activity
+    caption = f"synaptic operations in {' and '.join(table.operations.labels)}"
+    return of_activity + html_table(table.operations.columns, table.operations.notes, caption)
 
 
 class ComparisonTable:
-    """A table that rich can print, laid out for the width of its console."""
+    """A table that rich can print, laid out for the width of its console.
+
+    Below it is a table of synaptic operations, if they are compared.
+    """
 
     def __init__(self, comparison: ComparedLayers) -> None:
         self.columns = _columns(comparison)
         self.notes = _notes(comparison)
+        found = comparison.recorded_operations
+        self.operations = None if found is None else ComparedOperationsTable(found)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         yield from drawn(self.columns, self.notes, options.max_width)
+        if self.operations is not None:
+            yield ""
+            yield self.operations
 
 
 def _columns(comparison: ComparedLayers) -> list[TableColumn]:
@@ -154,6 +164,10 @@ def _notes(comparison: ComparedLayers) -> dict[str, str]:
     for label, report in comparison.reports.items():
         if report.not_called:
             found[f"not called in {printable(label)}"] = joined(report.not_called)
+    counted = [report.recorded_operations is not None for report in comparison.reports.values()]
+    if any(counted) and not all(counted):
+        without = (n for n, has in zip(comparison.labels, counted, strict=True) if not has)
+        found["no operations in"] = joined(without)
     return found | _unlike(comparison)
 
 

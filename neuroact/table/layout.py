@@ -61,8 +61,11 @@ def plain_text(renderable: RenderableType, width: int | None) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
-def print_to_terminal(renderable: RenderableType) -> None:
-    """Print to the terminal that standard output is, in colour and for its width."""
+def print_rendered(renderable: RenderableType) -> None:
+    """Print to standard output, if that is a terminal in colour and for its width."""
+    if not is_terminal():
+        print(plain_text(renderable, None))
+        return
     from rich.console import Console
 
     console = Console()

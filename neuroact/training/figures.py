@@ -5,28 +5,41 @@ A tag is `<metric>/<layer>`, so that a tracker draws one metric of all layers si
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from neuroact.errors import SamplesUnknownError
 from neuroact.report.activity_report import ActivityReport
 from neuroact.results.layer_activity import Floats, Integers, LayerActivity
+from neuroact.results.operations import OperationCounts, Operations
 
 Log = Callable[[ActivityReport, int], object]
 """Called as `log(report of the recorded step, number of the step)`."""
 
 BINS = 32
+_OPERATIONS = ("dense", "effective", "macs", "acs", "share")
 _QUARTILES = ("min", "q1", "median", "q3", "max")
 
 
 def scalars(report: ActivityReport) -> dict[str, float]:
-    """Four numbers for each layer; NaN if a layer has no figures.
+    """Four numbers for each layer, NaN if it has no figures; and operations if they were recorded.
 
     - `activity_mean`: mean activity over neurons.
     - `activity_sparsity`: share of values that are 0.
     - `activity_dead_share`: share of the layer's neurons without any event.
     - `activity_saturated_share`: share of its neurons with an event at every observation.
+
+    With `operations=True` there are also, for each layer that was counted, its synaptic operations:
+
+    - `operations_dense`, `operations_effective`, `operations_macs` and `operations_acs`;
+    - `operations_share`: share of the dense operations that is effective; NaN without any.
+
+    The same of all these layers are `operations_total/dense` and so on, and for a sample
+    `operations_per_sample/dense` and so on: NaN if the number of samples is not known.
+    `operations_total/not_counted` is how many modules with weights are in no total.
 
     >>> from neuroact import Recording
     >>> from neuroact.training import scalars
@@ -43,7 +56,28 @@ def scalars(report: ActivityReport) -> dict[str, float]:
         f"activity_{metric}/{name}": getattr(layer, metric)
         for name, layer in report.items()
         for metric in ("mean", "sparsity", "dead_share", "saturated_share")
+    } | _of_operations(report.recorded_operations)
+
+
+def _of_operations(operations: Operations | None) -> dict[str, float]:
+    if operations is None:
+        return {}
+
+    def figures(counts: OperationCounts[Any]) -> dict[str, float]:
+        return {figure: getattr(counts, figure) for figure in _OPERATIONS}
+
+    try:
+        per_sample = figures(operations.per_sample.total)
+    except SamplesUnknownError:
+        per_sample = dict.fromkeys(_OPERATIONS, math.nan)
+    found: dict[str, float] = {
+        f"operations_{figure}/{name}": value
+        for name, layer in operations.items()
+        for figure, value in figures(layer).items()
     }
+    totals = {**figures(operations.total), "not_counted": len(operations.not_counted)}
+    found |= {f"operations_total/{figure}": value for figure, value in totals.items()}
+    return found | {f"operations_per_sample/{figure}": v for figure, v in per_sample.items()}
 
 
 def quartiles(report: ActivityReport) -> dict[str, float]:

@@ -37,7 +37,8 @@ class ActivityCallback(Callback):
     Args:
         every_n_steps: number of training batches from one recorded batch to the next; the first
             batch is recorded.
-        **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt` and the others.
+        **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt`,
+            `operations` and the others.
 
     Raises:
         ValueError: `every_n_steps` is less than 1.

@@ -29,7 +29,8 @@ class TrainingMonitor:
         every: number of steps from one recorded step to the next; the first step is recorded.
         over_ranks: log the sum over all ranks of a distributed training, instead of this rank's own
             counts. All ranks must then run the same steps, and each logs the same.
-        **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt` and the others.
+        **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt`,
+            `operations` and the others.
 
     Raises:
         ValueError: `every` is less than 1.

@@ -395,7 +395,7 @@ def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
     text = neuroact("plot", "--help").out
     assert all(kind in text for kind in plots.KINDS)
     assert all(metric in text for metric in plots.HISTORY_METRICS)
-    assert set(KINDS) == set(plots.KINDS)
+    assert {*KINDS, "operations"} == set(plots.KINDS)  # tests/cli/test_cli_operations.py draws it
 
 
 def test_a_box_plot_beside_the_report_is_what_is_drawn_where_nothing_is_said(file: Path) -> None:
@@ -530,7 +530,7 @@ def test_a_recording_is_exported_as_a_reports_json(tmp_path: Path) -> None:
     ("options", "message"),
     [
         (["--out", "a.xlsx"], "expected a name that ends in .csv, .parquet or .json"),
-        (["--out", "a.json", "--per", "neuron"], "has both layers and neurons"),
+        (["--out", "a.json", "--per", "neuron"], "has layers, neurons and operations"),
         (["--per", "sample"], "'sample'"),
         (["--out", "nowhere/a.csv"], "nowhere"),
     ],

@@ -16,6 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from made_layers import analog, layer
+from made_operations import connection
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -50,20 +51,22 @@ from neuroact.plots.curve import MOST_STEPS
 from neuroact.plots.intervals import interval_density
 from neuroact.plots.kinds import OF_LAYERS, OF_REPORTS
 from neuroact.plots.violin import MOST_BINS
+from neuroact.results.operations import Operations
 
 STATISTICS = [TimeCourse, InterspikeIntervals, Raster]
 LONG = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
 
 
 def recorded(*names: str, dt: float | None = None, **spikes: Any) -> ActivityReport:
-    """A report with results of statistics, from random spikes or the given ones."""
+    """A report with operations and results, from random spikes or the given ones."""
     draws = torch.Generator().manual_seed(0)
     recording = Recording(statistics=STATISTICS, dt=dt)
     for name in names:
         recording.observe(name, (torch.rand(12, 5, 6, generator=draws) < 0.4).float())
     for name, values in spikes.items():
         recording.observe(name, values)
-    return recording.report()
+    operations = Operations([connection(name, dense=9, acs=3) for name in names])
+    return ActivityReport(recording.report().values(), operations=operations)
 
 
 counts = st.lists(st.integers(0, 200), min_size=1, max_size=60)
@@ -316,7 +319,7 @@ def test_every_kind_is_drawn_and_written_in_every_format(tmp_path: Path) -> None
 
 
 def test_another_kind_is_an_error_that_lists_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"box, violin, curve, .*raster, came 'pie'"):
+    with pytest.raises(ValueError, match=r"box, violin, curve, .*operations, came 'pie'"):
         ActivityReport([layer()]).plot(kind="pie")
 
 
@@ -434,10 +437,12 @@ import sys, warnings
 warnings.simplefilter("error")
 import neuroact
 from neuroact import plots
+from neuroact.results.operations import Operations
 statistics = [neuroact.TimeCourse, neuroact.InterspikeIntervals, neuroact.Raster]
 recording = neuroact.Recording(statistics=statistics)
 recording.observe("lif", [[[0, 1, 1]], [[0, 0, 1]]])
-report = recording.report()
+layers = recording.report().values()
+report = neuroact.ActivityReport(layers, operations=Operations([]))
 for kind in plots.KINDS:
     report.plot(sys.argv[1] + "/a.svg", kind=kind)
 for ending in ("png", "svg", "pdf"):

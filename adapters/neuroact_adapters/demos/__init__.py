@@ -23,7 +23,7 @@ class DemoResult:
     Attributes:
         accuracy: share of the test samples classified correctly.
         samples: number of test samples.
-        report: the activity of the network over all of them.
+        report: the activity of the network over all of them, with its synaptic operations.
     """
 
     accuracy: float

@@ -111,7 +111,7 @@ def _record(net: nn.Module, data: TensorDataset) -> DemoResult:
     loader: DataLoader[Batch] = DataLoader(data, BATCH)
     net.eval()
     correct = 0
-    with neuroact.record(net) as recording, torch.no_grad():
+    with neuroact.record(net, operations=True) as recording, torch.no_grad():
         for images, labels in loader:
             correct += int((net(coded(images)).sum(0).argmax(1) == labels).sum())
     return DemoResult(correct / len(data), len(data), recording.report())
