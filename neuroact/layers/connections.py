@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,13 @@ def connections_of(model: nn.Module) -> ConnectionsOf:
     )
 
 
+class Tally(Protocol):
+    """Takes the calls of a connection, with the dimensions that its counts do not need."""
+
+    def take(self, chunk: SpikeChunk, leading: tuple[int, ...], /) -> None:
+        """Take a call, `[1, repetitions, *shape]`, whose repetitions had these dimensions."""
+
+
 class ConnectionInput(ArgumentReader):
     """Reads what arrives at one layer of `CONNECTIONS`, each repetition as one observation.
 
@@ -62,10 +70,12 @@ class ConnectionInput(ArgumentReader):
     Attributes:
         problem: why the layer's operations cannot be counted; None while they can.
         shape: of one input; None before the first call.
+        tally: is told each call that can be counted.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.tally: Tally | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -78,15 +88,20 @@ class ConnectionInput(ArgumentReader):
         value = call.state
         if self.problem is None:
             try:
-                values = self._repetitions(module, value, call.output)
-                return SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
+                values, leading = self._repetitions(module, value, call.output)
+                chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
+                if self.tally is not None:
+                    self.tally.take(chunk, leading)
+                return chunk
             except Exception as cause:  # the model runs on, whatever its layers are
                 self.problem = str(cause)
         device = value.device if isinstance(value, Tensor) else None
         nothing = torch.zeros(1, 0, *(self.shape or ()), device=device)
         return SpikeChunk(nothing, SignalKind.GRADED, starts_sequence=True)
 
-    def _repetitions(self, module: nn.Module, value: object, output: object) -> Tensor:
+    def _repetitions(
+        self, module: nn.Module, value: object, output: object
+    ) -> tuple[Tensor, tuple[int, ...]]:
         if not isinstance(value, Tensor) or value.is_nested or value.is_complex():
             raise ValueError("its input was not one tensor of real numbers")
         dims = element_dims(module)
@@ -97,7 +112,7 @@ class ConnectionInput(ArgumentReader):
         if not isinstance(output, Tensor) or tuple(output.shape) != expected:
             raise ValueError("its output was not of the shape that follows from its settings")
         self.shape = shape
-        return dense(value).reshape(1, math.prod(leading), *shape)
+        return dense(value).reshape(1, math.prod(leading), *shape), leading
 
 
 def connection_info(named: NamedModule) -> LayerInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
@@ -10,10 +11,14 @@ from torch import Size, Tensor, from_numpy, nn
 from neuroact.errors import RecordingFileError
 from neuroact.layers.adapter import Adapter
 from neuroact.layers.connections import connection_info, connections_of
-from neuroact.layers.fan_out import FanOut
+from neuroact.layers.fan_out import FanOut, Integers
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.connection import Connection
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.per_sample import Samples
+from neuroact.recording.per_sample_calls import CallTally
+from neuroact.recording.per_sample_file import read_samples, written_samples
+from neuroact.recording.per_sample_sums import SampleSums
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.statistics.states import check_arrivals
 from neuroact.stream.chunk import SignalKind
@@ -29,6 +34,7 @@ class Connections:
     def __init__(self, not_counted: Mapping[str, str] | None = None) -> None:
         self.by_name: dict[str, Connection] = {}
         self.not_counted = dict(not_counted or {})
+        self.samples = Samples()
 
     @property
     def layers(self) -> list[LayerRecorder]:
@@ -39,6 +45,7 @@ class Connections:
         """Forget everything counted."""
         for connection in self.by_name.values():
             connection.reset()
+        self.samples.forget()
 
     def let_go(self) -> None:
         """Hold the model no longer."""
@@ -52,7 +59,13 @@ class Connections:
             n: why for n, why in found.items() if isinstance(why, str)
         }
         counted = [each for each in found.values() if isinstance(each, LayerOperations)]
-        return Operations(counted, not_counted=not_counted)
+        effective = {each.name: each.effective for each in counted}
+        spreads = {name: self.samples.spread_of(name, of) for name, of in effective.items()}
+        return Operations(
+            [replace(each, by_sample=spreads[each.name]) for each in counted],
+            not_counted=not_counted,
+            by_sample=self.samples.spread_of_total(effective),
+        )
 
     def check(self, theirs: Connections) -> None:
         """Refuse what cannot be added.
@@ -69,6 +82,7 @@ class Connections:
         for name, their in theirs.by_name.items():
             ours = self.by_name.setdefault(name, Connection(their.layer.info))
             ours.add(their)
+        self.samples.add(theirs.samples)
         for name, why in theirs.not_counted.items():
             self.not_counted[name] = min(why, self.not_counted.get(name, why))
 
@@ -80,7 +94,9 @@ class Connections:
             entry, state = _written(connection)
             layers.append(entry)
             tensors |= {f"operations.{number}.{key}": tensor for key, tensor in state.items()}
-        return {"not_counted": self.not_counted, "layers": layers}, tensors
+        samples, more = written_samples(self.samples, list(self.by_name))
+        document = {"not_counted": self.not_counted, "layers": layers, "samples": samples}
+        return document, tensors | more
 
     @classmethod
     def from_document(cls, document: Any, states: dict[str, dict[str, Tensor]]) -> Connections:
@@ -98,6 +114,7 @@ class Connections:
             name = connection.layer.info.name
             if connections.by_name.setdefault(name, connection) is not connection:
                 raise RecordingFileError("operations of two layers of one name", layer=name)
+        connections.samples = read_samples(document["samples"], states, list(connections.by_name))
         return connections
 
 
@@ -111,9 +128,19 @@ def watched_connections(
     for named in found.modules:
         connection = Connection(connection_info(named), named.module)
         connections.by_name[named.name] = connection
+        _tell_samples(connection, connections.samples)
         passed_by = id(named.module) in found.passed_by
         tied.append((connection, named.module, connection.reader, passed_by))
     return connections, tied
+
+
+def _tell_samples(connection: Connection, samples: Samples) -> None:
+    def fans(shape: Size) -> Integers | None:
+        connection.settle(shape)
+        return None if connection.fans is None else connection.fans.connected
+
+    sums = samples.of.setdefault(connection.layer.info.name, SampleSums())
+    connection.reader.tally = CallTally(samples, sums, fans)
 
 
 def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -81,6 +81,7 @@ class LayerRecorder:
         self.plain = True
         self._raised: Exception | None = None
         self.source: CallSource | None = None
+        self.heard: Callable[[SpikeChunk], None] | None = None  # told what is read in full
 
     @property
     def called(self) -> bool:
@@ -224,6 +225,8 @@ class LayerRecorder:
         # after this call can add to.
         first_on_device = self.neurons is None and chunk.values.device.type != "cpu"
         self.neurons = chunk.neurons
+        if self.heard is not None:
+            self.heard(chunk)
         self.streams.follow(chunk.values.device)
         if self._begin:
             self._begin = False

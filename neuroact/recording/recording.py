@@ -22,7 +22,7 @@ from neuroact.recording.observed import observed
 from neuroact.recording.parts import RecordingParts, seconds_of
 from neuroact.recording.summary import report_of
 from neuroact.recording.threads import one_at_a_time, refuse_when_forked
-from neuroact.recording.watched_layer import WatchedLayer
+from neuroact.recording.watched_layer import Watched
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.provenance import provenance
 from neuroact.results.layer_activity import OBSERVED
@@ -61,7 +61,7 @@ class Recording:
         self._factories = builders(statistics)
         self._layers: dict[str, LayerRecorder] = {}
         self._connections: Connections | None = None  # None if operations are not recorded
-        self._watched: list[WatchedLayer] = []  # empty once closed
+        self._watched: list[Watched] = []  # empty once closed
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
         self._batches: list[KnownBatch] = []  # under way, the innermost last
@@ -100,7 +100,7 @@ class Recording:
 
     def pause(self) -> None:
         """Stop watching the layers; counts stay. The model then runs at no cost."""
-        _each(self._watched, WatchedLayer.unwatch)
+        _each(self._watched, lambda watched: watched.unwatch())
 
     def resume(self) -> None:
         """Watch the layers again after `pause`.
@@ -302,7 +302,7 @@ class Recording:
         """
         self._closed = True
         watched, self._watched = self._watched, []
-        _each(watched, WatchedLayer.let_go)
+        _each(watched, lambda each: each.let_go())
         if self._connections is not None:
             self._connections.let_go()
 

@@ -36,6 +36,7 @@ class OperationsReport(Operations):
             not_counted=operations.not_counted,
             samples=operations.samples,
             steps=operations.steps,
+            by_sample=operations.by_sample,
         )
 
     def __repr__(self) -> str:

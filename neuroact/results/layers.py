@@ -83,6 +83,7 @@ class Layers(Mapping[str, LayerActivity]):
             not_counted=operations.not_counted,
             samples={name: layer.sequences for name, layer in self._layers.items()},
             steps={name: layer.observations for name, layer in self._layers.items()},
+            by_sample=operations.by_sample,
         )
 
 

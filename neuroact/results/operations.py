@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from neuroact.errors import LayerNameError, SamplesUnknownError, UnknownLayerError
 from neuroact.layers.names import nearest
+from neuroact.results.spread import NOT_TOLD_APART, OperationSpread, checked_spread, known_spread
 
 Number = TypeVar("Number", int, float)
 
@@ -68,6 +69,7 @@ class LayerOperations(OperationCounts[int]):
         observations: inputs that arrived: one for each time step, sample and other repetition.
         events: elements of inputs that were not zero.
         connections: sum of the fan-out over the elements of one input.
+        by_sample: what `spread` gives; or why there is none.
     """
 
     name: str
@@ -78,6 +80,7 @@ class LayerOperations(OperationCounts[int]):
     events: int
     connections: int
     aliases: tuple[str, ...] = ()
+    by_sample: OperationSpread | str = NOT_TOLD_APART
 
     @property
     def inputs(self) -> int:
@@ -94,6 +97,15 @@ class LayerOperations(OperationCounts[int]):
         """Share of elements that were not zero, `events / (inputs · observations)`, or NaN."""
         seen = self.inputs * self.observations
         return self.events / seen if seen else math.nan
+
+    @property
+    def spread(self) -> OperationSpread:
+        """The distribution of `effective` over samples: of their sequences, each as a whole.
+
+        Raises:
+            SamplesUnknownError: which operations are of which sample is not known; says why.
+        """
+        return known_spread(self.by_sample, self.name)
 
 
 class Divided(Mapping[str, OperationCounts[float]]):
@@ -127,6 +139,7 @@ class Operations(Mapping[str, LayerOperations]):
             weights.
         samples: samples' sequences begun in each recorded spiking layer, by name.
         steps: observations of each recorded spiking layer, by name.
+        by_sample: what `spread` gives; or why there is none.
 
     Raises:
         LayerNameError: two layers of one name.
@@ -139,13 +152,16 @@ class Operations(Mapping[str, LayerOperations]):
         not_counted: Mapping[str, str] | None = None,
         samples: Mapping[str, int] | None = None,
         steps: Mapping[str, int] | None = None,
+        by_sample: OperationSpread | str = NOT_TOLD_APART,
     ) -> None:
         self._layers: dict[str, LayerOperations] = {}
-        for layer in layers:
+        self.samples, self.steps = dict(samples or {}), dict(steps or {})
+        self.by_sample = checked_spread(by_sample, self.samples)
+        for given in layers:
+            layer = replace(given, by_sample=checked_spread(given.by_sample, self.samples))
             if self._layers.setdefault(layer.name, layer) is not layer:
                 raise LayerNameError(f'two layers are named "{layer.name}"', layer=layer.name)
         self.not_counted = MappingProxyType(dict(not_counted or {}))
-        self.samples, self.steps = dict(samples or {}), dict(steps or {})
 
     def __getitem__(self, name: str) -> LayerOperations:
         """The layer of that name, or of that alias.
@@ -169,7 +185,11 @@ class Operations(Mapping[str, LayerOperations]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Operations):
             return NotImplemented
-        return self._layers == other._layers and self.not_counted == other.not_counted
+        return (
+            self._layers == other._layers
+            and self.not_counted == other.not_counted
+            and self.by_sample == other.by_sample
+        )
 
     __hash__ = None  # type: ignore[assignment]  # equal by content, as `Layers` are
 
@@ -177,6 +197,15 @@ class Operations(Mapping[str, LayerOperations]):
     def total(self) -> OperationCounts[int]:
         """Sums over all layers that were counted; what `not_counted` names is not in them."""
         return _together(list(self._layers.values()))
+
+    @property
+    def spread(self) -> OperationSpread:
+        """The distribution of `total.effective` over samples: of their sequences, each as a whole.
+
+        Raises:
+            SamplesUnknownError: which operations are of which sample is not known; says why.
+        """
+        return known_spread(self.by_sample, None)
 
     @property
     def per_sample(self) -> Divided:

@@ -1,0 +1,106 @@
+"""The operations of each repetition in the calls of a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Size, Tensor
+
+from neuroact.layers.fan_out import Integers
+from neuroact.recording.per_sample import Samples
+from neuroact.recording.per_sample_sums import SampleSums
+from neuroact.statistics.counting.parts import events_of, parts_of, per_sample
+from neuroact.stream.chunk import SpikeChunk
+
+AskFans: TypeAlias = Callable[[Size], Integers | None]
+
+_OUTSIDE = (
+    "it was called outside of a call of the recorded model, or in a compiled program, so that "
+    "nothing says to which batch the call belongs: run each batch in a `with recording.batch():`"
+)
+_NO_FANS = "its fan-out was not known when it was called"
+_WIDE = "an element of its input meets 2^24 weights or more"
+
+_MOST_EXACT = 2**24
+"""Below it, float32 adds whole numbers exactly, in any order."""
+
+
+class CallTally:
+    """Works out the operations of each repetition in the calls of one connection.
+
+    Args:
+        samples: says whether the calls' samples will be known.
+        sums: takes the operations.
+        fans: the layer's fan-out for inputs of a shape; None if it is not known.
+    """
+
+    def __init__(self, samples: Samples, sums: SampleSums, fans: AskFans) -> None:
+        self._samples, self._sums, self._fans = samples, sums, fans
+        self._vector: FanVector | None = None
+
+    def take(self, chunk: SpikeChunk, leading: tuple[int, ...]) -> None:
+        """Take a call, `[1, repetitions, *shape]`; whatever fails, the model runs on.
+
+        Args:
+            chunk: the input.
+            leading: its dimensions before those of one input; their product is the repetitions.
+        """
+        if self._sums.problem is not None:
+            return
+        try:
+            self._sums.add_call(self._operations(chunk), leading)
+        except Exception as cause:
+            self._sums.fail(str(cause))
+
+    def _operations(self, chunk: SpikeChunk) -> Tensor:
+        if not self._samples.known:
+            raise ValueError(_OUTSIDE)
+        if self._vector is None or self._vector.device != chunk.values.device:
+            fans = self._fans(chunk.neurons)
+            if fans is None:
+                raise ValueError(_NO_FANS)
+            self._vector = FanVector(fans, chunk.values.device)
+        return self._vector.operations(chunk)
+
+
+class FanVector:
+    """Multiplies events by their fan-out, exactly and in float32.
+
+    Args:
+        fans: the fan-out of each element of an input.
+        device: where the inputs are.
+    """
+
+    def __init__(self, fans: Integers, device: torch.device) -> None:
+        flat = fans.ravel()
+        self.device = device
+        with torch.inference_mode(False):
+            self._fans = torch.from_numpy(flat.astype(np.float32)).to(device)
+        self._blocks = list(_blocks(flat))
+
+    def operations(self, chunk: SpikeChunk) -> Tensor:
+        """Effective operations of each repetition, int64; of a chunk of one step."""
+        found = [torch.zeros(0, dtype=torch.int64, device=self.device)]
+        for part in parts_of(chunk):
+            events = per_sample(events_of(part.values))[0]
+            sums = torch.zeros(len(events), dtype=torch.int64, device=self.device)
+            for block in self._blocks:
+                # Not as a product of matrices, which a device may compute in fewer digits.
+                products = events[:, block].mul_(self._fans[block])
+                sums.add_(products.sum(1, dtype=torch.float32).to(torch.int64))
+            found.append(sums)
+        return torch.cat(found)
+
+
+def _blocks(fans: Integers) -> Iterator[slice]:
+    """Parts of a fan-out whose sums float32 can add up exactly."""
+    if fans.max(initial=0) >= _MOST_EXACT:
+        raise ValueError(_WIDE)
+    begin = 0
+    while begin < len(fans):
+        fitting = int(np.searchsorted(np.cumsum(fans[begin:]), _MOST_EXACT))
+        yield slice(begin, begin + fitting)
+        begin += fitting
