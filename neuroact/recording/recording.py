@@ -6,7 +6,7 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
@@ -168,7 +168,13 @@ class Recording:
                 "sample arrives at a Linear or a convolution is not known. Record padded batches "
                 "without operations, or run sequences of one length together."
             )
+        if self._connections is not None and valid is lengths is labels is None:
+            return self._one_batch()
         return self._within(KnownBatch(valid=valid, lengths=lengths, labels=labels))
+
+    def _one_batch(self) -> AbstractContextManager[None]:
+        """Say that the calls in the block are of one batch, for the operations per sample."""
+        return nullcontext() if self._connections is None else self._connections.samples.block()
 
     def observe(
         self,
@@ -336,7 +342,8 @@ class Recording:
         self._batches.append(batch)
         try:
             _each(self._layers.values(), lambda layer: layer.enter(batch))
-            yield
+            with self._one_batch():
+                yield
         finally:
             self._batches.remove(batch)
             _each(self._layers.values(), lambda layer: layer.leave(batch))
