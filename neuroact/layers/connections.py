@@ -57,6 +57,9 @@ def connections_of(model: nn.Module) -> ConnectionsOf:
 class Tally(Protocol):
     """Takes the calls of a connection, with the dimensions that its counts do not need."""
 
+    def valid(self, leading: tuple[int, ...], device: torch.device, /) -> Tensor | None:
+        """Which repetitions of the next call are not padding, `[1, repetitions]`; None for all."""
+
     def take(self, chunk: SpikeChunk, leading: tuple[int, ...], /) -> None:
         """Take a call, `[1, repetitions, *shape]`, whose repetitions had these dimensions."""
 
@@ -89,9 +92,11 @@ class ConnectionInput(ArgumentReader):
         if self.problem is None:
             try:
                 values, leading = self._repetitions(module, value, call.output)
-                chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
-                if self.tally is not None:
-                    self.tally.take(chunk, leading)
+                if self.tally is None:
+                    return SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
+                valid = self.tally.valid(leading, values.device)
+                chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True, valid=valid)
+                self.tally.take(chunk, leading)
                 return chunk
             except Exception as cause:  # the model runs on, whatever its layers are
                 self.problem = str(cause)

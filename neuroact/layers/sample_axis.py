@@ -8,7 +8,7 @@ and how many steps a call has. That tells the leading dimensions apart, or it do
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Literal
 
 from torch import Tensor
@@ -54,6 +54,55 @@ def sums_per_sample(
     return sums.reshape(shape).movedim(axis, 0).reshape(batch, others).sum(1)
 
 
+def where_steps_are(
+    leading: tuple[int, ...], batch: int, order: Order | None
+) -> tuple[tuple[int, ...], int | None, int]:
+    """Which leading dimensions of a call are the steps and the batch, if all of it is steps.
+
+    A call's second dimension is not tokens while its first could be steps: whoever counts the steps
+    finds out.
+
+    Args:
+        leading: the dimensions.
+        batch: number of samples.
+        order: of time and batch in the calls of the recorded layers; None if these are called step
+            by step.
+
+    Returns:
+        The leading dimensions, split where two were in one; which of them is time, None if the call
+        is one step; and which is the batch.
+
+    Raises:
+        ValueError: it is not clear where the samples are.
+
+    >>> from neuroact.layers.sample_axis import where_steps_are
+    >>> where_steps_are((6, 9), batch=3, order="TB")
+    ((2, 3, 9), 0, 1)
+    """
+    first, second = (*leading, None, None)[:2]
+    rest, batch_first = leading[1:], order == "BT"
+    if first is None:
+        if batch == 1:
+            return (1,), None, 0
+    elif batch_first and first == batch and rest:
+        return leading, 1, 0
+    elif not batch_first and second == batch and (order == "TB" or first != batch):
+        return leading, 0, 1
+    elif first == batch and second != batch:
+        return leading, None, 0
+    elif order is not None and batch and first % batch == 0:
+        steps = first // batch
+        flat = ((batch, steps), 1, 0) if batch_first else ((steps, batch), 0, 1)
+        return (*flat[0], *rest), flat[1], flat[2]
+    raise _unclear(leading, batch)
+
+
+def order_among(orders: Iterable[Order | None]) -> Order | None:
+    """The one order of all layers that have one; None if there is none, or several."""
+    found = set(orders) - {None}
+    return found.pop() if len(found) == 1 else None
+
+
 def _read(
     leading: tuple[int, ...],
     batch: int,
@@ -70,7 +119,11 @@ def _read(
     could_be_steps = len(leading) > 1 and batch in several
     if len(equal) == 1 and not could_be_steps and (equal[0] == 0 or leading[0] % (batch or 1)):
         return leading, equal[0]
-    raise ValueError(
+    raise _unclear(leading, batch)
+
+
+def _unclear(leading: tuple[int, ...], batch: int) -> ValueError:
+    return ValueError(
         f"its input came with leading dimensions {list(leading)}, of which it is not clear where "
         f"the {batch} samples are"
     )

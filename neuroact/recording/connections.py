@@ -139,8 +139,11 @@ def _tell_samples(connection: Connection, samples: Samples) -> None:
         connection.settle(shape)
         return None if connection.fans is None else connection.fans.connected
 
+    def refuse(why: str) -> None:
+        connection.problem = why
+
     sums = samples.of.setdefault(connection.layer.info.name, SampleSums())
-    connection.reader.tally = CallTally(samples, sums, fans)
+    connection.reader.tally = CallTally(samples, sums, fans, refuse)
 
 
 def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -91,7 +91,8 @@ class LayerRecorder:
     @property
     def needs_eager(self) -> bool:
         """Whether each call must be read in full, in Python."""
-        return self._batches.needs_eager
+        told = self.heard is not None and self._batches.are_padded  # of each step
+        return told or self._batches.needs_eager
 
     def enter(self, batch: KnownBatch) -> None:
         """Begin a batch, inside those under way: the next chunks belong to it."""

@@ -8,18 +8,17 @@ sum for each repetition, until that call is over. Then it goes to the samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TypeAlias
 
 from torch import Tensor
 
-from neuroact.layers.sample_axis import Order, sums_per_sample
+from neuroact.layers.sample_axis import Order, order_among, sums_per_sample
+from neuroact.recording.per_sample_padding import AskOrder, PaddedBatch
 from neuroact.recording.per_sample_sums import SampleSums
 from neuroact.results.spread import OperationSpread
 from neuroact.stream.chunk import SpikeChunk
-
-AskOrder: TypeAlias = Callable[[], Order | None]
+from neuroact.stream.padding import Validity
 
 _NOBODY = "no recorded spiking layer was called with it, which would say how many samples there are"
 _BATCHES = "recorded spiking layers had different numbers of samples in one call of the model"
@@ -35,24 +34,42 @@ class Samples:
     Attributes:
         of: the operations of each connection by sample, by name.
         total: those of all connections together.
-        count: samples' sequences that began.
+        asked: asks each recorded layer for the order of time and batch in its calls.
     """
 
     def __init__(self) -> None:
         self.of: dict[str, SampleSums] = {}
         self.total = SampleSums()
+        self.asked: list[AskOrder] = []
         self._in_model, self._blocks = False, 0
+        self._padded: list[PaddedBatch] = []  # under way, the innermost last
         self.forget()
 
     def forget(self) -> None:
         """Forget everything counted."""
         for sums in (*self.of.values(), self.total):
             sums.forget()
-        self.count = 0
+        self._over = 0  # sequences that are over
         self._batch: int | None = None  # samples under way
+        self.seen: Tensor | None = None  # those that have a step that is not padding; None for all
         self._steps: set[int] = set()  # of each call of a layer, in this batch
         self._orders: dict[AskOrder, None] = {}
         self._heard = _Heard()
+
+    @property
+    def count(self) -> int:
+        """Samples' sequences that began: those with a step that is not padding."""
+        under_way = self._batch or 0 if self.seen is None else int(self.seen.sum())
+        return self._over + under_way
+
+    @count.setter
+    def count(self, sequences: int) -> None:
+        self._over = sequences
+
+    @property
+    def padded(self) -> PaddedBatch | None:
+        """The batch under way, if the user said which of its steps are padding."""
+        return self._padded[-1] if self._padded else None
 
     @property
     def known(self) -> bool:
@@ -74,6 +91,8 @@ class Samples:
         heard.steps.add(chunk.steps)
         if chunk.steps > 1:
             heard.orders[order] = None
+        if self._padded:
+            self._padded[-1].take(order, chunk.steps)
 
     def enter_model(self) -> None:
         """A call of the whole model begins."""
@@ -86,20 +105,37 @@ class Samples:
         self._in_model = False
 
     @contextmanager
-    def block(self) -> Iterator[None]:
-        """What is called inside is of one batch, or of calls of the whole model."""
+    def block(self, validity: Validity | None) -> Iterator[None]:
+        """What is called inside is of one batch, or of calls of the whole model.
+
+        Args:
+            validity: which steps are padding; None if the user did not say.
+        """
         self._blocks += 1
+        padded = None if validity is None else PaddedBatch(validity, self.asked)
+        if padded is not None:
+            self._padded.append(padded)
         try:
             yield
+            if padded is not None:  # an error leaves some layers a step behind
+                padded.check()
         finally:
             self.settle()
             self._blocks -= 1
+            if padded is not None:
+                self._padded.remove(padded)
 
     def settle(self) -> None:
         """Give what came to the samples, now that the layers have said which these are."""
         heard, self._heard = self._heard, _Heard()
+        if not heard.batches and not any(sums.pending for sums in self.of.values()):
+            return
+        seen = None if self.padded is None else self.padded.samples()
         if heard.began:
             self._begin(heard)
+            self.seen = seen
+        elif self.seen is not None:
+            self.seen = None if seen is None else self.seen | seen
         self._steps |= heard.steps
         self._orders |= heard.orders
         for sums in self.of.values():
@@ -113,7 +149,7 @@ class Samples:
     def let_go(self) -> None:
         """Ask no layer of the model any more."""
         self.settle()
-        self._orders = {}
+        self._orders, self.asked = {}, []
 
     def spread_of(self, name: str, effective: int) -> OperationSpread | str:
         """The spread of a connection's operations over samples, or why it is not known.
@@ -133,18 +169,19 @@ class Samples:
 
     def add(self, theirs: Samples) -> None:
         """Add the samples of another recording; its sequences end where they are."""
-        self.count += theirs.count
+        self._over += theirs.count
         for name, sums in theirs.of.items():
-            self.of.setdefault(name, SampleSums()).merge(sums)
-        self.total.merge(theirs.total)
+            ours = self.of.setdefault(name, SampleSums())
+            ours.merge(sums.so_far(theirs.seen), sums.problem)
+        self.total.merge(theirs.total.so_far(theirs.seen), theirs.total.problem)
 
     def _begin(self, heard: _Heard) -> None:
         """The samples under way are over, and others begin."""
         for sums in (*self.of.values(), self.total):
-            sums.close()
+            sums.close(self.seen)
+        self._over = self.count
         self._steps, self._orders = set(), {}
         self._batch = max(heard.batches)
-        self.count += self._batch
         if len(heard.batches) > 1:
             for sums in self.of.values():
                 sums.fail(_BATCHES)
@@ -157,13 +194,12 @@ class Samples:
         self.total.add(each)
 
     def _order(self) -> Order | None:
-        orders = {ask() for ask in self._orders}
-        return orders.pop() if len(orders) == 1 else None
+        return order_among(ask() for ask in self._orders)
 
     def _spread(self, sums: SampleSums, effective: int) -> OperationSpread | str:
         if sums.problem is not None:
             return sums.problem
-        found = sums.so_far()
+        found = sums.so_far(self.seen)
         found = found.plus(OperationSpread.zeros(self.count - found.samples))
         return found if found.sum == effective else _UNSEEN
 

@@ -35,11 +35,24 @@ class CallTally:
         samples: says whether the calls' samples will be known.
         sums: takes the operations.
         fans: the layer's fan-out for inputs of a shape; None if it is not known.
+        refuse: has the layer's operations not counted, for a reason.
     """
 
-    def __init__(self, samples: Samples, sums: SampleSums, fans: AskFans) -> None:
+    def __init__(
+        self, samples: Samples, sums: SampleSums, fans: AskFans, refuse: Callable[[str], None]
+    ) -> None:
         self._samples, self._sums, self._fans = samples, sums, fans
+        self.refuse = refuse
         self._vector: FanVector | None = None
+
+    def valid(self, leading: tuple[int, ...], device: torch.device) -> Tensor | None:
+        """Which repetitions of a call are not padding, bool `[1, repetitions]`; None if none is.
+
+        Raises:
+            ValueError: that is not clear.
+        """
+        padded = self._samples.padded
+        return None if padded is None else padded.valid(self, leading, device)
 
     def take(self, chunk: SpikeChunk, leading: tuple[int, ...]) -> None:
         """Take a call, `[1, repetitions, *shape]`; whatever fails, the model runs on.

@@ -22,7 +22,7 @@ def written_samples(
     """What a file says of the samples of these connections, and its tensors."""
     entries, tensors = [], dict[str, Tensor]()
     for sums, key in _keyed(samples, names):
-        spread = sums.so_far()
+        spread = sums.so_far(samples.seen)
         entries.append({"problem": sums.problem} | {f: getattr(spread, f) for f in _FIGURES})
         for part in ("values", "counts"):
             tensors[f"{key}.{part}"] = torch.tensor(getattr(spread, part), dtype=torch.int64)

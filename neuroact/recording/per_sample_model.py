@@ -41,6 +41,7 @@ class WatchedModel:
         self._samples = samples
         for chosen in found:
             ask = partial(order_of, chosen.adapter, chosen.module)
+            samples.asked.append(ask)
             layers[chosen.info.name].heard = partial(samples.hear, ask)
         self._undo: Callable[[], None] | None = None
         self.callbacks = (

@@ -26,7 +26,7 @@ class SampleSums:
         self.problem = problem
         self.pending: dict[tuple[int, ...], Tensor] = {}
         self.open: Tensor | None = None
-        self._over: list[Tensor] = []
+        self._over: list[tuple[Tensor, Tensor | None]] = []
 
     def forget(self) -> None:
         """Forget everything counted."""
@@ -48,27 +48,33 @@ class SampleSums:
         """Add sums of each sample of the batch under way."""
         self.open = sums if self.open is None else self.open.to(sums.device) + sums
 
-    def close(self) -> None:
-        """The sequences of the batch under way are over."""
+    def close(self, seen: Tensor | None) -> None:
+        """The sequences of the batch under way are over.
+
+        Args:
+            seen: which of its samples have a step that is not padding, bool `[batch]`, on the CPU;
+                None if all have.
+        """
         if self.open is not None:
-            self._over.append(self.open)
+            self._over.append((self.open, seen))
             self.open = None
         if len(self._over) >= _KEPT:
             self.spread, self._over = self._with(self._over), []
 
-    def so_far(self) -> OperationSpread:
-        """The spread over all sequences, those under way as they stand."""
-        return self._with(self._over if self.open is None else [*self._over, self.open])
+    def so_far(self, seen: Tensor | None) -> OperationSpread:
+        """The spread over all sequences, those under way as they stand; argument as in `close`."""
+        return self._with(self._over if self.open is None else [*self._over, (self.open, seen)])
 
-    def merge(self, theirs: SampleSums) -> None:
-        """Add the sequences of another, which end where they are."""
-        if theirs.problem is not None:
-            self.fail(theirs.problem)
-        self.spread = self.spread.plus(theirs.so_far())
+    def merge(self, spread: OperationSpread, problem: str | None) -> None:
+        """Add sequences of another recording."""
+        if problem is not None:
+            self.fail(problem)
+        self.spread = self.spread.plus(spread)
 
-    def _with(self, sums: list[Tensor]) -> OperationSpread:
-        if not sums:
+    def _with(self, batches: list[tuple[Tensor, Tensor | None]]) -> OperationSpread:
+        if not batches:
             return self.spread
-        device = sums[0].device
-        found = torch.cat([each.to(device) for each in sums])
-        return self.spread.plus(OperationSpread.of(found.cpu().numpy()))
+        device = batches[0][0].device
+        found = torch.cat([sums.to(device) for sums, _ in batches]).cpu()
+        seen = [torch.ones(len(b), dtype=torch.bool) if s is None else s for b, s in batches]
+        return self.spread.plus(OperationSpread.of(found[torch.cat(seen)].numpy()))

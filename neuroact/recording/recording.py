@@ -33,6 +33,7 @@ from neuroact.statistics.choice import (
 )
 from neuroact.statistics.class_activity import ClassActivity
 from neuroact.stream.chunk import SignalKind
+from neuroact.stream.padding import Validity
 
 _T = TypeVar("_T")
 
@@ -162,19 +163,18 @@ class Recording:
                 "none of the recording's statistics counts by class, so labels would be lost: "
                 "record with statistics=[neuroact.ClassActivity]"
             )
-        if self._connections is not None and (valid is not None or lengths is not None):
-            raise ValueError(
-                "a recording with operations=True cannot leave padding out: which step of which "
-                "sample arrives at a Linear or a convolution is not known. Record padded batches "
-                "without operations, or run sequences of one length together."
-            )
         if self._connections is not None and valid is lengths is labels is None:
             return self._one_batch()
         return self._within(KnownBatch(valid=valid, lengths=lengths, labels=labels))
 
     def _one_batch(self) -> AbstractContextManager[None]:
         """Say that the calls in the block are of one batch, for the operations per sample."""
-        return nullcontext() if self._connections is None else self._connections.samples.block()
+        return self._samples_block(None)
+
+    def _samples_block(self, validity: Validity | None) -> AbstractContextManager[None]:
+        if self._connections is None:
+            return nullcontext()
+        return self._connections.samples.block(validity)
 
     def observe(
         self,
@@ -342,7 +342,7 @@ class Recording:
         self._batches.append(batch)
         try:
             _each(self._layers.values(), lambda layer: layer.enter(batch))
-            with self._one_batch():
+            with self._samples_block(batch.validity):
                 yield
         finally:
             self._batches.remove(batch)

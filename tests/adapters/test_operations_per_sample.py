@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import norse.torch as norse
@@ -175,21 +175,38 @@ CASES: list[Any] = [
 ]
 
 
-def effective(net: nn.Module, run: Run, batches: Iterable[Tensor]) -> list[Any]:
-    """For each sample, run alone: the operations of each connection by running it on flags."""
+def effective(
+    net: nn.Module, run: Run, samples: Iterable[Tensor], lengths: Sequence[int] | None = None
+) -> list[Any]:
+    """For each sample, run alone: the operations of each connection by running it on flags.
+
+    Only of its first `lengths` steps. Calls go on from one to the next, or are of all steps.
+    """
     found: list[Any] = []
-    for x in batches:
+    for number, x in enumerate(samples):
+        came = dict[str, int]()
         sums = dict.fromkeys((n for n, m in net.named_modules() if is_connection(m)), 0)
 
         def add(
-            module: Any, args: Any, kwargs: Any, name: str = "", sums: dict[str, int] = sums
+            module: Any,
+            args: Any,
+            kwargs: Any,
+            name: str,
+            sums: dict[str, int] = sums,
+            came: dict[str, int] = came,
+            number: int = number,
         ) -> None:
             flags = ((args or tuple(kwargs.values()))[0] != 0).double()
+            dims = 1 if isinstance(module, nn.Linear) else 3
+            flags = flags.reshape(-1, *flags.shape[-dims:])
+            first = came.get(name, 0)
+            came[name] = first + len(flags)
+            if lengths is not None:
+                flags = flags[: max(0, lengths[number] - first)]
             weight = (module.weight != 0).double()
             if isinstance(module, nn.Linear):
                 sums[name] += int((flags @ weight.T).sum())
             else:
-                flags = flags.reshape(-1, *flags.shape[-3:])
                 sums[name] += int(module._conv_forward(flags, weight, None).sum())
 
         hooks = [
@@ -246,6 +263,49 @@ def test_spreads_are_those_of_samples_run_alone(
         assert operations[name].spread == OperationSpread.of(expected), name
     assert operations.spread == OperationSpread.of(total)
     assert total.sum() == operations.total.effective > 0
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (4, 4)])
+@pytest.mark.parametrize(
+    ("build", "run", "axis", "shape"), [case for case in CASES if case[0] is not Once]
+)
+def test_padding_is_in_no_figure(
+    build: Callable[[], nn.Module], run: Run, axis: int, shape: Any, sizes: tuple[int, ...]
+) -> None:
+    torch.manual_seed(0)
+    net = build().eval()
+    lengths = [torch.randint(1, 5, (size,)) for size in sizes]
+    batches = [
+        (torch.rand(*((4, size) if axis == TIME_FIRST else (size, 4)), *shape) < 0.5).float() * 2
+        for size in sizes
+    ]
+    with torch.no_grad():
+        samples = [x for batch in batches for x in batch.split(1, 1 - axis)]
+        alone = effective(net, run, samples, torch.cat(lengths).tolist())
+        with neuroact.record(net, operations=True) as recording:
+            for x, known in zip(batches, lengths, strict=True):
+                with recording.batch(lengths=known):
+                    run(net, x)
+    operations = recording.report().operations
+    for name in operations:
+        expected = np.array([sample[name] for sample in alone])
+        assert operations[name].effective == expected.sum()
+        assert operations[name].observations == int(torch.cat(lengths).sum())
+        assert operations[name].spread == OperationSpread.of(expected), name
+    assert set(operations) == {name for name, m in net.named_modules() if is_connection(m)}
+
+
+def test_a_layer_called_once_a_sequence_is_named_in_a_padded_batch() -> None:
+    net = Once()
+    with (
+        torch.no_grad(),
+        neuroact.record(net, operations=True) as recording,
+        recording.batch(lengths=[2, 4]),
+    ):
+        net(torch.ones(1, 2, 6))
+    operations = recording.report().operations
+    assert list(operations) == ["out"]
+    assert "it took 1 steps of a padded batch" in operations.not_counted["fc"]
 
 
 @pytest.mark.parametrize("samples", [2, 4])

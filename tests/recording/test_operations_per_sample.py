@@ -106,6 +106,95 @@ def test_spreads_are_those_of_the_raw_data_in_any_layout_split_and_merge(
     check(ActivityReport.from_json(merged.report().to_json()), expected)
 
 
+@given(
+    st.sampled_from(["TBN", "BTN"]),
+    st.booleans(),
+    st.lists(st.integers(0, 4), min_size=1, max_size=4),
+    st.integers(0, 1),
+    st.booleans(),
+)
+def test_padding_is_in_no_figure(
+    axes: str, flat: bool, lengths: list[int], more: int, by_mask: bool
+) -> None:
+    net, steps = Net(flat), max(lengths) + more
+    valid = torch.arange(steps).unsqueeze(1) < torch.tensor(lengths)
+    x = spikes(steps, len(lengths), 2, 4)
+    laid_out = x if axes == "TBN" else x.transpose(0, 1)
+    said: Any = {"valid": valid} if by_mask else {"lengths": lengths}
+    with (
+        torch.no_grad(),
+        neuroact.record(net, layers=nn.ReLU, axes=axes, operations=True) as recording,
+    ):
+        with recording.batch(**said):
+            net(laid_out)
+        if any(lengths):  # else no sample has begun
+            report = recording.report()
+    # Each sample alone, without its padding.
+    with torch.no_grad():
+        alone = [by_hand(net, x[:n, i : i + 1], "TBN") for i, n in enumerate(lengths) if n]
+    if not alone:
+        return
+    check(report, alone)
+    observed = report.operations["conv"].observations
+    assert observed == report.operations["fc"].observations == sum(lengths)
+    assert report.operations["conv"].effective == sum(int(conv.sum()) for conv, _ in alone)
+    check(Recording.from_bytes(recording.to_bytes()).report(), alone)
+
+
+def test_whole_samples_of_padding_are_no_samples() -> None:
+    net, x = nn.Sequential(nn.Linear(3, 2), nn.ReLU()), spikes(4, 3)
+    with neuroact.record(net, layers="1", operations=True) as recording:
+        with recording.batch(valid=[True, False, True, False]):
+            net(x)
+        net(x[:1])
+    operations = recording.report().operations
+    kept = x[[0, 2, 0]]
+    assert operations["0"].effective == 2 * int((kept != 0).sum())
+    assert operations.spread == OperationSpread.of(2 * (kept != 0).sum(1).numpy())
+
+
+def test_an_inner_block_that_says_nothing_of_padding_leaves_that_of_the_outer() -> None:
+    net, x = nn.Sequential(nn.Linear(3, 2), nn.ReLU()), spikes(4, 3)
+    with (
+        neuroact.record(net, layers="1", operations=True, statistics="ClassActivity") as recording,
+        recording.batch(valid=[True, False, True, False]),
+        recording.batch(labels=[0, 1, 2, 3]),
+    ):
+        net(x)
+    assert recording.report().operations["0"].effective == 2 * int((x[::2] != 0).sum())
+
+
+def test_a_layer_whose_steps_are_not_those_of_the_recorded_ones_is_named_in_a_padded_batch() -> (
+    None
+):
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.act = nn.Linear(3, 3), nn.ReLU()
+
+        def forward(self, x: Tensor) -> None:
+            self.act(self.fc(x) + self.fc(x))
+
+    net = Twice()
+    with (
+        neuroact.record(net, layers=nn.ReLU, operations=True) as recording,
+        recording.batch(lengths=[1, 0]),
+    ):
+        net(spikes(2, 3))
+    said = recording.report().operations.not_counted["fc"]
+    assert said.endswith("it took 2 steps of a padded batch, the recorded spiking layers 1")
+
+
+def test_a_padded_call_that_can_be_read_in_two_ways_is_named() -> None:
+    net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    with (
+        neuroact.record(net, layers="1", operations=True) as recording,
+        recording.batch(lengths=[1, 1]),
+    ):
+        net(spikes(2, 2, 3))
+    assert "not clear where the 2 samples are" in recording.report().operations.not_counted["0"]
+
+
 def test_one_step_calls_are_read_by_the_size_of_the_batch() -> None:
     net, x = nn.Sequential(nn.Linear(3, 5), nn.ReLU()), spikes(4, 7, 3)  # 7 tokens
     spread = recorded(net, x, axes="BN").report().operations["0"].spread
