@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from threading import RLock
 
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from neuroact.stream.padding import Validity
 
 _NOBODY = "no recorded spiking layer was called with it, which would say how many samples there are"
 _BATCHES = "recorded spiking layers had different numbers of samples in one call of the model"
+_UNDER_WAY = "a call of the model is under way, or raised an error"
 _UNSEEN = (
     "some of its calls were made where the samples are not seen, such as in a compiled program, or "
     "which of its weights are zero changed"
@@ -35,12 +37,14 @@ class Samples:
         of: the operations of each connection by sample, by name.
         total: those of all connections together.
         asked: asks each recorded layer for the order of time and batch in its calls.
+        lock: held while sums move, and by whoever reads them.
     """
 
     def __init__(self) -> None:
         self.of: dict[str, SampleSums] = {}
         self.total = SampleSums()
         self.asked: list[AskOrder] = []
+        self.lock = RLock()
         self._in_model, self._blocks = False, 0
         self._padded: list[PaddedBatch] = []  # under way, the innermost last
         self.forget()
@@ -127,15 +131,21 @@ class Samples:
 
     def settle(self) -> None:
         """Give what came to the samples, now that the layers have said which these are."""
+        with self.lock:
+            self._settle()
+
+    def _settle(self) -> None:
         heard, self._heard = self._heard, _Heard()
         if not heard.batches and not any(sums.pending for sums in self.of.values()):
             return
-        seen = None if self.padded is None else self.padded.samples()
         if heard.began:
             self._begin(heard)
-            self.seen = seen
-        elif self.seen is not None:
-            self.seen = None if seen is None else self.seen | seen
+            self.seen = None if self.padded is None else self.padded.samples()
+        elif self.seen is not None and self.padded is None:
+            self.seen = None
+        elif self.seen is not None and heard.batches:
+            assert self.padded is not None
+            self.seen = self.seen | self.padded.samples()
         self._steps |= heard.steps
         self._orders |= heard.orders
         for sums in self.of.values():
@@ -143,7 +153,7 @@ class Samples:
             for found in calls.values():
                 try:
                     self._give(sums, found)
-                except ValueError as why:
+                except Exception as why:  # the model runs on
                     sums.fail(str(why))
 
     def let_go(self) -> None:
@@ -158,22 +168,32 @@ class Samples:
             name: the connection's.
             effective: its operations over all samples. They have to be the sum of the samples'.
         """
-        return self._spread(self.of[name], effective)
+        with self.lock:
+            return self._spread(self.of[name], effective)
 
     def spread_of_total(self, effective: Mapping[str, int]) -> OperationSpread | str:
         """The spread of all connections' operations together; arguments by name as `spread_of`."""
-        for name, sums in self.of.items():
-            if name in effective and sums.problem is not None:
-                return f'of the layer "{name}": {sums.problem}'
-        return self._spread(self.total, sum(effective.values()))
+        with self.lock:
+            for name in effective:
+                if (problem := self.of[name].problem) is not None:
+                    return f'of the layer "{name}": {problem}'
+            return self._spread(self.total, sum(effective.values()))
 
     def add(self, theirs: Samples) -> None:
         """Add the samples of another recording; its sequences end where they are."""
-        self._over += theirs.count
-        for name, sums in theirs.of.items():
-            ours = self.of.setdefault(name, SampleSums())
-            ours.merge(sums.so_far(theirs.seen), sums.problem)
-        self.total.merge(theirs.total.so_far(theirs.seen), theirs.total.problem)
+        with theirs.lock:
+            count, found = theirs.count, theirs.so_far()
+        with self.lock:
+            self._over += count
+            for name, (spread, problem) in found.items():
+                sums = self.total if name is None else self.of.setdefault(name, SampleSums())
+                sums.merge(spread, problem)
+
+    def so_far(self) -> dict[str | None, tuple[OperationSpread, str | None]]:
+        """The spread and the problem of each connection, by name; of the total, by None."""
+        with self.lock:
+            every: list[tuple[str | None, SampleSums]] = [*self.of.items(), (None, self.total)]
+            return {name: (s.so_far(self.seen), s.problem) for name, s in every}
 
     def _begin(self, heard: _Heard) -> None:
         """The samples under way are over, and others begin."""
@@ -199,6 +219,8 @@ class Samples:
     def _spread(self, sums: SampleSums, effective: int) -> OperationSpread | str:
         if sums.problem is not None:
             return sums.problem
+        if any(each.pending for each in self.of.values()):
+            return _UNDER_WAY
         found = sums.so_far(self.seen)
         found = found.plus(OperationSpread.zeros(self.count - found.samples))
         return found if found.sum == effective else _UNSEEN

@@ -88,24 +88,28 @@ class FanVector:
     """
 
     def __init__(self, fans: Integers, device: torch.device) -> None:
-        flat = fans.ravel()
         self.device = device
+        flat, blocks = fans.ravel(), list(_blocks(fans.ravel()))
         with torch.inference_mode(False):
-            self._fans = torch.from_numpy(flat.astype(np.float32)).to(device)
-        self._blocks = list(_blocks(flat))
+            each = torch.from_numpy(flat.astype(np.float32)).to(device)
+        self._blocks = [(block, each[block]) for block in blocks]
 
     def operations(self, chunk: SpikeChunk) -> Tensor:
         """Effective operations of each repetition, int64; of a chunk of one step."""
-        found = [torch.zeros(0, dtype=torch.int64, device=self.device)]
-        for part in parts_of(chunk):
-            events = per_sample(events_of(part.values))[0]
-            sums = torch.zeros(len(events), dtype=torch.int64, device=self.device)
-            for block in self._blocks:
-                # Not as a product of matrices, which a device may compute in fewer digits.
-                products = events[:, block].mul_(self._fans[block])
-                sums.add_(products.sum(1, dtype=torch.float32).to(torch.int64))
-            found.append(sums)
-        return torch.cat(found)
+        found = [self._of(per_sample(part.values)[0]) for part in parts_of(chunk)]
+        if len(found) == 1:
+            return found[0]
+        return torch.cat(found) if found else chunk.values.new_zeros(0, dtype=torch.int64)
+
+    def _of(self, values: Tensor) -> Tensor:
+        events = events_of(values)
+        # Not as a product of matrices, which a device may compute in fewer digits.
+        if len(self._blocks) == 1:
+            return events.mul_(self._blocks[0][1]).sum(1).to(torch.int64)
+        sums = torch.zeros(len(events), dtype=torch.int64, device=self.device)
+        for block, fans in self._blocks:
+            sums.add_(events[:, block].mul_(fans).sum(1).to(torch.int64))
+        return sums
 
 
 def _blocks(fans: Integers) -> Iterator[slice]:

@@ -21,12 +21,14 @@ def written_samples(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What a file says of the samples of these connections, and its tensors."""
     entries, tensors = [], dict[str, Tensor]()
-    for sums, key in _keyed(samples, names):
-        spread = sums.so_far(samples.seen)
-        entries.append({"problem": sums.problem} | {f: getattr(spread, f) for f in _FIGURES})
+    with samples.lock:
+        count, found = samples.count, samples.so_far()
+    for name, key in _keys(names):
+        spread, problem = found[name]
+        entries.append({"problem": problem} | {f: getattr(spread, f) for f in _FIGURES})
         for part in ("values", "counts"):
             tensors[f"{key}.{part}"] = torch.tensor(getattr(spread, part), dtype=torch.int64)
-    return {"count": samples.count, "sums": entries}, tensors
+    return {"count": count, "sums": entries}, tensors
 
 
 def read_samples(
@@ -40,11 +42,8 @@ def read_samples(
     """
     samples = Samples()
     samples.count = _whole(document["count"])
-    samples.of.update((each, SampleSums()) for each in names)
-    whose: list[str | None] = [*names, None]
-    for (sums, key), entry, name in zip(
-        _keyed(samples, names), document["sums"], whose, strict=True
-    ):
+    for (name, key), entry in zip(_keys(names), document["sums"], strict=True):
+        sums = samples.total if name is None else samples.of.setdefault(name, SampleSums())
         sums.problem = entry["problem"]
         if not (sums.problem is None or type(sums.problem) is str):
             raise TypeError("a problem is no text")
@@ -60,9 +59,10 @@ def read_samples(
     return samples
 
 
-def _keyed(samples: Samples, names: Sequence[str]) -> list[tuple[SampleSums, str]]:
-    each = [(samples.of[name], f"operations.samples{at}") for at, name in enumerate(names)]
-    return [*each, (samples.total, "operations.samples")]
+def _keys(names: Sequence[str]) -> list[tuple[str | None, str]]:
+    """Each connection's name, and what its tensors' names begin with; None for the total."""
+    each = [(name, f"operations.samples{at}") for at, name in enumerate(names)]
+    return [*each, (None, "operations.samples")]
 
 
 def _spread(entry: Any, state: dict[str, Tensor]) -> OperationSpread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from threading import RLock
 from typing import Any
 
 import torch
@@ -69,7 +70,8 @@ class WatchedModel:
         self._model, self._layers = None, ()
 
     def refuse(self) -> None:
-        """Do nothing in a forked process: the layers refuse their calls there."""
+        """Free the lock, which a thread of the other process may hold; the layers refuse calls."""
+        self._samples.lock = RLock()
 
     def check_capture(self) -> None:
         """Let a CUDA graph be captured."""

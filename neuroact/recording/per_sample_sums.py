@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from neuroact.recording.cuda_streams import StreamOrder
 from neuroact.results.spread import OperationSpread
 
 _KEPT = 64
@@ -27,6 +28,7 @@ class SampleSums:
         self.pending: dict[tuple[int, ...], Tensor] = {}
         self.open: Tensor | None = None
         self._over: list[tuple[Tensor, Tensor | None]] = []
+        self._streams = StreamOrder()
 
     def forget(self) -> None:
         """Forget everything counted."""
@@ -40,12 +42,14 @@ class SampleSums:
 
     def add_call(self, sums: Tensor, leading: tuple[int, ...]) -> None:
         """Add one sum for each repetition of a call with these leading dimensions."""
+        self._streams.follow(sums.device)
         before = self.pending.get(leading)
         sums = sums.reshape(leading)
         self.pending[leading] = sums if before is None else before.to(sums.device) + sums
 
     def add(self, sums: Tensor) -> None:
         """Add sums of each sample of the batch under way."""
+        self._streams.follow(sums.device)
         self.open = sums if self.open is None else self.open.to(sums.device) + sums
 
     def close(self, seen: Tensor | None) -> None:
@@ -74,6 +78,7 @@ class SampleSums:
     def _with(self, batches: list[tuple[Tensor, Tensor | None]]) -> OperationSpread:
         if not batches:
             return self.spread
+        self._streams.wait()
         device = batches[0][0].device
         found = torch.cat([sums.to(device) for sums, _ in batches]).cpu()
         seen = [torch.ones(len(b), dtype=torch.bool) if s is None else s for b, s in batches]

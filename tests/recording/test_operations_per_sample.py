@@ -18,6 +18,7 @@ import neuroact
 from neuroact import ActivityReport, Recording
 from neuroact.errors import RecordingFileError, SamplesUnknownError
 from neuroact.results.spread import OperationSpread
+from neuroact.testing.syncs import HostSyncs
 
 
 class Net(nn.Module):
@@ -229,6 +230,45 @@ def test_batches_kept_on_the_device_are_all_counted() -> None:
     with torch.no_grad():
         expected = by_hand(net, x, "TBN")
     check(recorded(net, *[x] * 200).report(), [expected] * 200)
+
+
+def test_no_call_waits_for_a_device() -> None:
+    net, x = Net(), spikes(2, 3, 2, 4)
+    said: Any = {"valid": torch.ones(2, 3, dtype=torch.bool)}
+    with (
+        torch.no_grad(),
+        neuroact.record(net, layers=nn.ReLU, axes="TBN", operations=True) as recording,
+    ):
+        net(x)  # the first call looks at the weights
+        with HostSyncs() as syncs:
+            net(x)
+            with recording.batch(**said):
+                net(x)
+    assert not syncs.found
+    assert recording.report().operations.spread.samples == 9
+
+
+def test_marks_of_sequences_by_hand_are_followed() -> None:
+    net, x = nn.Sequential(nn.Linear(3, 2), nn.ReLU()), spikes(6, 2, 3)
+    with neuroact.record(net, layers="1", operations=True) as recording:
+        for step, values in enumerate(x):
+            if step in (0, 2):
+                recording.new_sequence()
+            net(values)
+    events = (x != 0).sum(2)
+    expected = torch.cat([events[:2].sum(0), events[2:].sum(0)])
+    assert recording.report().operations.spread == OperationSpread.of(2 * expected.numpy())
+
+
+def test_a_report_in_the_midst_of_a_call_has_no_spread() -> None:
+    net, x = nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.ReLU()), spikes(2, 3)
+    found: list[Any] = []
+    with neuroact.record(net, layers="1", operations=True) as recording:
+        net[2].register_forward_hook(lambda *_: found.append(recording.report().operations))
+        net(x)
+    with pytest.raises(SamplesUnknownError, match="a call of the model is under way"):
+        _ = found[0].spread
+    assert recording.report().operations.spread.samples == 2
 
 
 def test_measure_tells_samples_apart_also_if_run_calls_the_layers_itself() -> None:
