@@ -134,6 +134,11 @@ class Recording:
         block are not affected. Blocks can be nested: what the inner one does not state, the outer
         one does.
 
+        Where operations are recorded, padding is no input of a connection either. A connection then
+        takes the same steps as the recorded layers; one that does not is not counted, with the
+        reason. There, nothing has to be given: the block itself says that what is called inside is
+        one batch, which only matters if the model itself is not called.
+
         Args:
             valid: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where a
                 whole sample is padding.
@@ -143,9 +148,9 @@ class Recording:
                 recording's statistics.
 
         Raises:
-            ValueError: nothing is given, or both `valid` and `lengths`; an argument has the wrong
-                shape or type; labels are negative or 2^20 or more, no statistic uses
-                them, or padding is given while operations are recorded.
+            ValueError: nothing is given, though no operations are recorded; or both `valid` and
+                `lengths`; an argument has the wrong shape or type; labels are negative or 2^20 or
+                more, or no statistic uses them.
             ChunkError: inside the block, a layer was called with another number of samples or with
                 more steps; that call is not counted.
 
@@ -167,11 +172,8 @@ class Recording:
             return self._one_batch()
         return self._within(KnownBatch(valid=valid, lengths=lengths, labels=labels))
 
-    def _one_batch(self) -> AbstractContextManager[None]:
-        """Say that the calls in the block are of one batch, for the operations per sample."""
-        return self._samples_block(None)
-
-    def _samples_block(self, validity: Validity | None) -> AbstractContextManager[None]:
+    def _one_batch(self, validity: Validity | None = None) -> AbstractContextManager[None]:
+        """Say that the calls in the block are of one batch, for the operations of its samples."""
         if self._connections is None:
             return nullcontext()
         return self._connections.samples.block(validity)
@@ -342,7 +344,7 @@ class Recording:
         self._batches.append(batch)
         try:
             _each(self._layers.values(), lambda layer: layer.enter(batch))
-            with self._samples_block(batch.validity):
+            with self._one_batch(batch.validity):
                 yield
         finally:
             self._batches.remove(batch)

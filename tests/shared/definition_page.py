@@ -16,6 +16,7 @@ from neuroact import LayerActivity, SignalKind
 from neuroact import statistics as stats
 from neuroact.results import diagnosis
 from neuroact.results.operations import LayerOperations, OperationCounts, Operations
+from neuroact.results.spread import OperationSpread
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult, LayerResult
 
@@ -58,6 +59,7 @@ def page() -> str:
     parts += class_section("Synaptic operations: `report.operations`", OperationCounts)
     parts += ["### Of a layer\n", *described(LayerOperations, heading="####")]
     parts += ["### Of all layers\n", *described(Operations, heading="####")]
+    parts += ["### Over samples\n", *described(OperationSpread, heading="####")]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 
