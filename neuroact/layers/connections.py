@@ -57,6 +57,9 @@ def connections_of(model: nn.Module) -> ConnectionsOf:
 class Tally(Protocol):
     """Takes the calls of a connection, with the dimensions that its counts do not need."""
 
+    def forget(self) -> None:
+        """Begin anew."""
+
     def valid(self, leading: tuple[int, ...], device: torch.device, /) -> Tensor | None:
         """Which repetitions of the next call are not padding, `[1, repetitions]`; None for all."""
 
@@ -85,6 +88,8 @@ class ConnectionInput(ArgumentReader):
         """Begin anew."""
         self.problem: str | None = None
         self.shape: tuple[int, ...] | None = None
+        if self.tally is not None:
+            self.tally.forget()
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
         """The argument of the call as `[1, repetitions, *shape]`; none of them after a problem."""

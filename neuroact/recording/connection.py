@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -49,6 +50,7 @@ class Connection:
         self._module = module
         self._problem: str | None = None
         self._zeros = b""
+        self._packed = np.zeros(0, np.uint8), (0,)  # which weights are not zero, and their shape
         self._look_at_weights()
 
     @property
@@ -85,6 +87,16 @@ class Connection:
                 self.fans = fan_out(self._module, tuple(shape), nonzero)
             except Exception as cause:  # a subclass may have any settings
                 self._problem = f"its fan-out could not be worked out: {cause!r}"
+
+    def first_fans(self, shape: Size) -> Integers:
+        """The fan-out for inputs of that shape, by the weights that were zero at the beginning.
+
+        It looks at no weight: in the midst of a call, asking for one could disturb the backward
+        pass to come.
+        """
+        bits, size = self._packed
+        nonzero = np.unpackbits(bits, count=math.prod(size)).reshape(size).astype(np.bool_)
+        return fan_out(self._module, tuple(shape), nonzero).connected
 
     def operations(self) -> LayerOperations | str:
         """The layer's operations so far, or why they are not counted."""
@@ -165,7 +177,8 @@ class Connection:
 
     def _look_at_weights(self) -> None:
         nonzero = None if self._module is None else self._weights()
-        self._zeros = b"" if nonzero is None else _digest(nonzero)
+        if nonzero is not None:
+            self._zeros, self._packed = _digest(nonzero), (np.packbits(nonzero), nonzero.shape)
 
     def _weights(self) -> NDArray[np.bool_] | None:
         assert self._module is not None

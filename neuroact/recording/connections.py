@@ -11,7 +11,7 @@ from torch import Size, Tensor, from_numpy, nn
 from neuroact.errors import RecordingFileError
 from neuroact.layers.adapter import Adapter
 from neuroact.layers.connections import connection_info, connections_of
-from neuroact.layers.fan_out import FanOut, Integers
+from neuroact.layers.fan_out import FanOut
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.connection import Connection
 from neuroact.recording.layer import LayerRecorder
@@ -135,15 +135,11 @@ def watched_connections(
 
 
 def _tell_samples(connection: Connection, samples: Samples) -> None:
-    def fans(shape: Size) -> Integers | None:
-        connection.settle(shape)
-        return None if connection.fans is None else connection.fans.connected
-
     def refuse(why: str) -> None:
         connection.problem = why
 
     sums = samples.of.setdefault(connection.layer.info.name, SampleSums())
-    connection.reader.tally = CallTally(samples, sums, fans, refuse)
+    connection.reader.tally = CallTally(samples, sums, connection.first_fans, refuse)
 
 
 def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -15,13 +15,12 @@ from neuroact.recording.per_sample_sums import SampleSums
 from neuroact.statistics.counting.parts import events_of, parts_of, per_sample
 from neuroact.stream.chunk import SpikeChunk
 
-AskFans: TypeAlias = Callable[[Size], Integers | None]
+AskFans: TypeAlias = Callable[[Size], Integers]
 
 _OUTSIDE = (
     "it was called outside of a call of the recorded model, or in a compiled program, so that "
     "nothing says to which batch the call belongs: run each batch in a `with recording.batch():`"
 )
-_NO_FANS = "its fan-out was not known when it was called"
 _WIDE = "an element of its input meets 2^24 weights or more"
 
 _MOST_EXACT = 2**24
@@ -34,7 +33,7 @@ class CallTally:
     Args:
         samples: says whether the calls' samples will be known.
         sums: takes the operations.
-        fans: the layer's fan-out for inputs of a shape; None if it is not known.
+        fans: gives the layer's fan-out for inputs of a shape.
         refuse: has the layer's operations not counted, for a reason.
     """
 
@@ -43,6 +42,10 @@ class CallTally:
     ) -> None:
         self._samples, self._sums, self._fans = samples, sums, fans
         self.refuse = refuse
+        self.forget()
+
+    def forget(self) -> None:
+        """Ask for the fan-out anew: the layer's weights or the shape of its input may be others."""
         self._vector: FanVector | None = None
 
     def valid(self, leading: tuple[int, ...], device: torch.device) -> Tensor | None:
@@ -72,10 +75,7 @@ class CallTally:
         if not self._samples.known:
             raise ValueError(_OUTSIDE)
         if self._vector is None or self._vector.device != chunk.values.device:
-            fans = self._fans(chunk.neurons)
-            if fans is None:
-                raise ValueError(_NO_FANS)
-            self._vector = FanVector(fans, chunk.values.device)
+            self._vector = FanVector(self._fans(chunk.neurons), chunk.values.device)
         return self._vector.operations(chunk)
 
 

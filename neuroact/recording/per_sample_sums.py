@@ -22,9 +22,9 @@ class SampleSums:
         open: sums of each sample of the batch under way, int64 `[batch]`; None if there are none.
     """
 
-    def __init__(self, spread: OperationSpread | None = None, problem: str | None = None) -> None:
-        self.spread = OperationSpread() if spread is None else spread
-        self.problem = problem
+    def __init__(self) -> None:
+        self.spread = OperationSpread()
+        self.problem: str | None = None
         self.pending: dict[tuple[int, ...], Tensor] = {}
         self.open: Tensor | None = None
         self._over: list[tuple[Tensor, Tensor | None]] = []
@@ -33,12 +33,12 @@ class SampleSums:
     def forget(self) -> None:
         """Forget everything counted."""
         self.spread, self.problem = OperationSpread(), None
-        self.open, self.pending, self._over = None, {}, []
+        self._drop()
 
     def fail(self, problem: str) -> None:
         """Give up on telling samples apart; the reason named does not depend on the order."""
         self.problem = problem if self.problem is None else min(self.problem, problem)
-        self.open, self.pending, self._over = None, {}, []
+        self._drop()
 
     def add_call(self, sums: Tensor, leading: tuple[int, ...]) -> None:
         """Add one sum for each repetition of a call with these leading dimensions."""
@@ -74,6 +74,9 @@ class SampleSums:
         if problem is not None:
             self.fail(problem)
         self.spread = self.spread.plus(spread)
+
+    def _drop(self) -> None:
+        self.open, self.pending, self._over = None, {}, []
 
     def _with(self, batches: list[tuple[Tensor, Tensor | None]]) -> OperationSpread:
         if not batches:

@@ -320,6 +320,19 @@ def test_steps_of_which_some_could_be_samples_give_no_spread(samples: int) -> No
         _ = operations["fc"].spread
 
 
+def test_a_model_that_is_itself_a_recorded_layer_has_a_spread() -> None:
+    torch.manual_seed(0)
+    net = snntorch.RLeaky(0.9, threshold=0.1, linear_features=5, init_hidden=True)
+    came: list[Tensor] = []
+    net.recurrent.register_forward_pre_hook(lambda _, args: came.append(args[0] != 0))
+    with torch.no_grad(), neuroact.record(net, operations=True) as recording:
+        for step in torch.rand(6, 3, 5):
+            net(step)
+    expected = 5 * torch.stack(came).sum((0, 2))
+    assert int(expected.sum()) > 0
+    assert recording.report().operations.spread == OperationSpread.of(expected.numpy())
+
+
 def test_a_state_that_goes_on_makes_one_sequence_of_all_calls() -> None:
     net = stepwise()
     x = (torch.rand(6, 3, 6) < 0.5).float()

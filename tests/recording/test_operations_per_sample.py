@@ -13,6 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 import neuroact
 from neuroact import ActivityReport, Recording
@@ -223,6 +224,42 @@ def test_an_open_recording_reports_goes_on_and_resets() -> None:
         net(x)
         recording.merge(recorded(copy.deepcopy(net), x))
     check(recording.report(), [expected] * 3)
+
+
+def test_after_a_reset_inputs_and_zeros_may_be_others() -> None:
+    net = nn.Sequential(nn.Conv1d(1, 2, 1), nn.ReLU())
+    with torch.no_grad(), neuroact.record(net, layers="1", operations=True) as recording:
+        net(spikes(2, 1, 4))
+        recording.reset()
+        net[0].weight[0] = 0
+        recording.reset()
+        x = spikes(3, 1, 5)
+        net(x)
+    spread = recording.report().operations.spread
+    assert spread == OperationSpread.of((x != 0).sum((1, 2)).numpy())
+
+
+def test_a_weight_that_is_made_at_each_call_is_not_asked_for_in_the_midst_of_one() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("scale", torch.ones(()))
+            self.asked = 0
+
+        def forward(self, weight: Tensor) -> Tensor:
+            self.asked += 1
+            scale: Any = self.scale
+            return weight * scale.add_(1)  # kept for the backward pass, and changed in place
+
+    net, x = nn.Sequential(nn.Linear(3, 2), nn.ReLU()), spikes(4, 3)
+    scaled = Scaled()
+    parametrize.register_parametrization(net[0], "weight", scaled)
+    with neuroact.record(net, layers="1", operations=True) as recording:
+        scaled.asked = 0
+        output = net(x)
+        assert scaled.asked == 1
+        output.sum().backward()
+    assert recording.report().operations.spread.samples == 4
 
 
 def test_batches_kept_on_the_device_are_all_counted() -> None:
