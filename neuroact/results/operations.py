@@ -272,5 +272,6 @@ def _agreed(numbers: Mapping[str, int], what: str, unit: str) -> int:
     raise SamplesUnknownError(
         f"operations per {unit} are divided by the {what} of the recorded spiking layers, and "
         f"expected is one number of them above 0; came {had or 'none'}. Record only layers that "
-        "see every sample and step (layers=), or divide the whole numbers yourself."
+        "see every sample and step (layers=), mark where sequences of layers without a state begin "
+        "(recording.new_sequence()), or divide the whole numbers yourself."
     )
