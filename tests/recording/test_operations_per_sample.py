@@ -454,6 +454,15 @@ def test_a_compiled_model_has_totals_and_no_spread() -> None:
         _ = operations.spread
 
 
+def test_samples_that_do_not_add_up_to_the_total_have_no_spread() -> None:
+    recording = recorded(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), spikes(4, 3), axes="BN")
+    connections: Any = recording._connections
+    effective = recording.report().operations["0"].effective
+    assert connections.samples.spread_of("0", effective).sum == effective
+    assert "not seen" in connections.samples.spread_of("0", effective + 1)
+    assert "not seen" in connections.samples.spread_of_total({"0": effective + 1})
+
+
 def test_zeros_that_move_while_recording_give_no_spread() -> None:
     net = nn.Sequential(nn.Linear(2, 1), nn.ReLU())
     with neuroact.record(net, layers=nn.ReLU, operations=True) as recording:
@@ -464,11 +473,11 @@ def test_zeros_that_move_while_recording_give_no_spread() -> None:
 
 
 def test_a_fan_out_above_what_float32_holds_is_exact() -> None:
-    net = nn.Sequential(nn.Linear(40, 3_000_000, bias=False), nn.ReLU())
+    net = nn.Sequential(nn.Linear(40, 3_000_001, bias=False), nn.ReLU())
     nn.init.ones_(net[0].weight)
     x = spikes(3, 40)
     spread = recorded(net, x, axes="BN", layers="1").report().operations.spread
-    assert spread == OperationSpread.of(3_000_000 * (x != 0).sum(1).numpy())
+    assert spread == OperationSpread.of(3_000_001 * (x != 0).sum(1).numpy())
 
 
 def test_all_dtypes_give_the_same() -> None:
