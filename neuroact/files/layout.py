@@ -128,6 +128,22 @@ class Layer(Struct, kw_only=True):
     results: Results = field(default_factory=Results)
 
 
+class SpreadOverSamples(Struct):
+    """How many samples took how many effective operations.
+
+    Attributes:
+        values: different numbers of operations, ascending; lower ends of bins where not `exact`.
+        counts: how many samples have each.
+    """
+
+    values: list[Count]
+    counts: list[Count]
+    least: Count
+    most: Count
+    sum: Whole
+    exact: bool
+
+
 class OperationsOfLayer(Struct, kw_only=True):
     """The synaptic operations of a layer that is linear in its input."""
 
@@ -148,6 +164,7 @@ class OperationsOfLayer(Struct, kw_only=True):
     macs: Whole
     weighted: Whole | None
     bias_additions: Whole
+    by_sample: SpreadOverSamples | Text
 
 
 class SynapticOperations(Struct):
@@ -156,10 +173,12 @@ class SynapticOperations(Struct):
     Attributes:
         layers: the layers that were counted, in the model's order. Names are unique.
         not_counted: why operations are not counted, by the name of each other module with weights.
+        by_sample: of all layers together, as in each layer; a text says why it is not known.
     """
 
     layers: list[OperationsOfLayer]
     not_counted: dict[Text, Text]
+    by_sample: SpreadOverSamples | Text
 
 
 class Options(Struct):

@@ -19,11 +19,13 @@ from neuroact.files.layout import (
     Layer,
     OperationsOfLayer,
     Report,
+    SpreadOverSamples,
     SynapticOperations,
     entries_of,
 )
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.spread import OperationSpread
 from neuroact.stream.chunk import SignalKind
 
 if TYPE_CHECKING:
@@ -100,10 +102,12 @@ def _operations(operations: Operations | None) -> SynapticOperations | UnsetType
         OperationsOfLayer(**{name: _listed(getattr(layer, name)) for name in names})
         for layer in operations.values()
     ]
-    return SynapticOperations(layers, dict(operations.not_counted))
+    return SynapticOperations(layers, dict(operations.not_counted), _listed(operations.by_sample))
 
 
 def _listed(value: Any) -> Any:
+    if isinstance(value, OperationSpread):
+        return SpreadOverSamples(**{name: _listed(part) for name, part in vars(value).items()})
     return list(value) if isinstance(value, tuple) else value
 
 

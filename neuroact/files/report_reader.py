@@ -22,6 +22,7 @@ from neuroact.files.layout import (
     Leaf,
     OperationsOfLayer,
     Report,
+    SpreadOverSamples,
     SynapticOperations,
     Text,
     entries_of,
@@ -31,6 +32,7 @@ from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
 from neuroact.results.operations import LayerOperations, Operations
+from neuroact.results.spread import OperationSpread, check_spread
 from neuroact.statistics.consistency import check_consistent
 from neuroact.statistics.results import LayerResult
 from neuroact.stream.chunk import SignalKind
@@ -111,13 +113,27 @@ def _layer(at: int, entry: Any) -> LayerActivity:
 def _operations(entry: SynapticOperations | UnsetType) -> Operations | None:
     if isinstance(entry, UnsetType):
         return None
-    return Operations(map(_layer_operations, entry.layers), not_counted=entry.not_counted)
+    return Operations(
+        map(_layer_operations, entry.layers),
+        not_counted=entry.not_counted,
+        by_sample=_spread("all layers", entry.by_sample),
+    )
+
+
+def _spread(layer: str, entry: SpreadOverSamples | str) -> OperationSpread | str:
+    if isinstance(entry, str):
+        return entry
+    try:
+        given = asdict(entry) | {"values": tuple(entry.values), "counts": tuple(entry.counts)}
+        return check_spread(OperationSpread(**given))
+    except ValueError as cause:
+        raise ValueError(f'operations: "{layer}": {cause}') from cause
 
 
 def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
-    given = asdict(entry)
+    given, by_sample = asdict(entry), _spread(entry.name, entry.by_sample)
     tuples = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
-    layer = LayerOperations(**given | tuples)
+    layer = LayerOperations(**given | tuples | {"by_sample": by_sample})
     if layer.inputs and layer.events > layer.inputs * layer.observations:
         raise ValueError(f'operations: "{layer.name}" has more events than elements')
     if layer.ones > layer.events:
@@ -127,6 +143,8 @@ def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
     most = max(layer.dense, layer.weighted or 0, layer.bias_additions)
     if most > MOST**3:  # floats hold it, as shares and energies do
         raise ValueError(f'operations: "{layer.name}" has operations that cannot be counted')
+    if isinstance(by_sample, OperationSpread) and by_sample.sum != layer.effective:
+        raise ValueError(f'operations: "{layer.name}" has other operations than its samples')
     return layer
 
 

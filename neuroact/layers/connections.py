@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +83,19 @@ def connections_of(model: nn.Module, registry: AdapterRegistry | None = None) ->
     return ConnectionsOf(tuple(counted), not_counted)
 
 
+class Tally(Protocol):
+    """Takes the calls of a connection, with the dimensions that its counts do not need."""
+
+    def forget(self) -> None:
+        """Begin anew."""
+
+    def valid(self, leading: tuple[int, ...], device: torch.device, /) -> Tensor | None:
+        """Which repetitions of the next call are not padding, `[1, repetitions]`; None for all."""
+
+    def take(self, chunk: SpikeChunk, leading: tuple[int, ...], /) -> None:
+        """Take a call, `[1, repetitions, *shape]`, whose repetitions had these dimensions."""
+
+
 class ConnectionInput(ArgumentReader):
     """Reads what arrives at some weights of one module, each repetition as one observation.
 
@@ -96,18 +109,22 @@ class ConnectionInput(ArgumentReader):
     Attributes:
         problem: why the layer's operations cannot be counted; None while they can.
         shape: of the first input; None before the first call.
+        tally: is told each call that can be counted.
     """
 
     def __init__(self, synapses: Synapses | None, elsewhere: Callable[[SpikeChunk], None]) -> None:
         super().__init__()
         self.synapses = synapses
         self._elsewhere = elsewhere
+        self.tally: Tally | None = None
         self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
         self.problem: str | None = None
         self.shape: tuple[int, ...] | None = None
+        if self.tally is not None:
+            self.tally.forget()
 
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Copies of what arrives of a call's arguments, before it runs."""
@@ -139,13 +156,16 @@ class ConnectionInput(ArgumentReader):
     def _chunk(self, given: Any, output: object) -> SpikeChunk:
         assert self.synapses is not None
         values, dims = self.synapses.arrivals(given, output), self.synapses.dims
-        leading, shape = values.shape[:-dims], tuple(values.shape[-dims:])
+        leading, shape = tuple(values.shape[:-dims]), tuple(values.shape[-dims:])
+        valid = None if self.tally is None else self.tally.valid(leading, values.device)
         if values.layout is torch.sparse_coo:
             chunk: SpikeChunk = SparseChunk.of_entries(values)
         else:
             values = values.reshape(1, math.prod(leading), *shape)
-            chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
+            chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True, valid=valid)
         self.shape = self.shape or shape
+        if self.tally is not None:
+            self.tally.take(chunk, leading)
         return chunk
 
 

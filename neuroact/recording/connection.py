@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Size
 
 from neuroact.errors import MergeError
@@ -83,6 +85,7 @@ class Connection:
         self.outputs: Outputs | None = None
         self._problem: str | None = None
         self._zeros = b""
+        self._packed: list[tuple[NDArray[np.uint8], tuple[int, ...]]] = []
         if zeros is None:
             self._look_at_weights()
         else:
@@ -131,6 +134,19 @@ class Connection:
                 self.outputs = Outputs.of(self._synapses, tuple(shape))
             except Exception as cause:  # a subclass may have any settings
                 self._problem = f"its fan-out could not be worked out: {cause!r}"
+
+    def first_fans(self, shape: Size) -> Integers:
+        """The fan-out for inputs of that shape, by the weights that were zero at the beginning.
+
+        It looks at no weight: in the midst of a call, asking for one could disturb the backward
+        pass to come.
+        """
+        assert self._synapses is not None
+        nonzero = tuple(
+            np.unpackbits(bits, count=math.prod(size)).reshape(size).astype(np.bool_)
+            for bits, size in self._packed
+        )
+        return self._synapses.fan_out(tuple(shape), nonzero).connected
 
     def operations(self) -> LayerOperations | str:
         """The layer's operations so far, or why they are not counted."""
@@ -235,6 +251,7 @@ class Connection:
     def _look_at_weights(self) -> None:
         nonzero = None if self._synapses is None else self._weights()
         self._zeros = self.others.zeros = b"" if nonzero is None else _digest(nonzero)
+        self._packed = [(np.packbits(flags), flags.shape) for flags in nonzero or ()]
 
     def _weights(self) -> tuple[Zeros, ...] | None:
         assert self._synapses is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
@@ -15,6 +15,10 @@ from neuroact.layers.fan_out import FanOut
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.recording.connection import Connection, Outputs
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.per_sample import Samples
+from neuroact.recording.per_sample_calls import CallTally
+from neuroact.recording.per_sample_file import read_samples, written_samples
+from neuroact.recording.per_sample_sums import SampleSums
 from neuroact.recording.product import Product
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.statistics.states import MOST_COUNT, check_arrivals
@@ -33,6 +37,7 @@ class Connections:
         self.by_name: dict[str, Connection] = {}
         self.products: dict[str, Product] = {}
         self.not_counted = dict(not_counted or {})
+        self.samples = Samples()
 
     @property
     def layers(self) -> list[LayerRecorder]:
@@ -45,6 +50,7 @@ class Connections:
             connection.reset()
         for product in self.products.values():
             product.reset()
+        self.samples.forget()
 
     def let_go(self) -> None:
         """Hold the model no longer."""
@@ -59,7 +65,13 @@ class Connections:
         not_counted = {name: why for name, why in self.not_counted.items() if name not in found}
         not_counted |= {name: why for name, why in found.items() if isinstance(why, str)}
         counted = [each for each in found.values() if isinstance(each, LayerOperations)]
-        return Operations(counted, not_counted=not_counted)
+        effective = {each.name: each.effective for each in counted}
+        spreads = {name: self.samples.spread_of(name, of) for name, of in effective.items()}
+        return Operations(
+            [replace(each, by_sample=spreads[each.name]) for each in counted],
+            not_counted=not_counted,
+            by_sample=self.samples.spread_of_total(effective),
+        )
 
     def observe(self, name: str, product: SynapticProduct) -> None:
         """Count a product of two activations.
@@ -96,6 +108,7 @@ class Connections:
             ours.add(their)
         for name, product in theirs.products.items():
             self.products.setdefault(name, Product(name)).add(product)
+        self.samples.add(theirs.samples)
         for name, why in theirs.not_counted.items():
             self.not_counted[name] = min(why, self.not_counted.get(name, why))
 
@@ -108,13 +121,18 @@ class Connections:
             entry, state = _written(connection)
             layers.append(entry)
             tensors |= {f"operations.{number}.{key}": tensor for key, tensor in state.items()}
-        document: dict[str, Any] = {"not_counted": self.not_counted, "layers": layers}
+        samples, more = written_samples(self.samples, list(self.by_name))
+        document: dict[str, Any] = {
+            "not_counted": self.not_counted,
+            "layers": layers,
+            "samples": samples,
+        }
         if self.products:
             document["products"] = list(self.products)
             for number, product in enumerate(self.products.values()):
                 state = product.state_dict()
                 tensors |= {f"products.{number}.{key}": tensor for key, tensor in state.items()}
-        return document, tensors
+        return document, tensors | more
 
     @classmethod
     def from_document(cls, document: Any, states: dict[str, dict[str, Tensor]]) -> Connections:
@@ -142,6 +160,7 @@ class Connections:
             product = connections.products[name] = Product(name)
             if state := states.pop(f"products.{number}", {}):
                 product.load_state_dict(state)
+        connections.samples = read_samples(document["samples"], states, list(connections.by_name))
         return connections
 
 
@@ -155,8 +174,17 @@ def watched_connections(
     for each in found.counted:
         connection = Connection(each.info, each.synapses)
         connections.by_name[each.info.name] = connection
+        _tell_samples(connection, connections.samples)
         tied.append((connection, each.module, connection.reader, each.passed_by))
     return connections, tied
+
+
+def _tell_samples(connection: Connection, samples: Samples) -> None:
+    def refuse(why: str) -> None:
+        connection.problem = why
+
+    sums = samples.of.setdefault(connection.layer.info.name, SampleSums())
+    connection.reader.tally = CallTally(samples, sums, connection.first_fans, refuse)
 
 
 def _written(connection: Connection) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -63,6 +63,11 @@ class BatchesUnderWay:
         return bool(self._open)
 
     @property
+    def are_padded(self) -> bool:
+        """Whether one of them says which steps are valid."""
+        return self._padded is not None
+
+    @property
     def needs_eager(self) -> bool:
         """Whether each call must be read in full, in Python."""
         masked = self._padded is not None and not self._block.is_limited

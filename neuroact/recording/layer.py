@@ -83,6 +83,7 @@ class LayerRecorder:
         self.plain = True
         self._raised: Exception | None = None
         self.source: CallSource | None = None
+        self.heard: Callable[[SpikeChunk], None] | None = None  # told what is read in full
 
     @property
     def called(self) -> bool:
@@ -92,7 +93,8 @@ class LayerRecorder:
     @property
     def needs_eager(self) -> bool:
         """Whether each call must be read in full, in Python."""
-        return self._batches.needs_eager
+        told = self.heard is not None and self._batches.are_padded  # of each step
+        return told or self._batches.needs_eager
 
     def enter(self, batch: KnownBatch) -> None:
         """Begin a batch, inside those under way: the next chunks belong to it."""
@@ -255,6 +257,8 @@ class LayerRecorder:
         # after this call can add to.
         first_on_device = self.neurons is None and chunk.values.device.type != "cpu"
         self.neurons = chunk.neurons
+        if self.heard is not None:
+            self.heard(chunk)
         self.streams.follow(chunk.values.device)
         if self._begin:
             self._begin = False

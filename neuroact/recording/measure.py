@@ -62,7 +62,8 @@ def measure(
 def run_batch(recording: Recording, model: nn.Module, batch: Any, run: Run | None) -> None:
     """Run one batch by `run`; if it is None, as described in `measure`."""
     if run is not None:
-        run(model, batch)
+        with recording._one_batch():
+            run(model, batch)
         return
     members = list(batch) if isinstance(batch, tuple | list) else [batch]
     known = len(members) == 2 and recording._counts_classes and _are_labels(members[1])

@@ -6,7 +6,7 @@ import copy
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
@@ -28,7 +28,7 @@ from neuroact.recording.observed import binned_of, event_list, observed
 from neuroact.recording.parts import RecordingParts, seconds_of
 from neuroact.recording.summary import report_of
 from neuroact.recording.threads import one_at_a_time, refuse_when_forked
-from neuroact.recording.watched_layer import WatchedLayer
+from neuroact.recording.watched_layer import Watched
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.provenance import provenance
 from neuroact.results.layer_activity import OBSERVED
@@ -40,6 +40,7 @@ from neuroact.statistics.choice import (
 from neuroact.statistics.class_activity import ClassActivity
 from neuroact.stream.chunk import SignalKind, as_tensor
 from neuroact.stream.events import Closed, Several
+from neuroact.stream.padding import Validity
 from neuroact.stream.product import SynapticProduct
 
 _T = TypeVar("_T")
@@ -69,7 +70,7 @@ class Recording:
         self._factories = builders(statistics)
         self._layers: dict[str, LayerRecorder] = {}
         self._connections: Connections | None = None  # None if operations are not recorded
-        self._watched: list[WatchedLayer] = []  # empty once closed
+        self._watched: list[Watched] = []  # empty once closed
         self._origin: dict[str, Any] | None = None
         self._closed = self._forked = False
         self._batches: list[KnownBatch] = []  # under way, the innermost last
@@ -112,7 +113,7 @@ class Recording:
 
     def pause(self) -> None:
         """Stop watching the layers; counts stay. The model then runs at no cost."""
-        _each(self._watched, WatchedLayer.unwatch)
+        _each(self._watched, lambda watched: watched.unwatch())
 
     def resume(self) -> None:
         """Watch the layers again after `pause`.
@@ -145,6 +146,11 @@ class Recording:
         block are not affected. Blocks can be nested: what the inner one does not state, the outer
         one does.
 
+        Where operations are recorded, padding is no input of a connection either. A connection then
+        takes the same steps as the recorded layers; one that does not is not counted, with the
+        reason. There, nothing has to be given: the block itself says that what is called inside is
+        one batch, which only matters if the model itself is not called.
+
         Args:
             valid: bool `[time, batch]`, False where a step is padding; or `[batch]`, False where a
                 whole sample is padding.
@@ -154,9 +160,9 @@ class Recording:
                 recording's statistics.
 
         Raises:
-            ValueError: nothing is given, or both `valid` and `lengths`; an argument has the wrong
-                shape or type; labels are negative or 2^20 or more, no statistic uses
-                them, or padding is given while operations are recorded.
+            ValueError: nothing is given, though no operations are recorded; or both `valid` and
+                `lengths`; an argument has the wrong shape or type; labels are negative or 2^20 or
+                more, or no statistic uses them.
             ChunkError: inside the block, a layer was called with another number of samples or with
                 more steps; that call is not counted.
 
@@ -174,18 +180,20 @@ class Recording:
                 "none of the recording's statistics counts by class, so labels would be lost: "
                 "record with statistics=[neuroact.ClassActivity]"
             )
-        if self._connections is not None and (valid is not None or lengths is not None):
-            raise ValueError(
-                "a recording with operations=True cannot leave padding out: which step of which "
-                "sample arrives at a Linear or a convolution is not known. Record padded batches "
-                "without operations, or run sequences of one length together."
-            )
         if self._of_gradients and (valid is not None or lengths is not None):
             raise ValueError(
                 'a recording with of="grad" cannot leave padding out: its steps come in the order '
                 "of the backward pass. Mask the loss instead, which leaves padding no gradient."
             )
+        if self._connections is not None and valid is lengths is labels is None:
+            return self._one_batch()
         return self._within(KnownBatch(valid=valid, lengths=lengths, labels=labels))
+
+    def _one_batch(self, validity: Validity | None = None) -> AbstractContextManager[None]:
+        """Say that the calls in the block are of one batch, for the operations of its samples."""
+        if self._connections is None:
+            return nullcontext()
+        return self._connections.samples.block(validity)
 
     def observe(
         self,
@@ -458,7 +466,7 @@ class Recording:
         """
         self._closed = True
         watched, self._watched = self._watched, []
-        _each(watched, WatchedLayer.let_go)
+        _each(watched, lambda each: each.let_go())
         if self._connections is not None:
             self._connections.let_go()
 
@@ -492,7 +500,8 @@ class Recording:
         self._batches.append(batch)
         try:
             _each(self._layers.values(), lambda layer: layer.enter(batch))
-            yield
+            with self._one_batch(batch.validity):
+                yield
         finally:
             self._batches.remove(batch)
             _each(self._layers.values(), lambda layer: layer.leave(batch))

@@ -12,9 +12,10 @@ from neuroact.layers.adapter import Adapter
 from neuroact.layers.choose import GRADIENT, choose_layers
 from neuroact.layers.names import LayerSelection
 from neuroact.recording.connections import watched_connections
+from neuroact.recording.per_sample_model import WatchedModel
 from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
-from neuroact.recording.watched_layer import WatchedLayer
+from neuroact.recording.watched_layer import Watched, WatchedLayer
 from neuroact.report.provenance import provenance, selection_text
 from neuroact.statistics.choice import StatisticSelection
 
@@ -83,7 +84,8 @@ def record(
     recording = Recording(statistics=statistics, dt=dt)
     if isinstance(layers, Iterator):
         layers = list(layers)
-    for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
+    found = choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters)
+    for chosen in found:
         layer = recording._add(chosen.info)
         watched = WatchedLayer(
             layer,
@@ -98,6 +100,8 @@ def record(
         for connection, module, reader, passed_by in tied:
             watched = WatchedLayer(connection.layer, module, reader, passed_by=passed_by)
             recording._watched.append(watched)
+        samples = recording._connections.samples
+        recording._watched.append(WatchedModel(model, samples, recording._layers, found))
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
     asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
     recording._origin["options"] = asked
@@ -108,12 +112,12 @@ def record(
 def begin(recording: Recording) -> None:
     """Watch the layers that a recording was tied to, until it is closed or nobody holds it."""
     # Weak on both sides: a model may hold its recording, and what is watched holds its layer.
-    watched_weakly = [ref(watched) for watched in recording._watched]
+    watched_weakly = [ref(each) for each in recording._watched]
     finalize(recording, one_at_a_time.when_free, partial(_let_go, watched_weakly)).atexit = False
     recording.resume()
 
 
-def _let_go(watched_weakly: list[ref[WatchedLayer]]) -> None:
+def _let_go(watched_weakly: list[ref[Watched]]) -> None:
     for held in watched_weakly:
         watched = held()
         if watched is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from torch import nn
 
@@ -12,6 +13,22 @@ from neuroact.recording.forward import watch
 from neuroact.recording.gradient_reader import GradientReader
 from neuroact.recording.layer import LayerRecorder, Programs
 from neuroact.recording.threads import Refusal
+
+
+class Watched(Protocol):
+    """What a recording watches: a layer, or the whole model."""
+
+    def watch(self) -> None:
+        """Watch its calls; does nothing if they are watched."""
+
+    def unwatch(self) -> None:
+        """Stop watching its calls."""
+
+    def refuse(self) -> None:
+        """Refuse calls, in a process forked from the one that records them."""
+
+    def let_go(self) -> None:
+        """Stop watching for good, and hold the model no longer."""
 
 
 class WatchedLayer:

@@ -48,6 +48,7 @@ class OperationsReport(Operations):
             samples=operations.samples,
             steps=operations.steps,
             updates=operations._neurons.values(),
+            by_sample=operations.by_sample,
         )
 
     def __repr__(self) -> str:

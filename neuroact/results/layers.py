@@ -85,6 +85,7 @@ class Layers(Mapping[str, LayerActivity]):
             samples={name: layer.sequences for name, layer in self._layers.items()},
             steps={name: layer.observations for name, layer in self._layers.items()},
             updates=map(NeuronUpdates.of, self._layers.values() if self._emitted() else ()),
+            by_sample=operations.by_sample,
         )
 
     def _emitted(self) -> bool:

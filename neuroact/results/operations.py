@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Generic, Literal
 
@@ -16,6 +16,7 @@ from neuroact.errors import (
 )
 from neuroact.layers.names import nearest
 from neuroact.results.beside_operations import NO_ACCESS, MemoryAccesses, NeuronUpdates, Number
+from neuroact.results.spread import NOT_TOLD_APART, OperationSpread, checked_spread, known_spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,8 @@ class LayerOperations(OperationCounts[int]):
         observations: inputs that arrived: one for each time step, sample and other repetition.
         connections: sum of the fan-out over the elements of one input.
         parameters: numbers that the layer has: weights, those that are zero too, and biases.
+        by_sample: what `spread` gives; or why there is none. Equality leaves it out, since a run
+            may show less of the samples than another of the same operations.
     """
 
     name: str
@@ -107,6 +110,7 @@ class LayerOperations(OperationCounts[int]):
     connections: int
     parameters: int
     aliases: tuple[str, ...] = ()
+    by_sample: OperationSpread | str = field(default=NOT_TOLD_APART, compare=False)
 
     @property
     def inputs(self) -> int:
@@ -136,6 +140,15 @@ class LayerOperations(OperationCounts[int]):
         if self.ones == self.events:
             return "binary"
         return "real" if self.weighted is None else "graded"
+
+    @property
+    def spread(self) -> OperationSpread:
+        """The distribution of `effective` over samples: of their sequences, each as a whole.
+
+        Raises:
+            SamplesUnknownError: which operations are of which sample is not known; says why.
+        """
+        return known_spread(self.by_sample, self.name)
 
 
 InputKind = Literal["silent", "binary", "graded", "real"]
@@ -184,6 +197,7 @@ class Operations(Mapping[str, LayerOperations]):
         steps: observations of each recorded spiking layer, by name.
         updates: of the neurons of each recorded layer; none where something else than what the
             layers emit was recorded.
+        by_sample: what `spread` gives; or why there is none.
 
     Raises:
         LayerNameError: two layers of one name.
@@ -197,9 +211,13 @@ class Operations(Mapping[str, LayerOperations]):
         samples: Mapping[str, int] | None = None,
         steps: Mapping[str, int] | None = None,
         updates: Iterable[NeuronUpdates] = (),
+        by_sample: OperationSpread | str = NOT_TOLD_APART,
     ) -> None:
         self._layers: dict[str, LayerOperations] = {}
-        for layer in layers:
+        self.samples, self.steps = dict(samples or {}), dict(steps or {})
+        self.by_sample = checked_spread(by_sample, self.samples)
+        for given in layers:
+            layer = replace(given, by_sample=checked_spread(given.by_sample, self.samples))
             if self._layers.setdefault(layer.name, layer) is not layer:
                 raise LayerNameError(f'two layers are named "{layer.name}"', layer=layer.name)
         self.not_counted = MappingProxyType(dict(not_counted or {}))
@@ -240,6 +258,15 @@ class Operations(Mapping[str, LayerOperations]):
     def total(self) -> OperationCounts[int]:
         """Sums over all layers that were counted; what `not_counted` names is not in them."""
         return _together(list(self._layers.values()))
+
+    @property
+    def spread(self) -> OperationSpread:
+        """The distribution of `total.effective` over samples: of their sequences, each as a whole.
+
+        Raises:
+            SamplesUnknownError: which operations are of which sample is not known; says why.
+        """
+        return known_spread(self.by_sample, None)
 
     @property
     def parameters(self) -> int:
@@ -391,5 +418,6 @@ def _agreed(numbers: Mapping[str, int], what: str, unit: str) -> int:
     raise SamplesUnknownError(
         f"operations per {unit} are divided by the {what} of the recorded spiking layers, and "
         f"expected is one number of them above 0; came {had or 'none'}. Record only layers that "
-        "see every sample and step (layers=), or divide the whole numbers yourself."
+        "see every sample and step (layers=), mark where sequences of layers without a state begin "
+        "(recording.new_sequence()), or divide the whole numbers yourself."
     )

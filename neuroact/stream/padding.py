@@ -35,6 +35,11 @@ class Validity:
         self._check()
 
     @property
+    def batch(self) -> int:
+        """Number of samples."""
+        return self._given.shape[-1]
+
+    @property
     def lengths(self) -> NDArray[np.int64] | None:
         """Valid steps of each sample, int64 `[batch]`; None if a mask was given."""
         if not self._by_length:

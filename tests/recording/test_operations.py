@@ -483,14 +483,6 @@ def test_an_input_changed_in_place_afterwards_counts_as_it_arrived() -> None:
     assert recording.report().operations["0"].acs == 12
 
 
-def test_padding_cannot_be_told_and_is_refused() -> None:
-    net = Net()
-    with neuroact.record(net, layers=nn.ReLU, operations=True) as recording:
-        refused = pytest.raises(ValueError, match="operations=True cannot leave padding out")
-        with refused, recording.batch(lengths=[1]):
-            pass
-
-
 def test_a_freed_weight_is_named() -> None:
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
     with neuroact.record(net, layers=nn.ReLU, operations=True) as recording:

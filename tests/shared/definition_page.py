@@ -18,6 +18,7 @@ from neuroact.results import diagnosis
 from neuroact.results.beside_operations import MemoryAccesses, NeuronUpdates
 from neuroact.results.energy import Energy
 from neuroact.results.operations import LayerOperations, OperationCounts, Operations
+from neuroact.results.spread import OperationSpread
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult, LayerResult
 
@@ -63,6 +64,7 @@ def page() -> str:
     parts += ["### Updates of neurons\n", *described(NeuronUpdates, heading="####")]
     parts += ["### Accesses to memory\n", *described(MemoryAccesses, heading="####")]
     parts += ["### Energy\n", *described(Energy, heading="####")]
+    parts += ["### Over samples\n", *described(OperationSpread, heading="####")]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 

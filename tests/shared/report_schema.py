@@ -16,11 +16,15 @@ from neuroact import LayerActivity
 from neuroact.files import layout
 from neuroact.results.definitions import definition
 from neuroact.results.operations import LayerOperations, OperationCounts
+from neuroact.results.spread import OperationSpread
 
 FILE = Path(__file__).parents[2] / "docs/reference/report.schema.json"
 DECLARED = (layout.Report, layout.Origin, layout.Layer, layout.Figures)
 # Where entries are described that their class does not describe; else in `LayerActivity`.
-MEASURED = {"OperationsOfLayer": (LayerOperations, OperationCounts)}
+MEASURED = {
+    "OperationsOfLayer": (LayerOperations, OperationCounts),
+    "SpreadOverSamples": (OperationSpread,),
+}
 
 
 def schema() -> dict[str, Any]:
