@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,8 @@ from neuroact.stream.chunk import SignalKind, SpikeChunk, dense
 
 # What a layer of `CONNECTIONS` makes its weight and its bias of, by masks and normalisations too.
 _OWN = {"weight", "bias", "weight_orig", "bias_orig", "weight_g", "weight_v"}
+# These do not change their input in place.
+_WITHOUT_CHANGES = {cls.forward for cls in CONNECTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,33 @@ class ConnectionInput(ArgumentReader):
 
     def __init__(self) -> None:
         super().__init__()
+        self._copies = True
         self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
         self.problem: str | None = None
         self.shape: tuple[int, ...] | None = None
+        self._seen: tuple[torch.Size, torch.Size] | None = None
+
+    def prepare(self, module: nn.Module) -> None:
+        """Find out whether the module may change its input in place, so that it has to be copied.
+
+        PyTorch's own layers do not; those with another `forward` may.
+        """
+        known = type(module).forward in _WITHOUT_CHANGES and "forward" not in vars(module)
+        self._copies = not known
+
+    def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """The argument before the call, copied if the call may change it."""
+        if args and not self._copies:
+            return args[0]
+        return super().given(module, args, kwargs)
+
+    def has_seen(self, value: object, output: object) -> bool:
+        """Whether the last call that was read in full had an input and output of these shapes."""
+        tensors = isinstance(value, Tensor) and isinstance(output, Tensor)
+        return tensors and (value.shape, output.shape) == self._seen  # type: ignore[attr-defined]
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
         """The argument of the call as `[1, repetitions, *shape]`; none of them after a problem."""
@@ -81,7 +105,7 @@ class ConnectionInput(ArgumentReader):
                 values = self._repetitions(module, value, call.output)
                 return SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
             except Exception as cause:  # the model runs on, whatever its layers are
-                self.problem = str(cause)
+                self.problem, self._seen = str(cause), None
         device = value.device if isinstance(value, Tensor) else None
         nothing = torch.zeros(1, 0, *(self.shape or ()), device=device)
         return SpikeChunk(nothing, SignalKind.GRADED, starts_sequence=True)
@@ -96,8 +120,8 @@ class ConnectionInput(ArgumentReader):
         expected = (*leading, *output_shape(module, shape))
         if not isinstance(output, Tensor) or tuple(output.shape) != expected:
             raise ValueError("its output was not of the shape that follows from its settings")
-        self.shape = shape
-        return dense(value).reshape(1, math.prod(leading), *shape)
+        self.shape, self._seen = shape, (value.shape, output.shape)
+        return dense(value.detach()).reshape(1, math.prod(leading), *shape)
 
 
 def connection_info(named: NamedModule) -> LayerInfo:

@@ -8,6 +8,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 #include "processors.h"
 
@@ -18,15 +20,19 @@ namespace neuroact {
 template <typename Bits, Bits Magnitude, Bits One, Bits Infinite>
 struct Numbers {
   using Word = Bits;
+  using Number = void;  // the type that the processor computes with, where values are told apart
   static constexpr Bits MAGNITUDE = Magnitude, ONE = One, INFINITE = Infinite;
   static constexpr bool CAN_BE_OTHER = true;
 };
 
 using Float16 = Numbers<uint16_t, 0x7FFF, 0x3C00, 0x7C00>;
 using BFloat16 = Numbers<uint16_t, 0x7FFF, 0x3F80, 0x7F80>;
-using Float32 = Numbers<uint32_t, 0x7FFFFFFF, 0x3F800000, 0x7F800000>;
-using Float64 =
-    Numbers<uint64_t, 0x7FFFFFFFFFFFFFFF, 0x3FF0000000000000, 0x7FF0000000000000>;
+struct Float32 : Numbers<uint32_t, 0x7FFFFFFF, 0x3F800000, 0x7F800000> {
+  using Number = float;
+};
+struct Float64 : Numbers<uint64_t, 0x7FFFFFFFFFFFFFFF, 0x3FF0000000000000, 0x7FF0000000000000> {
+  using Number = double;
+};
 using Integer8 = Numbers<uint8_t, 0xFF, 1, 0>;
 using Integer16 = Numbers<uint16_t, 0xFFFF, 1, 0>;
 using Integer32 = Numbers<uint32_t, 0xFFFFFFFF, 1, 0>;
@@ -98,6 +104,83 @@ NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, 
     }
   }
   return not_binary != 0;
+}
+
+// What arrives at the elements of an input, int64 each: `ones`, `others` and `sizes` of each element,
+// then `observations`, and 1 each if a value was not whole or not finite.
+struct Arrived {
+  int64_t *ones, *others, *sizes, *rest;
+};
+
+constexpr int64_t TOGETHER = 1024;  // elements whose counts stay in the cache
+constexpr int64_t MOST_SIZES = 127;  // sizes up to 2^24 that an int32 can hold the sum of
+
+struct Held {
+  int32_t ones[TOGETHER], others[TOGETHER], sizes[TOGETHER];
+};
+
+// Tells apart the values of a row, and adds them; of a value that is not whole or above 2^24 there is
+// no size.
+template <typename Number>
+NEUROACT_INLINE void tell_apart(
+    const Number* row, Held& held, int64_t width, int32_t& not_whole, int32_t& nonfinite) {
+  constexpr Number LARGEST = 16777216, FINITE = std::numeric_limits<Number>::max();
+  for (int64_t at = 0; at < width; ++at) {
+    const Number size = row[at] < 0 ? -row[at] : row[at];
+    held.ones[at] += int32_t(size == 1);
+    held.others[at] += int32_t(size != 0) & int32_t(size != 1);
+    const int32_t whole = int32_t(size <= LARGEST ? size : Number(0));
+    held.sizes[at] += whole;
+    not_whole |= int32_t(Number(whole) != size);
+    nonfinite |= int32_t(!(size <= FINITE));
+  }
+}
+
+inline void add_held(const int32_t* held, int64_t* counts, int64_t width) {
+  for (int64_t at = 0; at < width; ++at) counts[at] += held[at];
+}
+
+// Adds values `[batch, elements]`. Returns false, with nothing changed, if some are neither 0 nor 1
+// and of a dtype without a `Number`.
+template <typename Of>
+NEUROACT_INLINE bool add_arrived(const void* from, Arrived into, int64_t batch, int64_t elements) {
+  using Number = typename Of::Number;
+  constexpr bool CAN_TELL = !std::is_void<Number>::value;
+  const auto* values = static_cast<const typename Of::Word*>(from);
+  if (Of::CAN_BE_OTHER && !CAN_TELL) {
+    const Unreliable found = why_unreliable<Of>(from, batch * elements);
+    if (found.nonfinite || found.not_binary) return false;
+  }
+  int32_t not_whole = 0, nonfinite = 0;
+  for (int64_t first = 0; first < elements; first += TOGETHER) {
+    const int64_t width = std::min(TOGETHER, elements - first);
+    Held held{};
+    bool binary = true;
+    for (int64_t sample = 0; sample < batch && binary; ++sample) {
+      binary = add_row<Of>(values + sample * elements + first, held.ones, width) == 0;
+    }
+    if (binary) {
+      add_held(held.ones, into.ones + first, width);
+      add_held(held.ones, into.sizes + first, width);
+      continue;
+    }
+    if constexpr (CAN_TELL) {
+      const auto* numbers = static_cast<const Number*>(from);
+      for (int64_t done = 0; done < batch; done += MOST_SIZES) {
+        held = {};
+        for (int64_t sample = done; sample < std::min(batch, done + MOST_SIZES); ++sample) {
+          tell_apart(numbers + sample * elements + first, held, width, not_whole, nonfinite);
+        }
+        add_held(held.ones, into.ones + first, width);
+        add_held(held.others, into.others + first, width);
+        add_held(held.sizes, into.sizes + first, width);
+      }
+    }
+  }
+  into.rest[0] += batch;
+  into.rest[1] |= not_whole;
+  into.rest[2] |= nonfinite;
+  return true;
 }
 
 // A row holds a step, one bit for each value. It has `GROUP` values in `LANES` words: bit `bit` of
@@ -181,6 +264,7 @@ struct Reader {
   int64_t width;  // bytes of a value
   bool (*add)(const void*, int32_t*, int64_t, int64_t);
   bool (*pack)(const void*, uint32_t*, int64_t);
+  bool (*arrive)(const void*, Arrived, int64_t, int64_t);
   Unreliable (*unreliable)(const void*, int64_t);
 };
 
@@ -195,11 +279,15 @@ enum Dtype { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BOO
     TARGET static bool pack(const void* from, uint32_t* row, int64_t numel) {                \
       return pack_values<Of, BYTES>(from, row, numel);                                       \
     }                                                                                        \
+    TARGET static bool arrive(                                                               \
+        const void* from, Arrived into, int64_t batch, int64_t elements) {                   \
+      return add_arrived<Of>(from, into, batch, elements);                                   \
+    }                                                                                        \
     TARGET static Unreliable unreliable(const void* from, int64_t numel) {                   \
       return why_unreliable<Of>(from, numel);                                                \
     }                                                                                        \
     static constexpr Reader reader() {                                                       \
-      return {int64_t(sizeof(typename Of::Word)), add, pack, unreliable};                    \
+      return {int64_t(sizeof(typename Of::Word)), add, pack, arrive, unreliable};            \
     }                                                                                        \
   };
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,8 +13,10 @@ from torch import nn
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.layers.call_pattern import CallPattern, always, has_pattern
+from neuroact.layers.connections import ConnectionInput
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.native import core
+from neuroact.recording.arrival_counter import ArrivalCounter
 from neuroact.recording.compiled.counter import CompiledCounter
 from neuroact.recording.forward import NO_CALLBACKS, Watcher
 from neuroact.recording.layer import LayerRecorder
@@ -60,10 +63,10 @@ class CallReader:
         self._native_steps: Steps | None = native and native.Steps(self._read_otherwise)
         self._under_way: Steps | None = None  # it knows a newer state than the layer's trace
         # A list, so that both can be replaced; see `Watcher`.
-        self.callbacks: list[Callable[..., Any]] = [
-            self._before,
-            self._native_steps or self._python_steps,
-        ]
+        after: Callable[..., Any] = self._native_steps or self._python_steps
+        if isinstance(adapter, ConnectionInput):
+            after = ArrivalCounter(adapter, layer, self._read)
+        self.callbacks: list[Callable[..., Any]] = [self._before, after]
 
     def prepare(self) -> None:
         """Find the layer's pattern anew, before the next call."""
@@ -74,8 +77,11 @@ class CallReader:
             # If it raises, so does `read` after the call, with the layer's name.
             with contextlib.suppress(Exception):
                 self._pattern = self._patterns.pattern(self._module)
-        pattern = self._pattern
+        pattern, adapter = self._pattern, self._adapter
         self.callbacks[0] = pattern.given if pattern and pattern.holds is always else self._before
+        if isinstance(adapter, ConnectionInput):
+            adapter.prepare(self._module)
+            self.callbacks[0] = partial(adapter.given, self._module)
 
     def let_go(self) -> None:
         """Break the reference cycles, so that the reader and the model are freed at once."""
