@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
@@ -57,7 +57,6 @@ class CallReader:
         self._arguments = adapter if isinstance(adapter, ArgumentAdapter) else None
         self._patterns = adapter if has_pattern(adapter) else None
         self._pattern: CallPattern | None = None
-        self.compiled_counter = CompiledCounter(layer)
         native = core()
         self._python_steps: StepReader | None = StepReader(self._read, layer.lock)
         self._native_steps: Steps | None = native and native.Steps(self._read_otherwise)
@@ -67,6 +66,7 @@ class CallReader:
         if isinstance(adapter, ConnectionInput):
             after = ArrivalCounter(adapter, layer, self._read)
         self.callbacks: list[Callable[..., Any]] = [self._before, after]
+        self.compiled_counter = CompiledCounter(layer, self.callbacks)
 
     def prepare(self) -> None:
         """Find the layer's pattern anew, before the next call."""
@@ -114,6 +114,13 @@ class CallReader:
         """Run a call that `torch.compile` traces, and count it as a part of the program."""
         # Read few attributes here, each by one path: the program checks them before each call.
         pattern, layer = self._pattern, self.compiled_counter.layer
+        arguments = self._arguments
+        if pattern is None and arguments is not None:
+            value = arguments.given(self._module, args, kwargs)
+            if isinstance(value, Tensor):
+                output = forward(*args, **kwargs)
+                self.compiled_counter.count_input(value, output)
+                return output
         if pattern is None or not pattern.holds() or (not layer.plain and layer.needs_eager):
             from neuroact.recording.compiled.uncompiled import untraced
 

@@ -31,7 +31,7 @@ from neuroact.recording.threads import one_at_a_time
 _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 # Looked up once, since each call of each layer asks them.
 _tracing_state = torch._C._get_tracing_state
-_backward_pass = torch._C._current_graph_task_id  # -1 outside of one
+backward_pass = torch._C._current_graph_task_id  # -1 outside of one
 # None in a build without CUDA, so that calls need not ask. Do not ask here whether there is a GPU:
 # processes forked after that question cannot use one any more.
 _cuda: Any = torch.cuda if torch.backends.cuda.is_built() else None  # type: ignore[no-untyped-call]
@@ -157,7 +157,7 @@ class _WatchedForward:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
             return self._traced(args, kwargs)
-        if _backward_pass() != -1 and _is_recomputed():
+        if backward_pass() != -1 and is_recomputed():
             return self.original(*args, **kwargs)
         if _tracing_state() is not None or (_cuda is not None and is_capturing()):
             return self._run_apart(args, kwargs)
@@ -273,7 +273,7 @@ def _not_passed_by(*_: object) -> None:
     """A forward hook that does nothing: see `passed_by`."""
 
 
-def _is_recomputed() -> bool:
+def is_recomputed() -> bool:
     """Whether a call in a backward pass repeats one of the forward pass, as checkpoints do.
 
     A checkpoint repeats calls in the backward of an autograd function, or while it unpacks a saved
