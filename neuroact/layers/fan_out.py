@@ -95,10 +95,13 @@ def nonzero_weights(module: Connection) -> NDArray[np.bool_]:
     """
     weight = _weight(module)
     expected = weight_shape(module)
-    if tuple(weight.shape) != expected:
+    # FSDP frees the memory of a weight that keeps its shape; to read it there ends the process.
+    freed = weight.layout is torch.strided and not weight.untyped_storage().nbytes()
+    if tuple(weight.shape) != expected or (freed and weight.numel()):
+        without = " without memory" if freed and weight.numel() else ""
         raise ValueError(
-            f"expected a weight of shape {list(expected)}, came {list(weight.shape)}: it was freed "
-            "or split over devices"
+            f"expected a weight of shape {list(expected)}, came {list(weight.shape)}{without}: it "
+            "was freed or split over devices"
         )
     if weight.is_quantized:
         weight = weight.dequantize()
