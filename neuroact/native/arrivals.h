@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <limits>
+
 #include "tensors.h"
 
 namespace neuroact {

@@ -8,7 +8,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 
 #include "processors.h"
@@ -29,9 +28,11 @@ using Float16 = Numbers<uint16_t, 0x7FFF, 0x3C00, 0x7C00>;
 using BFloat16 = Numbers<uint16_t, 0x7FFF, 0x3F80, 0x7F80>;
 struct Float32 : Numbers<uint32_t, 0x7FFFFFFF, 0x3F800000, 0x7F800000> {
   using Number = float;
+  static constexpr uint32_t LARGEST = 0x4B800000;  // 2^24
 };
 struct Float64 : Numbers<uint64_t, 0x7FFFFFFFFFFFFFFF, 0x3FF0000000000000, 0x7FF0000000000000> {
   using Number = double;
+  static constexpr uint64_t LARGEST = 0x4170000000000000;  // 2^24
 };
 using Integer8 = Numbers<uint8_t, 0xFF, 1, 0>;
 using Integer16 = Numbers<uint16_t, 0xFFFF, 1, 0>;
@@ -120,20 +121,25 @@ struct Held {
 };
 
 // Tells apart the values of a row, and adds them; of a value that is not whole or above 2^24 there is
-// no size.
-template <typename Number>
-NEUROACT_INLINE void tell_apart(
-    const Number* row, Held& held, int64_t width, int32_t& not_whole, int32_t& nonfinite) {
-  constexpr Number LARGEST = 16777216, FINITE = std::numeric_limits<Number>::max();
+// no size. Sets bit 0 of the result if a value is not whole, bit 1 if one is not finite.
+template <typename Of>
+NEUROACT_INLINE int32_t tell_apart(const typename Of::Word* row, Held& held, int64_t width) {
+  using Word = typename Of::Word;
+  int32_t not_whole = 0, nonfinite = 0;
   for (int64_t at = 0; at < width; ++at) {
-    const Number size = row[at] < 0 ? -row[at] : row[at];
-    held.ones[at] += int32_t(size == 1);
-    held.others[at] += int32_t(size != 0) & int32_t(size != 1);
-    const int32_t whole = int32_t(size <= LARGEST ? size : Number(0));
+    // Numbers above 0 are in the order of their bits. No branch, so that it runs on vectors.
+    const Word bits = row[at] & Of::MAGNITUDE;
+    held.ones[at] += int32_t(bits == Of::ONE);
+    held.others[at] += int32_t(bits != 0) - int32_t(bits == Of::ONE);
+    const Word small = bits & -Word(bits <= Of::LARGEST);
+    typename Of::Number size;
+    std::memcpy(&size, &small, sizeof(size));
+    const auto whole = int32_t(size);
     held.sizes[at] += whole;
-    not_whole |= int32_t(Number(whole) != size);
-    nonfinite |= int32_t(!(size <= FINITE));
+    not_whole |= int32_t(typename Of::Number(whole) != size) | int32_t(small != bits);
+    nonfinite |= int32_t(bits >= Of::INFINITE);
   }
+  return not_whole | nonfinite << 1;
 }
 
 inline void add_held(const int32_t* held, int64_t* counts, int64_t width) {
@@ -144,14 +150,13 @@ inline void add_held(const int32_t* held, int64_t* counts, int64_t width) {
 // and of a dtype without a `Number`.
 template <typename Of>
 NEUROACT_INLINE bool add_arrived(const void* from, Arrived into, int64_t batch, int64_t elements) {
-  using Number = typename Of::Number;
-  constexpr bool CAN_TELL = !std::is_void<Number>::value;
+  constexpr bool CAN_TELL = !std::is_void<typename Of::Number>::value;
   const auto* values = static_cast<const typename Of::Word*>(from);
   if (Of::CAN_BE_OTHER && !CAN_TELL) {
     const Unreliable found = why_unreliable<Of>(from, batch * elements);
     if (found.nonfinite || found.not_binary) return false;
   }
-  int32_t not_whole = 0, nonfinite = 0;
+  int32_t unreliable = 0;
   for (int64_t first = 0; first < elements; first += TOGETHER) {
     const int64_t width = std::min(TOGETHER, elements - first);
     Held held{};
@@ -165,11 +170,10 @@ NEUROACT_INLINE bool add_arrived(const void* from, Arrived into, int64_t batch, 
       continue;
     }
     if constexpr (CAN_TELL) {
-      const auto* numbers = static_cast<const Number*>(from);
       for (int64_t done = 0; done < batch; done += MOST_SIZES) {
         held = {};
         for (int64_t sample = done; sample < std::min(batch, done + MOST_SIZES); ++sample) {
-          tell_apart(numbers + sample * elements + first, held, width, not_whole, nonfinite);
+          unreliable |= tell_apart<Of>(values + sample * elements + first, held, width);
         }
         add_held(held.ones, into.ones + first, width);
         add_held(held.others, into.others + first, width);
@@ -178,8 +182,8 @@ NEUROACT_INLINE bool add_arrived(const void* from, Arrived into, int64_t batch, 
     }
   }
   into.rest[0] += batch;
-  into.rest[1] |= not_whole;
-  into.rest[2] |= nonfinite;
+  into.rest[1] |= unreliable & 1;
+  into.rest[2] |= unreliable >> 1;
   return true;
 }
 
