@@ -28,6 +28,7 @@ from neuroact.recording.compiled.window import LARGEST_WINDOW, Window, window_fo
 from neuroact.recording.forward import Callbacks, backward_pass, is_capturing, is_recomputed
 from neuroact.recording.layer import LayerRecorder
 from neuroact.statistics import Firing
+from neuroact.statistics.arrivals import Arrivals
 from neuroact.statistics.counting.event_counts import EventCounts
 from neuroact.stream.chunk import SignalKind, SpikeChunk, as_stream
 
@@ -150,7 +151,11 @@ class CompiledCounter:
     def why_not(self, pattern: CallPattern | None) -> str | None:
         """Why a CUDA graph cannot count the layer's calls; None if it can."""
         layer = self.layer
-        others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
+        others = [
+            "operations=True" if type(s) is Arrivals else type(s).__name__
+            for s in layer.statistics
+            if type(s) is not Firing
+        ]
         if others or pattern is None or not layer.plain:
             what = ", ".join(others) or "a recording.batch or this adapter"
             return (
