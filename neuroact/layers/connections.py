@@ -14,12 +14,17 @@ from torch.nn.utils import parametrize
 from neuroact.layers.adapter import AdapterRegistry, LayerCall
 from neuroact.layers.axes import ArgumentReader
 from neuroact.layers.choose import passed_by_modules
+from neuroact.layers.fan_out import CONNECTIONS
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import NamedModule, class_of, named_modules
 from neuroact.layers.synapses.known import known_synapses
+from neuroact.layers.synapses.one_weight import OneWeight
 from neuroact.layers.synapses.protocol import Synapses, SynapsesAdapter, SynapsesByPart
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.stream.sparse import SparseChunk
+
+# These do not change their input in place.
+_WITHOUT_CHANGES = {cls.forward for cls in CONNECTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,14 @@ class Tally(Protocol):
     def forget(self) -> None:
         """Begin anew."""
 
+    @property
+    def padded(self) -> bool:
+        """Whether the user said which steps of the batch under way are padding."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether `take` still has a use for calls."""
+
     def valid(self, leading: tuple[int, ...], device: torch.device, /) -> Tensor | None:
         """Which repetitions of the next call are not padding, `[1, repetitions]`; None for all."""
 
@@ -117,17 +130,29 @@ class ConnectionInput(ArgumentReader):
         self.synapses = synapses
         self._elsewhere = elsewhere
         self.tally: Tally | None = None
+        self._copies = True
         self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
         self.problem: str | None = None
         self.shape: tuple[int, ...] | None = None
+        self._seen: tuple[torch.Size, torch.Size] | None = None
         if self.tally is not None:
             self.tally.forget()
 
+    def prepare(self, module: nn.Module) -> None:
+        """Find out whether the module may change its input in place, so that it has to be copied.
+
+        PyTorch's own layers do not; those with another `forward` may.
+        """
+        known = type(module).forward in _WITHOUT_CHANGES and "forward" not in vars(module)
+        self._copies = not (known and type(self.synapses) is OneWeight)
+
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Copies of what arrives of a call's arguments, before it runs."""
+        """What arrives of a call's arguments, before it runs; copied if the call may change it."""
+        if args and not self._copies:
+            return args[0]
         if self.synapses is None or self.problem is not None:
             return None
         try:
@@ -135,6 +160,24 @@ class ConnectionInput(ArgumentReader):
         except Exception as cause:  # the model runs on, whatever its layers are
             self.problem = str(cause)
             return None
+
+    def has_seen(self, value: object, output: object) -> bool:
+        """Whether the last call that was read in full had an input and output of these shapes.
+
+        Never where that does not say how the input is to be read: in a padded batch, or where more
+        than one weight is applied to the first argument.
+        """
+        tensors = isinstance(value, Tensor) and isinstance(output, Tensor)
+        seen = tensors and (value.shape, output.shape) == self._seen  # type: ignore[attr-defined]
+        return seen and not (self.tally is not None and self.tally.padded)
+
+    def tell(self, value: Tensor) -> None:
+        """Tell the tally of an input that `has_seen` knew, and that was counted."""
+        if self.tally is not None and self.tally.wanted and self.shape is not None:
+            leading = tuple(value.shape[: value.ndim - len(self.shape)])
+            values = value.reshape(1, math.prod(leading), *self.shape)
+            chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
+            self.tally.take(chunk, leading)
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
         """What arrived as `[1, repetitions, *shape]`.
@@ -146,11 +189,13 @@ class ConnectionInput(ArgumentReader):
                 with torch.no_grad():
                     chunk = self._chunk(call.state, call.output)
                 if tuple(chunk.neurons) == self.shape:
+                    if type(self.synapses) is OneWeight:
+                        self._seen = call.state.shape, call.output.shape  # type: ignore[attr-defined]
                     return chunk
                 self._elsewhere(chunk)
             except Exception as cause:  # as above
-                self.problem = str(cause)
-        nothing = torch.zeros(1, 0, *(self.shape or ()), device=_device(call.output))
+                self.problem, self._seen = str(cause), None
+        nothing = torch.zeros(1, 0, *(self.shape or ()), device=_device(call.state))
         return SpikeChunk(nothing, SignalKind.GRADED, starts_sequence=True)
 
     def _chunk(self, given: Any, output: object) -> SpikeChunk:

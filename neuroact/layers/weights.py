@@ -36,10 +36,13 @@ def nonzero_of(module: nn.Module, name: str, shape: tuple[int, ...]) -> Zeros:
     [[False, True]]
     """
     weight = _weight(module, name)
-    if tuple(weight.shape) != shape:
+    # FSDP frees the memory of a weight that keeps its shape; to read it there ends the process.
+    freed = weight.layout is torch.strided and not weight.untyped_storage().nbytes()
+    if tuple(weight.shape) != shape or (freed and weight.numel()):
+        without = " without memory" if freed and weight.numel() else ""
         raise ValueError(
-            f"expected a weight of shape {list(shape)}, came {list(weight.shape)}: it was freed "
-            "or split over devices"
+            f"expected a weight of shape {list(shape)}, came {list(weight.shape)}{without}: it "
+            "was freed or split over devices"
         )
     if weight.is_quantized:
         weight = weight.dequantize()

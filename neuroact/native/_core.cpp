@@ -2,6 +2,7 @@
 //
 // _core.pyi documents what Python can use of it.
 
+#include "arrivals.h"
 #include "fillers.h"
 #include "loops.h"
 #include "steps.h"
@@ -118,6 +119,8 @@ PyObject* use_instructions(PyObject*, PyObject* name) {
   {#name, method(guard<name>), METH_FASTCALL, #name signature "\n--\n\n" says}
 
 PyMethodDef functions[] = {
+    NEUROACT_LOOP(
+        add_arrivals, "(values, counts, /)", "Add what arrives, if it can be read and told apart."),
     NEUROACT_LOOP(add_events, "(words, events, /)", "Add each neuron's bits."),
     NEUROACT_LOOP(add_counts, "(words, counts, /)", "Add each word's bits."),
     NEUROACT_LOOP(

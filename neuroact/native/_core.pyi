@@ -156,6 +156,24 @@ class Steps:
     def left(self) -> int:
         """How many of the `most` steps may still come; 0 if stopped."""
 
+def add_arrivals(values: Tensor, counts: Tensor, /) -> bool:
+    """Count values by their magnitude, for each of n elements of a layer's input.
+
+    Args:
+        values: `[..., n]`; the n elements may have more dimensions than one.
+        counts: int64 `[3 n + 3]` on the CPU. First, for each element, the values of magnitude one,
+            then the other values that are not 0, then the sum of magnitudes. After these: how
+            often each element came; 1 if a value was not a whole number up to 2^24; 1 if a value
+            was NaN or infinite. Once a value was not whole, the magnitudes have no meaning.
+
+    Returns:
+        False, with nothing changed, if the values cannot be read (see `Bits.add`), are no multiple
+        of n, or are neither 0 nor 1 and not of float32 or float64.
+
+    Raises:
+        ValueError: `counts` are no such tensor.
+    """
+
 def add_events(words: NDArray[np.uint64], events: NDArray[np.int64], /) -> None:
     """Add the set bits in each neuron's words, `[batch, neurons]`, to `events`, `[neurons]`."""
 

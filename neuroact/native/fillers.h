@@ -37,7 +37,7 @@ inline bool is_filler(PyObject* object) {
 inline bool is_full(const Filler& filler) { return filler.steps == filler.room; }
 
 inline bool read_step(const Filler& filler, PyObject* object, Values& values) {
-  return read_values(object, filler.shape, filler.batch * filler.neurons, values);
+  return read_values(object, &filler.shape, values);
 }
 
 inline void note_unreliable(Filler& filler, const Values& values, int64_t numel) {
@@ -62,7 +62,7 @@ inline void pack_valid(Filler& filler, const Values& values, uint32_t* row) {
       std::memset(held + (from - first) * width, 0, size_t((to - from) * width));
     }
     if (values.reader->pack(held, row, past - first)) {
-      note_unreliable(filler, {held, values.reader}, past - first);
+      note_unreliable(filler, {held, values.reader, past - first}, past - first);
     }
   }
 }

@@ -149,23 +149,33 @@ inline Dtype dtype_of(const DlTensor& tensor) {
 struct Values {
   const void* data;
   const Reader* reader;
+  int64_t numel = 0;
 };
 
-// Whether a tensor is a step of this shape whose values can be read from memory as they are. Sets no
-// error. Runs no other code, so the result holds until other code runs.
-inline bool find_values(PyObject* object, const Shape& shape, Values& values) {
+// Whether a tensor's memory is on the CPU. Sets no error. Runs no other code, so the result holds
+// until other code runs.
+inline bool find_tensor(PyObject* object, DlTensor& tensor) {
+  if (torch.read(object, &tensor) == 0) return tensor.device_type == ON_CPU;
+  PyErr_Clear();
+  return false;
+}
+
+inline bool is_of(const DlTensor& tensor, const Shape& shape) {
+  bool same = size_t(tensor.dimensions) == shape.size();
+  for (size_t at = 0; same && at < shape.size(); ++at) same = tensor.shape[at] == shape[at];
+  return same;
+}
+
+// Whether a tensor's values can be read from memory as they are, and are of this shape, if one is
+// given. As `find_tensor`.
+inline bool find_values(PyObject* object, const Shape* shape, Values& values) {
   DlTensor tensor;
-  if (torch.read(object, &tensor) != 0) {
-    PyErr_Clear();
-    return false;
-  }
-  if (tensor.device_type != ON_CPU || size_t(tensor.dimensions) != shape.size()) return false;
-  for (size_t at = 0; at < shape.size(); ++at) {
-    if (tensor.shape[at] != shape[at]) return false;
-  }
+  if (!find_tensor(object, tensor) || (shape != nullptr && !is_of(tensor, *shape))) return false;
   const Dtype dtype = dtype_of(tensor);
   if (dtype == DTYPES || tensor.data == nullptr || !is_contiguous(tensor)) return false;
-  values = {static_cast<const char*>(tensor.data) + tensor.byte_offset, &reader_of(dtype)};
+  int64_t numel = 1;
+  for (int32_t at = 0; at < tensor.dimensions; ++at) numel *= tensor.shape[at];
+  values = {static_cast<const char*>(tensor.data) + tensor.byte_offset, &reader_of(dtype), numel};
   return reinterpret_cast<uintptr_t>(values.data) % uintptr_t(values.reader->width) == 0;
 }
 
@@ -191,12 +201,13 @@ inline bool has_memory(PyObject* object, const Values& values) {
 }
 
 // As `find_values`, for any object. Other threads may run before the result is found, not after.
-inline bool read_values(PyObject* object, const Shape& shape, int64_t numel, Values& values) {
+inline bool read_values(PyObject* object, const Shape* shape, Values& values) {
   if (!is_tensor(object) || !find_values(object, shape, values)) return false;
   // A small address may be such an offset, or a real address of a program at low addresses.
   const bool is_low = uint64_t(reinterpret_cast<uintptr_t>(values.data)) >> 32 == 0;
-  if (!is_low && numel > 1) return true;
-  const bool fit = (!is_low || has_memory(object, values)) && (numel > 1 || !is_negated(object));
+  if (!is_low && values.numel > 1) return true;
+  const bool fit =
+      (!is_low || has_memory(object, values)) && (values.numel > 1 || !is_negated(object));
   PyErr_Clear();
   return fit && find_values(object, shape, values);
 }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "processors.h"
 
@@ -18,15 +19,21 @@ namespace neuroact {
 template <typename Bits, Bits Magnitude, Bits One, Bits Infinite>
 struct Numbers {
   using Word = Bits;
+  using Number = void;  // the type that the processor computes with, where values are told apart
   static constexpr Bits MAGNITUDE = Magnitude, ONE = One, INFINITE = Infinite;
   static constexpr bool CAN_BE_OTHER = true;
 };
 
 using Float16 = Numbers<uint16_t, 0x7FFF, 0x3C00, 0x7C00>;
 using BFloat16 = Numbers<uint16_t, 0x7FFF, 0x3F80, 0x7F80>;
-using Float32 = Numbers<uint32_t, 0x7FFFFFFF, 0x3F800000, 0x7F800000>;
-using Float64 =
-    Numbers<uint64_t, 0x7FFFFFFFFFFFFFFF, 0x3FF0000000000000, 0x7FF0000000000000>;
+struct Float32 : Numbers<uint32_t, 0x7FFFFFFF, 0x3F800000, 0x7F800000> {
+  using Number = float;
+  static constexpr uint32_t LARGEST = 0x4B800000;  // 2^24
+};
+struct Float64 : Numbers<uint64_t, 0x7FFFFFFFFFFFFFFF, 0x3FF0000000000000, 0x7FF0000000000000> {
+  using Number = double;
+  static constexpr uint64_t LARGEST = 0x4170000000000000;  // 2^24
+};
 using Integer8 = Numbers<uint8_t, 0xFF, 1, 0>;
 using Integer16 = Numbers<uint16_t, 0xFFFF, 1, 0>;
 using Integer32 = Numbers<uint32_t, 0xFFFFFFFF, 1, 0>;
@@ -98,6 +105,86 @@ NEUROACT_INLINE bool add_values(const void* from, int32_t* sums, int64_t batch, 
     }
   }
   return not_binary != 0;
+}
+
+// What arrives at the elements of an input, int64 each: `ones`, `others` and `sizes` of each element,
+// then `observations`, and 1 each if a value was not whole or not finite.
+struct Arrived {
+  int64_t *ones, *others, *sizes, *rest;
+};
+
+constexpr int64_t TOGETHER = 1024;  // elements whose counts stay in the cache
+constexpr int64_t MOST_SIZES = 127;  // sizes up to 2^24 that an int32 can hold the sum of
+
+struct Held {
+  int32_t ones[TOGETHER], others[TOGETHER], sizes[TOGETHER];
+};
+
+// Tells apart the values of a row, and adds them; of a value that is not whole or above 2^24 there is
+// no size. Sets bit 0 of the result if a value is not whole, bit 1 if one is not finite.
+template <typename Of>
+NEUROACT_INLINE int32_t tell_apart(const typename Of::Word* row, Held& held, int64_t width) {
+  using Word = typename Of::Word;
+  int32_t not_whole = 0, nonfinite = 0;
+  for (int64_t at = 0; at < width; ++at) {
+    // Numbers above 0 are in the order of their bits. No branch, so that it runs on vectors.
+    const Word bits = row[at] & Of::MAGNITUDE;
+    held.ones[at] += int32_t(bits == Of::ONE);
+    held.others[at] += int32_t(bits != 0) - int32_t(bits == Of::ONE);
+    const Word small = bits & -Word(bits <= Of::LARGEST);
+    typename Of::Number size;
+    std::memcpy(&size, &small, sizeof(size));
+    const auto whole = int32_t(size);
+    held.sizes[at] += whole;
+    not_whole |= int32_t(typename Of::Number(whole) != size) | int32_t(small != bits);
+    nonfinite |= int32_t(bits >= Of::INFINITE);
+  }
+  return not_whole | nonfinite << 1;
+}
+
+inline void add_held(const int32_t* held, int64_t* counts, int64_t width) {
+  for (int64_t at = 0; at < width; ++at) counts[at] += held[at];
+}
+
+// Adds values `[batch, elements]`. Returns false, with nothing changed, if some are neither 0 nor 1
+// and of a dtype without a `Number`.
+template <typename Of>
+NEUROACT_INLINE bool add_arrived(const void* from, Arrived into, int64_t batch, int64_t elements) {
+  constexpr bool CAN_TELL = !std::is_void<typename Of::Number>::value;
+  const auto* values = static_cast<const typename Of::Word*>(from);
+  if (Of::CAN_BE_OTHER && !CAN_TELL) {
+    const Unreliable found = why_unreliable<Of>(from, batch * elements);
+    if (found.nonfinite || found.not_binary) return false;
+  }
+  int32_t unreliable = 0;
+  for (int64_t first = 0; first < elements; first += TOGETHER) {
+    const int64_t width = std::min(TOGETHER, elements - first);
+    Held held{};
+    bool binary = true;
+    for (int64_t sample = 0; sample < batch && binary; ++sample) {
+      binary = add_row<Of>(values + sample * elements + first, held.ones, width) == 0;
+    }
+    if (binary) {
+      add_held(held.ones, into.ones + first, width);
+      add_held(held.ones, into.sizes + first, width);
+      continue;
+    }
+    if constexpr (CAN_TELL) {
+      for (int64_t done = 0; done < batch; done += MOST_SIZES) {
+        held = {};
+        for (int64_t sample = done; sample < std::min(batch, done + MOST_SIZES); ++sample) {
+          unreliable |= tell_apart<Of>(values + sample * elements + first, held, width);
+        }
+        add_held(held.ones, into.ones + first, width);
+        add_held(held.others, into.others + first, width);
+        add_held(held.sizes, into.sizes + first, width);
+      }
+    }
+  }
+  into.rest[0] += batch;
+  into.rest[1] |= unreliable & 1;
+  into.rest[2] |= unreliable >> 1;
+  return true;
 }
 
 // A row holds a step, one bit for each value. It has `GROUP` values in `LANES` words: bit `bit` of
@@ -181,6 +268,7 @@ struct Reader {
   int64_t width;  // bytes of a value
   bool (*add)(const void*, int32_t*, int64_t, int64_t);
   bool (*pack)(const void*, uint32_t*, int64_t);
+  bool (*arrive)(const void*, Arrived, int64_t, int64_t);
   Unreliable (*unreliable)(const void*, int64_t);
 };
 
@@ -195,11 +283,15 @@ enum Dtype { FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT8, INT16, INT32, INT64, BOO
     TARGET static bool pack(const void* from, uint32_t* row, int64_t numel) {                \
       return pack_values<Of, BYTES>(from, row, numel);                                       \
     }                                                                                        \
+    TARGET static bool arrive(                                                               \
+        const void* from, Arrived into, int64_t batch, int64_t elements) {                   \
+      return add_arrived<Of>(from, into, batch, elements);                                   \
+    }                                                                                        \
     TARGET static Unreliable unreliable(const void* from, int64_t numel) {                   \
       return why_unreliable<Of>(from, numel);                                                \
     }                                                                                        \
     static constexpr Reader reader() {                                                       \
-      return {int64_t(sizeof(typename Of::Word)), add, pack, unreliable};                    \
+      return {int64_t(sizeof(typename Of::Word)), add, pack, arrive, unreliable};            \
     }                                                                                        \
   };
 

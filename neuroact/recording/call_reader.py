@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, ArgumentAdapter, LayerCall, StatefulAdapter
 from neuroact.layers.call_pattern import CallPattern, always, has_pattern
+from neuroact.layers.connections import ConnectionInput
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.native import core
+from neuroact.recording.arrival_counter import ArrivalCounter
 from neuroact.recording.compiled.counter import CompiledCounter
 from neuroact.recording.forward import NO_CALLBACKS, Watcher
 from neuroact.recording.layer import LayerRecorder
@@ -54,16 +57,16 @@ class CallReader:
         self._arguments = adapter if isinstance(adapter, ArgumentAdapter) else None
         self._patterns = adapter if has_pattern(adapter) else None
         self._pattern: CallPattern | None = None
-        self.compiled_counter = CompiledCounter(layer)
         native = core()
         self._python_steps: StepReader | None = StepReader(self._read, layer.lock)
         self._native_steps: Steps | None = native and native.Steps(self._read_otherwise)
         self._under_way: Steps | None = None  # it knows a newer state than the layer's trace
         # A list, so that both can be replaced; see `Watcher`.
-        self.callbacks: list[Callable[..., Any]] = [
-            self._before,
-            self._native_steps or self._python_steps,
-        ]
+        after: Callable[..., Any] = self._native_steps or self._python_steps
+        if isinstance(adapter, ConnectionInput):
+            after = ArrivalCounter(adapter, layer, self._read)
+        self.callbacks: list[Callable[..., Any]] = [self._before, after]
+        self.compiled_counter = CompiledCounter(layer, self.callbacks)
 
     def prepare(self) -> None:
         """Find the layer's pattern anew, before the next call."""
@@ -74,8 +77,11 @@ class CallReader:
             # If it raises, so does `read` after the call, with the layer's name.
             with contextlib.suppress(Exception):
                 self._pattern = self._patterns.pattern(self._module)
-        pattern = self._pattern
+        pattern, adapter = self._pattern, self._adapter
         self.callbacks[0] = pattern.given if pattern and pattern.holds is always else self._before
+        if isinstance(adapter, ConnectionInput):
+            adapter.prepare(self._module)
+            self.callbacks[0] = partial(adapter.given, self._module)
 
     def let_go(self) -> None:
         """Break the reference cycles, so that the reader and the model are freed at once."""
@@ -111,6 +117,13 @@ class CallReader:
         """Run a call that `torch.compile` traces, and count it as a part of the program."""
         # Read few attributes here, each by one path: the program checks them before each call.
         pattern, layer = self._pattern, self.compiled_counter.layer
+        arguments = self._arguments
+        if pattern is None and arguments is not None:
+            value = arguments.given(self._module, args, kwargs)
+            if isinstance(value, Tensor):
+                output = forward(*args, **kwargs)
+                self.compiled_counter.count_input(value, output)
+                return output
         if pattern is None or not pattern.holds() or (not layer.plain and layer.needs_eager):
             from neuroact.recording.compiled.uncompiled import untraced
 

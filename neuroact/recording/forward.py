@@ -160,7 +160,7 @@ class _WatchedForward:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if is_compiling():
             return self._traced(args, kwargs)
-        if backward_pass() != -1 and _is_recomputed():
+        if backward_pass() != -1 and is_recomputed():
             return self._recomputed(args, kwargs)
         if _tracing_state() is not None or (_cuda is not None and is_capturing()):
             return self._run_apart(args, kwargs)
@@ -282,7 +282,7 @@ def _not_passed_by(*_: object) -> None:
     """A forward hook that does nothing: see `passed_by`."""
 
 
-def _is_recomputed() -> bool:
+def is_recomputed() -> bool:
     """Whether a call in a backward pass repeats one of the forward pass, as checkpoints do.
 
     A checkpoint repeats calls in the backward of an autograd function, or while it unpacks a saved

@@ -50,6 +50,16 @@ class CallTally:
         """Ask for the fan-out anew: the layer's weights or the shape of its input may be others."""
         self._vectors: dict[tuple[Size, torch.device], FanVector] = {}
 
+    @property
+    def padded(self) -> bool:
+        """Whether the user said which steps of the batch under way are padding."""
+        return self._samples.padded is not None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether `take` still has a use for calls."""
+        return self._sums.problem is None
+
     def valid(self, leading: tuple[int, ...], device: torch.device) -> Tensor | None:
         """Which repetitions of a call are not padding, bool `[1, repetitions]`; None if none is.
 
@@ -66,7 +76,7 @@ class CallTally:
             chunk: the input.
             leading: its dimensions before those of one input; their product is the repetitions.
         """
-        if self._sums.problem is not None:
+        if not self.wanted:
             return
         try:
             self._sums.add_call(self._operations(chunk), leading)

@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from neuroact.errors import MergeError
-from neuroact.statistics.counting.parts import differs, parts_of
+from neuroact.native import core
+from neuroact.statistics.counting.parts import differs, parts_of, per_sample
 from neuroact.statistics.results import Integers, LayerResult
 from neuroact.stream.chunk import SpikeChunk
 from neuroact.stream.sparse import SparseChunk
 
 # Beyond it float32 skips whole numbers, and a sum of many values could leave int64.
 _LARGEST_WHOLE = 2**24
+_OF_ELEMENTS = ("ones", "others", "magnitude")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,10 @@ class Arrivals:
 
     def reset(self) -> None:
         """Forget everything counted, the elements' shape included."""
-        self._counts: dict[str, Tensor] = {}
+        self._shape = torch.Size()
+        # int64 `[3 n + 3]` for n elements: ones, others and magnitudes of each, then observations,
+        # and what is above 0 where a value was not whole or not finite. None before any chunk.
+        self._counts: Tensor | None = None
 
     def update(self, chunk: SpikeChunk) -> None:
         """Count the next chunk.
@@ -76,28 +81,50 @@ class Arrivals:
             ValueError: the chunk's elements have another shape than those before.
         """
         counts = self._admit(chunk.neurons, chunk.values.device)
+        sparse = isinstance(chunk, SparseChunk)
+        if not sparse and chunk.valid is None and self.add(chunk.values):
+            return
+        ones, others, magnitude, rest = _parts(counts)
         if isinstance(chunk, SparseChunk):
             assert chunk.entries is not None
             _add_entries(counts, chunk.entries)
-        for part in () if isinstance(chunk, SparseChunk) else parts_of(chunk):
-            values = part.values
+        for part in () if sparse else parts_of(chunk):
+            values = per_sample(part.values)
             # Not in half precision: its arithmetic is slow on a CPU, and its range is small.
             exact = torch.float32 if values.is_floating_point() else torch.float64
             sizes = values.to(torch.promote_types(values.dtype, exact)).abs()
             flags = differs(sizes, 0)
             events = _summed(flags)
-            ones = _summed(torch.eq(sizes, 1, out=flags))
-            counts["ones"].add_(ones)
-            counts["others"].add_(events - ones)
+            singles = _summed(torch.eq(sizes, 1, out=flags))
+            ones.add_(singles)
+            others.add_(events - singles)
             if sizes.numel():
                 largest, broken = sizes.amax(), torch.frac(sizes, out=flags).amax()
-                not_whole = broken.ne(0) | largest.gt(_LARGEST_WHOLE)
-                nonfinite = largest.isfinite().logical_not()
-                counts["unreliable"].logical_or_(torch.stack([not_whole, nonfinite]))
+                rest[1].add_(broken.ne(0) | largest.gt(_LARGEST_WHOLE))
+                rest[2].add_(largest.isfinite().logical_not())
             del flags  # the sum below takes a copy in float64
-            counts["magnitude"].add_(sizes.sum((0, 1), dtype=torch.float64).to(torch.int64))
+            magnitude.add_(sizes.sum((0, 1), dtype=torch.float64).to(torch.int64))
         seen = chunk.steps * chunk.batch if chunk.valid is None else chunk.valid.sum()
-        counts["observations"].add_(seen)
+        rest[0].add_(seen)
+
+    def add(self, values: Tensor) -> bool:
+        """Count values `[..., *elements]` by the compiled core, in one pass over them.
+
+        For values of the elements that came before. No Python runs in between, so they are counted
+        whole or not at all.
+
+        Returns:
+            False, with nothing counted, if there is no core or it cannot tell the values apart.
+        """
+        native, counts = core(), self._counts
+        if (
+            native is None
+            or counts is None
+            or counts.device.type != "cpu"
+            or not self._shape.numel()
+        ):
+            return False
+        return bool(native.add_arrivals(values.contiguous(), counts))
 
     def merge(self, other: Arrivals) -> None:
         """Add another's counts, exact in any order.
@@ -105,20 +132,17 @@ class Arrivals:
         Raises:
             MergeError: the two counted inputs of different shapes.
         """
-        theirs = other._counts
-        if not theirs:
+        if other._counts is None:
             return
-        if not self._counts:
-            self._make(theirs["ones"].shape, theirs["ones"].device)
-        ours = self._counts
-        if ours["ones"].shape != theirs["ones"].shape:
+        if self._counts is None:
+            self._make(other._shape, other._counts.device)
+        elif self._shape != other._shape:
             raise MergeError(
-                f"cannot add counts of an input of shape {list(theirs['ones'].shape)} to counts "
-                f"of an input of shape {list(ours['ones'].shape)}"
+                f"cannot add counts of an input of shape {list(other._shape)} to counts "
+                f"of an input of shape {list(self._shape)}"
             )
-        for name, counts in ours.items():
-            added = theirs[name].to(counts.device)
-            counts.logical_or_(added) if name == "unreliable" else counts.add_(added)
+        assert self._counts is not None
+        self._counts.add_(other._counts.to(self._counts.device))
 
     def state_dict(self) -> dict[str, Tensor]:
         """The counts as new tensors on the layer's device; empty before the first chunk.
@@ -126,15 +150,23 @@ class Arrivals:
         Keys: `ones`, `others` and `magnitude` int64 `[*elements]`; `observations` int64 `[]`;
         `unreliable` bool `[2]`, not whole and nonfinite.
         """
-        state = {name: tensor.clone() for name, tensor in self._counts.items()}
-        if state:
-            state["magnitude"].masked_fill_(state["unreliable"][0], 0)
+        if self._counts is None:
+            return {}
+        *of_elements, rest = _parts(self._counts)
+        shaped = (counts.reshape(self._shape).clone() for counts in of_elements)
+        state = dict(zip(_OF_ELEMENTS, shaped, strict=True))
+        state |= {"observations": rest[0].clone(), "unreliable": rest[1:].ne(0)}
+        state["magnitude"].masked_fill_(state["unreliable"][0], 0)
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Replace the counts by those that `state_dict` returned."""
-        with torch.inference_mode(False):
-            self._counts = {name: tensor.clone() for name, tensor in state.items()}
+        self.reset()
+        if state:
+            self._shape = state["ones"].shape
+            parts = [state[name].flatten() for name in (*_OF_ELEMENTS, "observations")]
+            with torch.inference_mode(False):
+                self._counts = torch.cat([*parts, state["unreliable"].to(torch.int64)])
 
     def result(self) -> ArrivalsResult | None:
         """The counts so far; None before the first chunk."""
@@ -151,29 +183,31 @@ class Arrivals:
             nonfinite=nonfinite,
         )
 
-    def _admit(self, elements: torch.Size, device: torch.device) -> dict[str, Tensor]:
-        if not self._counts:
+    def _admit(self, elements: torch.Size, device: torch.device) -> Tensor:
+        if self._counts is None:
             self._make(elements, device)
-        came = self._counts["ones"]
-        if came.shape != elements:
+        assert self._counts is not None
+        if self._shape != elements:
             raise ValueError(
-                f"expected an input of shape {list(came.shape)}, came {list(elements)}"
+                f"expected an input of shape {list(self._shape)}, came {list(elements)}"
             )
-        if came.device != device:
-            self.load_state_dict({name: t.to(device) for name, t in self._counts.items()})
+        if self._counts.device != device:
+            with torch.inference_mode(False):
+                self._counts = self._counts.to(device)
         return self._counts
 
     def _make(self, elements: torch.Size, device: torch.device) -> None:
         # Outside inference mode, else they could not be added to outside of it.
         with torch.inference_mode(False):
-            ones = torch.zeros(elements, dtype=torch.int64, device=device)
-            self._counts = {
-                "ones": ones,
-                "others": ones.clone(),
-                "magnitude": ones.clone(),
-                "observations": ones.new_zeros(()),
-                "unreliable": torch.zeros(2, dtype=torch.bool, device=device),
-            }
+            number = len(_OF_ELEMENTS) * elements.numel() + 3
+            self._counts = torch.zeros(number, dtype=torch.int64, device=device)
+        self._shape = elements
+
+
+def _parts(counts: Tensor) -> tuple[Tensor, ...]:
+    """Ones, others and magnitudes, `[elements]` each; then the three numbers at the end."""
+    elements = (len(counts) - 3) // len(_OF_ELEMENTS)
+    return torch.split(counts, [elements] * len(_OF_ELEMENTS) + [3])
 
 
 def _summed(flags: Tensor) -> Tensor:
@@ -181,14 +215,15 @@ def _summed(flags: Tensor) -> Tensor:
     return flags.sum((0, 1), dtype=torch.float32).to(torch.int64)
 
 
-def _add_entries(counts: Mapping[str, Tensor], entries: Tensor) -> None:
+def _add_entries(counts: Tensor, entries: Tensor) -> None:
     """Count the stored values of a coalesced sparse tensor `[repetitions, *elements]`."""
     places, sizes = entries.indices()[1:], entries.values().to(torch.float64).abs()
     strides = [math.prod(entries.shape[at + 1 :]) for at in range(1, entries.ndim)]
     at = (places * places.new_tensor(strides).unsqueeze(1)).sum(0)
     whole = sizes.frac().eq(0) & sizes.le(_LARGEST_WHOLE)
     ones, events = sizes.eq(1), sizes.ne(0)
-    for name, values in (("ones", ones), ("others", events & ~ones), ("magnitude", sizes)):
-        counts[name].view(-1).index_add_(0, at, values.to(torch.int64))
-    unreliable = torch.stack([whole.logical_not().any(), sizes.isfinite().logical_not().any()])
-    counts["unreliable"].logical_or_(unreliable)
+    *of_elements, rest = _parts(counts)
+    for part, values in zip(of_elements, (ones, events & ~ones, sizes), strict=True):
+        part.index_add_(0, at, values.to(torch.int64))
+    rest[1].add_(whole.logical_not().any())
+    rest[2].add_(sizes.isfinite().logical_not().any())

@@ -2,8 +2,8 @@
 
 Run: python tests/benchmarks/bench.py [part ...] [--network NAME] [--rounds N] [--write FILE]
 
-Parts: forward, compiled, memory, metric, report, import; all of them if none is named. With
---write the tables also replace the text between the markers in a document.
+Parts: forward, operations, compiled, memory, metric, report, import; all of them if none is named.
+With --write the tables also replace the text between the markers in a document.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,20 +51,42 @@ def head(*cells: str) -> Iterator[str]:
 
 def forward(options: argparse.Namespace) -> Iterator[str]:
     """What each way adds to the forward pass of each network."""
+    from ways import WAYS
+
+    yield from side_by_side(options, WAYS)
+
+
+def operations(options: argparse.Namespace) -> Iterator[str]:
+    """What counting synaptic operations adds, beside a recording of the same layers' inputs."""
+    from compiled import compiled_cost
+    from ways import OPERATIONS
+
+    yield from side_by_side(options, OPERATIONS)
+    yield ""
+    yield "The same with `operations=True` under `torch.compile`."
+    yield ""
+    yield from head("", "not recorded", "added, %", "graph breaks", "with operations")
+    for name in ("GSC", "tiny snnTorch"):
+        if options.network in (None, name):
+            floor, more, before, after = compiled_cost(name, options.rounds, operations=True)
+            yield row(name, f"{floor * 1e3:.0f} ms", more, before, after)
+
+
+def side_by_side(options: argparse.Namespace, ways: Mapping[str, Any]) -> Iterator[str]:
+    """A table of these ways on each network."""
     from networks import CASES, build
     from paired import costs
-    from ways import WAYS
 
     names = [name for name in CASES if options.network in (None, name)]
     columns = {}
     for name in names:
         rounds = max(3, options.rounds // 2) if name.startswith("conv") else options.rounds
-        columns[name] = costs(build(name), WAYS, rounds)
+        columns[name] = costs(build(name), ways, rounds)
     yield "Percent added to the forward pass: median (quartiles) of paired rounds."
     yield ""
     yield from head("", *names)
     yield row("bare forward pass", *(f"{floor * 1e3:.0f} ms" for floor, _ in columns.values()))
-    for way in WAYS:
+    for way in ways:
         cells = [found[way] for _, found in columns.values()]
         yield row(way, *("fails" if isinstance(cell, Exception) else cell for cell in cells))
 
@@ -150,6 +173,7 @@ def importing(options: argparse.Namespace) -> Iterator[str]:
 
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "forward": forward,
+    "operations": operations,
     "compiled": compiled,
     "memory": memory,
     "metric": metric,

@@ -14,13 +14,13 @@ from torch._dynamo.utils import counters
 import neuroact
 
 
-def compiled_cost(name: str, rounds: int) -> tuple[float, Cost, int, int]:
+def compiled_cost(name: str, rounds: int, **options: Any) -> tuple[float, Cost, int, int]:
     """Seconds of the compiled pass, what recording adds, graph breaks without and with it."""
     torch.compiler.reset()
     # One network each, since opening and closing a recording makes the compiler start over.
     cases, breaks = (build(name), build(name)), []
     with torch.no_grad(), ExitStack() as closing:
-        closing.enter_context(neuroact.record(cases[1].net))
+        closing.enter_context(neuroact.record(cases[1].net, **options))
         steps = [torch.compile(case.net, dynamic=False) for case in cases]
         for case, step in zip(cases, steps, strict=True):
             counters.clear()

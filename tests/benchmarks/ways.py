@@ -20,6 +20,7 @@ from torch import Tensor
 
 import neuroact
 from neuroact import InterspikeIntervals, SpikeCounts, Synchrony, TimeCourse
+from neuroact.layers.fan_out import CONNECTIONS
 from neuroact.native import without_core
 
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in (".", "shared", "adapters")]
@@ -60,15 +61,23 @@ def no_op_hook(case: Case) -> AbstractContextManager[AfterBatch]:
     return hooked(case, lambda module, args, output: None)
 
 
-def recorded(*statistics: Any) -> Way:
+def recorded(*statistics: Any, **options: Any) -> Way:
     """A recording, with statistics in addition to the default one."""
 
     @contextmanager
     def way(case: Case) -> Iterator[AfterBatch]:
-        with neuroact.record(case.net, statistics=statistics):
+        with neuroact.record(case.net, statistics=statistics, **options):
             yield nothing
 
     return way
+
+
+@contextmanager
+def with_inputs(case: Case) -> Iterator[AfterBatch]:
+    """The default recording, and a second one of what arrives at the layers with weights."""
+    layers = [module for module in case.net.modules() if isinstance(module, CONNECTIONS)]
+    with neuroact.record(case.net), neuroact.record(case.net, layers=layers, of="input"):
+        yield nothing
 
 
 @contextmanager
@@ -176,6 +185,12 @@ BUILT_IN = {
     "neuroact, default": recorded(),
     "neuroact, SpikeCounts and TimeCourse": recorded(SpikeCounts, TimeCourse),
     "neuroact, all of them": recorded(*EVERY),
+}
+OPERATIONS: dict[str, Way] = {
+    "bare, once more (the noise)": bare,
+    "neuroact, default": recorded(),
+    "neuroact, default, and the inputs of layers with weights": with_inputs,
+    "neuroact, `operations=True`": recorded(operations=True),
 }
 WAYS: dict[str, Way] = {
     "bare, once more (the noise)": bare,

@@ -252,3 +252,12 @@ def test_a_freed_weight_is_an_error() -> None:
 def test_a_weight_without_values_is_an_error() -> None:
     with pytest.raises(ValueError, match="no values yet: call the model once"):
         nonzero_weights(nn.LazyLinear(2))
+
+
+def test_a_weight_without_memory_is_refused_and_not_read() -> None:
+    layer = nn.Linear(300, 200)
+    layer.weight.untyped_storage().resize_(0)  # as FSDP does between calls
+    with pytest.raises(
+        ValueError, match=r"shape \[200, 300\], came .* without memory: it was freed"
+    ):
+        nonzero_weights(layer)

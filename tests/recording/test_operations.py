@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
+from torch.utils.checkpoint import checkpoint
 
 import neuroact
 from neuroact import Recording
@@ -24,6 +25,7 @@ from neuroact.errors import (
     RecordingFileError,
     SamplesUnknownError,
     UnknownLayerError,
+    UnsupportedModelError,
 )
 from neuroact.training import TrainingMonitor
 
@@ -568,6 +570,35 @@ def test_a_file_with_a_layer_twice_at_one_size_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(connections, "document", lambda: (document, tensors))
     with pytest.raises(RecordingFileError, match="two layers of one name"):
         Recording.from_bytes(recording.to_bytes())
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_training_has_the_same_gradients_and_a_checkpoint_counts_once(reentrant: bool) -> None:
+    def step(operations: bool) -> tuple[list[Tensor], Recording]:
+        torch.manual_seed(0)
+        net, x = Net(), spikes(2, 2, 4, 4).requires_grad_()
+        with neuroact.record(net, layers="act", operations=operations) as recording:
+            for _ in range(2):
+                checkpoint(net, x, use_reentrant=reentrant).square().sum().backward()
+        return [p.grad for p in net.parameters() if p.grad is not None], recording
+
+    (with_them, recording), (without, _) = step(True), step(False)
+    assert len(without) == 4
+    assert all(map(torch.equal, with_them, without))
+    operations = recording.report().operations
+    assert operations["conv"].observations == operations["fc"].observations == 4
+
+
+def test_a_cuda_graph_is_refused_since_its_replays_could_not_count() -> None:
+    net = Net()
+    with neuroact.record(net, layers=nn.ReLU, operations=True) as recording:
+        net(spikes(1, 2, 4, 4))
+        layers: list[Any] = [each for each in recording._watched if hasattr(each, "reader")]
+        for watched in layers[-2:]:
+            refused = pytest.raises(UnsupportedModelError, match="operations=True needs Python")
+            with refused as caught:
+                watched.reader.check_capture()
+            assert caught.value.layer in ("conv", "fc")
 
 
 def test_operations_of_all_ranks_are_added() -> None:

@@ -75,11 +75,12 @@ def batches() -> list[Tensor]:
     return [torch.randn(steps, batch, 5) for steps, batch in sizes]
 
 
-def recorded(numbers: list[int]) -> Recording:
+def recorded(numbers: list[int], *, operations: bool = False) -> Recording:
     """What a process over these batches records."""
     torch.manual_seed(0)
     net, data = Net(), batches()
-    with neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics()) as recording:
+    options: Any = {"statistics": statistics(), "operations": operations}
+    with neuroact.record(net, adapters=[ToyAdapter()], **options) as recording:
         for number in numbers:
             net(data[number])
     return recording
@@ -99,7 +100,7 @@ def spikes(name: str, neurons: int = 3, **options: Any) -> Recording:
 
 def whole(rank: int, size: int) -> Recording:
     """Each rank has a part of the data."""
-    recording = recorded(share(rank, size))
+    recording = recorded(share(rank, size), operations=True)
     before = recording.to_bytes()
     merged = neuroact.distributed.merge(recording)
     assert recording.to_bytes() == before, "merging changed the rank's own recording"
@@ -142,7 +143,8 @@ def while_open(rank: int, size: int) -> Recording:
     """Merged several times while recording continues; earlier counts are in each result once."""
     torch.manual_seed(0)
     net, data, mine = Net(), batches(), share(rank, size)
-    with neuroact.record(net, adapters=[ToyAdapter()], statistics=statistics()) as recording:
+    options: Any = {"statistics": statistics(), "operations": True}
+    with neuroact.record(net, adapters=[ToyAdapter()], **options) as recording:
         for turn in range(len(share(0, size))):
             neuroact.distributed.merge(recording)
             for number in mine[turn : turn + 1]:
@@ -231,7 +233,8 @@ def trained(wrap: Callable[[nn.Module], nn.Module]) -> dict[str, Any]:
     for layers in ("lif*", ["lif1"]):
         torch.manual_seed(0)
         net = wrap(Net())
-        with neuroact.record(net, layers=layers, adapters=[ToyAdapter()]) as recording:
+        options: Any = {"layers": layers, "operations": layers == "lif*"}
+        with neuroact.record(net, adapters=[ToyAdapter()], **options) as recording:
             if layers != "lif*":
                 recording.pause()
             net(batches()[0]).sum().backward()
@@ -244,6 +247,8 @@ def trained(wrap: Callable[[nn.Module], nn.Module]) -> dict[str, Any]:
             name: [layer.layer_type, layer.sequences, layer.events.tolist()]
             for name, layer in report.items()
         },
+        "operations": {name: layer.effective for name, layer in report.operations.items()},
+        "not counted": dict(report.operations.not_counted),
         "same gradients": bool(gradients[0]) and gradients[0] == gradients[1],
     }
 

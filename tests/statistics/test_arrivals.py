@@ -7,11 +7,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from neuroact import SignalKind, SpikeChunk
+from neuroact.native import without_core
 from neuroact.statistics.arrivals import Arrivals
 from neuroact.testing import StatisticContract
+from neuroact.testing.same import assert_same_state
 from neuroact.testing.strategies import Stream
+
+LEVELS = [
+    [0.0, 1.0],
+    [0.0, -1.0, 1.0],
+    [0.0, 2.0, 3.0],
+    [0.5, -0.25],
+    [0.0, float("nan")],
+    [float("inf")],
+]
 
 
 class TestArrivals(StatisticContract):
@@ -29,6 +42,29 @@ class TestArrivals(StatisticContract):
             "whole": whole,
             "nonfinite": False,
         }
+
+
+@given(st.data(), st.sampled_from([torch.float32, torch.float64, torch.float16, torch.int8]))
+def test_the_core_and_torch_leave_the_same_state(data: st.DataObject, dtype: torch.dtype) -> None:
+    with_core, without, in_turn = Arrivals(), Arrivals(), Arrivals()
+    for levels in data.draw(st.lists(st.sampled_from(LEVELS), min_size=1, max_size=4)):
+        shape = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 300)), 4, 2
+        at = data.draw(st.integers(0, 2**31))
+        drawn = torch.randint(len(levels), shape, generator=torch.Generator().manual_seed(at))
+        values = torch.tensor(levels)[drawn].to(dtype)
+        if data.draw(st.booleans()):  # another order in memory
+            values = values.transpose(2, 3).contiguous().transpose(2, 3)
+        chunk = SpikeChunk(values, SignalKind.GRADED, starts_sequence=True)
+        with_core.update(chunk)
+        with without_core():
+            without.update(chunk)
+        if data.draw(st.booleans()):
+            in_turn.update(chunk)
+        else:
+            with without_core():
+                in_turn.update(chunk)
+    assert_same_state(with_core, without, "with and without the core")
+    assert_same_state(in_turn, without, "by turns and without the core")
 
 
 def counted(values: torch.Tensor) -> Any:
@@ -74,4 +110,4 @@ def test_counts_that_move_in_inference_mode_can_be_added_to_outside_of_it() -> N
     arrivals._admit(shape, torch.device("cpu"))
     with torch.inference_mode():
         moved = arrivals._admit(shape, torch.device("meta"))
-    assert not any(counts.is_inference() for counts in moved.values())
+    assert not moved.is_inference()

@@ -25,9 +25,10 @@ from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.state_trace import StateMark, marks_of, tensors_in
 from neuroact.recording.compiled.operators import define
 from neuroact.recording.compiled.window import LARGEST_WINDOW, Window, window_for
-from neuroact.recording.forward import is_capturing
+from neuroact.recording.forward import Callbacks, backward_pass, is_capturing, is_recomputed
 from neuroact.recording.layer import LayerRecorder
 from neuroact.statistics import Firing
+from neuroact.statistics.arrivals import Arrivals
 from neuroact.statistics.counting.event_counts import EventCounts
 from neuroact.stream.chunk import SignalKind, SpikeChunk, as_stream
 
@@ -54,9 +55,11 @@ class CompiledCounter:
 
     Args:
         layer: whose statistics count.
+        callbacks: the last of them reads a call into the layer; see `Watcher`.
 
     Attributes:
         layer: whose statistics count.
+        callbacks: as given. When the recording lets go of the model, the list's owner empties it.
         kept: the state that the last call left, if a program ran that call; else empty, and the
             layer's trace knows the state. A program cannot hold a weak reference, so this holds
             the state itself until the next call.
@@ -72,12 +75,14 @@ class CompiledCounter:
         "_key",
         "_thread",
         "_window",
+        "callbacks",
         "kept",
         "layer",
     )
 
-    def __init__(self, layer: LayerRecorder) -> None:
+    def __init__(self, layer: LayerRecorder, callbacks: Callbacks) -> None:
         self.layer = layer
+        self.callbacks = callbacks
         only = layer.statistics[0] if len(layer.statistics) == 1 else None
         self._firing = only if type(only) is Firing else None  # a subclass counts in its own way
         self._counts: EventCounts | None = None  # programs add to these; None: they may not
@@ -132,10 +137,25 @@ class CompiledCounter:
 
             look_before_each_call(tuple(given), kept)
 
+    def count_input(self, value: Tensor, output: Any) -> None:
+        """Count a call by what arrived at its layer; traced, not run.
+
+        Args:
+            value: the input, as it was before the call.
+            output: what the call returned. Only its shape goes on, so that the compiler may fuse
+                what computes it with what follows.
+        """
+        shape = list(output.shape) if isinstance(output, Tensor) else None
+        observe_input(self._anchor, value.detach(), shape, self._key)
+
     def why_not(self, pattern: CallPattern | None) -> str | None:
         """Why a CUDA graph cannot count the layer's calls; None if it can."""
         layer = self.layer
-        others = [type(s).__name__ for s in layer.statistics if type(s) is not Firing]
+        others = [
+            "operations=True" if type(s) is Arrivals else type(s).__name__
+            for s in layer.statistics
+            if type(s) is not Firing
+        ]
         if others or pattern is None or not layer.plain:
             what = ", ".join(others) or "a recording.batch or this adapter"
             return (
@@ -416,6 +436,13 @@ def _observe(
     counter.take(chunk, has_state=has_state, tells=tells)
 
 
+def _observe_input(anchor: Tensor, value: Tensor, output: list[int] | None, key: int) -> None:
+    counter = _counters.get(key)
+    if counter is not None and not (backward_pass() != -1 and is_recomputed()):
+        left = None if output is None else torch.empty(output, device="meta")
+        counter.callbacks[1]((), {}, left, value)
+
+
 def _other_state(given: list[Tensor], left: list[Tensor], key: int, on_host: bool) -> Tensor:
     counter = _counters.get(key)
     other = counter is None or not counter.left_last(given, left)
@@ -428,6 +455,12 @@ observe = define(
     "(Tensor(a!) anchor, Tensor values, bool starts, Tensor? unsure, str kind, "
     "bool has_state, bool tells, int key) -> ()",
     _observe,
+    lambda *args: None,
+)
+observe_input = define(
+    "observe_input",
+    "(Tensor(a!) anchor, Tensor value, SymInt[]? output, int key) -> ()",
+    _observe_input,
     lambda *args: None,
 )
 other_state = define(
