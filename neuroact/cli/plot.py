@@ -42,8 +42,8 @@ def plot(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="For a report: box (the default), violin, curve, time or intervals. For one "
-            "layer: neurons or raster.",
+            help="For a report: box (the default), violin, curve, time, intervals, signal or "
+            "signal-time. For one layer: neurons or raster.",
         ),
     ] = None,
     layer: Annotated[str | None, typer.Option(metavar="NAME", help="Draw only this layer.")] = None,
@@ -58,7 +58,7 @@ def plot(
 ) -> None:
     """Draw a report as a box per layer, or as another kind of picture.
 
-    Time courses, intervals and rasters need a statistic, as in
+    Time courses, intervals, signals and rasters need a statistic, as in
     `neuroact run ... --statistics TimeCourse`. The history of a training is a grid of layers and
     epochs. A comparison is a box per layer and report. Needs the extra `plots`.
     """

@@ -14,6 +14,7 @@ from neuroact.plots.intervals import interval_plot
 from neuroact.plots.kinds import KINDS, draw
 from neuroact.plots.neurons import neuron_map
 from neuroact.plots.raster import raster_plot
+from neuroact.plots.signal import signal_plot, signal_time_plot
 from neuroact.plots.time import time_plot
 from neuroact.plots.violin import Silhouette, silhouette, violin_plot
 
@@ -35,6 +36,8 @@ __all__ = [
     "neuron_map",
     "raster_plot",
     "save_figure",
+    "signal_plot",
+    "signal_time_plot",
     "silhouette",
     "sorted_activity",
     "time_plot",

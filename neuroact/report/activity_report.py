@@ -74,7 +74,8 @@ class ActivityReport(Layers):
         """What is wrong with the layers; see `neuroact.results.diagnosis.diagnose`.
 
         Args:
-            thresholds: your own thresholds for `dead`, `saturated`, `fading`, `busy` or `bimodal`.
+            thresholds: your own thresholds for `dead`, `saturated`, `fading`, `busy`, `bimodal`,
+                `saturating`, `vanishing` or `exploding`.
 
         Raises:
             TypeError: there is no threshold of that name.

@@ -28,6 +28,7 @@ from neuroact import (
     InterspikeIntervals,
     Raster,
     Recording,
+    Signal,
     TimeCourse,
 )
 from neuroact.errors import MissingStatisticError, UnknownLayerError, UnreliableLayerWarning
@@ -51,7 +52,7 @@ from neuroact.plots.intervals import interval_density
 from neuroact.plots.kinds import OF_LAYERS, OF_REPORTS
 from neuroact.plots.violin import MOST_BINS
 
-STATISTICS = [TimeCourse, InterspikeIntervals, Raster]
+STATISTICS = [TimeCourse, InterspikeIntervals, Raster, Signal]
 LONG = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
 
 
@@ -434,7 +435,7 @@ import sys, warnings
 warnings.simplefilter("error")
 import neuroact
 from neuroact import plots
-statistics = [neuroact.TimeCourse, neuroact.InterspikeIntervals, neuroact.Raster]
+statistics = ["TimeCourse", "InterspikeIntervals", "Raster", "Signal"]
 recording = neuroact.Recording(statistics=statistics)
 recording.observe("lif", [[[0, 1, 1]], [[0, 0, 1]]])
 report = recording.report()
