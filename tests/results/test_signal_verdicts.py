@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from torch import nn
 
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, Signal
+from neuroact.plots import neuron_map
 from neuroact.results.diagnosis import diagnose
 from neuroact.table import table_text
 
@@ -120,3 +122,23 @@ def test_what_was_recorded_comes_back_from_json() -> None:
     document = report.to_dict()
     del document["layers"][0]["of"]
     assert ActivityReport.from_dict(document)["g0"].of == "output"
+
+
+def test_maps_and_comparisons_have_no_words_of_spikes_for_real_values() -> None:
+    voltage = replace(recorded(RNG.standard_normal((5, 2, 9))), name="layer")
+    relu = recorded(np.maximum(RNG.standard_normal((5, 2, 9)), 0) * (np.arange(9) > 2))
+    pink = to_rgba("#CC79A7")
+    for layer, words in ((voltage, ""), (relu, "dead (orange): 3")):
+        axes = neuron_map(layer)
+        assert axes.get_xlabel() == words
+        (image,) = axes.images
+        pixels = np.asarray(image.get_array()).reshape(-1, 4)
+        assert not np.isclose(pixels, pink).all(axis=1).any()
+    reports = [ActivityReport([voltage]), ActivityReport([replace(voltage, observations=11)])]
+    comparison = neuroact.compare(*reports)
+    difference = next(iter(comparison["layer"].differences.values()))
+    assert np.isnan([difference.sparsity, difference.dead_share, difference.saturated_share]).all()
+    assert (difference.dead, difference.saturated) == (None, None)
+    rows = [line.split() for line in str(comparison).splitlines() if line.strip()]
+    assert rows[2][-3:] == ["-", "-", "-"]  # the first report has no distance
+    assert rows[3][-4:-1] == ["-", "-", "-"]

@@ -346,6 +346,10 @@ def test_it_is_recorded_by_name_and_keeps_its_figures_in_json_and_in_a_recording
     assert loaded.report() == report
     recording.merge(loaded)
     assert recording.report()["mem"][Signal].observations == 24
+    frame = report.to_frame(per="neuron")
+    for name in ("mean_per_neuron", "std_per_neuron", "max_per_neuron", "zeros_share_per_neuron"):
+        found = getattr(report["mem"][Signal], name).ravel()
+        np.testing.assert_array_equal(frame[name], found)
     again = type(report).from_json(report.to_json())
     assert again == report
     assert_same_result(again["mem"][Signal], report["mem"][Signal], "read and written")
