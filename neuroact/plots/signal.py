@@ -102,8 +102,8 @@ def value_silhouette(
     >>> recording = Recording(statistics=Signal)
     >>> recording.observe("mem", np.array([[[0.0], [1.0], [1.0]]]), kind="analog")
     >>> counts, edges = value_silhouette(recording.report()["mem"][Signal])
-    >>> counts.sum(), counts[0], counts[-1], edges[0], edges[-1]
-    (3.0, 1.0, 2.0, 0.0, 1.0)
+    >>> counts[[0, 1, -1]].tolist(), edges[[0, -1]].tolist()
+    ([1.0, 0.0, 2.0], [0.0, 1.0])
     """
     least, most, unit = result.min, result.max, linear or 1.0
     if least == most:
