@@ -147,8 +147,9 @@ class Signal:
 
         Keys: `shape` int64; `min` and `max` float64 `[*neurons]`; `zeros` int64 `[*neurons]`;
         `sums` and `squares`, digits, int64 `[6, *neurons]` and `[7, *neurons]`; `top` int64 `[]`;
-        `bins` int64 `[32771]`; `step_observations` int64 `[steps]`; `step_sums` and `step_squares`
-        int64 `[6, steps]` and `[7, steps]`; `nonfinite` bool `[]`. With a threshold also
+        `bins` and `bin_counts` int64 `[used]`, the bins that hold a value; `step_observations`
+        int64 `[steps]`; `step_sums` and `step_squares` int64 `[6, steps]` and `[7, steps]`;
+        `nonfinite` bool `[]`. With a threshold also
         `threshold` float64 `[]` and `above` int64 `[*neurons]`. While sequences are open also
         `open_clock` int64 `[batch]`, each sample's steps so far.
 
@@ -169,6 +170,8 @@ class Signal:
                 tensor = tensor + 0.0  # so that it does not matter whether 0.0 or -0.0 came first
             known = name in ("step_observations", "nonfinite")
             state[name] = tensor.clone() if known else tensor.masked_fill(nonfinite, 0)
+        used = state["bins"].nonzero().squeeze(1)  # few of them are: a file would hold mostly zeros
+        state |= {"bins": used, "bin_counts": state["bins"][used]}
         if self._threshold is not None:
             state["threshold"] = torch.tensor(self._threshold, dtype=torch.float64, device=device)
         if self._sequences.batch is not None:
@@ -183,9 +186,11 @@ class Signal:
         self._threshold = float(state["threshold"]) if "threshold" in state else None
         self._prepare(torch.Size(state["shape"].tolist()), state["shape"].device)
         self._make_room(len(state["step_observations"]))
+        self._counts["bins"].index_copy_(0, state["bins"], state["bin_counts"])
         for name, tensor in self._counts.items():
-            kept = tensor[..., : state[name].shape[-1]] if name in _OF_STEPS else tensor
-            kept.copy_(state[name].reshape(kept.shape))
+            if name != "bins":
+                kept = tensor[..., : state[name].shape[-1]] if name in _OF_STEPS else tensor
+                kept.copy_(state[name].reshape(kept.shape))
         if "open_clock" in state:
             self._sequences.resume(state["open_clock"])
 
@@ -204,7 +209,6 @@ class Signal:
             _countable(n * neurons for n in seen.tolist()),
         )
         known = np.nan if observations == 0 else 0.0
-        bins = np.flatnonzero(state["bins"])
         return SignalResult(
             mean_per_neuron=mean,
             # Exact where all values are equal, however the digits beyond the last were rounded.
@@ -216,8 +220,8 @@ class Signal:
             step_observations=seen,
             mean_by_step=mean_by_step,
             std_by_step=std_by_step,
-            bins=bins,
-            bin_counts=state["bins"][bins],
+            bins=state["bins"],
+            bin_counts=state["bin_counts"],
             threshold=self._threshold,
             unreliable=NONFINITE if state["nonfinite"] else None,
         )

@@ -191,7 +191,8 @@ def _check_signal(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
             "sums": (torch.int64, (SUM_DIGITS, *neurons)),
             "squares": (torch.int64, (SQUARE_DIGITS, *neurons)),
             "top": (torch.int64, ()),
-            "bins": (torch.int64, (BINS,)),
+            "bins": (torch.int64, (None,)),
+            "bin_counts": (torch.int64, (_length(state, "bins"),)),
             "step_observations": (torch.int64, (None,)),
             "step_sums": (torch.int64, (SUM_DIGITS, steps)),
             "step_squares": (torch.int64, (SQUARE_DIGITS, steps)),
@@ -203,6 +204,11 @@ def _check_signal(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     )
     if not LEAST_TOP <= int(state["top"]) <= MOST_TOP:
         raise ValueError(f"expected top from {LEAST_TOP} to {MOST_TOP}, came {int(state['top'])}")
+    bins = state["bins"]
+    if len(bins) and (int(bins[-1]) >= BINS or (bins.diff() < 1).any()):
+        raise ValueError(f"bins: expected numbers of bins below {BINS}, ascending")
+    if (state["bin_counts"] < 1).any():
+        raise ValueError("bin_counts: a bin without a value")
     if "threshold" in state and not math.isfinite(state["threshold"]):
         raise ValueError("threshold is not a finite number")
     if "open_clock" in state and (state["open_clock"] > (steps or 0)).any():
@@ -212,8 +218,8 @@ def _check_signal(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
     observations = int(state["step_observations"].sum())
     if any((state[key] > observations).any() for key in ("zeros", "above") if key in state):
         raise ValueError("zeros, above: a neuron has more than it has values")
-    if int(state["bins"].sum()) != observations * neurons.numel():
-        raise ValueError("bins: another number of values than there were")
+    if int(state["bin_counts"].sum()) != observations * neurons.numel():
+        raise ValueError("bin_counts: another number of values than there were")
 
 
 def _check_stepwise(

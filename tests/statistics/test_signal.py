@@ -359,7 +359,9 @@ def test_it_is_recorded_by_name_and_keeps_its_figures_in_json_and_in_a_recording
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("bins", torch.zeros(BINS, dtype=torch.int64), "bins: another number of values"),
+        ("bin_counts", torch.tensor([5]), "bin_counts: another number of values"),
+        ("bin_counts", torch.tensor([0]), "a bin without a value"),
+        ("bins", torch.tensor([BINS]), "below 32771, ascending"),
         ("top", torch.tensor(53), "expected top from -50 to 52"),
         ("zeros", torch.full((2,), 9), "zeros, above: a neuron has more"),
         ("threshold", torch.tensor(math.nan, dtype=torch.float64), "not a finite number"),
