@@ -121,6 +121,8 @@ def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
     """
     if isinstance(statistic, StepwiseStatistic) and _CLOCK in state:
         return 2 * 8 * (int(state[_CLOCK].max()) + 1) if len(state[_CLOCK]) else 0
+    if isinstance(statistic, Signal) and state:
+        return 8 * BINS  # its histogram, of which a state has only the bins that hold a value
     if isinstance(statistic, Raster) and "open" in state:
         sequences = min(int(state["open"][2]), len(state["lengths"]))
         steps = int(state["events"][:, 1].max()) + 1 if len(state["events"]) else 0

@@ -20,7 +20,7 @@ from neuroact.quantiles import METHODS
 from neuroact.statistics import SignalResult
 from neuroact.statistics.counting.exact_sums import digits, scale, squares_of, top_of
 from neuroact.statistics.counting.real_bins import BINS, ERROR, ZERO, bins_of, edges_of
-from neuroact.statistics.states import check_state
+from neuroact.statistics.states import check_state, working_memory
 from neuroact.testing.same import assert_same_result, assert_same_state
 
 ANALOG = SignalKind.ANALOG
@@ -401,3 +401,9 @@ def test_figures_of_a_file_that_contradict_each_other_are_refused(
     document["layers"][0]["results"]["Signal"][key] = value
     with pytest.raises(ReportFileError, match=said):
         ActivityReport.from_dict(document)
+
+
+def test_the_memory_of_a_loaded_histogram_is_known_before_it_is_loaded() -> None:
+    state = signal_of(np.ones((3, 1, 2))).state_dict()
+    assert working_memory(Signal(), state) == 8 * BINS
+    assert working_memory(Signal(), {}) == 0
