@@ -18,10 +18,7 @@ from pyarrow import parquet
 from neuroact import (
     ActivityReport,
     Comparison,
-    InterspikeIntervals,
-    Raster,
     Recording,
-    TimeCourse,
     compare,
     plots,
 )
