@@ -44,8 +44,8 @@ def plot(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="For a report: box (the default), violin, curve, time, intervals or operations. "
-            "For one layer: neurons or raster.",
+            help="For a report: box (the default), violin, curve, time, intervals, signal, "
+            "signal-time or operations. For one layer: neurons or raster.",
         ),
     ] = None,
     layer: Annotated[str | None, typer.Option(metavar="NAME", help="Draw only this layer.")] = None,
@@ -60,7 +60,7 @@ def plot(
 ) -> None:
     """Draw a report as a box per layer, or as another kind of picture.
 
-    Time courses, intervals and rasters need a statistic, as in
+    Time courses, intervals, signals and rasters need a statistic, as in
     `neuroact run ... --statistics TimeCourse`, and operations need
     `--operations`. The history of a training is a grid of layers and epochs. A comparison is a box
     per layer and report. Needs the extra `plots`.

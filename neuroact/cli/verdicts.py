@@ -22,8 +22,8 @@ FailOn = Annotated[
     typer.Option(
         metavar="VERDICT",
         help="End with exit code 1 if a layer has this verdict: dead, saturated, silent, fading, "
-        "busy, bimodal, or any. A number is your own threshold: dead=0.3 means 30 % of a layer or "
-        "more. May be given several times.",
+        "busy, bimodal, saturating, vanishing, exploding, or any. A number is your own threshold: "
+        "dead=0.3 means 30 % of a layer or more. May be given several times.",
     ),
 ]
 AsJson = Annotated[
@@ -50,9 +50,9 @@ def verdicts(
     or more.
     """
     given = {name: value for name, value in (asked or {}).items() if value is not None}
-    # The next number below, for fading above. 0 stays, so that it means more than none.
+    # The next number below, for fading and vanishing above. 0 stays, to mean more than none.
     nearest = {
-        name: math.nextafter(value, math.inf if name == "fading" else 0.0)
+        name: math.nextafter(value, math.inf if name in ("fading", "vanishing") else 0.0)
         for name, value in given.items()
     }
     return [

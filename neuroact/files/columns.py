@@ -32,6 +32,11 @@ PER_NEURON = {
     "cv": "InterspikeIntervals",
     "cv2": "InterspikeIntervals",
     "lv": "InterspikeIntervals",
+    "mean_per_neuron": "Signal",
+    "std_per_neuron": "Signal",
+    "min_per_neuron": "Signal",
+    "max_per_neuron": "Signal",
+    "zeros_share_per_neuron": "Signal",
 }
 """Metrics of a neuron by name, and the statistic that gives each."""
 
@@ -39,8 +44,9 @@ PER_NEURON = {
 def columns_of(report: Layers, per: Per = "layer") -> Columns:
     """The report as columns of equal length, with a row for each layer or each neuron.
 
-    A layer's row has its name, kind, framework, type, shape (`2x3`), counts, metrics and `dt`. Its
-    column `unreliable` says why the values cannot be trusted; None if they can.
+    A layer's row has its name, kind, framework, type, shape (`2x3`), counts, metrics and `dt`. A
+    metric that says nothing of the layer is None, see `LayerActivity.has_meaning`. The column
+    `unreliable` says why the values cannot be trusted; None if they can.
 
     A neuron's row has:
 
@@ -106,7 +112,9 @@ def _per_layer(layers: Sequence[LayerActivity]) -> Columns:
         "layer": [layer.name for layer in layers],
         "kind": [layer.kind.value for layer in layers],
     }
-    columns |= {name: [getattr(layer, name) for layer in layers] for name in PLAIN}
+    columns |= {
+        name: [getattr(x, name) if x.has_meaning(name) else None for x in layers] for name in PLAIN
+    }
     columns["shape"] = ["x".join(map(str, layer.shape)) for layer in layers]
     columns["dt"] = [np.nan if layer.dt is None else layer.dt for layer in layers]
     columns["unreliable"] = [layer.unreliable for layer in layers]

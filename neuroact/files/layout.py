@@ -18,6 +18,7 @@ from neuroact.statistics import (
     ClassActivityResult,
     InterspikeIntervalsResult,
     RasterResult,
+    SignalResult,
     SpikeCountsResult,
     SynchronyResult,
     TimeCourseResult,
@@ -50,16 +51,23 @@ RESULTS: dict[str, type[LayerResult]] = {
     "ClassActivity": ClassActivityResult,
     "InterspikeIntervals": InterspikeIntervalsResult,
     "Raster": RasterResult,
+    "Signal": SignalResult,
     "SpikeCounts": SpikeCountsResult,
     "Synchrony": SynchronyResult,
     "TimeCourse": TimeCourseResult,
 }
-_FORMS: dict[str, Any] = {"Integers": Counts, "Floats": Numbers, "int": Count}
+_FORMS: dict[str, Any] = {
+    "Integers": Counts,
+    "Floats": Numbers,
+    "int": Count,
+    "float | None": Finite | None,
+}
+_OF_LAYER = ("dt", "unreliable")
 
 
 def entries_of(statistic: str) -> dict[str, Any]:
     """A result's entries with their types. Its `dt` and `unreliable` come from the layer."""
-    found = {f.name: str(f.type) for f in fields(RESULTS[statistic])}
+    found = {f.name: str(f.type) for f in fields(RESULTS[statistic]) if f.name not in _OF_LAYER}
     return {name: _FORMS[form] for name, form in found.items() if form in _FORMS}
 
 
@@ -80,7 +88,10 @@ Results: Any = defstruct(
 
 
 class Figures(Struct):
-    """For readers without neuroact. They follow from the counts. Null stands for NaN."""
+    """For readers without neuroact. They follow from the counts.
+
+    Null stands for NaN, and for what says nothing of real values: `LayerActivity.has_meaning`.
+    """
 
     mean: float | None
     std: float | None
@@ -90,8 +101,8 @@ class Figures(Struct):
     q3: float | None
     max: float | None
     sparsity: float | None
-    dead: Count
-    saturated: Count
+    dead: Count | None
+    saturated: Count | None
 
 
 METRICS = Figures.__struct_fields__
@@ -109,6 +120,7 @@ class Layer(Struct, kw_only=True):
         total: sum of values per neuron, in the same order; null if it is not finite. Missing in a
             binary layer, where it equals the events.
         results: since version 2.
+        of: what of the layer was recorded: "output", "input", "grad", or the name of a state.
     """
 
     name: Text
@@ -126,6 +138,7 @@ class Layer(Struct, kw_only=True):
     events: Counts
     total: Numbers | UnsetType = UNSET
     results: Results = field(default_factory=Results)
+    of: Text = "output"
 
 
 class SpreadOverSamples(Struct):

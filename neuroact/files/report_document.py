@@ -78,12 +78,15 @@ def _json(value: Any) -> str:
 
 
 def _layer(layer: LayerActivity) -> Layer:
-    same = ("name", "framework", "layer_type", "kind", "dt", "observations", "sequences")
+    same = ("name", "framework", "layer_type", "kind", "dt", "observations", "sequences", "of")
     return Layer(
         **{name: getattr(layer, name) for name in (*same, "nonfinite", "not_binary")},
         aliases=list(layer.aliases),
         shape=list(layer.shape),
-        figures={name: finite_or_none(getattr(layer, name)) for name in METRICS},
+        figures={
+            name: finite_or_none(getattr(layer, name)) if layer.has_meaning(name) else None
+            for name in METRICS
+        },
         events=layer.events.ravel().tolist(),
         total=UNSET if layer.kind is SignalKind.BINARY else _value(layer.total),
         results={  # a dict keeps the order asked for, which pages show; `Results` would sort

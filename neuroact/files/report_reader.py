@@ -40,7 +40,7 @@ from neuroact.stream.chunk import SignalKind
 _DEEPEST = 16
 
 # All other one-dimensional arrays of a result have the same length.
-_OF_THEIR_OWN_LENGTH = ("histogram", "lengths")
+_OF_THEIR_OWN_LENGTH = ("histogram", "lengths", "bins", "bin_counts")
 
 
 def from_document(document: Any) -> Layers:
@@ -79,7 +79,7 @@ def layer_from(entry: Any) -> LayerActivity:
         raise ValueError(f"a neuron has {most} events in {layer.observations} steps")
     if not binary and layer.total is UNSET:
         raise ValueError("it has no `total`")
-    total = np.empty(0) if binary else _shaped("total", layer.total, shape)
+    total = np.empty(0) if binary else _shaped("total", layer.total, shape, np.float64)
     if not layer.nonfinite and np.isnan(total).any():
         raise ValueError("total: null where all values are said to be finite")
     trusted = not (layer.nonfinite or layer.not_binary)
@@ -89,7 +89,7 @@ def layer_from(entry: Any) -> LayerActivity:
         **given
         | {
             "aliases": tuple(layer.aliases),
-            "events": _shaped("events", layer.events, shape),
+            "events": _shaped("events", layer.events, shape, np.int64),
             "total": total,
             "results": {
                 name: _result(name, getattr(layer.results, name), shape, trusted)
@@ -148,14 +148,10 @@ def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
     return layer
 
 
-def _shaped(name: str, values: list[Any], shape: tuple[int, ...]) -> Any:
+def _shaped(name: str, values: list[Any], shape: tuple[int, ...], dtype: type) -> Any:
     if len(values) != math.prod(shape):
         raise ValueError(f"{name}: {len(values)} values do not make the shape {short(shape)}")
-    return _array(name, values).reshape(shape)
-
-
-def _array(name: str, values: list[Any]) -> Any:
-    return np.array(values, dtype=np.float64 if name.endswith("total") else np.int64)
+    return np.array(values, dtype=dtype).reshape(shape)
 
 
 def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> LayerResult:
@@ -163,6 +159,8 @@ def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> Lay
     try:
         for key in entries_of(name):
             value = getattr(entry, key)
+            if key in cls.real_arrays():
+                value = np.array(value, dtype=np.float64)
             data[key] = _counts(key, value) if isinstance(value, list) else value
         # Lengths first: the check for contradictions relies on them.
         if problem := next(_lengths(cls, data, shape), None):
@@ -177,11 +175,10 @@ def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> Lay
 
 
 def _counts(name: str, values: list[Any]) -> Any:
-    array = _array(name, values)
     # Quantiles of a histogram need counts that float64 holds exactly.
-    if array.dtype.kind == "i" and sum(values) > (2**53 if name == "histogram" else MOST):
+    if sum(values) > (2**53 if name in ("histogram", "bin_counts") else MOST):
         raise ValueError(f"{name}: the sum cannot be counted")
-    return array
+    return np.array(values, dtype=np.int64)
 
 
 def _lengths(

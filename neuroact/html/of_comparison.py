@@ -164,7 +164,7 @@ def _changes(first: LayerActivity, other: LayerActivity) -> Iterator[Change]:
     yield Change("mean", number_text(first.mean), number_text(other.mean))
     for name in _COUNTS:
         before, after = getattr(first, name), getattr(other, name)
-        if before != after:
+        if before != after and first.has_meaning(name) and other.has_meaning(name):
             yield Change(name, f"{before:,}", f"{after:,}")
 
 

@@ -15,6 +15,7 @@ from neuroact.html.rows import PageRow, columns, row_of, value_text
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.table import Totals, notes, number_text
+from neuroact.table.text import count_text, share_text
 
 if TYPE_CHECKING:
     from neuroact.energy import OperationCosts
@@ -139,8 +140,8 @@ def _line_of(verdict: Verdict) -> Line:
 
 def _totals(report: Layers) -> dict[str, str]:
     totals = Totals.of(list(report.values()))
-    counts = {name: f"{getattr(totals, name):,}" for name in ("neurons", "dead", "saturated")}
-    return counts | {"sparsity": number_text(totals.sparsity)}
+    counts = {name: count_text(getattr(totals, name)) for name in ("neurons", "dead", "saturated")}
+    return counts | {"sparsity": share_text(totals.sparsity)}
 
 
 def _scale_note(ends: Mapping[Any, tuple[float, float]]) -> str:

@@ -22,6 +22,8 @@ _OF_REPORTS = {  # kind: title, and the statistic that it needs
     "curve": ("Neurons by activity, the most active first", None),
     "time": ("Activity over time", "TimeCourse"),
     "intervals": ("Interspike intervals", "InterspikeIntervals"),
+    "signal": ("Values of each layer", "Signal"),
+    "signal-time": ("Mean value over time", "Signal"),
 }
 _ENLARGED = 2.2  # pixels per point
 # A style would apply to the whole page. The metadata names other sites.

@@ -18,6 +18,11 @@ _OF_LAYER = {
     "ClassActivity": ("classes",),
     "InterspikeIntervals": SPREAD,
     "Raster": ("kept", "begun", "watched"),
+    "Signal": (
+        *SPREAD,
+        *("zeros_share", "density", "l0", "norm"),
+        *("threshold", "above_share", "distance_mean", "distance_min"),
+    ),
     "SpikeCounts": SPREAD,
     "Synchrony": ("chi", *SPREAD),
     "TimeCourse": ("steps", "onset", "latency_mean", "never_share"),
@@ -25,6 +30,7 @@ _OF_LAYER = {
 _OF_NEURONS = {
     "ClassActivity": ("selectivity",),
     "InterspikeIntervals": ("mean_interval", "cv", "cv2", "lv"),
+    "Signal": ("mean_per_neuron", "std_per_neuron", "zeros_share_per_neuron"),
     "SpikeCounts": ("mean_per_neuron", "fano_factor"),
 }
 _MOST_TEXT = 400

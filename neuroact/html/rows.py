@@ -140,12 +140,14 @@ def _cells(layer: LayerActivity) -> dict[str, Cell]:
     missing = layer.problem is not None
     cells = {"kind": Cell(layer.kind.value, layer.kind.value)}
     for key in _COUNTS:
-        unknown = missing and key in ("dead", "saturated")
+        unknown = (missing and key in ("dead", "saturated")) or not layer.has_meaning(key)
         count = getattr(layer, key)
         cells[key] = Cell("", "-") if unknown else Cell(str(count), f"{count:,}")
     for key in (*SPREAD, "sparsity"):
         value = getattr(layer, key)
         cells[key] = Cell("" if math.isnan(value) else repr(value), number_text(value))
+        if not (missing or layer.has_meaning(key)):
+            cells[key] = Cell("", "-")
     return cells
 
 
@@ -161,7 +163,8 @@ def _facts(layer: LayerActivity) -> tuple[Fact, ...]:
     if reason := layer.problem:
         facts["no figures"] = reason
     for key in ("dead", "saturated"):
-        if places := _places(getattr(layer, f"{key}_neurons"), layer.neurons):
+        found = getattr(layer, f"{key}_neurons")
+        if layer.has_meaning(key) and (places := _places(found, layer.neurons)):
             facts[f"{key} neurons"] = places
     meanings = {title: definition(key) for title, (key, _) in cells.items()}
     return tuple(Fact(name, text, meanings.get(name, "")) for name, text in facts.items())

@@ -15,6 +15,7 @@ from neuroact.plots.kinds import KINDS, draw
 from neuroact.plots.neurons import neuron_map
 from neuroact.plots.operations import operations_plot
 from neuroact.plots.raster import raster_plot
+from neuroact.plots.signal import signal_plot, signal_time_plot
 from neuroact.plots.time import time_plot
 from neuroact.plots.violin import Silhouette, silhouette, violin_plot
 
@@ -37,6 +38,8 @@ __all__ = [
     "operations_plot",
     "raster_plot",
     "save_figure",
+    "signal_plot",
+    "signal_time_plot",
     "silhouette",
     "sorted_activity",
     "time_plot",

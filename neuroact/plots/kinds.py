@@ -12,6 +12,7 @@ from neuroact.plots.intervals import interval_plot
 from neuroact.plots.neurons import neuron_map
 from neuroact.plots.operations import operations_plot
 from neuroact.plots.raster import raster_plot
+from neuroact.plots.signal import signal_plot, signal_time_plot
 from neuroact.plots.time import time_plot
 from neuroact.plots.violin import violin_plot
 from neuroact.printable import printable
@@ -28,6 +29,8 @@ OF_REPORTS: dict[str, Callable[..., Axes]] = {
     "curve": curve_plot,
     "time": time_plot,
     "intervals": interval_plot,
+    "signal": signal_plot,
+    "signal-time": signal_time_plot,
 }
 """Pictures of all layers, or of a chosen one."""
 

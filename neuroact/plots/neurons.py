@@ -33,6 +33,8 @@ _MOST_RATIO = 2.0  # of a picture's sides; in a longer one, neurons are not squa
 def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
     """A layer's neurons as squares, coloured by average activity; dead and saturated ones marked.
 
+    Real values are no spikes: of an analog layer, only the dead units of a ReLU are marked.
+
     Neurons of the shape `[height, width]` are drawn at their places. Those of a convolutional
     layer, `[channels, height, width]`, are drawn as one map per channel, and the maps stand row by
     row. Any dimensions before the last two count as channels. Neurons without places, `[neurons]`,
@@ -64,9 +66,14 @@ def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
     shape = drawn_shape(layer.shape)
     picture = _tiled(layer.activity.reshape(shape) * per_unit(layer, in_hertz([layer])))
     axes = _axes(picture) if ax is None else ax
+    found = {
+        "dead": (_DEAD, layer.events == 0),
+        "saturated": (_SATURATED, layer.events == layer.observations),
+    }
     marks = {
-        _DEAD: _tiled((layer.events == 0).reshape(shape), fill=0) == 1,
-        _SATURATED: _tiled((layer.events == layer.observations).reshape(shape), fill=0) == 1,
+        colour: _tiled(where.reshape(shape), fill=0) == 1
+        for name, (colour, where) in found.items()
+        if layer.has_meaning(name)
     }
     _show(axes, picture, marks, activity_label([layer]))
     _say_what_it_is(axes, layer, shape)
@@ -158,6 +165,10 @@ def _say_what_it_is(axes: Axes, layer: LayerActivity, shape: tuple[int, ...]) ->
         axes.set_yticks(middles, [str(first) for first in firsts], fontsize=SMALL)
         axes.tick_params(axis="y", length=0)
         axes.set_ylabel("channel, the first of each row", fontsize=FONT)
-    marks = {"dead (orange)": layer.dead, "saturated (pink)": layer.saturated}
-    texts = [f"{name}: {count:,}" for name, count in marks.items() if count]
+    marks = {"dead": ("orange", layer.dead), "saturated": ("pink", layer.saturated)}
+    texts = [
+        f"{name} ({colour}): {count:,}"
+        for name, (colour, count) in marks.items()
+        if count and layer.has_meaning(name)
+    ]
     axes.set_xlabel("; ".join(texts), fontsize=FONT)

@@ -11,6 +11,7 @@ from neuroact.errors import LayerNotCalledWarning, NothingRecordedError, Unrelia
 from neuroact.recording.layer import LayerRecorder
 from neuroact.report.activity_report import ActivityReport, LayerActivity
 from neuroact.results.definitions import headline
+from neuroact.results.layer_activity import OBSERVED
 from neuroact.results.operations import Operations
 from neuroact.statistics import FiringResult
 
@@ -32,7 +33,8 @@ def report_of(
 ) -> ActivityReport:
     """The report of the layers called so far; warns of the others, and of unreliable layers."""
     recorders = list(layers)
-    found = {layer.info.name: _activity(layer, dt) for layer in recorders}
+    of = _recorded(origin)
+    found = {layer.info.name: _activity(layer, dt, of) for layer in recorders}
     activities = [activity for activity in found.values() if activity is not None]
     not_called = tuple(name for name, activity in found.items() if activity is None)
     if not activities:
@@ -64,7 +66,14 @@ def report_of(
     )
 
 
-def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity | None:
+def _recorded(origin: Mapping[str, Any]) -> str:
+    """What of the layers was recorded, the option `of` of `record`."""
+    options = origin.get("options")
+    of = options.get("of") if isinstance(options, Mapping) else None
+    return of if isinstance(of, str) else "output"
+
+
+def _activity(layer: LayerRecorder, dt: float | None, of: str) -> LayerActivity | None:
     """A layer's figures; None if it was not called."""
     with layer.at_rest() as statistics:
         if not layer.called:
@@ -81,5 +90,6 @@ def _activity(layer: LayerRecorder, dt: float | None) -> LayerActivity | None:
         kind=layer.info.kind,
         dt=dt,
         results=results,
+        of="output" if layer.info.framework == OBSERVED else of,
         **{f.name: getattr(firing, f.name) for f in fields(firing)},
     )

@@ -75,7 +75,8 @@ class ActivityReport(Layers):
         """What is wrong with the layers; see `neuroact.results.diagnosis.diagnose`.
 
         Args:
-            thresholds: your own thresholds for `dead`, `saturated`, `fading`, `busy` or `bimodal`.
+            thresholds: your own thresholds for `dead`, `saturated`, `fading`, `busy`, `bimodal`,
+                `saturating`, `vanishing` or `exploding`.
 
         Raises:
             TypeError: there is no threshold of that name.
@@ -222,7 +223,6 @@ class ActivityReport(Layers):
     ) -> Axes:
         """Draw a picture of the report. It needs the extra `plots`.
 
-        ============  ============================================================================
         kind          shows
         ============  ============================================================================
         `box`         a box per layer of its neurons' average activity
@@ -234,6 +234,21 @@ class ActivityReport(Layers):
         `raster`      the spikes of one sequence in one layer; needs `Raster`
         `operations`  a bar per layer of its synaptic operations; needs `operations=True`
         ============  ============================================================================
+        =======
+        =============  ===========================================================================
+        kind           shows
+        =============  ===========================================================================
+        `box`          a box per layer of its neurons' average activity
+        `violin`       a silhouette per layer: how many neurons have which activity
+        `curve`        a curve per layer: its neurons' activity, the most active first
+        `time`         activity at each time step, with its spread; needs `TimeCourse`
+        `intervals`    a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
+        `signal`       a silhouette per layer of all its values; needs `Signal`
+        `signal-time`  the mean value at each time step, with its spread; needs `Signal`
+        `neurons`      every neuron of one layer at its place
+        `raster`       the spikes of one sequence in one layer; needs `Raster`
+        `operations`   a bar per layer of its synaptic operations; needs `operations=True`
+        =============  ===========================================================================
 
         Each is also a function of `neuroact.plots`, with its definition and more options.
 

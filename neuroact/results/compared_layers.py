@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -19,8 +20,8 @@ from neuroact.results.layers import Layers
 class Difference:
     """A layer's metrics in a report minus its metrics in the first report.
 
-    If the layer has no figures in one of the two, differences are NaN, and those of counts are
-    None.
+    If the layer has no figures in one of the two, or a metric says nothing of it there
+    (`LayerActivity.has_meaning`), the difference is NaN, and that of a count is None.
 
     Attributes:
         mean: of the mean activity, in spikes (or values) per neuron and step.
@@ -53,12 +54,21 @@ class Difference:
     def between(cls, first: LayerActivity, other: LayerActivity) -> Difference:
         """The other layer's metrics minus the first's."""
         metrics = ("mean", "std", "q1", "median", "q3", "sparsity", "dead_share", "saturated_share")
-        changes = {name: getattr(other, name) - getattr(first, name) for name in metrics}
+
+        def says(name: str) -> bool:
+            return first.has_meaning(name) and other.has_meaning(name)
+
+        changes = {
+            name: getattr(other, name) - getattr(first, name) if says(name) else math.nan
+            for name in metrics
+        }
         measured = first.problem is None and other.problem is None
         return cls(
             **changes,
-            dead=other.dead - first.dead if measured else None,
-            saturated=other.saturated - first.saturated if measured else None,
+            dead=other.dead - first.dead if measured and says("dead") else None,
+            saturated=(
+                other.saturated - first.saturated if measured and says("saturated") else None
+            ),
             distance=wasserstein(*first.activity_distribution, *other.activity_distribution),
         )
 

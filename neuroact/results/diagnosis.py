@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from neuroact.printable import printable
 from neuroact.quantiles import tally
 from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.signal_measures import far_share, gradient_ratios
 from neuroact.stream.chunk import SignalKind
 
 DEAD, SATURATED, FADING, BUSY, BIMODAL = 0.4, 0.07, 0.1, 3.0, 0.85
+SATURATING, VANISHING, EXPLODING = 0.5, 1e-3, 1e3
 """Default thresholds. `diagnose` gives the source of each."""
 THRESHOLDS: Mapping[str, float] = {
     "dead": DEAD,
@@ -24,9 +26,14 @@ THRESHOLDS: Mapping[str, float] = {
     "fading": FADING,
     "busy": BUSY,
     "bimodal": BIMODAL,
+    "saturating": SATURATING,
+    "vanishing": VANISHING,
+    "exploding": EXPLODING,
 }
 """The default threshold of each verdict that has one."""
 
+# Thresholds that are no shares, with the smallest that says something.
+_LEAST_NUMBERS = {"busy": 0.0, "exploding": 1.0}
 # With fewer layers (or neurons), a ratio, a quartile or a split says little.
 _LEAST_DEEP, _LEAST_COMPARED, _LEAST_SPLIT = 3, 5, 20
 _LEAST_GROUP = 0.1
@@ -48,7 +55,19 @@ _ADVICE = {
     "bimodal": "Look at each of the two groups (layer.histogram, layer.dead_neurons). Perhaps a "
     "part of the layer hardly fires: then try smaller initial weights or a lower learning rate. "
     "Or the groups have two roles, which the layer's mean hides.",
+    "saturating": "Most membranes are so far from the threshold that hardly a surrogate gradient "
+    "comes through. Normalise the layer's input, scale its weights to the threshold, or use a "
+    "wider surrogate gradient.",
+    "vanishing": "Hardly a gradient reaches this layer. Use a wider or steeper surrogate gradient, "
+    "start from larger weights, add normalisation or skip connections, or unroll fewer steps.",
+    "exploding": "Clip gradients, start from smaller weights, lower the learning rate, or use a "
+    "less steep surrogate gradient.",
 }
+_OF_RECTIFIED = (
+    "These units output 0 for all inputs, so no gradient reaches their weights. Lower the learning "
+    "rate, start from other weights or biases, normalise the input, or use a leaky ReLU. If more "
+    "data does not wake them, prune them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +76,8 @@ class Verdict:
 
     Attributes:
         layer: the layer's reported name.
-        name: "silent", "dead", "saturated", "fading", "busy" or "bimodal".
+        name: "silent", "dead", "saturated", "fading", "busy" or "bimodal"; of real values "dead",
+            "saturating", "vanishing" or "exploding".
         figure: what was measured, in words.
         value: the measured number.
         threshold: the number it was compared with.
@@ -86,14 +106,17 @@ def diagnose(
     fading: float = FADING,
     busy: float = BUSY,
     bimodal: float = BIMODAL,
+    saturating: float = SATURATING,
+    vanishing: float = VANISHING,
+    exploding: float = EXPLODING,
 ) -> tuple[Verdict, ...]:
     """What is wrong with a report's layers.
 
-    Analog layers and layers without figures get no verdict. The *event rate* is the share of
-    values that are not zero. In a binary layer, these are spikes per neuron and step.
+    Layers without figures get no verdict. The *event rate* is the share of values that are not
+    zero. In a binary layer, these are spikes per neuron and step.
 
     ==========  ===========================================================================
-    verdict     where
+    verdict     where, in a binary or graded layer
     ==========  ===========================================================================
     silent      no neuron of the layer has an event
     dead        the share of neurons without an event is above `dead`
@@ -108,6 +131,18 @@ def diagnose(
     bimodal     the best split of the neurons into two groups explains more than the share
                 `bimodal` of the variance of their event rates. Each group must have at least
                 a tenth of the neurons, and the layer at least 20 neurons.
+    ==========  ===========================================================================
+
+    ==========  ===========================================================================
+    verdict     where, in an analog layer
+    ==========  ===========================================================================
+    dead        the layer is `rectified`, such as a ReLU, and the share of units whose output
+                is always 0 is above `dead`
+    saturating  a membrane (recorded with `Signal(threshold=...)`): the share of values further
+                from the threshold than the threshold from 0 is above `saturating`
+    vanishing   a gradient (`of="grad"`, with `Signal`): its norm, divided by that of the last
+                layer recorded, is below `vanishing`
+    exploding   a gradient: the same ratio is above `exploding`
     ==========  ===========================================================================
 
     Args:
@@ -129,6 +164,13 @@ def diagnose(
         bimodal: share of variance, in [0, 1]. Why 0.85: the best split (Otsu) explains 0.64 of the
             variance of a normal distribution, 0.75 of a uniform one, and 1 of two points. Of
             samples of 50 from a uniform distribution, 99 of 100 stay below 0.85.
+        saturating: share of values, in [0, 1]. Why: surrogate gradients are close to 0 far from the
+            threshold; Guo et al. call a layer of such membranes saturated. 0.5 means most of them;
+            there is no published number.
+        vanishing: ratio of norms, in [0, 1]. Why 0.001: Bengio et al. and Glorot and Bengio
+            describe how gradients change by a factor from layer to layer, but give no number. Three
+            orders of magnitude are beyond what adaptive optimisers are used to make up for.
+        exploding: ratio of norms, 1 or more. Why 1000: the same in the other direction.
 
     Returns:
         The verdicts, layer by layer; empty if nothing is wrong.
@@ -139,7 +181,10 @@ def diagnose(
     Source of the defaults: Karpathy, CS231n course notes, "Neural Networks Part 1"; Yan, Bai and
     Wong, arXiv:2409.08290v1, 2024; Micheli et al., arXiv:2410.00580, 2024; Tukey, Exploratory Data
     Analysis, 1977; Otsu, A threshold selection method from gray-level histograms, IEEE Transactions
-    on Systems, Man, and Cybernetics 9, 1979, doi:10.1109/TSMC.1979.4310076.
+    on Systems, Man, and Cybernetics 9, 1979, doi:10.1109/TSMC.1979.4310076; Guo et al., RecDis-SNN,
+    CVPR 2022; Bengio, Simard and Frasconi, Learning long-term dependencies with gradient descent is
+    difficult, IEEE Transactions on Neural Networks 5, 1994; Glorot and Bengio, Understanding the
+    difficulty of training deep feedforward neural networks, AISTATS 2010.
 
     >>> import torch
     >>> from neuroact import Recording
@@ -156,6 +201,9 @@ def diagnose(
         "fading": fading,
         "busy": busy,
         "bimodal": bimodal,
+        "saturating": saturating,
+        "vanishing": vanishing,
+        "exploding": exploding,
     }
     for name, value in thresholds.items():
         check_threshold(name, value)
@@ -173,14 +221,16 @@ def check_threshold(name: str, value: Any) -> None:
     Traceback (most recent call last):
     ValueError: dead=30: expected a share in [0, 1]; did you mean dead=0.3?
     """
-    expected, most = "a share in [0, 1]", 1.0
-    if name == "busy":
-        expected, most = "a number of 0 or more", sys.float_info.max
+    expected, least, most = "a share in [0, 1]", 0.0, 1.0
+    if name in _LEAST_NUMBERS:
+        least, most = _LEAST_NUMBERS[name], sys.float_info.max
+        expected = f"a number of {least:g} or more"
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if number and 0 <= value <= most:
+    if number and least <= value <= most:
         return
     shown = f"{float(value):g}" if number else repr(value)
-    meant = f"; did you mean {name}={value / 100:g}?" if number and 1 < value <= 100 else ""
+    share = number and most == 1
+    meant = f"; did you mean {name}={value / 100:g}?" if share and 1 < value <= 100 else ""
     raise ValueError(f"{name}={shown}: expected {expected}{meant}")
 
 
@@ -214,7 +264,9 @@ def judge(
                     layer, "bimodal", "variance between two groups", split, thresholds["bimodal"]
                 )
             )
-    return tuple(verdicts)
+    verdicts += _of_real_values(layers, thresholds)
+    order = {layer.name: place for place, layer in enumerate(layers)}
+    return tuple(sorted(verdicts, key=lambda verdict: order[verdict.layer]))
 
 
 def event_rate(layer: LayerActivity) -> float:
@@ -247,6 +299,29 @@ def separation(values: ArrayLike, least_group: float = _LEAST_GROUP) -> float:
 
 def _is_judged(layer: LayerActivity) -> bool:
     return layer.problem is None and layer.kind is not SignalKind.ANALOG
+
+
+def _of_real_values(
+    layers: Iterable[LayerActivity], thresholds: Mapping[str, float]
+) -> Iterator[Verdict]:
+    analog = [
+        layer for layer in layers if layer.problem is None and layer.kind is SignalKind.ANALOG
+    ]
+    ratios = gradient_ratios(analog)
+    for layer in analog:
+        if layer.rectified and layer.dead_share > (dead := thresholds["dead"]):
+            share = float(layer.dead_share)
+            yield Verdict(layer.name, "dead", "dead", share, dead, _OF_RECTIFIED)
+        if (far := far_share(layer)) > (most := thresholds["saturating"]):
+            yield _verdict(layer, "saturating", "share of values far from the threshold", far, most)
+        ratio = ratios.get(layer.name, 1.0)
+        for name, wrong in (
+            ("vanishing", ratio < thresholds["vanishing"]),
+            ("exploding", ratio > thresholds["exploding"]),
+        ):
+            if wrong:
+                figure = "norm of the gradient, of the last layer's"
+                yield _verdict(layer, name, figure, ratio, thresholds[name])
 
 
 def _shares(layer: LayerActivity, dead: float, saturated: float) -> Iterator[Verdict]:

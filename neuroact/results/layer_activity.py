@@ -17,13 +17,22 @@ from neuroact.quantiles import tally
 from neuroact.results.binning import binned
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.firing import Firing, FiringResult, SumOfValues
-from neuroact.statistics.results import LayerResult, quantile_or_nan, ratio, seconds_per_step
+from neuroact.statistics.results import (
+    NONFINITE,
+    LayerResult,
+    quantile_or_nan,
+    ratio,
+    seconds_per_step,
+)
+from neuroact.statistics.signal_result import SignalResult
 from neuroact.stream.chunk import SignalKind
 
 OBSERVED = "observed"
 """The framework of a layer whose values were given to `observe`."""
 SPREAD = ("mean", "std", "min", "q1", "median", "q3", "max")
 """The metrics that say how activity, or a counted number, spreads; in the order to show them."""
+
+_OF_SPIKES = ("sparsity", "dead", "saturated")
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -49,6 +58,8 @@ class LayerActivity:
         framework: import name of the module's framework.
         layer_type: the module's class name.
         kind: what the layer's values mean.
+        of: what of the layer was recorded: "output", "input", "grad" for the gradient at its
+            output, or the name of a state, such as "mem".
         observations: number of valid (time step, sample) pairs: how often each neuron was observed.
         sequences: number of sequences begun, over all samples.
         events: non-zero values per neuron, int64 `[*shape]`.
@@ -85,6 +96,7 @@ class LayerActivity:
     aliases: tuple[str, ...] = ()
     dt: float | None = None
     results: Mapping[str, Any] = field(default_factory=dict)
+    of: str = "output"
 
     def __post_init__(self) -> None:
         self._own("events", self.events, np.int64)
@@ -158,10 +170,35 @@ class LayerActivity:
         return self.events.size
 
     @property
+    def rectified(self) -> bool:
+        """Whether the values are real, and a zero means that a neuron is silent, as after a ReLU.
+
+        So it is if the module is an `nn.ReLU` or `nn.ReLU6` and its output was recorded; or if an
+        output or input was recorded with `Signal` and its smallest value is exactly 0.
+        """
+        if self.kind is not SignalKind.ANALOG or self.of not in ("output", "input"):
+            return False
+        if self.of == "output" and self.layer_type in ("ReLU", "ReLU6"):
+            return True
+        signal = self.results.get("Signal")
+        return isinstance(signal, SignalResult) and signal.min == 0
+
+    def has_meaning(self, metric: str) -> bool:
+        """Whether a metric says something of this layer. Tables show a dash where it does not.
+
+        Real values are no spikes: the `sparsity` and the `dead` neurons of an analog layer say
+        something only if it is `rectified`, and the `saturated` ones never do. All other metrics
+        say something of any layer.
+        """
+        if self.kind is not SignalKind.ANALOG or not metric.startswith(_OF_SPIKES):
+            return True
+        return self.rectified and not metric.startswith("saturated")
+
+    @property
     def unreliable(self) -> str | None:
         """Why the figures cannot be trusted; None if they can."""
         if self.nonfinite:
-            return "NaN or infinite values were emitted"
+            return NONFINITE
         if self.not_binary:
             return (
                 "values other than 0 and 1 were observed in a layer that is said to be binary: "

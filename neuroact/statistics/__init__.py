@@ -16,6 +16,8 @@ from neuroact.statistics.interspike_intervals import (
 )
 from neuroact.statistics.protocol import Statistic, check_kind
 from neuroact.statistics.raster import Raster, RasterResult
+from neuroact.statistics.signal import Signal
+from neuroact.statistics.signal_result import SignalResult
 from neuroact.statistics.spike_counts import SpikeCounts, SpikeCountsResult
 from neuroact.statistics.synchrony import Synchrony, SynchronyResult
 from neuroact.statistics.time_course import TimeCourse, TimeCourseResult
@@ -31,6 +33,8 @@ __all__ = [
     "OpenSequences",
     "Raster",
     "RasterResult",
+    "Signal",
+    "SignalResult",
     "SpikeCounts",
     "SpikeCountsResult",
     "Statistic",

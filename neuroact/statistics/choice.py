@@ -14,6 +14,7 @@ from neuroact.statistics.firing import Firing
 from neuroact.statistics.interspike_intervals import InterspikeIntervals
 from neuroact.statistics.protocol import Statistic
 from neuroact.statistics.raster import Raster
+from neuroact.statistics.signal import Signal
 from neuroact.statistics.spike_counts import SpikeCounts
 from neuroact.statistics.synchrony import Synchrony
 from neuroact.statistics.time_course import TimeCourse
@@ -28,6 +29,7 @@ BUILT_IN: Mapping[str, type[Statistic]] = {
         InterspikeIntervals,
         Synchrony,
         Raster,
+        Signal,
     )
 }
 """neuroact's own statistics by name, in the order in which they are listed."""

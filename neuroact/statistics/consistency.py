@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroact.statistics.counting.real_bins import BINS, ZERO
 from neuroact.statistics.results import exact_spread, moments
 
 # A variance comes from `n · squares - sums²`: the names of n and of the sums.
@@ -46,6 +47,8 @@ def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
         yield "events: more than there were steps"
     if "lengths" in data:
         yield from _impossible_events(data)
+    if "bins" in data:
+        yield from _impossible_bins(data)
 
 
 def _impossible_events(data: Mapping[str, Any]) -> Iterator[str]:
@@ -56,6 +59,19 @@ def _impossible_events(data: Mapping[str, Any]) -> Iterator[str]:
         yield "sequence: expected numbers of kept sequences, ascending"
     elif (step >= lengths[sequence]).any() or (neuron >= data["neurons"]).any():
         yield "step, neuron: larger than the number of steps or neurons"
+
+
+def _impossible_bins(data: Mapping[str, Any]) -> Iterator[str]:
+    bins, counts = data["bins"], data["bin_counts"]
+    if len(bins) != len(counts) or (counts < 1).any():
+        yield "bin_counts: expected a number of values for each of the bins"
+    elif len(bins) and (np.diff(bins).min(initial=1) < 1 or bins[0] < 0 or bins[-1] >= BINS):
+        yield f"bins: expected numbers of bins below {BINS}, ascending"
+    observations = _sum(data["step_observations"])
+    if max(data["zeros"].max(initial=0), data["above"].max(initial=0)) > observations:
+        yield "zeros, above: more than there were values"
+    if data["threshold"] is None and data["above"].any():
+        yield "above: values above no threshold"
 
 
 def _wrong_sums(data: Mapping[str, Any]) -> Iterator[str]:
@@ -72,10 +88,25 @@ def _wrong_sums(data: Mapping[str, Any]) -> Iterator[str]:
             yield "histogram: another sum than that of all neurons"
         if "squares" in data and squares != _sum(data["squares"]):
             yield "histogram: another sum of squares than that of all neurons"
+    if "bins" in data:
+        yield from _wrong_values(data)
     if "pairs" in data and (data["pairs"] > data["intervals"]).any():
         yield "pairs: more than there are intervals"
     if "first_spikes" in data:
         yield from _impossible_steps(data)
+
+
+def _wrong_values(data: Mapping[str, Any]) -> Iterator[str]:
+    values = _sum(data["step_observations"]) * data["zeros"].size
+    if _sum(data["bin_counts"]) != values:
+        yield f"bin_counts: expected {values} values, came {_sum(data['bin_counts'])}"
+    if values and _sum(data["bin_counts"][data["bins"] == ZERO]) != _sum(data["zeros"]):
+        yield "zeros: another number than in the bin of zero"
+    ends = data["min_per_neuron"], data["max_per_neuron"]
+    if (ends[0] > ends[1]).any() or (values and np.isnan(ends).any()):
+        yield "min_per_neuron, max_per_neuron: not the ends of a range"
+    if (data["std_per_neuron"] < 0).any() or (data["std_by_step"] < 0).any():
+        yield "std_per_neuron, std_by_step: below 0"
 
 
 def _impossible_steps(data: Mapping[str, Any]) -> Iterator[str]:

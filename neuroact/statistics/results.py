@@ -16,6 +16,9 @@ from neuroact.quantiles import quantile
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
 
+NONFINITE = "NaN or infinite values were emitted"
+"""Why a layer's figures cannot be trusted if one of its values was not finite."""
+
 
 @dataclass(frozen=True, eq=False)
 class LayerResult:
@@ -34,24 +37,28 @@ class LayerResult:
     """Names of the arrays of shape `[classes, *neurons]`; all others have one dimension."""
 
     def __post_init__(self) -> None:
+        real = self.real_arrays()
         for name, value in vars(self).copy().items():
             if isinstance(value, np.ndarray | list):
-                kind = np.float64 if name.endswith("total") else np.int64
-                array = np.array(value, dtype=kind)
+                array = np.array(value, dtype=np.float64 if name in real else np.int64)
                 array.flags.writeable = False
                 object.__setattr__(self, name, array)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
+        real = self.real_arrays()
         return all(
-            np.array_equal(getattr(self, f.name), getattr(other, f.name), equal_nan=True)
-            if f.name.endswith("total")
-            else np.array_equal(getattr(self, f.name), getattr(other, f.name))
+            np.array_equal(getattr(self, f.name), getattr(other, f.name), equal_nan=f.name in real)
             for f in fields(self)
         )
 
     __hash__ = None  # type: ignore[assignment]  # equal by content, and the content is large
+
+    @classmethod
+    def real_arrays(cls) -> frozenset[str]:
+        """Names of the arrays of float64; all others are int64."""
+        return frozenset(f.name for f in fields(cls) if f.type == "Floats")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ then larger than what the file itself holds. Open sequences are the exception: t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -16,9 +16,17 @@ import torch
 from torch import Tensor
 
 from neuroact.statistics.class_activity import ClassActivity
+from neuroact.statistics.counting.exact_sums import (
+    LEAST_TOP,
+    MOST_TOP,
+    SQUARE_DIGITS,
+    SUM_DIGITS,
+)
+from neuroact.statistics.counting.real_bins import BINS
 from neuroact.statistics.counting.stepwise import StepwiseStatistic
 from neuroact.statistics.firing import Firing
 from neuroact.statistics.raster import Raster
+from neuroact.statistics.signal import Signal
 
 MOST_COUNT = 2**62
 """Counts below it can be added to others without leaving int64."""
@@ -40,7 +48,7 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
     Raises:
         ValueError: says what was expected and what came.
     """
-    if not isinstance(statistic, Firing | ClassActivity | Raster | StepwiseStatistic):
+    if not isinstance(statistic, Firing | ClassActivity | Raster | Signal | StepwiseStatistic):
         return
     if neurons is None or not state:
         if state:
@@ -56,6 +64,8 @@ def check_state(statistic: object, state: Mapping[str, Tensor], neurons: torch.S
         _check_by_class(state, neurons)
     elif isinstance(statistic, Raster):
         _check_raster(state, neurons)
+    elif isinstance(statistic, Signal):
+        _check_signal(state, neurons)
     else:
         _check_stepwise(statistic, state, neurons)
 
@@ -111,6 +121,8 @@ def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
     """
     if isinstance(statistic, StepwiseStatistic) and _CLOCK in state:
         return 2 * 8 * (int(state[_CLOCK].max()) + 1) if len(state[_CLOCK]) else 0
+    if isinstance(statistic, Signal) and state:
+        return 8 * BINS  # its histogram, of which a state has only the bins that hold a value
     if isinstance(statistic, Raster) and "open" in state:
         sequences = min(int(state["open"][2]), len(state["lengths"]))
         steps = int(state["events"][:, 1].max()) + 1 if len(state["events"]) else 0
@@ -165,6 +177,53 @@ def _check_raster(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
         raise ValueError(f"expected pending of {int(state['open'][0])} samples")
 
 
+def _check_signal(state: Mapping[str, Tensor], neurons: torch.Size) -> None:
+    steps = _length(state, "step_observations")
+    with_threshold: dict[str, _Form] = {
+        "threshold": (torch.float64, ()),
+        "above": (torch.int64, neurons),
+    }
+    _check_tensors(
+        state,
+        {
+            "shape": (torch.int64, (len(neurons),)),
+            "min": (torch.float64, neurons),
+            "max": (torch.float64, neurons),
+            "zeros": (torch.int64, neurons),
+            "sums": (torch.int64, (SUM_DIGITS, *neurons)),
+            "squares": (torch.int64, (SQUARE_DIGITS, *neurons)),
+            "top": (torch.int64, ()),
+            "bins": (torch.int64, (None,)),
+            "bin_counts": (torch.int64, (_length(state, "bins"),)),
+            "step_observations": (torch.int64, (None,)),
+            "step_sums": (torch.int64, (SUM_DIGITS, steps)),
+            "step_squares": (torch.int64, (SQUARE_DIGITS, steps)),
+            "nonfinite": (torch.bool, ()),
+            **(with_threshold if "threshold" in state else {}),
+        },
+        {"open_clock": (torch.int64, (None,))},
+        signed=("sums", "squares", "step_sums", "step_squares", "top"),
+    )
+    if not LEAST_TOP <= int(state["top"]) <= MOST_TOP:
+        raise ValueError(f"expected top from {LEAST_TOP} to {MOST_TOP}, came {int(state['top'])}")
+    bins = state["bins"]
+    if len(bins) and (int(bins[-1]) >= BINS or (bins.diff() < 1).any()):
+        raise ValueError(f"bins: expected numbers of bins below {BINS}, ascending")
+    if (state["bin_counts"] < 1).any():
+        raise ValueError("bin_counts: a bin without a value")
+    if "threshold" in state and not math.isfinite(state["threshold"]):
+        raise ValueError("threshold is not a finite number")
+    if "open_clock" in state and (state["open_clock"] > (steps or 0)).any():
+        raise ValueError("an open sequence has more steps than were observed")
+    if state["nonfinite"]:
+        return
+    observations = int(state["step_observations"].sum())
+    if any((state[key] > observations).any() for key in ("zeros", "above") if key in state):
+        raise ValueError("zeros, above: a neuron has more than it has values")
+    if int(state["bin_counts"].sum()) != observations * neurons.numel():
+        raise ValueError("bin_counts: another number of values than there were")
+
+
 def _check_stepwise(
     statistic: StepwiseStatistic, state: Mapping[str, Tensor], neurons: torch.Size
 ) -> None:
@@ -194,8 +253,16 @@ def _check_tensors(
     state: Mapping[str, Tensor],
     needed: Mapping[str, _Form],
     optional: Mapping[str, _Form] = MappingProxyType({}),
+    signed: Container[str] = (),
 ) -> None:
-    """Refuse other keys, dtypes and shapes than these, and counts below 0 or above the limit."""
+    """Refuse other keys, dtypes and shapes than these, and counts below 0 or above the limit.
+
+    Args:
+        state: what to check.
+        needed: dtype and shape by key.
+        optional: likewise, of tensors that may be missing.
+        signed: keys of int64 that are no counts and may have any value.
+    """
     missing, unknown = needed.keys() - state.keys(), state.keys() - needed.keys() - optional.keys()
     if missing or unknown:
         raise ValueError(f"it lacks {sorted(missing)} and has the unknown {sorted(unknown)}")
@@ -210,7 +277,7 @@ def _check_tensors(
                 f"expected {key} to be {dtype} of shape {expected}, came {tensor.dtype} of shape "
                 f"{list(tensor.shape)}"
             )
-        if dtype is torch.int64 and tensor.numel():
+        if dtype is torch.int64 and tensor.numel() and key not in signed:
             least, most = (int(end) for end in tensor.aminmax())
             if least < 0 or most >= MOST_COUNT:
                 raise ValueError(f"{key} holds a count of {least if least < 0 else most}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,13 @@ from neuroact.results.layer_activity import SPREAD, LayerActivity
 from neuroact.stream.chunk import SignalKind
 from neuroact.table.legend import COUNTS, same_in_all
 from neuroact.table.rows import TableRow
-from neuroact.table.text import PLAIN_BLOCKS, histogram_text, number_text
+from neuroact.table.text import (
+    PLAIN_BLOCKS,
+    count_text,
+    histogram_text,
+    number_text,
+    share_text,
+)
 from neuroact.table.totals import Totals
 
 _STYLES = {"dead": "yellow", "saturated": "magenta", "verdict": "bold red"}
@@ -92,9 +99,11 @@ def table_columns(
             lambda row: histogram_text(*row.activity_distribution, blocks),
             apart=True,
         ),
-        column("sparsity", _sparsity, number_text(totals.sparsity)),
-        column("dead", lambda row: _count(row, row.totals.dead), f"{totals.dead:,}"),
-        column("saturated", lambda row: _count(row, row.totals.saturated), f"{totals.saturated:,}"),
+        column("sparsity", _sparsity, share_text(totals.sparsity)),
+        column("dead", lambda row: _count(row, row.totals.dead), count_text(totals.dead)),
+        column(
+            "saturated", lambda row: _count(row, row.totals.saturated), count_text(totals.saturated)
+        ),
     ]
 
 
@@ -137,8 +146,10 @@ def _rate(row: TableRow) -> str:
 
 
 def _sparsity(row: TableRow) -> str:
-    return number_text(row.totals.sparsity if len(row.layers) > 1 else row.layers[0].sparsity)
+    if not row.has_figures:
+        return number_text(math.nan)
+    return share_text(row.totals.sparsity)
 
 
-def _count(row: TableRow, count: int) -> str:
-    return f"{count:,}" if row.has_figures else "-"
+def _count(row: TableRow, count: int | None) -> str:
+    return count_text(count) if row.has_figures else "-"

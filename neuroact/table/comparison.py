@@ -98,7 +98,9 @@ def _columns(comparison: ComparedLayers) -> list[TableColumn]:
 
     def metric(name: str) -> Callable[[LayerActivity, Difference | None], str]:
         return lambda layer, difference: (
-            number_text(getattr(layer, name))
+            "-"
+            if not layer.has_meaning(name)
+            else number_text(getattr(layer, name))
             if difference is None
             else signed_text(getattr(difference, name))
         )
@@ -141,7 +143,8 @@ def signed_text(value: float) -> str:
 
 
 def _count(layer: LayerActivity, name: str) -> str:
-    return "-" if layer.problem else f"{getattr(layer, name):,}"
+    shown = layer.problem is None and layer.has_meaning(name)
+    return f"{getattr(layer, name):,}" if shown else "-"
 
 
 def _change(difference: Difference, name: str) -> str:

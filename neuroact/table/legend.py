@@ -28,7 +28,7 @@ MEANINGS = {
 _RATE = "mean firing rate of a neuron per second: mean / time step"
 _KINDS = {
     SignalKind.GRADED: "few levels, signed, scaled or several spikes at once; 0 is silent",
-    SignalKind.ANALOG: "real values, no spikes; any value but 0 counts as firing",
+    SignalKind.ANALOG: "real values, no spikes; only after a ReLU does a value of 0 say something",
 }
 _VERDICTS = "report.diagnose() gives the thresholds, and what people do about it"
 _MOST_NAMES = 12

@@ -36,6 +36,16 @@ def number_text(value: float) -> str:
     return f"{value:.1e}" if abs(value) < 1 else f"{value:.3e}"
 
 
+def count_text(count: int | None) -> str:
+    """A count with commas; a dash if it is None, because it would say nothing."""
+    return "-" if count is None else f"{count:,}"
+
+
+def share_text(share: float | None) -> str:
+    """A share as `number_text`; a dash if it is None, because it would say nothing."""
+    return "-" if share is None else number_text(share)
+
+
 def folded(text: str, width: int) -> list[str]:
     """The text as lines of at most `width` cells, broken after dots if possible.
 

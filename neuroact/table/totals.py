@@ -24,6 +24,9 @@ def comparable(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
 class Totals:
     """Totals over the `comparable` layers.
 
+    Only layers of which a metric says something add to it, see `LayerActivity.has_meaning`. It is
+    None if there are layers, but none of them does.
+
     Attributes:
         left_out: names of the other layers.
         neurons: number of neurons.
@@ -34,21 +37,31 @@ class Totals:
 
     left_out: tuple[str, ...]
     neurons: int
-    dead: int
-    saturated: int
-    sparsity: float
+    dead: int | None
+    saturated: int | None
+    sparsity: float | None
 
     @classmethod
     def of(cls, layers: Sequence[LayerActivity]) -> Totals:
         """The totals. If no layer has figures, they are zeros, and the sparsity is NaN."""
         within = comparable(layers)
-        values = sum(layer.neurons * layer.observations for layer in within)
-        events = sum(int(layer.events.sum()) for layer in within)
         names = {layer.name for layer in within}
+
+        def of_meaning(metric: str) -> list[LayerActivity] | None:
+            found = [layer for layer in within if layer.has_meaning(metric)]
+            return found if found or not within else None
+
+        measured, dead, saturated = map(of_meaning, ("sparsity", "dead", "saturated"))
         return cls(
             left_out=tuple(layer.name for layer in layers if layer.name not in names),
             neurons=sum(layer.neurons for layer in within),
-            dead=sum(layer.dead for layer in within),
-            saturated=sum(layer.saturated for layer in within),
-            sparsity=(values - events) / values if values else math.nan,
+            dead=None if dead is None else sum(layer.dead for layer in dead),
+            saturated=None if saturated is None else sum(layer.saturated for layer in saturated),
+            sparsity=None if measured is None else _zeros_share(measured),
         )
+
+
+def _zeros_share(layers: Sequence[LayerActivity]) -> float:
+    values = sum(layer.neurons * layer.observations for layer in layers)
+    events = sum(int(layer.events.sum()) for layer in layers)
+    return (values - events) / values if values else math.nan

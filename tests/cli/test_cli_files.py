@@ -18,10 +18,7 @@ from pyarrow import parquet
 from neuroact import (
     ActivityReport,
     Comparison,
-    InterspikeIntervals,
-    Raster,
     Recording,
-    TimeCourse,
     compare,
     plots,
 )
@@ -374,7 +371,17 @@ def test_a_file_that_is_neither_report_nor_recording_is_bad_use(
     assert result.err.startswith(f"neuroact: {tmp_path / 'a.json'}: expected a document")
 
 
-KINDS = ["box", "violin", "curve", "time", "intervals", "neurons", "raster"]
+KINDS = [
+    "box",
+    "violin",
+    "curve",
+    "time",
+    "intervals",
+    "signal",
+    "signal-time",
+    "neurons",
+    "raster",
+]
 
 
 def is_picture(path: Path, ending: str = "png") -> bool:
@@ -384,7 +391,7 @@ def is_picture(path: Path, ending: str = "png") -> bool:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_picture_is_drawn_from_a_file(kind: str, file: Path) -> None:
-    kept = [TimeCourse, InterspikeIntervals, Raster]
+    kept = ["TimeCourse", "InterspikeIntervals", "Raster", "Signal"]
     written(file, recorded(4, statistics=kept))
     result = neuroact("plot", file, "--kind", kind, "--out", file.with_suffix(".svg"))
     assert (result.code, result.err) == (0, f"Written: {file.with_suffix('.svg')}\n")

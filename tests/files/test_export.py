@@ -77,7 +77,10 @@ def test_a_frame_has_a_row_a_layer_with_every_metric(report: ActivityReport) -> 
     frame = report.to_frame()
     assert frame["layer"].tolist() == list(report)
     for metric in (*METRICS, "neurons", "sequences", "observations"):
-        wanted = [getattr(layer, metric) for layer in report.values()]
+        wanted = [
+            getattr(layer, metric) if layer.has_meaning(metric) else np.nan
+            for layer in report.values()
+        ]
         np.testing.assert_array_equal(frame[metric], wanted)
     assert frame["shape"].tolist() == ["2x3", "", "4", "2"]
     assert frame["dt"].tolist()[:3] == [0.001] * 3

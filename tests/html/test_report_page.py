@@ -93,7 +93,7 @@ def test_what_statistics_found_is_told_and_drawn(opened: Open) -> None:
     report = with_results()
     page = opened(report.to_html(), color_scheme="dark").page
     drawn = page.locator("#plots figcaption").all_inner_texts()
-    assert len(drawn) == len(set(drawn)) == 4
+    assert len(drawn) == len(set(drawn)) == 6
     page.locator("#layer-1 > summary").click()
     details = page.locator("#layer-1")
     assert details.locator("h4").all_inner_texts() == list(report["fc"].results)

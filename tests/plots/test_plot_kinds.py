@@ -29,6 +29,7 @@ from neuroact import (
     InterspikeIntervals,
     Raster,
     Recording,
+    Signal,
     TimeCourse,
 )
 from neuroact.errors import MissingStatisticError, UnknownLayerError, UnreliableLayerWarning
@@ -53,7 +54,7 @@ from neuroact.plots.kinds import OF_LAYERS, OF_REPORTS
 from neuroact.plots.violin import MOST_BINS
 from neuroact.results.operations import Operations
 
-STATISTICS = [TimeCourse, InterspikeIntervals, Raster]
+STATISTICS = [TimeCourse, InterspikeIntervals, Raster, Signal]
 LONG = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
 
 
@@ -438,7 +439,7 @@ warnings.simplefilter("error")
 import neuroact
 from neuroact import plots
 from neuroact.results.operations import Operations
-statistics = [neuroact.TimeCourse, neuroact.InterspikeIntervals, neuroact.Raster]
+statistics = ["TimeCourse", "InterspikeIntervals", "Raster", "Signal"]
 recording = neuroact.Recording(statistics=statistics)
 recording.observe("lif", [[[0, 1, 1]], [[0, 0, 1]]])
 layers = recording.report().values()

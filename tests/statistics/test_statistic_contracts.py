@@ -15,6 +15,7 @@ from neuroact import (
     Firing,
     InterspikeIntervals,
     Raster,
+    Signal,
     SignalKind,
     SpikeChunk,
     SpikeCounts,
@@ -170,3 +171,37 @@ class TestClassActivity(StatisticContract):
             "class_events": [0 * events, events],
             "class_total": [0 * total, total],
         }
+
+
+class TestSignal(StatisticContract):
+    statistic = Signal
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        # Means and deviations are held against exact fractions in test_signal.py.
+        steps = max((len(s) for s in stream.sequences if s.shape[1]), default=0)
+        seen = [sum(s.shape[1] for s in stream.sequences if len(s) > t) for t in range(steps)]
+        if not len(stream.flat):
+            return {"step_observations": seen, "min": math.nan, "median": math.nan}
+        return {
+            "step_observations": seen,
+            "min_per_neuron": stream.flat.min(0),
+            "max_per_neuron": stream.flat.max(0),
+            "zeros": (stream.flat == 0).sum(0),
+            "l0": np.count_nonzero(stream.flat) / len(stream.flat),
+        }
+
+
+class OfAMembrane(Signal):
+    """Knows a threshold."""
+
+    def __init__(self) -> None:
+        super().__init__(threshold=0.375)
+
+
+class TestSignalWithThreshold(StatisticContract):
+    statistic = OfAMembrane
+
+    @staticmethod
+    def expected(stream: Stream, kind: SignalKind) -> dict[str, Any]:
+        return {"above": (stream.flat >= 0.375).sum(0)}

@@ -155,8 +155,10 @@ def test_totals_leave_out_real_values_and_layers_without_figures_and_say_so() ->
 
 
 def test_totals_of_real_values_stand_where_there_are_no_others() -> None:
-    analog = graded("relu", 0.0, 2.5, kind=SignalKind.ANALOG)
-    assert rows(table_text(ActivityReport([analog])))["total"]["dead"] == "1"
+    voltage = graded("relu", 0.0, 2.5, kind=SignalKind.ANALOG)
+    assert rows(table_text(ActivityReport([voltage])))["total"]["dead"] == "-"
+    relu = replace(voltage, layer_type="ReLU")
+    assert rows(table_text(ActivityReport([relu])))["total"]["dead"] == "1"
 
 
 def test_eighty_columns_give_two_tables_counts_above_activity() -> None:
