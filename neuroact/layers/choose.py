@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +10,10 @@ from torch import nn
 
 from neuroact.errors import NoSpikingLayersError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
-from neuroact.layers.axes import ArgumentReader, Side, TensorAdapter
+from neuroact.layers.axes import ArgumentReader, Side
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
+    LayerChoice,
     LayerSelection,
     NamedModule,
     check_distinct,
@@ -20,7 +21,12 @@ from neuroact.layers.names import (
     named_modules,
     select,
 )
+from neuroact.layers.reading import Reading
+from neuroact.layers.stated import StatedAdapter
 from neuroact.stream.chunk import SignalKind
+
+Owner = tuple[Adapter, SignalKind]
+"""An adapter that knows a module, and the kind that it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +39,108 @@ class ChosenLayer:
         adapter: the adapter that reads it.
         passed_by: True if an enclosing module may compute this module's output itself, without
             calling it. It does so only while this module has no forward hook.
+        axes_assumed: True if the order of its dimensions is neither known nor stated.
     """
 
     info: LayerInfo
     module: nn.Module
     adapter: Adapter
     passed_by: bool
+    axes_assumed: bool
 
 
 def choose_layers(
     model: nn.Module,
     *,
-    layers: LayerSelection,
-    of: Side,
-    axes: str | None,
-    adapters: Sequence[Adapter] | None,
+    layers: LayerSelection = None,
+    of: Side = "output",
+    reading: Reading | None = None,
+    adapters: Sequence[Adapter] | None = None,
 ) -> tuple[ChosenLayer, ...]:
-    """The layers that `neuroact.record` with these arguments records, in the model's order."""
+    """The layers that `neuroact.record` with these arguments records, in the model's order.
+
+    Args:
+        model: as in `record`.
+        layers: as in `record`.
+        of: as in `record`.
+        reading: how modules are read that no adapter knows.
+        adapters: as in `record`.
+    """
+    reading = Reading() if reading is None else reading
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected a torch.nn.Module to record, came {type(model).__name__}")
     if of not in ("output", "input"):
         raise ValueError(f'expected of= to be "output" or "input", came {of!r}')
     _refuse_replicas(model)
-    plain = TensorAdapter(axes)
     registry = AdapterRegistry(adapters)
     modules = named_modules(model)
     owners = {m.name: owner for m in modules if (owner := registry.owner(m.module)) is not None}
     spiking = {name for name, (_, kind) in owners.items() if kind is not SignalKind.ANALOG}
+    own: dict[str, Reading] = {}
     if layers is None:
         chosen = tuple(m for m in modules if m.name in spiking)
         if not chosen:
             raise NoSpikingLayersError(_no_layers(modules, owners, registry))
+    elif isinstance(layers, Mapping):
+        _check_alone(reading)
+        own = readings_by_name(modules, layers, known=set(owners), spiking=spiking)
+        chosen = tuple(m for m in modules if m.name in own)
     else:
         chosen = select(modules, layers, known=set(owners), spiking=spiking)
     check_distinct(chosen)
+    if of == "output" and reading.said:
+        _check_used(reading, chosen, owners)
     passed_by = passed_by_modules(modules)
-    found = {m.name: owners.get(m.name, (plain, plain.kind(m.module))) for m in chosen}
-    if of == "input":
-        found = {m.name: _input_of(m, owners.get(m.name), axes) for m in chosen}
-    return tuple(_chosen(m, found[m.name], id(m.module) in passed_by) for m in chosen)
+    find = _input_of if of == "input" else _output_of
+    return tuple(
+        _chosen(m, find(m, owners.get(m.name), own.get(m.name), reading), id(m.module) in passed_by)
+        for m in chosen
+    )
+
+
+def readings_by_name(
+    modules: Sequence[NamedModule],
+    readings: Mapping[LayerChoice, Reading],
+    *,
+    known: set[str],
+    spiking: set[str],
+) -> dict[str, Reading]:
+    """The reading of each module that a mapping given as `layers=` asks for, by the module's name.
+
+    A module's own name, or the module itself, goes before a glob or a class.
+
+    Args:
+        modules: the model's modules.
+        readings: the mapping.
+        known: as in `select`.
+        spiking: as in `select`.
+
+    Raises:
+        UnknownLayerError: a choice matches nothing.
+        TypeError: a choice is none, or what it is mapped to is not a `Reading`.
+        ValueError: the mapping is empty; or two choices, neither of them a module's own name, give
+            one module different readings.
+    """
+    found: dict[str, tuple[bool, LayerChoice, Reading]] = {}
+    if not readings:
+        select(modules, (), known=known, spiking=spiking)  # which refuses it
+    for choice, reading in readings.items():
+        if not isinstance(reading, Reading):
+            raise TypeError(
+                f"layers={{{choice!r}: ...}} takes a neuroact.Reading, such as "
+                f'neuroact.Reading(axes="TBN", kind="binary"), came {reading!r:.100}'
+            )
+        for m in select(modules, [choice], known=known, spiking=spiking):
+            by_name = isinstance(choice, nn.Module) or choice in (m.name, *m.aliases)
+            earlier = found.get(m.name)
+            if earlier is None or (by_name and not earlier[0]):
+                found[m.name] = by_name, choice, reading
+            elif earlier[0] is by_name and earlier[2] != reading:
+                raise ValueError(
+                    f'layers= gives "{m.name}" two readings, by {earlier[1]!r} and by {choice!r}: '
+                    "give it one of its own, by its name"
+                )
+    return {name: reading for name, (_, _, reading) in found.items()}
 
 
 def passed_by_modules(modules: Sequence[NamedModule]) -> set[int]:
@@ -91,9 +160,53 @@ def _refuse_replicas(model: nn.Module) -> None:
             )
 
 
+def _check_alone(reading: Reading) -> None:
+    if reading.said:
+        raise ValueError(
+            f"with readings in layers=, say {reading.said[0]}= in each of them: "
+            f"neuroact.Reading({reading.said[0]}=...)"
+        )
+
+
+def _check_used(
+    reading: Reading, chosen: Sequence[NamedModule], owners: Mapping[str, Owner]
+) -> None:
+    """Refuse a reading that reads no layer, since nobody would notice."""
+    if all(m.name in owners for m in chosen):
+        first = chosen[0].name
+        raise ValueError(
+            f"{reading.said[0]}= says how modules are read that no adapter knows, and adapters "
+            f'know all of these layers, as {owners[first][0].framework} does "{first}": name '
+            "others in layers=, or say how to read a layer in place of its adapter: "
+            f'layers={{"{first}": neuroact.Reading({reading.said[0]}=...)}}'
+        )
+
+
+def _output_of(
+    named: NamedModule, owner: Owner | None, own: Reading | None, reading: Reading
+) -> tuple[Adapter, SignalKind, str]:
+    """What reads a module's output, its kind, and in words how it is read."""
+    if owner is not None and (own is None or not own.said):
+        return *owner, f"by the adapter of {owner[0].framework}"
+    reading = own or reading
+    adapter = StatedAdapter(reading)
+    try:
+        adapter.check(named.module)
+    except ValueError as cause:
+        raise ValueError(f'layer "{named.name}": {cause}') from cause
+    return adapter, adapter.kind(named.module), str(reading)
+
+
 def _input_of(
-    named: NamedModule, owner: tuple[Adapter, SignalKind] | None, axes: str | None
-) -> tuple[Adapter, SignalKind]:
+    named: NamedModule, owner: Owner | None, own: Reading | None, reading: Reading
+) -> tuple[Adapter, SignalKind, str]:
+    reading = own or reading
+    if reading.values is not None or reading.state is not None:
+        raise ValueError(
+            'of="input" reads the first argument, so values= and state=, which say where the '
+            "values and the state are in the output, have no use"
+        )
+    axes, kind = reading.axes, reading.kind
     if owner is not None and axes is None:
         adapter = owner[0]
         if not isinstance(adapter, InputAdapter):
@@ -102,16 +215,22 @@ def _input_of(
                 'axes of its input: state it with axes=, such as axes="TBN"'
             )
         axes = adapter.input_axes(named.module)
-    reader = ArgumentReader(axes)
-    return reader, reader.kind(named.module)
-
-
-def _chosen(named: NamedModule, owner: tuple[Adapter, SignalKind], passed_by: bool) -> ChosenLayer:
-    adapter, kind = owner
-    info = LayerInfo(
-        named.name, named.aliases, adapter.framework, class_of(named.module).__name__, kind
+    reader = ArgumentReader(axes, kind if isinstance(kind, SignalKind) else SignalKind.GRADED)
+    return (
+        reader,
+        reader.kind(named.module),
+        f"its input, {Reading(axes, reader.kind(named.module))}",
     )
-    return ChosenLayer(info, named.module, adapter, passed_by)
+
+
+def _chosen(
+    named: NamedModule, reads: tuple[Adapter, SignalKind, str], passed_by: bool
+) -> ChosenLayer:
+    adapter, kind, read_as = reads
+    cls = class_of(named.module).__name__
+    info = LayerInfo(named.name, named.aliases, adapter.framework, cls, kind, read_as)
+    assumed = isinstance(adapter, StatedAdapter | ArgumentReader) and adapter.axes_assumed
+    return ChosenLayer(info, named.module, adapter, passed_by, assumed)
 
 
 def _no_layers(
@@ -139,6 +258,6 @@ def _no_layers(
         'More adapters come with a framework: pip install "neuroact[snntorch]" (or norse, '
         "spikingjelly, sinabs), or with a package that has an entry point in the group "
         '"neuroact.adapters". Modules of any other kind are recorded when named: '
-        'neuroact.record(model, layers="name", axes="TBN").'
+        'neuroact.record(model, layers="name", axes="TBN", kind="binary").'
     )
     return " ".join(parts)

@@ -13,6 +13,7 @@ import torch
 from neuroact.errors import LayerShapeError
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.state_trace import StateTrace
+from neuroact.recording.assumed_axes import AssumedAxes
 from neuroact.recording.cuda_streams import StreamOrder
 from neuroact.recording.known_batch import BatchesUnderWay, KnownBatch
 from neuroact.recording.open_block import OpenBlock
@@ -62,6 +63,9 @@ class LayerRecorder:
         info: the layer's name, class and kind.
         statistics: take the layer's chunks, in order.
 
+    Attributes:
+        assumed: warns of an assumed order of dimensions; None if the order is known.
+
     Raises:
         StatisticKindError: one of the statistics does not apply to the layer's kind.
     """
@@ -81,6 +85,7 @@ class LayerRecorder:
         self.plain = True
         self._raised: Exception | None = None
         self.source: CallSource | None = None
+        self.assumed: AssumedAxes | None = None
 
     @property
     def called(self) -> bool:
@@ -204,6 +209,8 @@ class LayerRecorder:
                 "before stays.",
                 layer=self.info.name,
             )
+        if self.neurons is None and self.assumed is not None:
+            self.assumed.tell(self.info, chunk)
         check_kind(self.statistics, self.general(chunk.kind), layer=self.info.name)
         if self.source is not None:
             self.source.programs.check_device(device)

@@ -12,12 +12,15 @@ from neuroact.layers.adapter import Adapter
 from neuroact.layers.axes import Side
 from neuroact.layers.choose import choose_layers
 from neuroact.layers.names import LayerSelection
+from neuroact.layers.reading import Reading, State, Values
+from neuroact.recording.assumed_axes import AssumedAxes
 from neuroact.recording.connections import watched_connections
 from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
 from neuroact.recording.watched_layer import WatchedLayer
 from neuroact.report.provenance import provenance, selection_text
 from neuroact.statistics.choice import StatisticSelection
+from neuroact.stream.chunk import SignalKind
 
 
 def record(
@@ -26,6 +29,9 @@ def record(
     layers: LayerSelection = None,
     of: Side = "output",
     axes: str | None = None,
+    kind: SignalKind | str | None = None,
+    values: Values | None = None,
+    state: State | None = None,
     statistics: StatisticSelection = None,
     adapters: Sequence[Adapter] | None = None,
     dt: float | None = None,
@@ -42,13 +48,18 @@ def record(
         model: any `torch.nn.Module`.
         layers: None for every spiking layer. To choose others: a module's name, a glob, a class of
             modules, a module, a list of these, or a predicate `(name, module) -> bool`. A layer
-            that emits real values (a leaky integrator, a ReLU) is recorded if it is named.
+            that emits real values (a leaky integrator, a ReLU) is recorded if it is named. A dict
+            `{"enc.*": Reading(...), "dec": Reading(...)}` also says how each is read, in place of
+            its adapter if it has one.
         of: "output" for what a layer's `forward` returns, before any forward hook replaces it.
             "input" for the first argument of its `forward`, as it is when it goes in. If a hook
             replaces an output, the replacement is the input of the next layer.
-        axes: order of the dimensions where no adapter knows the module: `T` for time, `B` for the
-            batch, `N` for all dimensions of the neurons ("TBN", "BTN", "BN", "(T=16 B)N"). "BN"
-            if None.
+        axes: how modules are read that no adapter knows; as `kind`, `values` and `state`, see
+            `Reading`. The order of the dimensions: `T` for time, `B` for the batch, `N` for all
+            dimensions of the neurons ("TBN", "BTN", "BN", "(T=16 B)N"). "BN" if None.
+        kind: what their values mean: "binary", "graded" or "analog". "analog" if None.
+        values: where in the output they are: an index, a key, or a function of the output.
+        state: what the module goes on from: an index of the output, an attribute of the module, …
         statistics: one or several to keep of each layer beside `Firing`, which is always kept:
             names ("TimeCourse"), classes, configured statistics (`Raster(3)`), or functions that
             build one.
@@ -65,7 +76,11 @@ def record(
         UnknownLayerError: `layers` matches nothing; lists the names there are.
         LayerNameError: two layers would have one name.
         StatisticKindError: a statistic does not apply to what a layer emits.
-        TypeError, ValueError: an argument has a wrong value; says what it may be.
+        TypeError, ValueError: an argument has a wrong value, or no use; says what it may be.
+
+    Warns:
+        AssumedAxesWarning: while recording, a value of three or more dimensions came, of a module
+            that no adapter knows, and `axes` is None.
 
     >>> import neuroact, torch
     >>> net = torch.nn.Sequential(torch.nn.ReLU())
@@ -79,8 +94,10 @@ def record(
     recording = Recording(statistics=statistics, dt=dt)
     if isinstance(layers, Iterator):
         layers = list(layers)
-    for chosen in choose_layers(model, layers=layers, of=of, axes=axes, adapters=adapters):
+    reading, assumed = Reading(axes, kind, values, state), AssumedAxes()
+    for chosen in choose_layers(model, layers=layers, of=of, reading=reading, adapters=adapters):
         layer = recording._add(chosen.info)
+        layer.assumed = assumed if chosen.axes_assumed else None
         watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
         recording._watched.append(watched)
     if operations:
@@ -90,6 +107,8 @@ def record(
             recording._watched.append(watched)
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
     asked = {"layers": selection_text(layers), "of": of, "axes": axes, "dt": recording.dt}
+    if {*reading.said} - {"axes"}:
+        asked["reading"] = str(reading)
     recording._origin["options"] = asked
     # Weak on both sides: a model may hold its recording, and what is watched holds its layer.
     watched_weakly = [ref(watched) for watched in recording._watched]

@@ -31,7 +31,8 @@ from neuroact.errors import (
     UnknownLayerError,
     UnreliableLayerWarning,
 )
-from neuroact.layers.axes import TensorAdapter
+from neuroact.layers.reading import Reading
+from neuroact.layers.stated import StatedAdapter
 
 ADAPTERS = [ToyAdapter()]
 
@@ -126,7 +127,7 @@ def test_axes_say_the_order_for_modules_no_adapter_knows(axes: str, shape: Any) 
 )
 def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, shape: Any) -> None:
     values = torch.randn(4, 2, 3, 5)
-    adapter = TensorAdapter(axes)
+    adapter = StatedAdapter(Reading(axes))
     chunk = adapter.read(nn.Identity(), LayerCall((), {}, flatten(values)))
     assert torch.equal(chunk.values, values.reshape(shape))
     with pytest.raises(ValueError, match=r"expected the axes .* came a tensor of shape \[7, 3\]"):
@@ -143,7 +144,7 @@ def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, sha
     ],
 )
 def test_a_tensor_without_a_batch_is_a_batch_of_one(axes: str, shape: Any, came: Any) -> None:
-    chunk = TensorAdapter(axes).read(nn.Identity(), LayerCall((), {}, torch.zeros(shape)))
+    chunk = StatedAdapter(Reading(axes)).read(nn.Identity(), LayerCall((), {}, torch.zeros(shape)))
     assert chunk.values.shape == came
 
 

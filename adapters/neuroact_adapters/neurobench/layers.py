@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from neuroact import Adapter, Recording, SignalKind, SpikeChunk, Statistic
 from neuroact.errors import LayerShapeError, NeuroactError, NoSpikingLayersError
 from neuroact.layers.adapter import AdapterRegistry
-from neuroact.layers.axes import TensorAdapter
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
     LayerSelection,
@@ -21,6 +20,8 @@ from neuroact.layers.names import (
     named_modules,
     select,
 )
+from neuroact.layers.reading import Reading
+from neuroact.layers.stated import StatedAdapter
 from neuroact.recording.layer import LayerRecorder
 from neuroact.statistics.choice import StatisticFactory, builders
 from neuroact_adapters.neurobench.hooks import calls, live_hooks
@@ -45,7 +46,7 @@ class Options:
             ValueError: `dt` or `axes` is not valid.
         """
         Recording(statistics=self.statistics, dt=self.dt)
-        TensorAdapter(self.axes)
+        Reading(self.axes)
         AdapterRegistry(self.adapters)
 
     def new_statistics(self) -> list[Statistic]:
@@ -84,7 +85,7 @@ class Source:
 
     def _check(self, chunk: SpikeChunk, samples: int | None) -> None:
         adapter = self.adapter
-        if isinstance(adapter, TensorAdapter) and samples is not None:
+        if isinstance(adapter, StatedAdapter) and samples is not None:
             raise ValueError(
                 f"read with axes {adapter.stated!r} it has {chunk.batch} samples where the batch "
                 f'has {samples}: say the order of its dimensions, such as axes="TBN", in '
@@ -163,7 +164,7 @@ def sources(model: Any, options: Options) -> list[Source]:
     modules = list(named_modules(model.__net__()))
     known = {id(named.module) for named in modules}
     modules += [NamedModule(h.name, h.layer) for key, h in hooks.items() if key not in known]
-    registry, plain = AdapterRegistry(options.adapters), TensorAdapter(options.axes)
+    registry, plain = AdapterRegistry(options.adapters), StatedAdapter(Reading(options.axes))
     owners = {id(m.module): owner for m in modules if (owner := registry.owner(m.module))}
     spiking = {key for key, (_, kind) in owners.items() if kind is not SignalKind.ANALOG}
     wanted = [m for m in modules if id(m.module) in spiking | set(hooks)]

@@ -190,7 +190,7 @@ def add_spiking_layers(model: Any) -> tuple[str, ...]:
         ValueError: the network itself is a spiking layer. NeuroBench hooks only what is inside it.
     """
     net = model.__net__()
-    chosen = choose_layers(net, layers=None, of="output", axes=None, adapters=None)
+    chosen = choose_layers(net)
     if any(layer.info.name == ROOT_NAME and layer.module is net for layer in chosen):
         raise ValueError(
             f"the network itself, a {type(net).__name__}, is a spiking layer, and NeuroBench "
