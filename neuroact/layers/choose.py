@@ -10,7 +10,7 @@ from torch import nn
 
 from neuroact.errors import NoSpikingLayersError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
-from neuroact.layers.axes import ArgumentReader, Side
+from neuroact.layers.axes import DEFAULT_AXES, ArgumentReader, Side
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
     LayerChoice,
@@ -194,7 +194,7 @@ def _output_of(
         adapter.check(named.module)
     except ValueError as cause:
         raise ValueError(f'layer "{named.name}": {cause}') from cause
-    return adapter, adapter.kind(named.module), str(reading)
+    return adapter, adapter.kind(named.module), _said(reading)
 
 
 def _input_of(
@@ -215,12 +215,14 @@ def _input_of(
                 'axes of its input: state it with axes=, such as axes="TBN"'
             )
         axes = adapter.input_axes(named.module)
-    reader = ArgumentReader(axes, kind if isinstance(kind, SignalKind) else SignalKind.GRADED)
-    return (
-        reader,
-        reader.kind(named.module),
-        f"its input, {Reading(axes, reader.kind(named.module))}",
-    )
+    meaning = kind if isinstance(kind, SignalKind) else SignalKind.GRADED
+    return ArgumentReader(axes, meaning), meaning, f"its input, {_said(Reading(axes, meaning))}"
+
+
+def _said(reading: Reading) -> str:
+    if reading.axes is not None:
+        return str(reading)
+    return ", ".join([f"axes {DEFAULT_AXES} assumed", *([str(reading)] if reading.said else [])])
 
 
 def _chosen(

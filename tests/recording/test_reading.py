@@ -321,3 +321,20 @@ def test_a_state_written_to_in_inference_mode_starts_a_sequence() -> None:
         with record(net, layers="model", kind="binary", state="mem") as recording:
             kept_in_place(net, currents() + 0.01)
     assert recording.report()["model"].sequences == 2 * BATCH
+
+
+def test_the_layers_print_as_a_table_before_a_run() -> None:
+    readings = {"enc.*": Reading("BTN", "binary", 0, 1), "dec": Reading()}
+    recording = record(Model(), layers=readings)
+    assert str(recording.layers).splitlines() == [
+        "layer  class     framework  kind    read",
+        "-----  --------  ---------  ------  -----------------------------------------",
+        "enc.0  Passing   torch      binary  axes BTN, binary, values at 0, state at 1",
+        "enc.1  Passing   torch      binary  axes BTN, binary, values at 0, state at 1",
+        "dec    Identity  torch      analog  axes BN assumed",
+    ]
+    assert list(recording.layers) == ["enc.0", "enc.1", "dec"]
+    assert recording.layers["dec"].layer_type == "Identity"
+    assert str(record(Model(), layers="gate", of="input").layers).endswith(
+        "graded  its input, axes BN assumed, graded"
+    )

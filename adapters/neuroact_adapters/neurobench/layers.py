@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from neuroact import Adapter, Recording, SignalKind, SpikeChunk, Statistic
 from neuroact.errors import LayerShapeError, NeuroactError, NoSpikingLayersError
 from neuroact.layers.adapter import AdapterRegistry
+from neuroact.layers.choose import Owner, readings_by_name
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
     LayerSelection,
@@ -35,7 +36,7 @@ class Options:
     statistics: Sequence[StatisticFactory] = builders(None)
     per_neuron: bool = True
     dt: float | None = None
-    axes: str | None = None
+    reading: Reading = field(default_factory=Reading)
     adapters: Sequence[Adapter] = ()
 
     def check(self) -> None:
@@ -43,10 +44,9 @@ class Options:
 
         Raises:
             TypeError: a statistic or an adapter is not one.
-            ValueError: `dt` or `axes` is not valid.
+            ValueError: `dt` is not valid.
         """
         Recording(statistics=self.statistics, dt=self.dt)
-        Reading(self.axes)
         AdapterRegistry(self.adapters)
 
     def new_statistics(self) -> list[Statistic]:
@@ -164,7 +164,7 @@ def sources(model: Any, options: Options) -> list[Source]:
     modules = list(named_modules(model.__net__()))
     known = {id(named.module) for named in modules}
     modules += [NamedModule(h.name, h.layer) for key, h in hooks.items() if key not in known]
-    registry, plain = AdapterRegistry(options.adapters), StatedAdapter(Reading(options.axes))
+    registry = AdapterRegistry(options.adapters)
     owners = {id(m.module): owner for m in modules if (owner := registry.owner(m.module))}
     spiking = {key for key, (_, kind) in owners.items() if kind is not SignalKind.ANALOG}
     wanted = [m for m in modules if id(m.module) in spiking | set(hooks)]
@@ -175,15 +175,22 @@ def sources(model: Any, options: Options) -> list[Source]:
             "in it. Name the classes of activation layers with model.add_activation_module(cls), "
             "before you build the Benchmark"
         )
-    if options.layers is not None:
-        names = {m.name for m in wanted}
+    names, own = {m.name for m in wanted}, dict[str, Reading]()
+    if isinstance(options.layers, Mapping):
+        own = readings_by_name(modules, options.layers, known=names, spiking=names)
+        wanted = [m for m in modules if m.name in own]
+    elif options.layers is not None:
         wanted = list(select(modules, options.layers, known=names, spiking=names))
     check_distinct(wanted)
-    unknown: tuple[Adapter, SignalKind] = plain, SignalKind.ANALOG
-    return [_source(m, owners.get(id(m.module), unknown), options) for m in wanted]
+    return [_source(m, owners.get(id(m.module)), own.get(m.name), options) for m in wanted]
 
 
-def _source(named: NamedModule, owner: tuple[Adapter, SignalKind], options: Options) -> Source:
+def _source(
+    named: NamedModule, owner: Owner | None, own: Reading | None, options: Options
+) -> Source:
+    if owner is None or (own is not None and own.said):
+        stated = StatedAdapter(own or options.reading)
+        owner = stated, stated.kind(named.module)
     adapter, kind = owner
     info = LayerInfo(
         name=named.name,
