@@ -148,8 +148,9 @@ def choices_in(layers: object) -> list[LayerChoice]:
         if not isinstance(choice, str | nn.Module | type):
             hint = f"; a name is a text: {str(choice)!r}" if isinstance(choice, int) else ""
             raise TypeError(
-                "layers= takes a name, a glob, a module, a class of modules, a list of these, a dict "
-                f"from these to a neuroact.Reading, or a predicate (name, module) -> bool; came {choice!r:.100}{hint}"
+                "layers= takes a name, a glob, a module, a class of modules, a list of these, a "
+                "dict from these to a neuroact.Reading, or a predicate (name, module) -> bool; "
+                f"came {choice!r:.100}{hint}"
             )
     return choices
 
