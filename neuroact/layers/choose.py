@@ -13,6 +13,7 @@ from neuroact.layers.adapter import Adapter, AdapterRegistry, InputAdapter, pack
 from neuroact.layers.axes import DEFAULT_AXES, ArgumentReader, Side
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
+    ROOT_NAME,
     LayerChoice,
     LayerSelection,
     NamedModule,
@@ -40,6 +41,7 @@ class ChosenLayer:
         passed_by: True if an enclosing module may compute this module's output itself, without
             calling it. It does so only while this module has no forward hook.
         axes_assumed: True if the order of its dimensions is neither known nor stated.
+        places: in how many places of the model it is called.
     """
 
     info: LayerInfo
@@ -47,6 +49,7 @@ class ChosenLayer:
     adapter: Adapter
     passed_by: bool
     axes_assumed: bool
+    places: int
 
 
 def choose_layers(
@@ -93,7 +96,12 @@ def choose_layers(
     passed_by = passed_by_modules(modules)
     find = _input_of if of == "input" else _output_of
     return tuple(
-        _chosen(m, find(m, owners.get(m.name), own.get(m.name), reading), id(m.module) in passed_by)
+        _chosen(
+            m,
+            find(m, owners.get(m.name), own.get(m.name), reading),
+            passed_by=id(m.module) in passed_by,
+            places=own.get(m.name, reading).places,
+        )
         for m in chosen
     )
 
@@ -226,13 +234,17 @@ def _said(reading: Reading) -> str:
 
 
 def _chosen(
-    named: NamedModule, reads: tuple[Adapter, SignalKind, str], passed_by: bool
+    named: NamedModule, reads: tuple[Adapter, SignalKind, str], *, passed_by: bool, places: int
 ) -> ChosenLayer:
     adapter, kind, read_as = reads
+    if places > 1 and named.name == ROOT_NAME:
+        raise ValueError(
+            "places= counts the places of a module in a model, not of the model itself"
+        )
     cls = class_of(named.module).__name__
     info = LayerInfo(named.name, named.aliases, adapter.framework, cls, kind, read_as)
     assumed = isinstance(adapter, StatedAdapter | ArgumentReader) and adapter.axes_assumed
-    return ChosenLayer(info, named.module, adapter, passed_by, assumed)
+    return ChosenLayer(info, named.module, adapter, passed_by, assumed, places)
 
 
 def _no_layers(

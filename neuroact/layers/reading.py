@@ -45,6 +45,11 @@ class Reading:
               does, starts a sequence.
             - A function that takes the module and returns the state that it keeps.
 
+        places: in how many places of the model the module is called, such as one ReLU after two
+            layers. Each is then a layer of its own: "relu#1", "relu#2". They are told apart by the
+            order of calls: the places take turns, beginning with the first in each forward of the
+            model.
+
     Raises:
         ValueError, TypeError: an argument has a wrong value; says what it may be.
 
@@ -57,6 +62,7 @@ class Reading:
     kind: SignalKind | str | None = None
     values: Values | None = None
     state: State | None = None
+    places: int = 1
 
     def __post_init__(self) -> None:
         if self.axes is not None:
@@ -70,6 +76,8 @@ class Reading:
             )
         if self.state is not None:
             _check_state(self.state)
+        if type(self.places) is not int or self.places < 1:
+            raise ValueError(f"places= takes a whole number from 1, came {self.places!r:.100}")
 
     def __str__(self) -> str:
         kind = self.kind.value if isinstance(self.kind, SignalKind) else None
@@ -79,8 +87,9 @@ class Reading:
 
     @property
     def said(self) -> tuple[str, ...]:
-        """Names of what is stated."""
-        return tuple(name for name in self.__slots__ if getattr(self, name) is not None)
+        """Names of what is stated of each call."""
+        stated = ("axes", "kind", "values", "state")
+        return tuple(name for name in stated if getattr(self, name) is not None)
 
 
 def kind_of(kind: SignalKind | str) -> SignalKind:

@@ -202,11 +202,11 @@ class LayerRecorder:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
                 f"came with {tuple(chunk.neurons)}. A neuron's figures need one shape. Where one "
-                f"module is used in several places of the model{self._places()}, give each a "
-                "module of its own; or leave it out with layers=, and record the layers behind it "
-                'with of="input". Where inputs differ in shape, record those of each shape in a '
-                "recording of their own, or call recording.reset() in between. What was recorded "
-                "before stays.",
+                f"module is used in several places of the model{self._places()}, say in how many: "
+                f'layers={{"{self.info.name}": neuroact.Reading(places=2)}}; or leave it out with '
+                'layers=, and record the layers behind it with of="input". Where inputs differ in '
+                "shape, record those of each shape in a recording of their own, or call "
+                "recording.reset() in between. What was recorded before stays.",
                 layer=self.info.name,
             )
         if self.neurons is None and self.assumed is not None:

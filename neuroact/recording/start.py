@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from weakref import finalize, ref
 
@@ -10,11 +11,12 @@ from torch import nn
 
 from neuroact.layers.adapter import Adapter
 from neuroact.layers.axes import Side
-from neuroact.layers.choose import choose_layers
-from neuroact.layers.names import LayerSelection
+from neuroact.layers.choose import ChosenLayer, choose_layers
+from neuroact.layers.names import LayerSelection, unwrapped
 from neuroact.layers.reading import Reading, State, Values
 from neuroact.recording.assumed_axes import AssumedAxes
 from neuroact.recording.connections import watched_connections
+from neuroact.recording.places import Places
 from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
 from neuroact.recording.watched_layer import WatchedLayer
@@ -96,10 +98,9 @@ def record(
         layers = list(layers)
     reading, assumed = Reading(axes, kind, values, state), AssumedAxes()
     for chosen in choose_layers(model, layers=layers, of=of, reading=reading, adapters=adapters):
-        layer = recording._add(chosen.info)
-        layer.assumed = assumed if chosen.axes_assumed else None
-        watched = WatchedLayer(layer, chosen.module, chosen.adapter, passed_by=chosen.passed_by)
-        recording._watched.append(watched)
+        for watched in _watched(recording, chosen, model):
+            watched.layer.assumed = assumed if chosen.axes_assumed else None
+            recording._watched.append(watched)
     if operations:
         recording._connections, tied = watched_connections(model)
         for connection, module, reader, passed_by in tied:
@@ -115,6 +116,20 @@ def record(
     finalize(recording, one_at_a_time.when_free, partial(_let_go, watched_weakly)).atexit = False
     recording.resume()
     return recording
+
+
+def _watched(recording: Recording, chosen: ChosenLayer, model: nn.Module) -> Iterator[WatchedLayer]:
+    """A chosen module with its layer in the recording; with one layer for each of its places."""
+    info, module, passed_by = chosen.info, chosen.module, chosen.passed_by
+    if chosen.places == 1:
+        yield WatchedLayer(recording._add(info), module, chosen.adapter, passed_by=passed_by)
+        return
+    places = Places(info.name, module, unwrapped(model), chosen.places, passed_by=passed_by)
+    for at in range(chosen.places):
+        read_as = f"{info.read_as}, place {at + 1} of {chosen.places}"
+        place = replace(info, name=f"{info.name}#{at + 1}", aliases=(), read_as=read_as)
+        watch = partial(places.watch, at)
+        yield WatchedLayer(recording._add(place), module, chosen.adapter, watch=watch)
 
 
 def _let_go(watched_weakly: list[ref[WatchedLayer]]) -> None:

@@ -481,7 +481,7 @@ class Shared(nn.Module):
 
 def test_a_module_used_in_two_places_is_refused_with_what_to_record_instead() -> None:
     net = Shared()
-    advice = r'used in several places of the model, give each a module of its own; .*of="input"'
+    advice = r'used in several places of the model, say in how many: .*places=2.*of="input"'
     with (
         record(net, layers="activation"),
         pytest.raises(LayerShapeError, match=r'layer "activation".*\(7,\).*\(3,\).*' + advice),
@@ -490,7 +490,7 @@ def test_a_module_used_in_two_places_is_refused_with_what_to_record_instead() ->
     shared = nn.Sequential(relu := nn.ReLU(), nn.Linear(5, 3), relu)
     with (
         record(shared, layers=nn.ReLU),
-        pytest.raises(LayerShapeError, match=r"several places of the model \(0, 2\), give each"),
+        pytest.raises(LayerShapeError, match=r"several places of the model \(0, 2\), say in how"),
     ):
         shared(torch.ones(2, 5))
     with record(net, layers=["fc2"], of="input") as recording:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from torch import Tensor, nn
@@ -64,16 +65,27 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A layer's module, the adapter that reads it, and its counts."""
+    """A layer's module, the adapter that reads it, and its counts.
+
+    Of a module in several places, each place is a layer. Its calls are every `places`-th, from the
+    one with the number `place` on.
+    """
 
     module: nn.Module
     adapter: Adapter
     counted: Counted
+    place: int = 0
+    places: int = 1
 
     def read(self, hook: Any, samples: int | None) -> None:
         """Count what the hook kept of a batch. Each batch starts sequences."""
         continues = False
-        for call in calls(hook):
+        made = len(hook.activation_outputs)
+        if made % self.places:
+            raise ValueError(
+                f"it is stated to have places={self.places}, and was called {made} times in a batch"
+            )
+        for call in islice(calls(hook), self.place, None, self.places):
             chunk = self.adapter.read(self.module, call)
             if chunk.batch != samples:
                 self._check(chunk, samples)
@@ -182,12 +194,16 @@ def sources(model: Any, options: Options) -> list[Source]:
     elif options.layers is not None:
         wanted = list(select(modules, options.layers, known=names, spiking=names))
     check_distinct(wanted)
-    return [_source(m, owners.get(id(m.module)), own.get(m.name), options) for m in wanted]
+    return [
+        source
+        for m in wanted
+        for source in _sources(m, owners.get(id(m.module)), own.get(m.name), options)
+    ]
 
 
-def _source(
+def _sources(
     named: NamedModule, owner: Owner | None, own: Reading | None, options: Options
-) -> Source:
+) -> Iterator[Source]:
     if owner is None or (own is not None and own.said):
         stated = StatedAdapter(own or options.reading)
         owner = stated, stated.kind(named.module)
@@ -199,8 +215,11 @@ def _source(
         layer_type=class_of(named.module).__name__,
         kind=kind,
     )
-    recorder = LayerRecorder(info, options.new_statistics())
-    return Source(named.module, adapter, Counted(recorder))
+    places = 1 if own is None else own.places
+    for place in range(places):
+        of_place = replace(info, name=f"{info.name}#{place + 1}", aliases=())
+        recorder = LayerRecorder(info if places == 1 else of_place, options.new_statistics())
+        yield Source(named.module, adapter, Counted(recorder), place, places)
 
 
 def _samples(batch: Any) -> int | None:
@@ -229,9 +248,8 @@ def _why_unhooked(model: Any) -> str:
 
 _USED_TWICE = (
     "its neurons came in more than one shape, and a neuron's figures need one. Where the module is "
-    "used in two places of the network, as one activation function after two layers is, give each "
-    "place a module of its own, before the Benchmark is built; or leave it out with "
-    "configured(layers=...) and count what goes into the layers behind it with "
-    'neuroact.record(net, layers=..., of="input"). Where inputs differ in shape, run those of each '
+    "used in two places of the network, as one activation function after two layers is, say so: "
+    'configured(layers={"its name": neuroact.Reading(places=2)}); or give each place a module of '
+    "its own, before the Benchmark is built. Where inputs differ in shape, run those of each "
     "shape in a Benchmark of their own"
 )
