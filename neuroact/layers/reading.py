@@ -37,7 +37,9 @@ class Reading:
             - None: there is no state. Each call is a sequence of its own, or a step between two
               marks of `recording.new_sequence()`.
             - A number, or a tuple of them: the state is at these indices of the output, and the
-              next call gets it back as the arguments that follow the first, in this order.
+              next call gets it back as the arguments that follow the first, in this order. To
+              begin a sequence, pass None or other tensors: zeros that are written into the ones
+              that came back are not seen.
             - A dict: the same, with the argument's name or position for each place in the output.
               `{"mem": "mem"}`: what the output has under "mem" is the next call's argument `mem`.
             - A text, or a tuple of them: the module keeps the state in these attributes

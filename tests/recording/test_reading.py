@@ -259,6 +259,8 @@ def test_a_reading_that_reads_no_layer_is_refused() -> None:
         (torch.ones(2, 3), {"values": lambda out: None}, "values= to return one tensor, came None"),
         (torch.ones(2, 3), {"state": 1}, r"a tensor at state=1, came a tensor \[2, 3\]"),
         (torch.ones(2, 3), {"state": "mem"}, "has no attribute 'mem'"),
+        ((torch.ones(2, 3), 1.5), {"values": 0, "state": 1}, "state, where state= says, to hold"),
+        (torch.ones(2, 3), {"state": lambda module: {}["mem"]}, "'mem'"),
         (torch.ones(2, 3), {"state": "training"}, "state, where state= says, to hold a tensor"),
     ],
 )
@@ -338,3 +340,28 @@ def test_the_layers_print_as_a_table_before_a_run() -> None:
     assert str(record(Model(), layers="gate", of="input").layers).endswith(
         "graded  its input, axes BN assumed, graded"
     )
+
+
+def test_a_state_that_the_first_call_makes_may_be_found_by_any_function() -> None:
+    class Held(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.held: dict[str, Tensor] = {}
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.held["mem"] = self.held.get("mem", 0) + x
+            return self.held["mem"]
+
+    net = Held()
+    with record(net, layers="model", state=lambda module: module.held["mem"]) as recording:
+        for _ in range(4):
+            net(torch.rand(2, 3))
+    assert recording.report()["model"].sequences == 2
+
+
+def test_measure_passes_what_is_said_on() -> None:
+    net, batches = Passing(), 2 * currents().flatten(0, 1)
+    report = neuroact.measure(net, list(batches), layers="model", kind="binary", values=0)
+    np.testing.assert_array_equal(report["model"].events, (batches > 1).sum((0, 1)).numpy())
+    by_mapping = neuroact.measure(net, list(batches), layers={"model": Reading(None, "binary", 0)})
+    assert by_mapping == report
