@@ -23,6 +23,7 @@ from neuroact import distributed, energy, quantiles
 from neuroact.layers.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.layers.call_pattern import CallPattern, PatternAdapter
 from neuroact.layers.layer_info import LayerInfo
+from neuroact.layers.reading import Reading
 from neuroact.recording.measure import measure
 from neuroact.recording.recording import Recording
 from neuroact.recording.start import record
@@ -58,6 +59,7 @@ __all__ = [
     "LayerInfo",
     "PatternAdapter",
     "Raster",
+    "Reading",
     "Recording",
     "Signal",
     "SignalKind",

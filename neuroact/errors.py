@@ -31,6 +31,7 @@
     └── MissingExtraError     (ImportError)   an optional dependency is not installed
 
     NeuroactWarning (UserWarning)
+    ├── AssumedAxesWarning      an order of dimensions that nobody stated was assumed
     ├── BrokenAdapterWarning    an installed adapter could not be loaded
     ├── LayerNotCalledWarning   a recorded layer was never called
     └── UnreliableLayerWarning  a layer's values are not what its kind promises
@@ -143,7 +144,8 @@ class StatisticKindError(NeuroactError, ValueError):
         super().__init__(
             f"{statistic} applies to {kinds} layers; {what} {getattr(kind, 'value', kind)}. Real "
             "values are hardly ever exactly 0, so nearly every step would count as a spike. Leave "
-            "out the layer with layers=, or the statistic.",
+            "out the layer with layers=, or the statistic; or, if its values are spikes after all, "
+            'say so, with kind="binary".',
             layer=layer,
         )
         self.statistic = statistic
@@ -254,6 +256,10 @@ class NeuroactWarning(UserWarning):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable_lines(message))
+
+
+class AssumedAxesWarning(NeuroactWarning):
+    """A value of three or more dimensions was read as one step, since nobody stated its order."""
 
 
 class BrokenAdapterWarning(NeuroactWarning):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from neuroact.cli.options import output_file
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
+from neuroact.layers.reading import Reading
 from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
@@ -23,6 +25,7 @@ neuroact run evaluation:test_set
 neuroact run my_package.evaluation:test_set --out activity.json
 neuroact run my_package.evaluation:part_1 --out part-1.nact
 neuroact run evaluation:test_set --layers 'encoder.*' --layers head.lif
+neuroact run evaluation:test_set --layers '*.lif' --kind binary --values 0 --state 1
 neuroact run evaluation:test_set --dt 0.001 --json
 neuroact run evaluation:test_set --operations --costs HOROWITZ_45NM_FP32
 neuroact run evaluation:test_set --fail-on dead=0.3
@@ -36,6 +39,31 @@ def run(
     layers: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A layer's name or a glob. May be given several times."),
+    ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORDER",
+            help="Order of the dimensions where no adapter knows the module, such as BTN.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="What such a module emits: binary, graded or analog.")
+    ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where in its output the values are: an index, or a key or an attribute.",
+        ),
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Its state: an index of the output, which comes back as an argument, or an "
+            "attribute of the module.",
+        ),
     ] = None,
     statistics: Annotated[
         list[str] | None,
@@ -90,11 +118,18 @@ def run(
     asked, priced = conditions(fail_on), costs_named(costs, as_json=as_json)
     operations = operations or priced is not None
     kept = [statistic(name) for name in statistics or ()]
+    reading = {"axes": axes, "kind": kind, "values": _place(values), "state": _place(state)}
+    _check_reading(reading)
     model, batches, run_one = subject(target)
     with (
         users_code(),
         record(
-            model, layers=layers or None, statistics=kept, dt=dt, operations=operations
+            model,
+            layers=layers or None,
+            **reading,
+            statistics=kept,
+            dt=dt,
+            operations=operations,
         ) as recording,
         torch.no_grad(),
     ):
@@ -119,6 +154,20 @@ def run(
         typer.echo(f"Ctrl-C: the figures are those of {progress.batches:,} batches.", err=True)
         raise typer.Exit(INTERRUPTED)
     end_by_verdicts(report, asked)
+
+
+def _place(text: str | None) -> Any:
+    """An index if it is a number, else the text itself."""
+    return int(text) if text is not None and re.fullmatch(r"-?\d+", text) else text
+
+
+def _check_reading(reading: dict[str, Any]) -> None:
+    """Check the options before the user's code runs, not after."""
+    for option, value in reading.items():
+        try:
+            Reading(**{option: value})
+        except ValueError as cause:
+            raise typer.BadParameter(f"{cause}.", param_hint=f"--{option}") from cause
 
 
 def _check_can_be_written(out: Path | None) -> None:

@@ -199,12 +199,14 @@ class Options(Struct):
 
     Attributes:
         layers: since version 2. Null means every spiking layer.
+        reading: in words, how modules were read that no adapter knows, if that was stated.
     """
 
     layers: str | list[str] | UnsetType | None = UNSET
     of: Literal["output", "input"] | UnsetType = UNSET
     axes: str | UnsetType | None = UNSET
     dt: float | UnsetType | None = UNSET
+    reading: str | UnsetType = UNSET
 
 
 class Origin(Struct):

@@ -1,12 +1,11 @@
-"""Reads a module's output or input in the order of axes that the user states."""
+"""The order of axes that a user states, and a module's input read in it."""
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -74,61 +73,21 @@ class Axes:
         )
 
 
-class TensorAdapter:
-    """Reads a module's output as a tensor of the stated axes.
+class ArgumentReader:
+    """Reads a module's input: the first argument in the signature of its `forward`.
 
-    Such a module has no known state to show where a sequence starts. So each call is a sequence of
-    its own, unless `recording.new_sequence()` marks the starts.
+    It is copied before the call, since the module may change it in place. Each call is a sequence
+    of its own, unless `recording.new_sequence()` marks the starts.
 
     Args:
-        axes: the order of the tensor's dimensions, see `Axes`; None means "BN".
+        axes: the order of the argument's dimensions, see `Axes`; None means "BN".
+        kind: what the values mean; GRADED takes zero to mean no spike.
+
+    Attributes:
+        axes_assumed: whether `axes` was left out.
 
     Raises:
         ValueError: `axes` is not such an order.
-
-    >>> import torch
-    >>> from neuroact.layers.adapter import LayerCall
-    >>> call = LayerCall((), {}, torch.zeros(6, 3))
-    >>> TensorAdapter("(T=2 B)N").read(torch.nn.Identity(), call).values.shape
-    torch.Size([2, 3, 3])
-    """
-
-    framework = "torch"
-    advice = "say the order of its dimensions with axes="
-    _side: Literal["output", "input"] = "output"
-
-    def __init__(self, axes: str | None = None) -> None:
-        self.stated = DEFAULT_AXES if axes is None else axes
-        self._axes = Axes(self.stated)
-
-    def kind(self, module: nn.Module) -> SignalKind:
-        """ANALOG, whatever the module."""
-        return SignalKind.ANALOG
-
-    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
-        """The tensor with its axes in the order `[time, batch, *neurons]`.
-
-        Raises:
-            TypeError: the value is not one tensor.
-            ValueError: its shape does not fit the axes.
-        """
-        value = self._value(call)
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"expected the module's {self._side} to be one tensor, came "
-                f"{type(value).__name__}; write an adapter for it and pass it as adapters="
-            )
-        values = self._axes.ordered(dense(value.detach()))
-        return SpikeChunk(values, self.kind(module), starts_sequence=True)
-
-    def _value(self, call: LayerCall) -> Any:
-        return call.output
-
-
-class ArgumentReader(TensorAdapter):
-    """Reads a module's input: the first argument in the signature of its `forward`.
-
-    It is copied before the call, since the module may change it in place.
 
     >>> import torch
     >>> from neuroact.layers.adapter import LayerCall
@@ -139,27 +98,53 @@ class ArgumentReader(TensorAdapter):
     tensor([[[-1.,  2.]]])
     """
 
-    _side: Literal["output", "input"] = "input"
+    framework = "torch"
+    advice = "say the order of its dimensions, with axes="
+
+    def __init__(self, axes: str | None = None, kind: SignalKind = SignalKind.GRADED) -> None:
+        self.axes_assumed = axes is None
+        self._axes = Axes(DEFAULT_AXES if axes is None else axes)
+        self._kind = kind
 
     def kind(self, module: nn.Module) -> SignalKind:
-        """GRADED, whatever the module: zero is taken to mean no spike."""
-        return SignalKind.GRADED
+        """The kind that was given, whatever the module."""
+        return self._kind
 
     def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """A copy of the argument before the call. If it is not a tensor, `read` refuses it."""
         value = args[0] if args else first_by_name(module, kwargs)
         return value.detach().clone() if isinstance(value, Tensor) else value
 
-    def _value(self, call: LayerCall) -> Any:
-        return call.state
+    def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
+        """The argument with its axes in the order `[time, batch, *neurons]`.
+
+        Raises:
+            TypeError: the argument is not one tensor.
+            ValueError: its shape does not fit the axes.
+        """
+        value = call.state
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                "expected the module's input to be one tensor, came "
+                f"{type(value).__name__}; write an adapter for it and pass it as adapters="
+            )
+        values = self._axes.ordered(dense(value.detach()))
+        return SpikeChunk(values, self.kind(module), starts_sequence=True)
+
+
+def parameters_of(module: nn.Module) -> list[inspect.Parameter] | None:
+    """The parameters of a module's `forward`; None if Python cannot read them."""
+    try:
+        return list(inspect.signature(module.forward).parameters.values())
+    except (TypeError, ValueError):
+        return None
 
 
 def first_by_name(module: nn.Module, kwargs: Mapping[str, Any]) -> Any:
     """The first argument of a call that has only keyword arguments; all of them if unclear."""
-    with contextlib.suppress(TypeError, ValueError):  # a forward without a signature
-        for name, parameter in inspect.signature(module.forward).parameters.items():
-            if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                return kwargs.get(name)
+    for parameter in parameters_of(module) or ():
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            return kwargs.get(parameter.name)
     return next(iter(kwargs.values())) if len(kwargs) == 1 else kwargs
 
 

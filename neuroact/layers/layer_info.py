@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from neuroact.stream.chunk import SignalKind
 
@@ -17,6 +17,7 @@ class LayerInfo:
         framework: import name of the framework whose adapter reads it; "torch" if no adapter does.
         layer_type: the module's class name.
         kind: what its values mean.
+        read_as: how its calls are read, in words; empty if it has no module.
     """
 
     name: str
@@ -24,6 +25,7 @@ class LayerInfo:
     framework: str
     layer_type: str
     kind: SignalKind
+    read_as: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f'layer "{self.name}" ({self.framework} {self.layer_type})'

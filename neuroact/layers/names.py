@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, cast
@@ -11,11 +11,14 @@ from typing import Any, cast
 from torch import nn
 
 from neuroact.errors import LayerNameError, UnknownLayerError
+from neuroact.layers.reading import Reading
 
 ROOT_NAME = "model"
 LayerPredicate = Callable[[str, nn.Module], bool]
 LayerChoice = str | type[nn.Module] | nn.Module
-LayerSelection = LayerChoice | Iterable[LayerChoice] | LayerPredicate | None
+LayerSelection = (
+    LayerChoice | Iterable[LayerChoice] | Mapping[LayerChoice, Reading] | LayerPredicate | None
+)
 
 # The attribute that holds the wrapped module, by the wrapper's class name. Names, because importing
 # FSDP only to recognise it would cost more than all of neuroact.
@@ -145,8 +148,9 @@ def choices_in(layers: object) -> list[LayerChoice]:
         if not isinstance(choice, str | nn.Module | type):
             hint = f"; a name is a text: {str(choice)!r}" if isinstance(choice, int) else ""
             raise TypeError(
-                "layers= takes a name, a glob, a module, a class of modules, a list of these, or a "
-                f"predicate (name, module) -> bool; came {choice!r:.100}{hint}"
+                "layers= takes a name, a glob, a module, a class of modules, a list of these, a "
+                "dict from these to a neuroact.Reading, or a predicate (name, module) -> bool; "
+                f"came {choice!r:.100}{hint}"
             )
     return choices
 

@@ -15,7 +15,9 @@ from neuroact.layers.adapter import (
     StatefulAdapter,
     StateReadingAdapter,
 )
-from neuroact.layers.axes import TensorAdapter
+from neuroact.layers.axes import DEFAULT_AXES, Axes
+from neuroact.layers.reading import Reading
+from neuroact.layers.stated import StatedAdapter
 from neuroact.stream.chunk import SignalKind, SpikeChunk, as_stream, dense
 
 
@@ -51,26 +53,39 @@ class StateReader:
         return SpikeChunk(values, SignalKind.ANALOG, starts)
 
 
-class AttributeReader(TensorAdapter):
+class AttributeReader:
     """Reads an attribute of a module that no adapter knows, after each call.
 
     Args:
         name: of the attribute.
-        axes: order of its dimensions, see `Axes`; None means "BN".
+        reading: the order of its dimensions; and what shows where sequences start, if it says so.
 
     >>> import torch
     >>> from torch import nn
     >>> from neuroact.layers.adapter import LayerCall
+    >>> from neuroact.layers.reading import Reading
     >>> from neuroact.layers.state_reader import AttributeReader
     >>> module = nn.Identity()
     >>> module.mem = torch.tensor([[0.5, 0.25]])
-    >>> AttributeReader("mem").read(module, LayerCall((), {}, None)).values
+    >>> AttributeReader("mem", Reading()).read(module, LayerCall((), {}, None)).values
     tensor([[[0.5000, 0.2500]]])
     """
 
-    def __init__(self, name: str, axes: str | None = None) -> None:
-        super().__init__(axes)
+    framework = "torch"
+    advice = "say how to read it, with axes="
+
+    def __init__(self, name: str, reading: Reading) -> None:
         self._name = name
+        self._axes = Axes(DEFAULT_AXES if reading.axes is None else reading.axes)
+        self._stated = None if reading.state is None else StatedAdapter(reading)
+
+    def kind(self, module: nn.Module) -> SignalKind:
+        """ANALOG, whatever the module."""
+        return SignalKind.ANALOG
+
+    def given(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+        """The state that the call goes on from, if the module keeps it."""
+        return None if self._stated is None else self._stated.state(module)
 
     def read(self, module: nn.Module, call: LayerCall) -> SpikeChunk:
         """The attribute with its axes in the order `[time, batch, *neurons]`.
@@ -85,12 +100,13 @@ class AttributeReader(TensorAdapter):
                 f"expected its attribute {self._name!r} to be a tensor after a call, came "
                 f"{type(value).__name__}"
             )
+        starts = True if self._stated is None else self._stated.read(module, call).starts_sequence
         values = self._axes.ordered(dense(value.detach()))
-        return SpikeChunk(values, SignalKind.ANALOG, starts_sequence=True)
+        return SpikeChunk(values, SignalKind.ANALOG, starts)
 
 
 def state_reader(
-    module: nn.Module, layer: str, adapter: Adapter | None, name: str, axes: str | None
+    module: nn.Module, layer: str, adapter: Adapter | None, name: str, reading: Reading
 ) -> Adapter:
     """The reader of that state of a module.
 
@@ -99,13 +115,13 @@ def state_reader(
         layer: its name, for errors.
         adapter: the adapter that knows it; None if none does.
         name: of the state.
-        axes: as in `record`, for a module that no adapter knows.
+        reading: how a module is read that no adapter knows.
 
     Raises:
         NoSuchStateError: the module has no such state, or its adapter cannot read states.
     """
     if adapter is None:
-        return AttributeReader(name, axes)
+        return AttributeReader(name, reading)
     if not isinstance(adapter, StateReadingAdapter):
         raise NoSuchStateError(
             f'the adapter of "{layer}" ({adapter.framework}) reads no states, so of="{name}" is '

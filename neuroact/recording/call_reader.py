@@ -221,9 +221,12 @@ class CallReader:
 
     def _unreadable(self, cause: Exception) -> AdapterReadError:
         info = self._layer.info
+        # Only neuroact's own readers, which read as the user states, have advice.
         advice = getattr(self._adapter, "advice", "correct the adapter")
+        name = type(self._adapter).__name__
+        by = "" if hasattr(self._adapter, "advice") else f" by the adapter {name}"
         return AdapterReadError(
-            f"{info} could not be read by the adapter {type(self._adapter).__name__}: {cause}. "
+            f"{info} could not be read{by}: {cause}. "
             f"Leave the layer out with layers=, or {advice}. What was recorded before stays.",
             layer=info.name,
         )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from neuroact.errors import AdapterReadError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, LayerCall
 from neuroact.layers.call_pattern import has_pattern
+from neuroact.layers.stated import StatedAdapter
 from neuroact.recording.forward import NO_CALLBACKS, Watcher, backward_pass
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.uninterrupted import Uninterrupted
@@ -103,7 +104,7 @@ class GradientReader:
         try:
             values = self._values(output)
             # In the output's place in what the call returned, so that the adapter finds it there.
-            others = None if output is values else len(output) - 1
+            others = len(output) - 1 if isinstance(output, tuple | list) else None
             self._chunk(values.detach(), others, starts=False)
         except Exception as cause:
             raise AdapterReadError(
@@ -115,6 +116,8 @@ class GradientReader:
             values.register_hook(partial(self._count, others, within))  # type: ignore[no-untyped-call]
 
     def _values(self, output: Any) -> Tensor:
+        if isinstance(self._adapter, StatedAdapter):
+            return self._adapter.values_in(output)
         first = output[0] if isinstance(output, tuple | list) else output
         pattern = self._adapter.pattern(self._module) if has_pattern(self._adapter) else None
         values = first if pattern is None else pattern.values(output)
@@ -124,8 +127,11 @@ class GradientReader:
 
     def _chunk(self, values: Tensor, others: int | None, *, starts: bool) -> SpikeChunk:
         """Values in an output's place, as the adapter lays that output out; the last step first."""
-        output = values if others is None else (values, *[None] * others)
-        stream = self._adapter.read(self._module, LayerCall((), {}, output)).values
+        if isinstance(self._adapter, StatedAdapter):
+            stream = self._adapter.ordered(values)
+        else:
+            output = values if others is None else (values, *[None] * others)
+            stream = self._adapter.read(self._module, LayerCall((), {}, output)).values
         return SpikeChunk(stream.flip(0), SignalKind.ANALOG, starts)
 
     def _count(self, others: int | None, within: int, gradient: Tensor) -> None:

@@ -13,6 +13,7 @@ import torch
 from neuroact.errors import EventError, LayerShapeError
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.state_trace import StateTrace
+from neuroact.recording.assumed_axes import AssumedAxes
 from neuroact.recording.cuda_streams import StreamOrder
 from neuroact.recording.event_blocks import count_events
 from neuroact.recording.known_batch import BatchesUnderWay, KnownBatch
@@ -64,6 +65,9 @@ class LayerRecorder:
         info: the layer's name, class and kind.
         statistics: take the layer's chunks, in order.
 
+    Attributes:
+        assumed: warns of an assumed order of dimensions; None if the order is known.
+
     Raises:
         StatisticKindError: one of the statistics does not apply to the layer's kind.
     """
@@ -84,6 +88,7 @@ class LayerRecorder:
         self._raised: Exception | None = None
         self.source: CallSource | None = None
         self.heard: Callable[[SpikeChunk], None] | None = None  # told what is read in full
+        self.assumed: AssumedAxes | None = None
 
     @property
     def called(self) -> bool:
@@ -230,13 +235,15 @@ class LayerRecorder:
             raise LayerShapeError(
                 f"{self.info} was recorded with neurons of shape {tuple(self.neurons)} and now "
                 f"came with {tuple(chunk.neurons)}. A neuron's figures need one shape. Where one "
-                f"module is used in several places of the model{self._places()}, give each a "
-                "module of its own; or leave it out with layers=, and record the layers behind it "
-                'with of="input". Where inputs differ in shape, record those of each shape in a '
-                "recording of their own, or call recording.reset() in between. What was recorded "
-                "before stays.",
+                f"module is used in several places of the model{self._places()}, say in how many: "
+                f'layers={{"{self.info.name}": neuroact.Reading(places=2)}}; or leave it out with '
+                'layers=, and record the layers behind it with of="input". Where inputs differ in '
+                "shape, record those of each shape in a recording of their own, or call "
+                "recording.reset() in between. What was recorded before stays.",
                 layer=self.info.name,
             )
+        if self.neurons is None and self.assumed is not None:
+            self.assumed.tell(self.info, chunk)
         check_kind(self.statistics, self.general(chunk.kind), layer=self.info.name)
         if self.source is not None:
             self.source.programs.check_device(device)

@@ -9,6 +9,7 @@ from typing import Any
 from neuroact.errors import ChunkError, EventError
 from neuroact.layers.axes import Axes
 from neuroact.layers.event_sources import events_of
+from neuroact.layers.reading import kind_of
 from neuroact.results.layer_activity import OBSERVED
 from neuroact.stream.chunk import SignalKind, SpikeChunk, as_tensor
 from neuroact.stream.events import BinnedEvents, EventList, binned
@@ -29,14 +30,13 @@ def observed(
         TypeError, ValueError: `axes` or `kind` is not valid.
     """
     order = Axes("TBN" if axes is None else axes)
-    if kind not in {*SignalKind, *(known.value for known in SignalKind)}:
-        raise ValueError(f'expected kind= to be "binary", "graded" or "analog", came {kind!r}')
+    meaning = kind_of(kind)
     try:
         tensor = as_tensor(values)
         if axes is None and tensor.ndim < 3:
             raise ChunkError(_which_axes(tuple(tensor.shape)))
         mask = None if valid is None else as_tensor(valid)
-        return SpikeChunk(order.ordered(tensor), SignalKind(kind), starts_sequence, mask)
+        return SpikeChunk(order.ordered(tensor), meaning, starts_sequence, mask)
     except ValueError as cause:
         raise ChunkError(f'layer "{name}": {cause}', layer=name) from cause
 

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from neuroact.layers.adapter import Adapter
-from neuroact.layers.axes import TensorAdapter
 from neuroact.layers.choose import ChosenLayer
 from neuroact.layers.sample_axis import Order
+from neuroact.layers.stated import StatedAdapter
 from neuroact.recording.forward import watch
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.per_sample import Samples
@@ -90,7 +90,7 @@ class WatchedModel:
 def order_of(adapter: Adapter, module: nn.Module) -> Order | None:
     """The order of time and batch in a layer's calls; None if it is not known."""
     try:
-        stated = isinstance(adapter, TensorAdapter)
+        stated = isinstance(adapter, StatedAdapter)
         axes = adapter.stated if stated else adapter.input_axes(module)  # type: ignore[attr-defined]
     except (AttributeError, TypeError, ValueError):  # it has no such method, or cannot tell
         return None

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from neuroact.errors import (
@@ -26,6 +25,7 @@ from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.merging import check_layer, check_options, merge_layer
 from neuroact.recording.observed import binned_of, event_list, observed
 from neuroact.recording.parts import RecordingParts, seconds_of
+from neuroact.recording.recorded_layers import RecordedLayers
 from neuroact.recording.summary import report_of
 from neuroact.recording.threads import one_at_a_time, refuse_when_forked
 from neuroact.recording.watched_layer import Watched
@@ -78,8 +78,8 @@ class Recording:
 
     @property
     def layers(self) -> Mapping[str, LayerInfo]:
-        """The recorded layers by reported name, in the model's order."""
-        return MappingProxyType({name: layer.info for name, layer in self._layers.items()})
+        """The recorded layers by reported name, in the model's order; printed, they are a table."""
+        return RecordedLayers(layer.info for layer in self._layers.values())
 
     @property
     def _counts_classes(self) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from torch import nn
 
 from neuroact.layers.adapter import Adapter
+from neuroact.recording import forward
 from neuroact.recording.call_reader import CallReader
-from neuroact.recording.forward import watch
+from neuroact.recording.forward import Watcher
 from neuroact.recording.gradient_reader import GradientReader
 from neuroact.recording.layer import LayerRecorder, Programs
 from neuroact.recording.threads import Refusal
@@ -41,7 +43,13 @@ class WatchedLayer:
         module: its calls are read.
         adapter: reads them.
         passed_by: as in `neuroact.recording.forward.watch`.
+        watch: has a watcher see the calls, and returns what stops it. If it is None, the watcher
+            sees all calls of the module.
         gradients: whether to count the gradients of what the calls return, and not the values.
+
+    Attributes:
+        layer: counts the calls.
+        reader: reads them.
     """
 
     def __init__(
@@ -51,11 +59,11 @@ class WatchedLayer:
         adapter: Adapter,
         *,
         passed_by: bool = False,
+        watch: Callable[[Watcher], Callable[[], None]] | None = None,
         gradients: bool = False,
     ) -> None:
-        self._layer = layer
-        self._module = module
-        self._passed_by = passed_by
+        self.layer = layer
+        self._watch = watch or partial(forward.watch, module, passed_by=passed_by)
         make = GradientReader if gradients else CallReader
         self.reader = make(module, adapter, layer)
         self._undo: Callable[[], None] | None = None
@@ -74,25 +82,24 @@ class WatchedLayer:
         """Have the module's calls read; does nothing if they are."""
         if self._undo is None:
             self.reader.prepare()
-            self._undo = watch(self._module, self.reader, passed_by=self._passed_by)
+            self._undo = self._watch(self.reader)
 
     def unwatch(self) -> None:
         """Stop watching the module's calls."""
         if self._undo is not None:
             self._undo()
         self._undo = None
-        self._layer.interrupt()
+        self.layer.interrupt()
 
     def refuse(self) -> None:
         """Refuse each call, in a process forked from the one that records them."""
         if self._undo is not None:
             self._undo()
-            refusal = Refusal(self._layer.info)
-            self._undo = watch(self._module, refusal, passed_by=self._passed_by)
+            self._undo = self._watch(Refusal(self.layer.info))
 
     def let_go(self) -> None:
         """Stop watching for good, and hold the model no longer."""
         self.unwatch()
-        with self._layer.settled():
+        with self.layer.settled():
             self.reader.let_go()
-            self._layer.source = None
+            self.layer.source = None

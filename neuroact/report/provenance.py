@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -40,6 +40,8 @@ def selection_text(layers: LayerSelection) -> str | list[str] | None:
         return f"class {_path(layers)}"
     if isinstance(layers, nn.Module):
         return f"module of {_path(class_of(layers))}"
+    if isinstance(layers, Mapping):
+        return [f"{selection_text(layer)}: {reading}" for layer, reading in layers.items()]
     if isinstance(layers, Iterable):
         return [str(selection_text(layer)) for layer in layers]
     return f"predicate {getattr(layers, '__qualname__', type(layers).__qualname__)}"

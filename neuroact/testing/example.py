@@ -58,6 +58,8 @@ class ExpectedLayer:
             dimensions. Without `T` a call is one step, without `B` one sample.
         kind: what its spikes mean.
         spikes: takes what one call of the layer returned, and gives the tensor of its spikes.
+        kept: for a layer whose spikes are kept on the module: takes the module after a call, and
+            gives what `spikes` then takes in place of what the call returned.
         takes: order of the dimensions of the layer's input; None: the same as `axes`.
         given: takes the layer's first argument, and gives the tensor that has the axes `takes`.
         by_request: whether the layer is recorded only if `layers=` names it. None means that this
@@ -70,6 +72,7 @@ class ExpectedLayer:
     takes: str | None = None
     given: Callable[[Any], Tensor] = itself
     by_request: bool | None = None
+    kept: Callable[[nn.Module], Any] | None = None
 
     def __post_init__(self) -> None:
         for axes in (self.axes, self.takes or self.axes):
@@ -78,6 +81,10 @@ class ExpectedLayer:
                     "expected axes of N (neurons) and at most one T (time) and one B (batch), "
                     f'such as "TBN", came {axes!r}; separate time from batch in spikes= and given='
                 )
+
+    def emitted(self, module: nn.Module, output: Any) -> Any:
+        """What `spikes` takes, right after a call of the module that returned `output`."""
+        return output if self.kept is None else self.kept(module)
 
     @property
     def recorded_by_request(self) -> bool:

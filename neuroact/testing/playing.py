@@ -18,6 +18,7 @@ from neuroact.stream.chunk import SpikeChunk
 from neuroact.testing.example import AdapterExample, ExpectedLayer, Limit
 from neuroact.testing.raw import RawRecorder, module_of, true_values
 from neuroact.testing.syncs import HostSyncs
+from neuroact.testing.watching import see_calls
 
 Context = Callable[[], AbstractContextManager[object]]
 
@@ -109,7 +110,7 @@ class ReadCall:
 class Player:
     """Builds an example's model and runs it, while the adapter reads each call of each layer.
 
-    It uses hooks and an oracle of its own, and no recording.
+    It sees calls by means of its own, and uses no recording.
 
     Attributes:
         case: the adapter and the example.
@@ -181,19 +182,18 @@ class Player:
         seen: list[object] = []
         waits: list[str] = []
 
-        def before(module: nn.Module, args: Any) -> None:
+        def before(args: Any, kwargs: Any) -> None:
             with HostSyncs() as syncs:
                 seen.append(state_of(adapter, module))
             waits.extend(syncs.found)
 
-        def after(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        def after(args: Any, kwargs: Any, output: Any) -> None:
             call = LayerCall(args, kwargs, output, seen.pop(), trace)
             self.last[name] = (module, call)
             self.calls.append(self._read(name, layer, module, call, waits))
             waits.clear()
 
-        module.register_forward_pre_hook(before)
-        module.register_forward_hook(after, with_kwargs=True)
+        see_calls(module, before, after)
 
     def _read(
         self,
@@ -205,7 +205,8 @@ class Player:
     ) -> ReadCall:
         number = self._made.get(name, 0)
         self._made[name] = number + 1
-        truth = true_values(layer, call.output).copy()
+        emitted = layer.emitted(module, call.output)
+        truth = true_values(layer, emitted).copy()
         read: SpikeChunk | Exception | object
         with HostSyncs() as syncs:
             try:
@@ -215,7 +216,7 @@ class Player:
         values = None
         if isinstance(read, SpikeChunk):
             values = read.values.detach().to_dense().double().cpu().numpy().copy()
-        shares = isinstance(read, SpikeChunk) and _share(read.values, layer.spikes(call.output))
+        shares = isinstance(read, SpikeChunk) and _share(read.values, layer.spikes(emitted))
         waited = (*waits, *syncs.found)
         return ReadCall(name, number, self._run, read, values, truth, shares, waited)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neuroact.testing.example import ExpectedLayer
+from neuroact.testing.watching import see_calls
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class RawCall:
         run: number of its run, from 0.
         args: its positional arguments.
         kwargs: its keyword arguments.
-        output: what it returned.
+        output: what it returned; or what `ExpectedLayer.kept` found on the module.
     """
 
     run: int
@@ -31,11 +32,12 @@ class RawCall:
 
 
 class RawRecorder:
-    """Keeps copies of what the named layers are given and return, by hooks of its own.
+    """Keeps copies of what the named layers are given and return, by means of its own.
 
     Args:
         model: the model.
-        names: layers by reported name, "model" for the model itself.
+        layers: layers by reported name, "model" for the model itself; or a dict from the names to
+            what is true of each layer.
 
     >>> import torch
     >>> from neuroact.testing import RawRecorder
@@ -46,17 +48,22 @@ class RawRecorder:
     tensor([[0., 2.]])
     """
 
-    def __init__(self, model: nn.Module, names: Iterable[str]) -> None:
-        self.calls: dict[str, list[RawCall]] = {name: [] for name in names}
+    def __init__(
+        self, model: nn.Module, layers: Iterable[str] | Mapping[str, ExpectedLayer]
+    ) -> None:
+        expected = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, ExpectedLayer())
+        self.calls: dict[str, list[RawCall]] = {name: [] for name in expected}
         self.run = 0
-        self._handles = [self._hook(module_of(model, name), name) for name in self.calls]
+        self._ends = [
+            self._see(module_of(model, name), name, layer) for name, layer in expected.items()
+        ]
 
-    def _hook(self, module: nn.Module, name: str) -> Any:
-        def keep(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            copied = RawCall(self.run, copy_of(args), copy_of(kwargs), copy_of(output))
-            self.calls[name].append(copied)
+    def _see(self, module: nn.Module, name: str, layer: ExpectedLayer) -> Callable[[], None]:
+        def keep(args: Any, kwargs: Any, output: Any) -> None:
+            emitted = copy_of(layer.emitted(module, output))
+            self.calls[name].append(RawCall(self.run, copy_of(args), copy_of(kwargs), emitted))
 
-        return module.register_forward_hook(keep, with_kwargs=True)
+        return see_calls(module, None, keep)
 
     def __enter__(self) -> RawRecorder:
         return self
@@ -65,9 +72,10 @@ class RawRecorder:
         self.close()
 
     def close(self) -> None:
-        """Take the hooks away."""
-        for handle in self._handles:
-            handle.remove()
+        """See no further calls."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
 
 
 def module_of(model: nn.Module, name: str) -> nn.Module:

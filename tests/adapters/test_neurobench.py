@@ -281,6 +281,42 @@ def test_a_time_axis_in_front_is_refused_until_axes_tell_of_it() -> None:
     assert (layer["shape"], layer["samples"], layer["timesteps"]) == ([6], 7, 63)
 
 
+class OwnLif(nn.Module):
+    """Loops over time and returns `(spikes, mem)`, as people's own modules do."""
+
+    def forward(self, current: Tensor) -> tuple[Tensor, Tensor]:
+        mem, spikes = torch.zeros_like(current[:, 0]), []
+        for step in current.unbind(1):
+            mem = 0.9 * mem + step
+            spikes.append((mem > 1).float())
+            mem = mem * (1 - spikes[-1])
+        return torch.stack(spikes, 1), mem
+
+
+@pytest.mark.parametrize("by_mapping", [True, False])
+def test_a_module_without_adapter_is_read_as_configured(by_mapping: bool) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.lif = nn.Linear(INPUTS, 6), OwnLif()
+
+        def forward(self, data: Tensor) -> Any:
+            return self.lif(self.fc(data) * 4)[0]
+
+    model, loader = TorchModel(Net()), batches(4, 3)
+    model.add_activation_module(OwnLif)
+    said: dict[str, Any] = {"axes": "BTN", "kind": "binary", "values": 0}
+    if by_mapping:
+        said = {"layers": {"lif": neuroact.Reading(**said)}}
+    own = AverageActivityMetric.configured(name="Own", **said)
+    layer = run(model, loader, own)["Own"]["lif"]
+    spikes = torch.cat([model.net(batch).flatten(0, 1) for batch in loader.inputs])
+    assert (layer["kind"], layer["samples"], layer["timesteps"]) == ("binary", 7, 63)
+    assert layer["histogram"] == (spikes.double().sum(0) / 63).tolist()
+    with pytest.raises(ValueError, match='expected kind= to be "binary"'):
+        AverageActivityMetric.configured(name="Own", kind="spikes")
+
+
 def test_a_layer_never_called_is_named_without_figures() -> None:
     net = Explicit()
     net.spare = snntorch.Leaky(beta=0.9)

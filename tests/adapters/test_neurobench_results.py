@@ -233,21 +233,33 @@ class Twice(nn.Module):
         return self.last(self.activation(self.fc2(self.activation(self.fc1(x)))))
 
 
-def test_a_module_that_is_used_in_two_places_says_so_and_what_to_record_instead() -> None:
+def test_a_module_that_is_used_in_two_places_says_so_and_what_to_do() -> None:
     loader = Batches(torch.rand(4, 5), torch.rand(3, 5))
     with pytest.warns(neuroact.errors.NeuroactWarning, match="used in two places of the network"):
         results = run(TorchModel(Twice(3)), loader, AverageActivityMetric)
     told = results[NAME]["activation"]["error"]
-    for part in ("used in two places", "a module of its own", "configured(layers=", 'of="input"'):
+    for part in (
+        "used in two places",
+        "a module of its own",
+        "configured(layers=",
+        "Reading(places=2)",
+    ):
         assert part in told
     assert results[NAME]["last"]["timesteps"] == 7  # the other layers are still counted
     # Its advice works.
     net = Twice(3)
-    left_out = AverageActivityMetric.configured(name="LeftOut", layers="last")
-    with neuroact.record(net, layers=["fc2", "last"], of="input") as recording:
-        results = run(TorchModel(net), loader, left_out)
-    assert results["LeftOut"]["last"]["timesteps"] == 7
-    assert [recording.report()[name].shape for name in ("fc2", "last")] == [(7,), (3,)]
+    readings = {"activation": neuroact.Reading(places=2), "last": neuroact.Reading()}
+    of_places = AverageActivityMetric.configured(name="OfPlaces", layers=readings)
+    with neuroact.record(net, layers=readings) as recording:
+        results = run(TorchModel(net), loader, of_places)["OfPlaces"]
+    assert list(results) == ["activation#1", "activation#2", "last"]
+    for name, layer in recording.report().items():
+        assert results[name]["histogram"] == layer.activity.tolist()
+        assert results[name]["timesteps"] == layer.observations == 7
+    wrong = {"activation": neuroact.Reading(places=3)}
+    of_three = AverageActivityMetric.configured(name="OfThree", layers=wrong)
+    with pytest.warns(neuroact.errors.NeuroactWarning, match="places=3, and was called 2 times"):
+        run(TorchModel(net), loader, of_three)
 
 
 def test_a_module_that_is_used_in_two_places_of_one_width_is_counted_in_both() -> None:

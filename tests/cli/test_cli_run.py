@@ -53,6 +53,24 @@ def whole():
     return *net_and_batches(), steps
 
 
+class Lif(nn.Module):
+    def forward(self, x, mem):
+        mem = 0.9 * mem + x
+        spikes = (mem > 1).float()
+        return spikes, mem * (1 - spikes)
+
+
+def own():
+    """A module that no adapter knows: it returns spikes and state."""
+
+    def run(net, batch):
+        mem = torch.zeros(8, 4)
+        for step in batch:
+            _, mem = net[0](step, mem)
+
+    return nn.Sequential(Lif()), net_and_batches()[1], run
+
+
 def first_member():
     net, batches = net_and_batches()
     return net, [(batch[0], "a label") for batch in batches]
@@ -263,6 +281,14 @@ def test_layers_are_chosen_by_name_and_by_glob(here: Path) -> None:
     assert layers("fc*", "lif1") == ["fc1", "lif1", "fc2"]
 
 
+def test_a_module_without_adapter_is_read_as_the_options_say(here: Path) -> None:
+    said = ("--layers", "0", "--kind", "binary", "--values", "0", "--state", "1", "--axes", "BN")
+    result = run("evaluation:own", *said, "--json")
+    layer = ActivityReport.from_json(result.out)["0"]
+    assert (layer.kind.value, layer.shape) == ("binary", (4,))
+    assert (layer.sequences, layer.observations) == (12 * 8, 12 * 5 * 8)
+
+
 def test_a_statistic_of_the_users_own_sees_every_step(here: Path) -> None:
     options = ["--statistics", "evaluation:Mean", "--layers", "lif1"]
     assert run("evaluation:whole", *options).code == 0
@@ -312,6 +338,8 @@ def test_a_target_that_is_none_is_bad_use_and_says_what_one_is(
         (["--out", "folder.json"], "it is a folder"),
         (["--out", "activity.txt"], "expected a name that ends in .json or .nact"),
         (["--fail-on", "ded"], "there is no verdict 'ded'"),
+        (["--kind", "spike"], 'for --kind: expected kind= to be "binary", "graded"'),
+        (["--axes", "XY"], "Invalid value for --axes: expected axes= to hold T (time)"),
         (["--dt", "fast"], "Invalid value for '--dt'"),
         (["--dt", "0"], "Invalid value for --dt: expected seconds above 0, came 0."),
         (["--dt", "nan"], "expected seconds above 0, came nan"),

@@ -31,7 +31,8 @@ from neuroact.errors import (
     UnknownLayerError,
     UnreliableLayerWarning,
 )
-from neuroact.layers.axes import TensorAdapter
+from neuroact.layers.reading import Reading
+from neuroact.layers.stated import StatedAdapter
 
 ADAPTERS = [ToyAdapter()]
 
@@ -126,7 +127,7 @@ def test_axes_say_the_order_for_modules_no_adapter_knows(axes: str, shape: Any) 
 )
 def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, shape: Any) -> None:
     values = torch.randn(4, 2, 3, 5)
-    adapter = TensorAdapter(axes)
+    adapter = StatedAdapter(Reading(axes))
     chunk = adapter.read(nn.Identity(), LayerCall((), {}, flatten(values)))
     assert torch.equal(chunk.values, values.reshape(shape))
     with pytest.raises(ValueError, match=r"expected the axes .* came a tensor of shape \[7, 3\]"):
@@ -143,7 +144,7 @@ def test_time_and_batch_in_one_dimension_are_parted(axes: str, flatten: Any, sha
     ],
 )
 def test_a_tensor_without_a_batch_is_a_batch_of_one(axes: str, shape: Any, came: Any) -> None:
-    chunk = TensorAdapter(axes).read(nn.Identity(), LayerCall((), {}, torch.zeros(shape)))
+    chunk = StatedAdapter(Reading(axes)).read(nn.Identity(), LayerCall((), {}, torch.zeros(shape)))
     assert chunk.values.shape == came
 
 
@@ -480,7 +481,7 @@ class Shared(nn.Module):
 
 def test_a_module_used_in_two_places_is_refused_with_what_to_record_instead() -> None:
     net = Shared()
-    advice = r'used in several places of the model, give each a module of its own; .*of="input"'
+    advice = r'used in several places of the model, say in how many: .*places=2.*of="input"'
     with (
         record(net, layers="activation"),
         pytest.raises(LayerShapeError, match=r'layer "activation".*\(7,\).*\(3,\).*' + advice),
@@ -489,7 +490,7 @@ def test_a_module_used_in_two_places_is_refused_with_what_to_record_instead() ->
     shared = nn.Sequential(relu := nn.ReLU(), nn.Linear(5, 3), relu)
     with (
         record(shared, layers=nn.ReLU),
-        pytest.raises(LayerShapeError, match=r"several places of the model \(0, 2\), give each"),
+        pytest.raises(LayerShapeError, match=r"several places of the model \(0, 2\), say in how"),
     ):
         shared(torch.ones(2, 5))
     with record(net, layers=["fc2"], of="input") as recording:
@@ -584,7 +585,7 @@ def test_dt_may_be_a_numpy_number() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match=r"expected a torch\.nn\.Module"):
         neuroact.record(lambda x: x)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match='expected of= to be "output" or "input"'):
+    with pytest.raises(ValueError, match='reads no states'):
         record(Net(), of="both")
     with pytest.raises(TypeError, match="pass an instance, not a class"):
         neuroact.record(Net(), adapters=[ToyAdapter])  # type: ignore[list-item]

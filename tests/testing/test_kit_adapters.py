@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 import right_adapter
+import simulator_adapter
 import torch
 import unusual_adapter
 from adapter_mutants import MUTANTS, OutputCopied
 from right_adapter import QUICK, PatternedAdapter, RightAdapter
+from simulator_adapter import InverseAdapter, SimulatorAdapter
 from unusual_adapter import UnusualAdapter
 
 from neuroact.errors import CheckFailedError
-from neuroact.testing import ADAPTER_CHECKS, AdapterContract, Limit, check_adapter
+from neuroact.testing import ADAPTER_CHECKS, AdapterContract, AdapterExample, Limit, check_adapter
 
 _, HELD, SEQUENCES = QUICK
 
@@ -30,6 +32,17 @@ class TestRightAdapter(AdapterContract):
 class TestUnusualAdapter(AdapterContract):
     adapter = UnusualAdapter()
     examples = unusual_adapter.EXAMPLES
+
+
+class TestSimulatorAdapter(AdapterContract):
+    adapter = SimulatorAdapter()
+    examples = simulator_adapter.EXAMPLES
+
+
+@pytest.mark.parametrize("example", simulator_adapter.EXAMPLES, ids=lambda example: example.name)
+def test_spikes_that_are_kept_on_the_module_are_compared_too(example: AdapterExample) -> None:
+    report = check_adapter(InverseAdapter(), [example], stop=False)
+    assert {"values", "figures"} <= {*report.failed}
 
 
 def test_a_right_adapter_passes_the_plain_function_too() -> None:

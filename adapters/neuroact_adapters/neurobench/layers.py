@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from neuroact import Adapter, Recording, SignalKind, SpikeChunk, Statistic
 from neuroact.errors import LayerShapeError, NeuroactError, NoSpikingLayersError
 from neuroact.layers.adapter import AdapterRegistry
-from neuroact.layers.axes import TensorAdapter
+from neuroact.layers.choose import Owner, readings_by_name
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
     LayerSelection,
@@ -21,6 +22,8 @@ from neuroact.layers.names import (
     named_modules,
     select,
 )
+from neuroact.layers.reading import Reading
+from neuroact.layers.stated import StatedAdapter
 from neuroact.recording.layer import LayerRecorder
 from neuroact.statistics.choice import StatisticFactory, builders
 from neuroact_adapters.neurobench.hooks import calls, live_hooks
@@ -34,7 +37,7 @@ class Options:
     statistics: Sequence[StatisticFactory] = builders(None)
     per_neuron: bool = True
     dt: float | None = None
-    axes: str | None = None
+    reading: Reading = field(default_factory=Reading)
     adapters: Sequence[Adapter] = ()
 
     def check(self) -> None:
@@ -42,10 +45,9 @@ class Options:
 
         Raises:
             TypeError: a statistic or an adapter is not one.
-            ValueError: `dt` or `axes` is not valid.
+            ValueError: `dt` is not valid.
         """
         Recording(statistics=self.statistics, dt=self.dt)
-        TensorAdapter(self.axes)
         AdapterRegistry(self.adapters)
 
     def new_statistics(self) -> list[Statistic]:
@@ -63,16 +65,27 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A layer's module, the adapter that reads it, and its counts."""
+    """A layer's module, the adapter that reads it, and its counts.
+
+    Of a module in several places, each place is a layer. Its calls are every `places`-th, from the
+    one with the number `place` on.
+    """
 
     module: nn.Module
     adapter: Adapter
     counted: Counted
+    place: int = 0
+    places: int = 1
 
     def read(self, hook: Any, samples: int | None) -> None:
         """Count what the hook kept of a batch. Each batch starts sequences."""
         continues = False
-        for call in calls(hook):
+        made = len(hook.activation_outputs)
+        if made % self.places:
+            raise ValueError(
+                f"it is stated to have places={self.places}, and was called {made} times in a batch"
+            )
+        for call in islice(calls(hook), self.place, None, self.places):
             chunk = self.adapter.read(self.module, call)
             if chunk.batch != samples:
                 self._check(chunk, samples)
@@ -84,7 +97,7 @@ class Source:
 
     def _check(self, chunk: SpikeChunk, samples: int | None) -> None:
         adapter = self.adapter
-        if isinstance(adapter, TensorAdapter) and samples is not None:
+        if isinstance(adapter, StatedAdapter) and samples is not None:
             raise ValueError(
                 f"read with axes {adapter.stated!r} it has {chunk.batch} samples where the batch "
                 f'has {samples}: say the order of its dimensions, such as axes="TBN", in '
@@ -163,7 +176,7 @@ def sources(model: Any, options: Options) -> list[Source]:
     modules = list(named_modules(model.__net__()))
     known = {id(named.module) for named in modules}
     modules += [NamedModule(h.name, h.layer) for key, h in hooks.items() if key not in known]
-    registry, plain = AdapterRegistry(options.adapters), TensorAdapter(options.axes)
+    registry = AdapterRegistry(options.adapters)
     owners = {id(m.module): owner for m in modules if (owner := registry.owner(m.module))}
     spiking = {key for key, (_, kind) in owners.items() if kind is not SignalKind.ANALOG}
     wanted = [m for m in modules if id(m.module) in spiking | set(hooks)]
@@ -174,15 +187,26 @@ def sources(model: Any, options: Options) -> list[Source]:
             "in it. Name the classes of activation layers with model.add_activation_module(cls), "
             "before you build the Benchmark"
         )
-    if options.layers is not None:
-        names = {m.name for m in wanted}
+    names, own = {m.name for m in wanted}, dict[str, Reading]()
+    if isinstance(options.layers, Mapping):
+        own = readings_by_name(modules, options.layers, known=names, spiking=names)
+        wanted = [m for m in modules if m.name in own]
+    elif options.layers is not None:
         wanted = list(select(modules, options.layers, known=names, spiking=names))
     check_distinct(wanted)
-    unknown: tuple[Adapter, SignalKind] = plain, SignalKind.ANALOG
-    return [_source(m, owners.get(id(m.module), unknown), options) for m in wanted]
+    return [
+        source
+        for m in wanted
+        for source in _sources(m, owners.get(id(m.module)), own.get(m.name), options)
+    ]
 
 
-def _source(named: NamedModule, owner: tuple[Adapter, SignalKind], options: Options) -> Source:
+def _sources(
+    named: NamedModule, owner: Owner | None, own: Reading | None, options: Options
+) -> Iterator[Source]:
+    if owner is None or (own is not None and own.said):
+        stated = StatedAdapter(own or options.reading)
+        owner = stated, stated.kind(named.module)
     adapter, kind = owner
     info = LayerInfo(
         name=named.name,
@@ -191,8 +215,11 @@ def _source(named: NamedModule, owner: tuple[Adapter, SignalKind], options: Opti
         layer_type=class_of(named.module).__name__,
         kind=kind,
     )
-    recorder = LayerRecorder(info, options.new_statistics())
-    return Source(named.module, adapter, Counted(recorder))
+    places = 1 if own is None else own.places
+    for place in range(places):
+        of_place = replace(info, name=f"{info.name}#{place + 1}", aliases=())
+        recorder = LayerRecorder(info if places == 1 else of_place, options.new_statistics())
+        yield Source(named.module, adapter, Counted(recorder), place, places)
 
 
 def _samples(batch: Any) -> int | None:
@@ -222,9 +249,8 @@ def _why_unhooked(model: Any) -> str:
 
 _USED_TWICE = (
     "its neurons came in more than one shape, and a neuron's figures need one. Where the module is "
-    "used in two places of the network, as one activation function after two layers is, give each "
-    "place a module of its own, before the Benchmark is built; or leave it out with "
-    "configured(layers=...) and count what goes into the layers behind it with "
-    'neuroact.record(net, layers=..., of="input"). Where inputs differ in shape, run those of each '
+    "used in two places of the network, as one activation function after two layers is, say so: "
+    'configured(layers={"its name": neuroact.Reading(places=2)}); or give each place a module of '
+    "its own, before the Benchmark is built. Where inputs differ in shape, run those of each "
     "shape in a Benchmark of their own"
 )

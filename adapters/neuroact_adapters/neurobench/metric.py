@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from torch import nn
 
-from neuroact import Adapter
+from neuroact import Adapter, Reading, SignalKind
 from neuroact.errors import MissingExtraError, NeuroactWarning
 from neuroact.layers.choose import choose_layers
 from neuroact.layers.names import ROOT_NAME, LayerSelection
+from neuroact.layers.reading import Values
 from neuroact.statistics.choice import StatisticSelection, builders
 
 try:
@@ -81,6 +82,8 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         per_neuron: bool = True,
         dt: float | None = None,
         axes: str | None = None,
+        kind: SignalKind | str | None = None,
+        values: Values | None = None,
         adapters: Sequence[Adapter] | None = None,
     ) -> type[AverageActivityMetric]:
         """A metric class with these options, since NeuroBench builds metrics without arguments.
@@ -88,20 +91,30 @@ class AverageActivityMetric(AccumulatedMetric):  # type: ignore[misc]  # NeuroBe
         Args:
             name: the class's `__name__`, under which its figures are in the results. Two metrics of
                 one run need different names.
-            layers: as in `neuroact.record`, among the layers that NeuroBench hooks.
+            layers: as in `neuroact.record`, among the layers that NeuroBench hooks. The `state` of
+                a `Reading` has no use here: each batch begins sequences.
             statistics: as in `neuroact.record`. Each statistic's result is in the layer's entry, as
                 plain Python, under its class's name.
             per_neuron: whether to include `histogram`. Without it results stay small, but plots
                 have no outliers, and no report can be made.
             dt: seconds per time step, kept with the figures.
             axes: as in `neuroact.record`; None means "BN", one step, batch first.
+            kind: as in `neuroact.record`.
+            values: as in `neuroact.record`.
             adapters: as in `neuroact.record`.
 
         Raises:
-            TypeError: a statistic or an adapter is not one.
-            ValueError: `name`, `dt` or `axes` is not valid.
+            TypeError: a statistic or an adapter is not one; or `values` is no place.
+            ValueError: `name`, `dt`, `axes` or `kind` is not valid.
         """
-        options = Options(layers, builders(statistics), per_neuron, dt, axes, tuple(adapters or ()))
+        options = Options(
+            layers=layers,
+            statistics=builders(statistics),
+            per_neuron=per_neuron,
+            dt=dt,
+            reading=Reading(axes, kind, values),
+            adapters=tuple(adapters or ()),
+        )
         options.check()
         return named_class(cls, name, options=options)
 
@@ -200,7 +213,7 @@ def add_spiking_layers(model: Any) -> tuple[str, ...]:
         ValueError: the network itself is a spiking layer. NeuroBench hooks only what is inside it.
     """
     net = model.__net__()
-    chosen = choose_layers(net, layers=None, of="output", axes=None, adapters=None)
+    chosen = choose_layers(net)
     if any(layer.info.name == ROOT_NAME and layer.module is net for layer in chosen):
         raise ValueError(
             f"the network itself, a {type(net).__name__}, is a spiking layer, and NeuroBench "

@@ -9,13 +9,15 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from neuroact.recording.recording import Recording
 from neuroact.testing.adapter_checks.check import adapter_check
 from neuroact.testing.adapter_checks.untouched import assert_same_tensors, recorded, unrecorded
+from neuroact.testing.example import ExpectedLayer
 from neuroact.testing.playing import AdapterCase, Player, Run, usual_runs
 from neuroact.testing.raw import module_of, tensors_in
+from neuroact.testing.watching import see_calls
 
 
 @adapter_check()
@@ -66,13 +68,7 @@ def nothing_kept(case: AdapterCase) -> None:
         player = Player(case)
         refs: list[weakref.ref[Any]] = []
         for name, layer in case.example.layers.items():
-
-            def note(
-                m: Any, args: Any, output: Any, spikes: Callable[[Any], Tensor] = layer.spikes
-            ) -> None:
-                refs.append(weakref.ref(spikes(output).untyped_storage()))
-
-            module_of(player.model, name).register_forward_hook(note)
+            _note_storages(module_of(player.model, name), layer, refs)
         with (recorded(case) if watched else unrecorded)(player.model):
             player.play([Run(case.example.steps, case.example.samples)])
         model = weakref.ref(player.model)
@@ -90,6 +86,14 @@ def nothing_kept(case: AdapterCase) -> None:
         "the model is still in memory after everything else let go of it. Keep what the adapter "
         "remembers of a module in a weakref.WeakKeyDictionary."
     )
+
+
+def _note_storages(module: nn.Module, layer: ExpectedLayer, refs: list[weakref.ref[Any]]) -> None:
+    def note(args: Any, kwargs: Any, output: Any) -> None:
+        spikes = layer.spikes(layer.emitted(module, output))
+        refs.append(weakref.ref(spikes.untyped_storage()))
+
+    see_calls(module, None, note)
 
 
 CHECKS = (copies, nothing_kept)

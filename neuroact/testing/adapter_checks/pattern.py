@@ -15,6 +15,7 @@ from neuroact.testing.adapter_checks.check import adapter_check
 from neuroact.testing.example import Limit
 from neuroact.testing.playing import AdapterCase, Player, Run, state_of, usual_runs
 from neuroact.testing.raw import module_of
+from neuroact.testing.watching import see_calls
 
 
 @adapter_check(applies=lambda case: has_pattern(case.adapter))
@@ -45,18 +46,18 @@ class _Twofold:
         self.by_read, self.by_pattern = StateTrace(), StateTrace()
         self.pattern: CallPattern | None = adapter.pattern(module)
         self.seen: tuple[object, Any] = (None, None)
-        module.register_forward_pre_hook(self.before, with_kwargs=True)
-        module.register_forward_hook(self.after, with_kwargs=True)
+        self.module = module
+        see_calls(module, self.before, self.after)
 
-    def before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+    def before(self, args: Any, kwargs: Any) -> None:
         if self.pattern is None or not self.pattern.holds():
-            self.pattern = self.patterns.pattern(module)
+            self.pattern = self.patterns.pattern(self.module)
         given = None if self.pattern is None else self.pattern.given(args, kwargs)
-        self.seen = state_of(self.adapter, module), given
+        self.seen = state_of(self.adapter, self.module), given
 
-    def after(self, module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    def after(self, args: Any, kwargs: Any, output: Any) -> None:
         state, given = self.seen
-        read = self.adapter.read(module, LayerCall(args, kwargs, output, state, self.by_read))
+        read = self.adapter.read(self.module, LayerCall(args, kwargs, output, state, self.by_read))
         if self.pattern is not None:
             self._compare(self.pattern, read, output, given)
 

@@ -26,7 +26,7 @@ def figures(case: AdapterCase) -> None:
     player = Player(case)
     names = list(case.example.layers)
     with (
-        RawRecorder(player.model, names) as raw,
+        RawRecorder(player.model, case.example.layers) as raw,
         neuroact.record(player.model, layers=names, adapters=[case.adapter]) as recording,
     ):
         player.play(usual_runs(case.example), raw)
@@ -44,7 +44,7 @@ def used_twice(case: AdapterCase) -> None:
         return
     both = nn.ModuleDict({"first": player.model, "second": player.model})
     with (
-        RawRecorder(both, names) as raw,
+        RawRecorder(both, {n: case.example.layers[own] for n, own in names.items()}) as raw,
         neuroact.record(both, adapters=[case.adapter]) as recording,
     ):
         player.play(usual_runs(case.example), raw)
