@@ -21,7 +21,7 @@ from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
 from neuroact.recording.watched_layer import Watched, WatchedLayer
 from neuroact.report.provenance import provenance, selection_text
-from neuroact.statistics.choice import StatisticSelection
+from neuroact.statistics.choice import StatisticSelection, with_signal
 from neuroact.stream.chunk import SignalKind
 
 
@@ -67,7 +67,8 @@ def record(
         kind: what their values mean: "binary", "graded" or "analog". "analog" if None.
         values: where in the output they are: an index, a key, or a function of the output.
         state: what the module goes on from: an index of the output, an attribute of the module, …
-        statistics: one or several to keep of each layer beside `Firing`, which is always kept:
+        statistics: one or several to keep of each layer beside `Firing`, which is always kept, and
+            `Signal`, which is kept of states and gradients:
             names ("TimeCourse"), classes, configured statistics (`Raster(3)`), or functions that
             build one.
         adapters: adapters to ask about every module before the installed ones.
@@ -98,7 +99,8 @@ def record(
     """
     if not isinstance(operations, bool):
         raise TypeError(f"expected operations= to be True or False, came {operations!r}")
-    recording = Recording(statistics=statistics, dt=dt)
+    real = of not in ("output", "input")
+    recording = Recording(statistics=with_signal(statistics) if real else statistics, dt=dt)
     if isinstance(layers, Iterator):
         layers = list(layers)
     reading, assumed = Reading(axes, kind, values, state), AssumedAxes()

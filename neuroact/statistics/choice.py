@@ -78,6 +78,16 @@ def builders(statistics: StatisticSelection) -> tuple[StatisticFactory, ...]:
     return found
 
 
+def with_signal(statistics: StatisticSelection) -> tuple[StatisticFactory, ...]:
+    """As `builders`, for real values: `Signal` is among them.
+
+    >>> [type(build()).__name__ for build in with_signal("TimeCourse")]
+    ['Firing', 'TimeCourse', 'Signal']
+    """
+    found = builders(statistics)
+    return found if any(type(build()) is Signal for build in found) else (*found, Signal)
+
+
 def built_in(name: str) -> type[Statistic]:
     """Neuroact's own statistic of this name.
 
