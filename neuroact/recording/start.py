@@ -58,8 +58,8 @@ def record(
             build one.
         adapters: adapters to ask about every module before the installed ones.
         dt: seconds per time step.
-        operations: also count the synaptic operations: record what arrives at every Linear and
-            convolution of the model, whatever `layers` says; see `ActivityReport.operations`.
+        operations: also count the synaptic operations: record what arrives at the weights of the
+            whole model, whatever `layers` says; see `ActivityReport.operations`.
 
     Returns:
         The recording, which is also a context manager that closes itself.
