@@ -59,7 +59,7 @@ def record(
         adapters: adapters to ask about every module before the installed ones.
         dt: seconds per time step.
         operations: also count the synaptic operations: record what arrives at the weights of the
-            whole model, whatever `layers` says; see `ActivityReport.operations`.
+            model, whatever `layers` says; see `ActivityReport.operations`.
 
     Returns:
         The recording, which is also a context manager that closes itself.

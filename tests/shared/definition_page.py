@@ -63,8 +63,8 @@ def page() -> str:
     parts += ["### Of all layers\n", *described(Operations, heading="####")]
     parts += ["### Updates of neurons\n", *described(NeuronUpdates, heading="####")]
     parts += ["### Accesses to memory\n", *described(MemoryAccesses, heading="####")]
-    parts += ["### Energy\n", *described(Energy, heading="####")]
     parts += ["### Costs of operations\n", *described(OperationCosts, heading="####")]
+    parts += ["### Energy\n", *described(Energy, heading="####")]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
     return "\n".join(parts)
 
