@@ -84,7 +84,7 @@ def connections_of(model: nn.Module, registry: AdapterRegistry | None = None) ->
                 not_counted[info.name] = found
             else:
                 counted.append(Connected(info, m.module, found, id(m.module) in passed_by))
-        not_counted |= _left_over(m, parts)
+        not_counted |= _left_over(m, parts, registry)
     return ConnectionsOf(tuple(counted), not_counted)
 
 
@@ -240,9 +240,14 @@ def _info(named: NamedModule, part: str) -> LayerInfo:
     return LayerInfo(names[0], tuple(names[1:]), framework, cls.__name__, SignalKind.GRADED)
 
 
-def _left_over(named: NamedModule, parts: SynapsesByPart) -> dict[str, str]:
+def _left_over(
+    named: NamedModule, parts: SynapsesByPart, registry: AdapterRegistry
+) -> dict[str, str]:
     """Why operations are not counted, for each of the module's weights that no part speaks for."""
     weights = _weights(named.module)
+    numbers = {name for name, p in named.module._parameters.items() if p is not None and not p.ndim}
+    if numbers and _spikes(named.module, registry):
+        weights = [name for name in weights if name not in numbers]
     if not parts and weights:
         kind = class_of(named.module).__name__
         return {named.name: f"operations of {kind} with its {', '.join(weights)} are not counted"}
@@ -256,6 +261,12 @@ def _left_over(named: NamedModule, parts: SynapsesByPart) -> dict[str, str]:
         for weight in weights
         if weight not in spoken | parts.keys()
     }
+
+
+def _spikes(module: nn.Module, registry: AdapterRegistry) -> bool:
+    """Whether it is a spiking layer: one number of its own is a threshold or a decay, no weight."""
+    kinds = {adapter.kind(module) for adapter in registry.candidates(module)}
+    return not kinds.isdisjoint({SignalKind.BINARY, SignalKind.GRADED})
 
 
 def _weights(module: nn.Module) -> list[str]:

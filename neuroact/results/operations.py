@@ -192,7 +192,7 @@ class Operations(Mapping[str, LayerOperations]):
     Args:
         layers: the layers that were counted.
         not_counted: why operations are not counted, by the name of each other module that has
-            weights.
+            weights. A single number of a spiking layer, its threshold or decay, is none.
         samples: samples' sequences begun in each recorded spiking layer, by name.
         steps: observations of each recorded spiking layer, by name.
         updates: of the neurons of each recorded layer; none where something else than what the

@@ -55,7 +55,7 @@ def _notes(energy: Energy) -> dict[str, str]:
         )
     except SamplesUnknownError as unknown:
         over, ratio = samples_note(operations), f"not known: {unknown}"
-    part = "arithmetic and memory" if energy.memory else "operations alone, without memory accesses"
+    memory = "arithmetic and memory" if energy.memory else "memory has no cost of its own here"
     return {
         "samples": over,
         "ratio": ratio,
@@ -64,7 +64,7 @@ def _notes(energy: Energy) -> dict[str, str]:
         "node": costs.node,
         "source": costs.source,
         "left out": costs.left_out,
-        "pJ": f"{part}; an estimate over everything recorded, all samples and steps. It compares "
+        "pJ": f"{memory}; an estimate over everything recorded, all samples and steps. It compares "
         "models under one set of costs, and does not predict what a device takes",
     }
 

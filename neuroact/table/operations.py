@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ _NOTES = {
     "which add a weight; MACs of others, which multiply by it",
     "% dense": "ACs and MACs as a share of dense",
     "total": "over everything recorded, all samples and steps; without biases, neuron updates, "
-    "memory accesses and products of two activations",
+    "memory accesses and products of two activations that nobody observed",
 }
 
 
@@ -114,17 +115,21 @@ def _columns(operations: Operations) -> list[TableColumn]:
         column("layer", lambda layer: printable(layer.name), "total", left=True),
         column("type", lambda layer: printable(layer.layer_type), left=True),
         column("input", lambda layer: layer.input_kind, left=True),
-        column("in", lambda layer: shape_text(layer.shape), left=True),
+        column("in", lambda layer: shape_text(layer.shape) if layer.inputs else "-", left=True),
         column("out", _output_text, left=True),
         column("params", lambda layer: f"{layer.parameters:,}", f"{operations.parameters:,}"),
-        column("fan-out", lambda layer: number_text(layer.fan_out)),
-        column("density", lambda layer: number_text(layer.density)),
+        column("fan-out", lambda layer: _known(layer.fan_out)),
+        column("density", lambda layer: _known(layer.density)),
         counted("dense", "dense"),
         counted("MACs", "macs"),
         counted("ACs", "acs"),
         column("% dense", lambda layer: _percent(layer.share), _percent(total.share), apart=True),
         column("% total", share_of_total, apart=True),
     ]
+
+
+def _known(figure: float) -> str:
+    return "-" if math.isnan(figure) else number_text(figure)
 
 
 def _output_text(layer: LayerOperations) -> str:

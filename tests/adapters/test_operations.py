@@ -14,6 +14,7 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import Tensor, nn
 
 import neuroact
+from neuroact.layers.connections import connections_of
 
 
 class Inputs:
@@ -126,6 +127,29 @@ def test_per_sample_figures_are_of_sequences_not_of_steps() -> None:
     operations = recording.report().operations
     assert operations.per_sample["conv"].dense == operations["conv"].dense / 3
     assert operations.per_step["conv"].dense == operations["conv"].dense / 12
+
+
+SPIKING: list[nn.Module] = [
+    sinabs.IAFSqueeze(batch_size=2),
+    neuron.ParametricLIFNode(),
+    snntorch.Leaky(beta=0.9, learn_beta=True, learn_threshold=True, init_hidden=True),
+]
+
+
+@pytest.mark.parametrize("spiking", SPIKING, ids=lambda layer: type(layer).__name__)
+def test_a_threshold_and_a_decay_are_no_weights(spiking: nn.Module) -> None:
+    assert any(parameter.ndim == 0 for parameter in spiking.parameters())
+    spiking.register_parameter("own", nn.Parameter(torch.rand(3)))
+    found = connections_of(nn.Sequential(nn.Linear(3, 3), spiking)).not_counted
+    kind = type(spiking).__name__
+    assert found == {"1": f"operations of {kind} with its own are not counted"}
+
+
+def test_one_number_that_a_model_multiplies_by_is_named() -> None:
+    scaled = nn.Sequential(nn.Linear(3, 3))
+    scaled.register_parameter("scale", nn.Parameter(torch.tensor(2.0)))
+    found = connections_of(scaled).not_counted
+    assert found == {"model": "operations of Sequential with its scale are not counted"}
 
 
 def test_layers_that_standardise_their_weight_are_named() -> None:

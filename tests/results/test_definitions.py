@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,6 +15,7 @@ from definition_page import PAGE, page
 
 from neuroact import LayerActivity, Recording, SignalKind
 from neuroact import statistics as stats
+from neuroact.energy import OperationCosts
 from neuroact.results.beside_operations import MemoryAccesses, NeuronUpdates
 from neuroact.results.energy import Energy
 from neuroact.results.operations import LayerOperations, OperationCounts, Operations
@@ -56,6 +58,16 @@ def test_every_figure_has_a_definition(name: str) -> None:
     text = inspect.getdoc(METRICS[name]) or ""
     assert len(text) > 20
     assert text.split("\n")[0].endswith((".", ",")) or "\n" in text
+
+
+COUNTED = [cls for cls in (*OPERATIONS, OperationCosts) if dataclasses.is_dataclass(cls)]
+
+
+@pytest.mark.parametrize("cls", COUNTED)
+def test_every_count_and_cost_is_defined_on_the_page(cls: type) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for field in dataclasses.fields(cls):
+        assert f"- `{field.name}`: " in text
 
 
 DIVIDES = [name for name, member in METRICS.items() if " / " in (inspect.getdoc(member) or "")]

@@ -14,6 +14,7 @@ from typing import Any
 
 from neuroact import LayerActivity, SignalKind
 from neuroact import statistics as stats
+from neuroact.energy import OperationCosts
 from neuroact.results import diagnosis
 from neuroact.results.beside_operations import MemoryAccesses, NeuronUpdates
 from neuroact.results.energy import Energy
@@ -63,6 +64,7 @@ def page() -> str:
     parts += ["### Of all layers\n", *described(Operations, heading="####")]
     parts += ["### Updates of neurons\n", *described(NeuronUpdates, heading="####")]
     parts += ["### Accesses to memory\n", *described(MemoryAccesses, heading="####")]
+    parts += ["### Costs of operations\n", *described(OperationCosts, heading="####")]
     parts += ["### Energy\n", *described(Energy, heading="####")]
     parts += ["### Over samples\n", *described(OperationSpread, heading="####")]
     parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]

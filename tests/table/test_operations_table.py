@@ -79,6 +79,15 @@ def test_an_output_that_is_not_one_tensor_has_no_shape() -> None:
     assert operation_columns(operations)["output_shape"] == [None]
 
 
+def test_where_an_input_has_no_elements_of_its_own_nothing_is_not_a_number() -> None:
+    product = connection("scores", layer_type="product", shape=(0,), output_shape=None)
+    operations = OperationsReport([product])
+    assert rows(str(operations))["scores"][2:7] == ["-", "-", "1,028", "-", "-"]
+    assert notes(str(operations))["total"].endswith(
+        "products of two activations that nobody observed"
+    )
+
+
 def test_below_the_table_stands_what_is_beside_the_operations() -> None:
     layers = [("lif", SignalKind.BINARY, 8), ("readout", SignalKind.ANALOG, 5)]
     updates = [
