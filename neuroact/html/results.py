@@ -18,9 +18,9 @@ _OF_LAYER = {
     "ClassActivity": ("classes",),
     "InterspikeIntervals": SPREAD,
     "Raster": ("kept", "begun", "watched"),
-    "SpikeCounts": SPREAD,
-    "Synchrony": ("chi", *SPREAD),
-    "TimeCourse": ("steps", "onset", "latency_mean", "never_share"),
+    "SpikeCounts": ("window", *SPREAD),
+    "Synchrony": ("chi", "bin_width", *SPREAD),
+    "TimeCourse": ("bins", "bin_width", "onset", "latency_mean", "never_share"),
 }
 _OF_NEURONS = {
     "ClassActivity": ("selectivity",),

@@ -66,7 +66,7 @@ def test_every_figure_equals_numpy_on_the_raw_values(data: st.DataObject, kind: 
     np.testing.assert_array_equal(result.total, total)
     np.testing.assert_array_equal(result.observations, seen)
     neurons = math.prod(stream.neurons)
-    assert (result.neurons, result.steps) == (neurons, len(seen))
+    assert (result.neurons, result.bins) == (neurons, len(seen))
     np.testing.assert_array_equal(result.activity, total / (seen * neurons))
     np.testing.assert_array_equal(result.active_share, events / (seen * neurons))
     fired = np.flatnonzero(events)
@@ -77,7 +77,7 @@ def test_every_figure_equals_numpy_on_the_raw_values(data: st.DataObject, kind: 
 def test_the_spread_over_samples_is_numpys(data: st.DataObject, kind: SignalKind) -> None:
     stream = data.draw(streams(LEVELS[kind]))
     result, neurons = result_of(stream, kind), math.prod(stream.neurons)
-    for step in range(result.steps):
+    for step in range(result.bins):
         shares = [
             (sample != 0).sum() / neurons
             for sequence in stream.sequences
@@ -119,7 +119,7 @@ def test_what_does_not_exist_is_nan_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         none = result_of(Stream((np.zeros((0, 2, 3)),), (3,)))
-        assert (none.steps, none.never, none.onset) == (0, 0, None)
+        assert (none.bins, none.never, none.onset) == (0, 0, None)
         assert all(map(math.isnan, (none.latency_mean, none.never_share)))
         assert math.isnan(none.latency_quantile(0.5))
         no_neurons = result_of(Stream((np.zeros((2, 1, 0)),), (0,)))
