@@ -16,15 +16,15 @@ from neuroact.table import number_text
 
 _OF_LAYER = {
     "ClassActivity": ("classes",),
-    "InterspikeIntervals": SPREAD,
+    "InterspikeIntervals": ("mean_ms", *SPREAD),
     "Raster": ("kept", "begun", "watched"),
     "SpikeCounts": ("window", *SPREAD),
     "Synchrony": ("chi", "bin_width", *SPREAD),
-    "TimeCourse": ("bins", "bin_width", "onset", "latency_mean", "never_share"),
+    "TimeCourse": ("bins", "bin_width", "onset", "latency_mean", "latency_mean_ms", "never_share"),
 }
 _OF_NEURONS = {
     "ClassActivity": ("selectivity",),
-    "InterspikeIntervals": ("mean_interval", "cv", "cv2", "lv"),
+    "InterspikeIntervals": ("mean_interval", "mean_interval_ms", "cv", "cv2", "lv"),
     "SpikeCounts": ("mean_per_neuron", "fano_factor"),
 }
 _MOST_TEXT = 400
@@ -59,14 +59,23 @@ def _block(name: str, result: Any) -> ResultBlock:
         shown = text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
         return ResultBlock(printable(name), "", (Fact("result", printable(shown)),))
     cls = type(result)
-    facts = [Fact(n, _text(getattr(result, n)), definition(n, cls)) for n in _OF_LAYER[name]]
-    for metric in _OF_NEURONS.get(name, ()):
+    facts = [
+        Fact(n, _text(getattr(result, n)), definition(n, cls))
+        for n in _OF_LAYER[name]
+        if _known(n, result)
+    ]
+    for metric in filter(lambda n: _known(n, result), _OF_NEURONS.get(name, ())):
         values = getattr(result, metric)
         known = values[~np.isnan(values)]
         median = float(np.median(known)) if known.size else np.nan
         meaning = f"Median over the {known.size:,} neurons that have one. {definition(metric, cls)}"
         facts.append(Fact(f"{metric}, median", number_text(median), meaning))
     return ResultBlock(name, headline(cls), tuple(facts))
+
+
+def _known(name: str, result: Any) -> bool:
+    """Whether the figure exists: those in ms need a time step."""
+    return not name.endswith("_ms") or result.dt is not None
 
 
 def _text(value: float | None) -> str:

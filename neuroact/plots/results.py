@@ -53,6 +53,18 @@ class TimeAxis:
     label: str
     hertz: bool
 
+    def length(self, steps: int) -> str:
+        """So many steps in words: in ms if shorter than a second.
+
+        >>> from neuroact.plots.results import TimeAxis
+        >>> TimeAxis(0.001, "s", "time (s)", hertz=True).length(20)
+        '20 ms'
+        """
+        long, unit = steps * self.tick, self.unit
+        if unit == "s" and long < 1:
+            long, unit = 1000 * long, "ms"
+        return f"{long:g} {unit[:-1] if unit == 'steps' and steps == 1 else unit}"
+
     @classmethod
     def of(cls, layers: Sequence[LayerActivity], steps: int, what: str = "time") -> TimeAxis:
         """The axis for a number of steps of these layers. Below 1 s it shows milliseconds."""

@@ -148,11 +148,10 @@ def _about(layers: list[LayerActivity], wide: int, width: int, axis: TimeAxis) -
     """What bins and bands are; empty if bins are steps and there are no bands."""
     said = []
     if wide > 1:
-        what = "bins" if wide == width else "means over neighbouring bins: each"
-        said.append(f"{what} of {wide * axis.tick:g} {axis.unit}")
+        said.append(f"{'bins of' if wide == width else 'line: means over'} {axis.length(wide)}")
     if any(layer.kind is SignalKind.BINARY for layer in layers):
-        of = "to either side" if wide == width else f"of {width * axis.tick:g} {axis.unit}"
-        said.append(f"{_BAND} {of}")
+        where = "to either side" if wide == width else f"in {axis.length(width)}"
+        said.append(f"{_BAND} {where}")
     return "\n".join(said)
 
 
@@ -170,6 +169,5 @@ def _rows(
     label = activity_label(layers, hertz=axis.hertz)
     axes = grid_plot(names, values, edges=(0.0, edges[-1] * axis.tick), label=label, ax=ax)
     wide = int(edges[1]) if len(edges) > 1 else 1
-    bins = f", in columns of {wide * axis.tick:g}" if wide > 1 else ""
-    axes.set_xlabel(axis.label + bins)
+    axes.set_xlabel(axis.label + (f", in bins of {axis.length(wide)}" if wide > 1 else ""))
     return axes

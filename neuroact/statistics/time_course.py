@@ -29,6 +29,7 @@ from neuroact.statistics.results import (
     exact_spread,
     histogram_quantile,
     moments,
+    ms_per_step,
     ratio,
     seconds_per_step,
 )
@@ -168,6 +169,26 @@ class TimeCourseResult(LayerResult):
             ValueError: a level outside [0, 1] or an unknown method.
         """
         return self.bin_width * histogram_quantile(self._first_spikes, q, method)
+
+    @property
+    def latency_mean_ms(self) -> float:
+        """Mean time of the first spike in ms, `1000 · latency_mean · dt`; NaN if nothing fired.
+
+        Raises:
+            NoTimeStepError: the recording has no time step `dt`.
+        """
+        return self.latency_mean * ms_per_step(self.dt, "latency_mean_ms")
+
+    def latency_quantile_ms(self, q: float, method: str = "linear") -> float:
+        """Quantile of the time of the first spike in ms, `1000 · latency_quantile(q, method) · dt`.
+
+        NaN if nothing fired.
+
+        Raises:
+            NoTimeStepError: the recording has no time step `dt`.
+            ValueError: a level outside [0, 1] or an unknown method.
+        """
+        return self.latency_quantile(q, method) * ms_per_step(self.dt, "latency_quantile_ms")
 
     @property
     def never_share(self) -> float:

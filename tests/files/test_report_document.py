@@ -295,7 +295,10 @@ LAYER = ("layers", 0)
         ),
         (changed((*LAYER, "kind"), ["binary"]), "kind: expected `str`, came"),
         (changed(("layers", 1, "name"), "layer.binary"), 'two layers.* named "layer.binary"'),
-        (changed_count("SpikeCounts", "histogram", 0, 99), "histogram: expected 12 numbers, came 1"),
+        (
+            changed_count("SpikeCounts", "histogram", 0, 99),
+            "histogram: expected 12 numbers, came 1",
+        ),
         (
             changed_count("SpikeCounts", "sums", 0, 0),
             "histogram: another sum than that of all neurons",

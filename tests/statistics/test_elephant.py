@@ -90,7 +90,7 @@ def test_the_intervals_are_those_of_isi(shape: tuple[int, int, int]) -> None:
     layer = recorded(spikes)
     expected = np.bincount(np.concatenate(found))
     np.testing.assert_array_equal(layer[InterspikeIntervals].histogram, expected)
-    close(layer[InterspikeIntervals].mean_seconds, np.concatenate(found).mean() / 1000)
+    close(layer[InterspikeIntervals].mean_ms, np.concatenate(found).mean() * STEP_MS)
 
 
 @over_shapes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from typing import Any
@@ -145,8 +146,18 @@ def test_a_rate_in_hertz_needs_the_time_step() -> None:
     ones = np.ones(2, dtype=np.int64)
     result = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, squares=ones)
     assert result.times.tolist() == [0, 1]
-    with pytest.raises(NoTimeStepError, match=r"rate is in seconds or Hz.*dt=0\.001"):
+    with pytest.raises(NoTimeStepError, match=r"rate is in ms or Hz.*dt=0\.001"):
         _ = result.rate
     timed = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, squares=ones, dt=0.001)
     assert timed.rate.tolist() == [500, 500]
     assert timed.times.tolist() == [0, 0.001]
+
+
+def test_latencies_in_ms_need_the_time_step() -> None:
+    spikes = np.zeros((9, 1, 2))
+    spikes[3, 0, 0] = spikes[6, 0, 1] = 1
+    result = result_of(Stream((spikes,), (2,)))
+    for ask in (lambda r: r.latency_mean_ms, lambda r: r.latency_quantile_ms(0.5)):
+        with pytest.raises(NoTimeStepError, match=r"latency_\w+_ms is in ms or Hz.*dt=0\.001"):
+            ask(result)
+        assert ask(dataclasses.replace(result, dt=0.002)) == 9.0
