@@ -278,8 +278,8 @@ class TimeCourse(StepwiseStatistic):
 
     def _begin(self, batch: int) -> None:
         self._fired = self._zeros(batch, self._neurons, dtype=torch.uint8)
-        # Each sample's events in its bin so far.
-        self._in_bin = self._zeros(batch)
+        if self._settings:  # each sample's events in its bin so far
+            self._in_bin = self._zeros(batch)
 
     def _add(self, steps: PlacedSteps) -> None:
         places = steps.places // self._bin_width
@@ -320,6 +320,7 @@ class TimeCourse(StepwiseStatistic):
         fired[sample, neuron] = 1
 
     def _add_sums(self, sums: Tensor, places: Tensor, valid: Tensor, samples: slice) -> None:
+        bins = places // self._bin_width
         found = {"events": sums, "squares": sums * sums, "observations": valid}
         if self._settings:
             sums, begins = sums * valid, valid * (places % self._bin_width == 0)
@@ -332,7 +333,7 @@ class TimeCourse(StepwiseStatistic):
             found["squares"] = sums * (2 * (upto - before) - sums)
             found["samples"] = begins
         for name, each in found.items():
-            add_at(self._room(name, self._bins), places // self._bin_width, each)
+            add_at(self._room(name, self._bins), bins, each)
 
     def _close(self) -> None:
         seen = self._sequences.clocks(self._device).gt(0).sum()
