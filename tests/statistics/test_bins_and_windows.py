@@ -248,6 +248,17 @@ def test_a_saved_recording_keeps_its_width_and_goes_on_within_a_bin(
     assert again.report()["v1"][cls] == whole.report()["v1"][cls]
 
 
+def test_layers_that_a_file_lacks_are_added_to_it_where_the_width_is_said() -> None:
+    ours, theirs = (Recording(statistics=TimeCourse(bin_width=10)) for _ in "ab")
+    ours.observe("v1", torch.ones(20, 1, 2))
+    theirs.observe("v2", torch.ones(20, 1, 2))
+    with pytest.raises(MergeError, match=r"v2.*TimeCourse\(bin_width=10\).*TimeCourse\(\)"):
+        Recording.from_bytes(ours.to_bytes()).merge(theirs)
+    both = Recording.from_bytes(ours.to_bytes(), statistics=[TimeCourse(bin_width=10)])
+    both.merge(theirs)
+    assert [layer[TimeCourse].bin_width for layer in both.report().values()] == [10, 10]
+
+
 @pytest.mark.parametrize("cls", BINNED)
 def test_a_report_in_bins_is_read_from_json_as_it_was(cls: Any) -> None:
     recording = Recording(statistics=built(cls, 4), dt=0.001)
