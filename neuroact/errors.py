@@ -197,7 +197,7 @@ class SamplesUnknownError(NeuroactError, ValueError):
 
 
 class NoTimeStepError(NeuroactError, ValueError):
-    """A value in seconds or Hz was requested from a recording without `dt`."""
+    """A value in ms or Hz was requested from a recording without `dt`."""
 
 
 class RankError(NeuroactError, RuntimeError):

@@ -8,8 +8,8 @@ does not describe here is described where it is measured, such as in `LayerActiv
 from __future__ import annotations
 
 import sys
-from dataclasses import fields
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field
 
@@ -56,23 +56,31 @@ RESULTS: dict[str, type[LayerResult]] = {
     "Synchrony": SynchronyResult,
     "TimeCourse": TimeCourseResult,
 }
-_FORMS: dict[str, Any] = {
-    "Integers": Counts,
-    "Floats": Numbers,
-    "int": Count,
-    "float | None": Finite | None,
-}
+_FORMS: dict[str, Any] = {"Integers": Counts, "Floats": Numbers, "int": Count}
+_FORMS |= {f"{name} | None": form for name, form in _FORMS.items()}
+_FORMS["float | None"] = Finite | None
 _OF_LAYER = ("dt", "unreliable")
 
 
 def entries_of(statistic: str) -> dict[str, Any]:
-    """A result's entries with their types. Its `dt` and `unreliable` come from the layer."""
-    found = {f.name: str(f.type) for f in fields(RESULTS[statistic]) if f.name not in _OF_LAYER}
-    return {name: _FORMS[form] for name, form in found.items() if form in _FORMS}
+    """A result's entries with their types. Its `dt` and `unreliable` come from the layer.
+
+    Entries with a default are left out of a file where they are None, and of older files.
+    """
+    found = [f for f in fields(RESULTS[statistic]) if f.name not in _OF_LAYER]
+    return {
+        f.name: _FORMS[str(f.type)] if f.default is MISSING else _FORMS[str(f.type)] | UnsetType
+        for f in found
+        if str(f.type) in _FORMS
+    }
 
 
 def _result(name: str, cls: type[LayerResult]) -> Any:
-    return defstruct(name, list(entries_of(name).items()), namespace={"__doc__": cls.__doc__})
+    entries: list[Any] = [
+        (entry, form, UNSET) if UnsetType in get_args(form) else (entry, form)
+        for entry, form in entries_of(name).items()
+    ]
+    return defstruct(name, entries, namespace={"__doc__": cls.__doc__}, kw_only=True)
 
 
 Results: Any = defstruct(

@@ -90,11 +90,16 @@ def _layer(layer: LayerActivity) -> Layer:
         events=layer.events.ravel().tolist(),
         total=UNSET if layer.kind is SignalKind.BINARY else _value(layer.total),
         results={  # a dict keeps the order asked for, which pages show; `Results` would sort
-            name: {entry: _value(getattr(result, entry)) for entry in entries_of(name)}
+            name: _result(name, result)
             for name, result in layer.results.items()
             if type(result) is RESULTS.get(name)
         },
     )
+
+
+def _result(name: str, result: Any) -> dict[str, Any]:
+    entries = {entry: _value(getattr(result, entry)) for entry in entries_of(name)}
+    return {entry: value for entry, value in entries.items() if value is not None}
 
 
 def _operations(operations: Operations | None) -> SynapticOperations | UnsetType:

@@ -159,6 +159,8 @@ def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> Lay
     try:
         for key in entries_of(name):
             value = getattr(entry, key)
+            if value is UNSET:
+                continue
             if key in cls.real_arrays():
                 value = np.array(value, dtype=np.float64)
             data[key] = _counts(key, value) if isinstance(value, list) else value
@@ -171,7 +173,7 @@ def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> Lay
     shapes = dict.fromkeys(cls.per_neuron, shape) | {
         name: (len(data["class_observations"]), *shape) for name in cls.per_class
     }
-    return cls(**data | {name: data[name].reshape(shapes[name]) for name in shapes})
+    return cls(**data | {name: data[name].reshape(shapes[name]) for name in shapes if name in data})
 
 
 def _counts(name: str, values: list[Any]) -> Any:
@@ -189,7 +191,7 @@ def _lengths(
         yield f"it has {data['neurons']} neurons, the layer has {neurons}"
     lengths = {name: len(array) for name, array in data.items() if isinstance(array, np.ndarray)}
     for name in cls.per_neuron:
-        if lengths.pop(name) != neurons:
+        if lengths.pop(name, neurons) != neurons:
             yield f"{name}: {len(data[name])} values do not make {neurons} neurons"
     for name in cls.per_class:
         classes = len(data["class_observations"])

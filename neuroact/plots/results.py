@@ -43,19 +43,33 @@ class TimeAxis:
 
     Attributes:
         tick: length of a step on the axis.
+        unit: of the axis: "steps", "ms" or "s".
         label: what the axis shows, with the unit.
         hertz: whether activities are shown in Hz with it.
     """
 
     tick: float
+    unit: str
     label: str
     hertz: bool
+
+    def length(self, steps: int) -> str:
+        """So many steps in words: in ms if shorter than a second.
+
+        >>> from neuroact.plots.results import TimeAxis
+        >>> TimeAxis(0.001, "s", "time (s)", hertz=True).length(20)
+        '20 ms'
+        """
+        long, unit = steps * self.tick, self.unit
+        if unit == "s" and long < 1:
+            long, unit = 1000 * long, "ms"
+        return f"{long:g} {unit[:-1] if unit == 'steps' and steps == 1 else unit}"
 
     @classmethod
     def of(cls, layers: Sequence[LayerActivity], steps: int, what: str = "time") -> TimeAxis:
         """The axis for a number of steps of these layers. Below 1 s it shows milliseconds."""
         step = layers[0].dt if len({layer.dt for layer in layers}) == 1 else None
         if step is None:
-            return cls(1.0, f"{what} (steps)", hertz=False)
+            return cls(1.0, "steps", f"{what} (steps)", hertz=False)
         scale, unit = (1000.0, "ms") if steps * step < 1 else (1.0, "s")
-        return cls(step * scale, f"{what} ({unit})", hertz=in_hertz(layers))
+        return cls(step * scale, unit, f"{what} ({unit})", hertz=in_hertz(layers))

@@ -1,4 +1,4 @@
-"""Activity from step to step of a sequence."""
+"""Activity from step to step of a sequence, or from bin to bin."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroact.plots.figure import SMALL, activity_label, per_unit, plain_look, whole_ticks
 from neuroact.plots.grid import grid_plot
@@ -13,26 +14,67 @@ from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
 from neuroact.plots.results import TimeAxis, results_of
 from neuroact.plots.rows import limits
 from neuroact.results.layer_activity import LayerActivity
+from neuroact.statistics.results import ratio
 from neuroact.stream.chunk import SignalKind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from neuroact.results.layers import Layers
+    from neuroact.statistics import TimeCourseResult
 
-_BAND = "band: one standard deviation over samples to either side"
+MOST_BINS = 1000
+"""Largest number of bins drawn: about one for each pixel of a column of a paper."""
+
+_BAND = "band: one standard deviation over samples"
+
+
+def rebinned(
+    course: TimeCourseResult, edges: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A course's activity in other bins, and its spread over samples.
+
+    Args:
+        course: what `TimeCourse` found.
+        edges: of the bins, in steps, ascending.
+
+    Returns:
+        Values per neuron and step in each bin, NaN where nothing was observed; and the root mean
+        square of `active_share_std` of the course's own bins in it.
+
+    >>> import numpy as np
+    >>> from neuroact import Recording
+    >>> recording = Recording(statistics="TimeCourse")
+    >>> recording.observe("lif", np.array([0, 1, 1, 1, 0]).reshape(5, 1, 1))
+    >>> from neuroact.plots.time import rebinned
+    >>> rebinned(recording.report()["lif"]["TimeCourse"], np.array([0, 2, 4, 6]))[0].tolist()
+    [0.5, 1.0, 0.0]
+    """
+    own = np.arange(course.bins + 1) * course.bin_width
+
+    def within(values: NDArray[Any]) -> NDArray[np.float64]:
+        upto = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+        return np.diff(np.interp(edges, own, upto))
+
+    seen = within(course.observations)
+    variance = ratio(within(course.observations * course.active_share_std**2), seen)
+    return ratio(within(course.total), seen * course.neurons), np.sqrt(np.maximum(variance, 0))
 
 
 def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
-    """Each layer's activity at each time step of its sequences, with its spread over samples.
+    """Each layer's activity in each time bin of its sequences, with its spread over samples.
 
     A line is the mean over samples and neurons. A band around it shows the spread: take each
     sample's mean over neurons; the band reaches one standard deviation of these means to either
     side, but not below 0. Layers that are not binary have no band. More than seven layers are drawn
     as rows, with the activity as colour and without bands.
 
-    Time is in seconds if all layers have the same `dt`, else in steps. Activity is in Hz if, in
-    addition, all layers are binary.
+    Bins are those of `TimeCourse`, one step wide if it was not told another width. Where there are
+    more than 1000, the line shows means over neighbouring bins, and the band the spread of one of
+    them (root mean square); the title says so.
+
+    Time is in seconds if all layers have the same `dt`, in milliseconds below one second, else in
+    steps. Activity is in Hz if, in addition, all layers are binary.
 
     Args:
         report: what to show; recorded with the statistic `TimeCourse`.
@@ -49,55 +91,83 @@ def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     layers = [report[name] for name in courses if report[name].problem is None]
     drawn = {layer.name for layer in layers}
     missing = [name for name in (*report, *report.not_called) if name not in drawn]
-    longest = max((courses[name].steps for name in drawn), default=0)
+    ends = [courses[name].bins * courses[name].bin_width for name in drawn]
+    longest, width = max(ends, default=0), min((courses[n].bin_width for n in drawn), default=1)
+    wide = width * max(1, -(-longest // (width * MOST_BINS)))
+    edges = np.arange(-(-longest // wide) + 1) * wide
     axis = TimeAxis.of(layers, longest)
     if len(layers) > MOST_NAMED:
-        axes = _rows(layers, courses, longest, axis, ax)
+        axes = _rows(layers, courses, edges, axis, ax)
     else:
-        axes = _lines(layers, courses, axis, ax)
+        axes = _lines(layers, courses, edges, axis, ax)
+        about = _about(layers, wide, width, axis)
         name_lines(axes, layers, missing)
+        if about and not missing:
+            axes.set_title(about, fontsize=SMALL, loc="right")
     if axis.tick == 1:
         whole_ticks(axes.xaxis)
     return axes
 
 
 def _lines(
-    layers: list[LayerActivity], courses: Mapping[str, Any], axis: TimeAxis, ax: Axes | None
+    layers: list[LayerActivity],
+    courses: Mapping[str, Any],
+    edges: NDArray[np.int64],
+    axis: TimeAxis,
+    ax: Axes | None,
 ) -> Axes:
-    axes, ends, banded = line_axes(layers, ax), [0.0], False
+    axes, ends = line_axes(layers, ax), [0.0]
     for layer, colour in zip(layers, line_colours(len(layers)), strict=True):
         course, unit = courses[layer.name], per_unit(layer, axis.hertz)
-        # A value is drawn from the start of its step to the end.
-        edges, activity = np.arange(course.steps + 1) * axis.tick, course.activity * unit
-        axes.stairs(activity, edges, baseline=None, color=colour, linewidth=1.1)
+        end = course.bins * course.bin_width
+        own = np.append(edges[edges < end], end)
+        # A value is drawn from the start of its bin to the end.
+        activity, spread = (each * unit for each in rebinned(course, own))
+        axes.stairs(activity, own * axis.tick, baseline=None, color=colour, linewidth=1.1)
         low = high = activity
         if layer.kind is SignalKind.BINARY:
-            spread, banded = course.active_share_std * unit, True
             low, high = np.maximum(activity - spread, 0.0), activity + spread
-            axes.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.2, linewidth=0)
+            axes.stairs(
+                high,
+                own * axis.tick,
+                baseline=low,
+                fill=True,
+                color=colour,
+                alpha=0.2,
+                linewidth=0,
+            )
         ends += [low.min(initial=0.0), high.max(initial=0.0)]
     axes.set_xlabel(axis.label)
     axes.set_ylabel(activity_label(layers, hertz=axis.hertz))
     axes.set_ylim(*limits(ends))
-    if banded:
-        axes.set_title(_BAND, fontsize=SMALL, loc="right")
     plain_look(axes, grid="y")
     return axes
+
+
+def _about(layers: list[LayerActivity], wide: int, width: int, axis: TimeAxis) -> str:
+    """What bins and bands are; empty if bins are steps and there are no bands."""
+    said = []
+    if wide > 1:
+        said.append(f"{'bins of' if wide == width else 'line: means over'} {axis.length(wide)}")
+    if any(layer.kind is SignalKind.BINARY for layer in layers):
+        where = "to either side" if wide == width else f"in {axis.length(width)}"
+        said.append(f"{_BAND} {where}")
+    return "\n".join(said)
 
 
 def _rows(
     layers: list[LayerActivity],
     courses: Mapping[str, Any],
-    longest: int,
+    edges: NDArray[np.int64],
     axis: TimeAxis,
     ax: Axes | None,
 ) -> Axes:
-    values = np.full((len(layers), longest), np.nan)
-    for row, layer in enumerate(layers):
-        course = courses[layer.name]
-        values[row, : course.steps] = course.activity * per_unit(layer, axis.hertz)
+    values = np.array(
+        [rebinned(courses[x.name], edges)[0] * per_unit(x, axis.hertz) for x in layers]
+    )
     names = [layer.name for layer in layers]
     label = activity_label(layers, hertz=axis.hertz)
-    axes = grid_plot(names, values, edges=(0.0, longest * axis.tick), label=label, ax=ax)
-    axes.set_xlabel(axis.label)
+    axes = grid_plot(names, values, edges=(0.0, edges[-1] * axis.tick), label=label, ax=ax)
+    wide = int(edges[1]) if len(edges) > 1 else 1
+    axes.set_xlabel(axis.label + (f", in bins of {axis.length(wide)}" if wide > 1 else ""))
     return axes

@@ -13,9 +13,6 @@ from neuroact.recording.parts import RecordingParts
 from neuroact.statistics import Firing, Statistic, check_kind
 from neuroact.statistics.counting.stepwise import StepwiseStatistic
 
-# These methods never refuse to merge, once both layers have neurons of one shape.
-_NEVER_REFUSE = (Firing.merge, StepwiseStatistic.merge)
-
 
 def check_options(ours: RecordingParts, theirs: RecordingParts) -> None:
     """Refuse a recording that was made with other options than ours.
@@ -51,7 +48,12 @@ def check_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
     with _at_rest(ours, theirs) as pairs:
         check_kind(ours.statistics, ours.general(theirs.info.kind), layer=ours.info.name)
         for mine, other in pairs:
-            if type(mine).merge not in _NEVER_REFUSE:
+            if type(mine).merge is Firing.merge:
+                continue  # never refuses, once both layers have neurons of one shape
+            if type(mine).merge is StepwiseStatistic.merge:
+                with _named(ours):
+                    mine.check_merge(other)
+            else:
                 before = mine.state_dict()
                 try:
                     _add(ours, mine, other)
@@ -80,10 +82,8 @@ def merge_layer(ours: LayerRecorder, theirs: LayerRecorder) -> None:
 
 
 @contextmanager
-def _at_rest(
-    ours: LayerRecorder, theirs: LayerRecorder
-) -> Iterator[list[tuple[Statistic, Statistic]]]:
-    """The statistics of two layers, in pairs; neither layer counts meanwhile."""
+def _at_rest(ours: LayerRecorder, theirs: LayerRecorder) -> Iterator[list[tuple[Any, Any]]]:
+    """The statistics of two layers, in pairs of one class; neither layer counts meanwhile."""
     # Locked in one order, since two threads may add each to the other at once.
     one, two = sorted((ours, theirs), key=id)
     with one.lock, two.lock, theirs.at_rest() as others, ours.at_rest() as mine:
@@ -92,8 +92,15 @@ def _at_rest(
 
 
 def _add(layer: LayerRecorder, ours: Statistic, theirs: Statistic) -> None:
-    try:
+    with _named(layer):
         ours.merge(theirs)
+
+
+@contextmanager
+def _named(layer: LayerRecorder) -> Iterator[None]:
+    """Name the layer in a refusal to merge."""
+    try:
+        yield
     except MergeError as cause:
         raise MergeError(f"{layer.info}: {cause}", layer=layer.info.name) from cause
 

@@ -15,7 +15,10 @@ from neuroact.statistics.counting.real_bins import BINS, ZERO
 from neuroact.statistics.results import exact_spread, moments
 
 # A variance comes from `n · squares - sums²`: the names of n and of the sums.
-_SPREADS = (("sequences", "sums"), ("intervals", "sums"), ("observations", "events"))
+_SPREADS = (
+    *(("sequences", "sums"), ("intervals", "sums"), ("samples", "events")),
+    ("observations", "events"),  # n may be larger than the samples: then it refuses less
+)
 
 
 def check_consistent(data: Mapping[str, Any], *, trusted: bool) -> None:
@@ -39,12 +42,16 @@ def check_consistent(data: Mapping[str, Any], *, trusted: bool) -> None:
 
 def _contradictions(data: Mapping[str, Any]) -> Iterator[str]:
     """Contradictions that would make figures fail, whatever the layer's values were."""
+    if 0 in (data.get("bin_width"), data.get("window")):
+        yield "bin_width, window: expected steps"
+    if {"histogram", "events"} <= data.keys() and (
+        data["events"] > data["observations"] * data.get("bin_width", 1)
+    ).any():
+        yield "events: more than there were steps"
     for n, sums in _SPREADS:
-        known = {n, sums, "squares"} <= data.keys()
+        known = all(data.get(name) is not None for name in (n, sums, "squares"))
         if known and (exact_spread(data[n], data[sums], data["squares"]) < 0).any():
             yield f"squares: too small for these {sums}"
-    if {"histogram", "events"} <= data.keys() and (data["events"] > data["observations"]).any():
-        yield "events: more than there were steps"
     if "lengths" in data:
         yield from _impossible_events(data)
     if "bins" in data:
@@ -86,7 +93,7 @@ def _wrong_sums(data: Mapping[str, Any]) -> Iterator[str]:
             yield f"histogram: expected {pairs} numbers, came {number}"
         if total != _sum(data["events" if "events" in data else "sums"]):
             yield "histogram: another sum than that of all neurons"
-        if "squares" in data and squares != _sum(data["squares"]):
+        if {"sums", "squares"} <= data.keys() and squares != _sum(data["squares"]):
             yield "histogram: another sum of squares than that of all neurons"
     if "bins" in data:
         yield from _wrong_values(data)
@@ -112,6 +119,9 @@ def _wrong_values(data: Mapping[str, Any]) -> Iterator[str]:
 def _impossible_steps(data: Mapping[str, Any]) -> Iterator[str]:
     if (data["first_spikes"] > data["events"]).any():
         yield "first_spikes: more than there are events"
+    samples = data.get("samples")
+    if samples is not None and (samples > data["observations"]).any():
+        yield "samples: more than there are steps"
     most = data["observations"].astype(object) * data["neurons"]
     if (data["events"] > most).any():
         yield "events: more than there were neurons to fire"

@@ -25,8 +25,8 @@ from neuroact.statistics.results import (
     Floats,
     Integers,
     exact_spread,
+    ms_per_step,
     ratio,
-    seconds_per_step,
 )
 
 _PER_NEURON = (
@@ -148,27 +148,27 @@ class InterspikeIntervalsResult(CountedResult):
         return self._mean_term(self.lv_whole, self.lv_fraction)
 
     @property
-    def mean_seconds(self) -> float:
-        """Mean of all intervals of the layer in seconds, `mean · dt`; NaN if there are none.
+    def mean_ms(self) -> float:
+        """Mean of all intervals of the layer in ms, `1000 · mean · dt`; NaN if there are none.
 
         Raises:
             NoTimeStepError: the recording has no time step `dt`.
         """
-        return self.mean * seconds_per_step(self.dt, "mean_seconds")
+        return self.mean * ms_per_step(self.dt, "mean_ms")
 
     @property
-    def mean_interval_seconds(self) -> Floats:
-        """Mean interval of each neuron in seconds, `mean_interval · dt`, float64 `[*neurons]`.
+    def mean_interval_ms(self) -> Floats:
+        """Mean interval of each neuron in ms, `1000 · mean_interval · dt`, float64 `[*neurons]`.
 
         NaN for a neuron without intervals.
 
         Raises:
             NoTimeStepError: the recording has no time step `dt`.
         """
-        return self.mean_interval * seconds_per_step(self.dt, "mean_interval_seconds")
+        return self.mean_interval * ms_per_step(self.dt, "mean_interval_ms")
 
-    def quantile_seconds(self, q: float, method: str = "linear") -> float:
-        """Quantile of all intervals of the layer in seconds, `quantile(q, method) · dt`.
+    def quantile_ms(self, q: float, method: str = "linear") -> float:
+        """Quantile of all intervals of the layer in ms, `1000 · quantile(q, method) · dt`.
 
         NaN if there are no intervals.
 
@@ -176,7 +176,7 @@ class InterspikeIntervalsResult(CountedResult):
             NoTimeStepError: the recording has no time step `dt`.
             ValueError: a level outside [0, 1] or an unknown method.
         """
-        return self.quantile(q, method) * seconds_per_step(self.dt, "quantile_seconds")
+        return self.quantile(q, method) * ms_per_step(self.dt, "quantile_ms")
 
     def _mean_term(self, whole_part: Integers, fraction: Integers) -> Floats:
         total = whole_part + fraction / 2.0**FRACTION_BITS

@@ -191,15 +191,25 @@ def ratio(numerator: Any, denominator: Any) -> Floats:
     return quotient
 
 
+def ms_per_step(dt: float | None, value: str) -> float:
+    """The time step in milliseconds, for a value in ms; raises as `seconds_per_step`.
+
+    >>> from neuroact.statistics.results import ms_per_step
+    >>> ms_per_step(0.0001, "mean_ms")
+    0.1
+    """
+    return 1000 * seconds_per_step(dt, value)
+
+
 def seconds_per_step(dt: float | None, value: str) -> float:
-    """The time step `dt`, for a value in Hz or seconds.
+    """The time step `dt`, for a value in Hz or ms.
 
     Raises:
         NoTimeStepError: `dt` is None.
     """
     if dt is None:
         raise NoTimeStepError(
-            f"{value} is in seconds or Hz, and the recording does not know how long a step is: "
+            f"{value} is in ms or Hz, and the recording does not know how long a step is: "
             "neuroact.record(model, dt=0.001) sets it to 1 ms. Figures per step need no dt."
         )
     return dt

@@ -120,7 +120,10 @@ def working_memory(statistic: object, state: Mapping[str, Tensor]) -> int:
         state: one that `check_state` let pass.
     """
     if isinstance(statistic, StepwiseStatistic) and _CLOCK in state:
-        return 2 * 8 * (int(state[_CLOCK].max()) + 1) if len(state[_CLOCK]) else 0
+        steps = int(state[_CLOCK].max()) if len(state[_CLOCK]) else -1
+        if "window" in state:
+            steps = min(steps, int(state["window"]))
+        return 2 * 8 * (steps // int(state.get("bin_width", 1)) + 1)
     if isinstance(statistic, Signal) and state:
         return 8 * BINS  # its histogram, of which a state has only the bins that hold a value
     if isinstance(statistic, Raster) and "open" in state:
@@ -228,18 +231,23 @@ def _check_stepwise(
     statistic: StepwiseStatistic, state: Mapping[str, Tensor], neurons: torch.Size
 ) -> None:
     blank = type(statistic)()
+    blank._configure(state)
     blank._prepare(neurons, torch.device("cpu"))
     opened = [key for key in state if key.startswith(_OPEN) and key != _CLOCK]
     needed: dict[str, _Form] = {"shape": (torch.int64, (len(neurons),))}
+    needed |= dict.fromkeys(blank._settings, (torch.int64, ()))
     for key, total in blank._totals.items():
         needed[key] = (total.dtype, (None,) if key in blank._growing else total.shape)
     for key in opened:
         needed[_CLOCK] = (torch.int64, (None,))
-        needed[key] = (state[key].dtype, (_length(state, _CLOCK), *neurons))
+        each = () if key.removeprefix(_OPEN) in blank._of_samples else neurons
+        needed[key] = (state[key].dtype, (_length(state, _CLOCK), *each))
     amounts = "total" in blank._growing
     _check_tensors(state, needed, {"total": (torch.float64, (None,))} if amounts else {})
     for key in opened:
-        steps = state[_CLOCK].reshape(-1, *(1,) * len(neurons))
+        steps = state[_CLOCK].reshape(-1, *(1,) * (state[key].ndim - 1))
+        if key.removeprefix(_OPEN) in blank._of_samples:
+            steps = steps * neurons.numel()  # of all neurons together
         # Spikes so far, steps since the last one, or whether there was one: at most one a step.
         if (state[key].to(torch.int64) > steps).any():
             raise ValueError(f"{key} holds more than its open sequences have steps")

@@ -28,6 +28,7 @@ from neuroact import (
 from neuroact.errors import UnsupportedModelError
 
 EVERY: list[Any] = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
+BINNED: list[Any] = [SpikeCounts(window=9), TimeCourse(bin_width=9), Synchrony(bin_width=9)]
 ALL: list[Any] = [*EVERY, Raster(4), ClassActivity]
 STEPS = 70  # more than one block of steps
 
@@ -101,10 +102,10 @@ class Both:
         return f"{events:,} spikes, {len(self.recording.layers)} layers"
 
 
-def _figures(name: str) -> Callable[[Machine], str]:
+def _figures(name: str, statistics: Sequence[Any]) -> Callable[[Machine], str]:
     def run(machine: Machine) -> str:
         torch.manual_seed(0)
-        both = Both(FRAMEWORKS[name](), machine, EVERY)
+        both = Both(FRAMEWORKS[name](), machine, statistics)
         for x in (both.x, both.x[:, :3].contiguous(), both.x):
             both.run(x)
             both.observe()
@@ -144,7 +145,8 @@ def _padded(name: str) -> Callable[[Machine], str]:
 
 
 for _name in FRAMEWORKS:
-    check(f"{_name}: figures are the CPU's, all statistics")(_figures(_name))
+    check(f"{_name}: figures are the CPU's, all statistics")(_figures(_name, EVERY))
+    check(f"{_name}: figures in bins and windows are the CPU's")(_figures(_name, BINNED))
     check(f"{_name}: the same with masks, lengths and labels")(_padded(_name))
 
 DTYPES = [

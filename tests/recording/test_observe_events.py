@@ -26,6 +26,7 @@ from neuroact import (
 from neuroact.errors import EventError, LayerShapeError, StatisticKindError
 
 STATISTICS = [InterspikeIntervals, Raster(3), SpikeCounts, Synchrony, TimeCourse]
+BINNED = [SpikeCounts(window=7), Synchrony(bin_width=70), TimeCourse(bin_width=9)]
 DT = 0.001
 
 
@@ -69,7 +70,9 @@ def arrays(draw: st.DrawFn, most: int = 1) -> NDArray[np.int64]:
     return found * (rng.random(sizes) < draw(st.sampled_from([0.0, 0.05, 0.5, 1.0])))
 
 
-@pytest.mark.parametrize("statistics", [None, STATISTICS], ids=["default", "all"])
+@pytest.mark.parametrize(
+    "statistics", [None, STATISTICS, BINNED], ids=["default", "all", "in bins"]
+)
 @given(dense=arrays())
 def test_events_leave_the_state_of_the_dense_array_to_the_bit(statistics: Any, dense: Any) -> None:
     by_events, by_array = (Recording(statistics=statistics, dt=DT) for _ in range(2))
@@ -86,13 +89,16 @@ def test_counted_cells_leave_the_state_of_a_graded_array(dense: Any) -> None:
     assert states(by_events) == states(by_array)
 
 
+@pytest.mark.parametrize("statistics", [STATISTICS, BINNED], ids=["all", "in bins"])
 @given(dense=arrays(), data=st.data())
-def test_samples_of_different_durations_count_as_padded_ones(dense: Any, data: Any) -> None:
+def test_samples_of_different_durations_count_as_padded_ones(
+    statistics: Any, dense: Any, data: Any
+) -> None:
     steps, batch, _ = dense.shape
     lengths = data.draw(st.lists(st.integers(1, steps), min_size=batch, max_size=batch))
     valid = np.arange(steps)[:, None] < np.array(lengths)
     dense = dense * valid[..., None]
-    by_events, by_array = (Recording(statistics=STATISTICS, dt=DT) for _ in "ab")
+    by_events, by_array = (Recording(statistics=statistics, dt=DT) for _ in "ab")
     events = events_in(dense) | {"duration": np.array(lengths) * DT}
     by_events.observe_events("a", **events)
     by_array.observe("a", dense[: max(lengths)].astype(np.float32), valid=valid[: max(lengths)])

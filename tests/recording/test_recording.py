@@ -585,7 +585,7 @@ def test_dt_may_be_a_numpy_number() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match=r"expected a torch\.nn\.Module"):
         neuroact.record(lambda x: x)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match='reads no states'):
+    with pytest.raises(ValueError, match="reads no states"):
         record(Net(), of="both")
     with pytest.raises(TypeError, match="pass an instance, not a class"):
         neuroact.record(Net(), adapters=[ToyAdapter])  # type: ignore[list-item]

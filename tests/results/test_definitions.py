@@ -118,7 +118,7 @@ def test_a_figure_that_is_nan_says_when_and_is_no_warning(case: str) -> None:
     assert undefined or case == "every spike"
 
 
-LEVELS = ("quantile", "quantile_seconds", "latency_quantile")
+LEVELS = ("quantile", "quantile_ms", "latency_quantile", "latency_quantile_ms")
 
 
 def numbers_of(found: object) -> Iterator[tuple[str, Any]]:

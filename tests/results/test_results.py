@@ -243,5 +243,5 @@ def test_rates_in_hertz_count_spikes_and_need_the_time_step(kind: SignalKind) ->
     else:
         assert layer.rate.tolist() == [500, 1000]
     assert np.isnan(replace(layer, observations=0).rate).all()
-    with pytest.raises(NoTimeStepError, match=r"rate is in seconds or Hz.*dt=0\.001"):
+    with pytest.raises(NoTimeStepError, match=r"rate is in ms or Hz.*dt=0\.001"):
         _ = replace(layer, dt=None).rate

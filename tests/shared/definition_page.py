@@ -34,7 +34,7 @@ where it defines the same.
 
 Common to all: an *event* is a value that is not zero. A sample's *sequence* is its steps from one
 start to the next, padding left out. Counts are int64, so any split of the data, merged in any
-order, gives the same bits. Without `dt`, times are in steps; with it there are seconds and Hz
+order, gives the same bits. Without `dt`, times are in steps; with it there are ms and Hz
 besides. Where a layer is `unreliable` (NaN among its values, or a binary layer that is not), every
 figure is NaN.
 """

@@ -47,9 +47,9 @@ def raster(shape: tuple[int, int, int]) -> NDArray[np.bool_]:
     return spikes
 
 
-def recorded(spikes: NDArray[np.bool_]) -> LayerActivity:
-    statistics = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
-    recording = Recording(statistics=statistics, dt=STEP_MS / 1000)
+def recorded(spikes: NDArray[np.bool_], statistics: Any = None) -> LayerActivity:
+    every = [SpikeCounts, TimeCourse, InterspikeIntervals, Synchrony]
+    recording = Recording(statistics=statistics or every, dt=STEP_MS / 1000)
     recording.observe("lif", torch.from_numpy(spikes))
     return recording.report()["lif"]
 
@@ -90,7 +90,7 @@ def test_the_intervals_are_those_of_isi(shape: tuple[int, int, int]) -> None:
     layer = recorded(spikes)
     expected = np.bincount(np.concatenate(found))
     np.testing.assert_array_equal(layer[InterspikeIntervals].histogram, expected)
-    close(layer[InterspikeIntervals].mean_seconds, np.concatenate(found).mean() / 1000)
+    close(layer[InterspikeIntervals].mean_ms, np.concatenate(found).mean() * STEP_MS)
 
 
 @over_shapes
@@ -142,6 +142,50 @@ def test_the_time_course_is_the_time_histogram(output: Any, shape: tuple[int, in
     expected = histogram.rescale("Hz") if output == "rate" else histogram
     close(found, expected.magnitude.ravel())
     close(course.times, histogram.times.rescale("s").magnitude.ravel())
+
+
+@over_shapes
+@pytest.mark.parametrize("output", ["counts", "mean", "rate"])
+def test_the_time_course_in_bins_is_the_time_histogram_of_wider_bins(
+    output: Any, shape: tuple[int, int, int]
+) -> None:
+    spikes = raster(shape)
+    every = [train for sample in trains(spikes) for train in sample]
+    course = recorded(spikes, TimeCourse(bin_width=10))[TimeCourse]
+    histogram = elephant.statistics.time_histogram(every, 10 * STEP_MS * pq.ms, output=output)
+    mean = course.activity * course.bin_width
+    found = {"counts": course.events, "mean": mean, "rate": course.rate}[output]
+    expected = histogram.rescale("Hz") if output == "rate" else histogram
+    close(found, expected.magnitude.ravel())
+    close(course.times, histogram.times.rescale("s").magnitude.ravel())
+
+
+@pytest.mark.filterwarnings("ignore:Binning discarded")
+@over_shapes
+def test_counts_in_windows_are_those_of_a_binned_spike_train(shape: tuple[int, int, int]) -> None:
+    """Elephant leaves out what is left at the end of a train, too, and warns."""
+    spikes, window = raster(shape), 7
+    binned = [BinnedSpikeTrain(s, bin_size=window * STEP_MS * pq.ms) for s in trains(spikes)]
+    counts = np.concatenate([each.to_array() for each in binned], axis=1)  # [neurons, windows]
+    layer = recorded(spikes, [SpikeCounts(window=window), Synchrony(bin_width=window)])
+    population, each = layer[Synchrony], layer[SpikeCounts]
+    np.testing.assert_array_equal(each.histogram, np.bincount(counts.ravel()))
+    np.testing.assert_array_equal(population.histogram, np.bincount(counts.sum(0)))
+    with np.errstate(invalid="ignore"):
+        close(each.fano_factor, counts.var(1) / counts.mean(1))
+    close(population.chi, math.sqrt(counts.mean(0).var() / counts.var(1).mean()))
+
+
+def test_the_fano_factor_in_windows_is_that_of_a_long_train_in_slices() -> None:
+    spikes = raster((300, 1, 6))
+    slices = [
+        [train.time_slice(start * pq.ms, (start + 50 - 0.5) * pq.ms) for train in trains(spikes)[0]]
+        for start in range(0, 300, 50)
+    ]
+    for neuron, fano in enumerate(
+        recorded(spikes, SpikeCounts(window=50))[SpikeCounts].fano_factor
+    ):
+        close(fano, elephant.statistics.fanofactor([each[neuron] for each in slices]))
 
 
 def test_the_population_count_is_elephants_complexity() -> None:

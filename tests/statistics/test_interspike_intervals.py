@@ -167,16 +167,16 @@ def test_what_does_not_exist_is_nan_without_a_warning() -> None:
                 assert math.isnan(getattr(result, figure)) == (not there)
 
 
-def test_seconds_need_the_time_step() -> None:
+def test_milliseconds_need_the_time_step() -> None:
     result = one_train([1, 0, 1, 0, 0, 0, 1])
     for ask in (
-        lambda r: r.mean_seconds,
-        lambda r: r.mean_interval_seconds,
-        lambda r: r.quantile_seconds(0.5),
+        lambda r: r.mean_ms,
+        lambda r: r.mean_interval_ms,
+        lambda r: r.quantile_ms(0.5),
     ):
         with pytest.raises(NoTimeStepError, match=r"dt=0\.001"):
             ask(result)
-        assert ask(dataclasses.replace(result, dt=0.5)) == 1.5
+        assert ask(dataclasses.replace(result, dt=0.5)) == 1500
 
 
 def test_figures_of_values_that_cannot_be_trusted_are_nan() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from typing import Any
@@ -66,7 +67,7 @@ def test_every_figure_equals_numpy_on_the_raw_values(data: st.DataObject, kind: 
     np.testing.assert_array_equal(result.total, total)
     np.testing.assert_array_equal(result.observations, seen)
     neurons = math.prod(stream.neurons)
-    assert (result.neurons, result.steps) == (neurons, len(seen))
+    assert (result.neurons, result.bins) == (neurons, len(seen))
     np.testing.assert_array_equal(result.activity, total / (seen * neurons))
     np.testing.assert_array_equal(result.active_share, events / (seen * neurons))
     fired = np.flatnonzero(events)
@@ -77,7 +78,7 @@ def test_every_figure_equals_numpy_on_the_raw_values(data: st.DataObject, kind: 
 def test_the_spread_over_samples_is_numpys(data: st.DataObject, kind: SignalKind) -> None:
     stream = data.draw(streams(LEVELS[kind]))
     result, neurons = result_of(stream, kind), math.prod(stream.neurons)
-    for step in range(result.steps):
+    for step in range(result.bins):
         shares = [
             (sample != 0).sum() / neurons
             for sequence in stream.sequences
@@ -119,7 +120,7 @@ def test_what_does_not_exist_is_nan_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         none = result_of(Stream((np.zeros((0, 2, 3)),), (3,)))
-        assert (none.steps, none.never, none.onset) == (0, 0, None)
+        assert (none.bins, none.never, none.onset) == (0, 0, None)
         assert all(map(math.isnan, (none.latency_mean, none.never_share)))
         assert math.isnan(none.latency_quantile(0.5))
         no_neurons = result_of(Stream((np.zeros((2, 1, 0)),), (0,)))
@@ -145,8 +146,18 @@ def test_a_rate_in_hertz_needs_the_time_step() -> None:
     ones = np.ones(2, dtype=np.int64)
     result = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, squares=ones)
     assert result.times.tolist() == [0, 1]
-    with pytest.raises(NoTimeStepError, match=r"rate is in seconds or Hz.*dt=0\.001"):
+    with pytest.raises(NoTimeStepError, match=r"rate is in ms or Hz.*dt=0\.001"):
         _ = result.rate
     timed = TimeCourseResult(ones, ones * 1.0, ones, ones, 0, 2, squares=ones, dt=0.001)
     assert timed.rate.tolist() == [500, 500]
     assert timed.times.tolist() == [0, 0.001]
+
+
+def test_latencies_in_ms_need_the_time_step() -> None:
+    spikes = np.zeros((9, 1, 2))
+    spikes[3, 0, 0] = spikes[6, 0, 1] = 1
+    result = result_of(Stream((spikes,), (2,)))
+    for ask in (lambda r: r.latency_mean_ms, lambda r: r.latency_quantile_ms(0.5)):
+        with pytest.raises(NoTimeStepError, match=r"latency_\w+_ms is in ms or Hz.*dt=0\.001"):
+            ask(result)
+        assert ask(dataclasses.replace(result, dt=0.002)) == 9.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -78,11 +79,24 @@ class StepwiseStatistic(CountsBlocks, ABC):
     """Totals whose length grows with the data. A merge aligns them at index 0. A state and a result
     leave out trailing zeros."""
 
+    _options: ClassVar[tuple[str, ...]] = ()
+    """Names of the whole numbers that an instance may be configured with, as states hold them."""
+
+    _settings: Mapping[str, int] = MappingProxyType({})
+    """Those that are configured. What is configured as if it were not is left out."""
+
+    _of_samples: ClassVar[frozenset[str]] = frozenset()
+    """Open counts of a sample, int64 `[batch]`. All others are of a sample and a neuron."""
+
     _together: ClassVar[int] = 64
     """How many steps of a chunk are best counted at once."""
 
     def __init__(self) -> None:
         self.reset()
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={number}" for name, number in self._settings.items())
+        return f"{type(self).__name__}({given})"
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""
@@ -132,47 +146,71 @@ class StepwiseStatistic(CountsBlocks, ABC):
         """Add another's counts, exact in any order. Its open sequences count as ended.
 
         Raises:
-            MergeError: the two counted layers whose neurons have different shapes.
+            MergeError: see `check_merge`.
         """
         if other._shape is None:
             return
+        self.check_merge(other)
         theirs = other._ended()._totals_so_far()
         if self._shape is None:
             self._prepare(other._shape, other._device)
-        elif self._shape != other._shape:
-            raise MergeError(
-                f"cannot add counts of neurons of shape {list(other._shape)} to counts of "
-                f"neurons of shape {list(self._shape)}"
-            )
         for name, tensor in self._matched(theirs).items():
             self._add_total(name, tensor.to(self._device))
+
+    def check_merge(self, other: Self) -> None:
+        """Refuse another whose counts cannot be added to these.
+
+        Raises:
+            MergeError: the two are configured in different ways, such as with different widths of
+                bins, or counted layers whose neurons have different shapes.
+        """
+        if self._settings != other._settings:
+            raise MergeError(
+                f"cannot add figures of {other} to figures of {self}: they are of "
+                "other steps. Record both with the same"
+            )
+        if other._shape is not None and self._shape not in (None, other._shape):
+            raise MergeError(
+                f"cannot add counts of neurons of shape {list(other._shape)} to counts of "
+                f"neurons of shape {list(self._shape or ())}"
+            )
 
     def state_dict(self) -> dict[str, Tensor]:
         """The counts, as new tensors on the layer's device; empty before the first chunk.
 
-        Keys: the totals by name; `shape`, the shape of the neurons. While sequences are open, and
+        Keys: the totals by name; `shape`, the shape of the neurons; what it is configured with,
+        int64 `[]`, such as `bin_width`, unless it is as without. While sequences are open, and
         the next steps' counts depend on them: `open_clock`, each sample's steps so far, int64
         `[batch]`, and the open counts, `open_<name>`.
         """
         if self._shape is None:
             return {}
         state = {"shape": torch.tensor(self._shape, dtype=torch.int64, device=self._device)}
+        for name, number in self._settings.items():
+            state[name] = torch.tensor(number, dtype=torch.int64, device=self._device)
         state |= {name: tensor.clone() for name, tensor in self._totals_so_far().items()}
         opened = {} if self._sequences.batch is None else self._open_state()
         if opened:
             state["open_clock"] = self._sequences.clocks(self._device).clone()
             shape = (self._sequences.batch, *self._shape)
-            state |= {f"open_{name}": t.reshape(shape).clone() for name, t in opened.items()}
+            for name, tensor in opened.items():
+                own = tensor if name in self._of_samples else tensor.reshape(shape)
+                state[f"open_{name}"] = own.clone()
         return state
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Replace the counts by a state that `state_dict` returned."""
+        """Replace the counts, and what it is configured with, by what `state_dict` returned.
+
+        Raises:
+            ValueError: it is configured with a number below 1.
+        """
         self.reset()
         if not state:
             return
+        self._configure(state)
         self._prepare(torch.Size(state["shape"].tolist()), state["shape"].device)
         for name, tensor in state.items():
-            if name != "shape" and not name.startswith("open_"):
+            if name not in ("shape", *self._options) and not name.startswith("open_"):
                 self._add_total(name, tensor)
         if "open_clock" in state:
             self._sequences.resume(state["open_clock"])
@@ -216,6 +254,12 @@ class StepwiseStatistic(CountsBlocks, ABC):
         return theirs
 
     # What a subclass can use.
+
+    def _configure(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what a state says of the configuration."""
+        self._settings = {name: int(state[name]) for name in self._options if name in state}
+        if min(self._settings.values(), default=1) < 1:
+            raise ValueError(f"expected numbers of 1 or more, came {self._settings}")
 
     def _zeros(self, *size: int, dtype: torch.dtype = torch.int64) -> Tensor:
         # A tensor made in inference mode could not be updated outside it.
