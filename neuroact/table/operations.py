@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -118,18 +117,14 @@ def _columns(operations: Operations) -> list[TableColumn]:
         column("in", lambda layer: shape_text(layer.shape) if layer.inputs else "-", left=True),
         column("out", _output_text, left=True),
         column("params", lambda layer: f"{layer.parameters:,}", f"{operations.parameters:,}"),
-        column("fan-out", lambda layer: _known(layer.fan_out)),
-        column("density", lambda layer: _known(layer.density)),
+        column("fan-out", lambda layer: number_text(layer.fan_out)),
+        column("density", lambda layer: number_text(layer.density)),
         counted("dense", "dense"),
         counted("MACs", "macs"),
         counted("ACs", "acs"),
         column("% dense", lambda layer: _percent(layer.share), _percent(total.share), apart=True),
         column("% total", share_of_total, apart=True),
     ]
-
-
-def _known(figure: float) -> str:
-    return "-" if math.isnan(figure) else number_text(figure)
 
 
 def _output_text(layer: LayerOperations) -> str:

@@ -79,10 +79,11 @@ def test_an_output_that_is_not_one_tensor_has_no_shape() -> None:
     assert operation_columns(operations)["output_shape"] == [None]
 
 
-def test_where_an_input_has_no_elements_of_its_own_nothing_is_not_a_number() -> None:
+def test_a_product_has_no_shapes_and_is_in_the_total() -> None:
     product = connection("scores", layer_type="product", shape=(0,), output_shape=None)
     operations = OperationsReport([product])
-    assert rows(str(operations))["scores"][2:7] == ["-", "-", "1,028", "-", "-"]
+    assert rows(str(operations))["scores"][2:4] == ["-", "-"]
+    assert rows(str(operations))["total"][1:] == ["2,000", "10", "40", "2.50"]
     assert notes(str(operations))["total"].endswith(
         "products of two activations that nobody observed"
     )
