@@ -116,7 +116,9 @@ def record(
         for connection, module, reader, passed_by in tied:
             watched = WatchedLayer(connection.layer, module, reader, passed_by=passed_by)
             recording._watched.append(watched)
-        for multiplying in products_of(model, adapters):
+        products, others = products_of(model, adapters)
+        recording._connections.not_counted |= others
+        for multiplying in products:
             recording._watched.append(WatchedProducts(multiplying, recording._connections))
         samples = recording._connections.samples
         recording._watched.append(WatchedModel(model, samples, recording._layers, found))

@@ -42,7 +42,7 @@ class WatchedProducts:
     def watch(self) -> None:
         """Have the module's products counted; does nothing if they are."""
         if self._undo is None and self._found is not None:
-            self._undo = watch(self._found.module, self, passed_by=self._found.passed_by)
+            self._undo = watch(self._found.at, self, passed_by=self._found.passed_by)
 
     def unwatch(self) -> None:
         """Stop watching the module's calls."""
@@ -59,7 +59,7 @@ class WatchedProducts:
         """Refuse each call, in a process forked from the one that records them."""
         if self._undo is not None and self._found is not None:
             self._undo()
-            self._undo = watch(self._found.module, Refusal(self._info))
+            self._undo = watch(self._found.at, Refusal(self._info))
 
     def recomputed(self, output: Any) -> None:
         """The call was counted in the forward pass."""

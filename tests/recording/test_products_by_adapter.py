@@ -60,8 +60,8 @@ class Adapter:
         values = call.output.flatten(0, -2)
         return SpikeChunk.of_step(values, SignalKind.GRADED, starts_sequence=True)
 
-    def has_products(self, module: nn.Module) -> bool:
-        return isinstance(module, Attention)
+    def products_at(self, module: nn.Module) -> nn.Module | None:
+        return module if isinstance(module, Attention) else None
 
     def products(self, module: nn.Module, call: LayerCall) -> Mapping[str, SynapticProduct]:
         if self.fails is not None:
@@ -246,6 +246,39 @@ def test_a_module_that_was_not_called_is_named() -> None:
     assert why == {"attention.products": "no call of it was seen to multiply two activations"}
 
 
+def test_products_are_read_where_a_module_within_shows_them() -> None:
+    class Outer(nn.Module):
+        def __init__(self, inner: nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x: Tensor) -> Tensor:
+            q: Tensor = self.inner(x)
+            return q @ q.transpose(-2, -1)
+
+    class Within(Adapter):
+        def products_at(self, module: nn.Module) -> nn.Module | None:
+            return module.inner if isinstance(module, Outer) else None
+
+        def products(self, module: nn.Module, call: LayerCall) -> Mapping[str, SynapticProduct]:
+            return {"scores": SynapticProduct(call.output, call.output.transpose(-2, -1))}
+
+    x, acts = spikes()[0][..., :4], [nn.ReLU(), nn.ReLU()]
+    with record(net := nn.Sequential(*map(Outer, acts)), Within()) as recording:
+        net(x)
+    first, second = acts[0](x), acts[1](acts[0](x) @ acts[0](x).transpose(-2, -1))
+    for name, q in (("0.scores", first), ("1.scores", second)):
+        found = recording.report().operations[name]
+        assert (found.acs, found.macs) == effective_by_loops(q, q.transpose(-2, -1))
+
+    with record(net := nn.Sequential(*map(Outer, acts[:1] * 2)), Within()) as recording:
+        net(x)
+    operations = recording.report().operations
+    assert list(operations) == []
+    assert list(operations.not_counted) == ["0.products", "1.products"]
+    assert "cannot be told apart" in operations.not_counted["0.products"]
+
+
 def test_a_name_that_is_counted_already_is_not_counted_twice() -> None:
     net = Net()
     with record(net) as recording:
@@ -258,8 +291,8 @@ def test_a_name_that_is_counted_already_is_not_counted_twice() -> None:
 
 def test_it_takes_the_place_of_what_neuroact_cannot_see() -> None:
     class OfTorch(Adapter):
-        def has_products(self, module: nn.Module) -> bool:
-            return isinstance(module, nn.MultiheadAttention)
+        def products_at(self, module: nn.Module) -> nn.Module | None:
+            return module if isinstance(module, nn.MultiheadAttention) else None
 
         def products(self, module: nn.Module, call: LayerCall) -> Mapping[str, SynapticProduct]:
             return {"scores": SynapticProduct(call.args[0], call.args[1].transpose(-2, -1))}
