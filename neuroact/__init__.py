@@ -43,6 +43,7 @@ from neuroact.statistics import (
     TimeCourse,
 )
 from neuroact.stream.chunk import SignalKind, SpikeChunk, SpikeSink
+from neuroact.stream.product import SynapticProduct
 from neuroact.versions import installed_version
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "SpikeSink",
     "StatefulAdapter",
     "Statistic",
+    "SynapticProduct",
     "Synchrony",
     "TimeCourse",
     "compare",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from torch import Size, Tensor, from_numpy, nn
@@ -25,6 +25,21 @@ from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind
 from neuroact.stream.product import SynapticProduct
 
+_NO_PRODUCT = "no call of it was seen to multiply two activations"
+
+
+@dataclass(slots=True)
+class ByAdapter:
+    """Products of one module, which its adapter reads.
+
+    Attributes:
+        problem: why they cannot be counted; None while they can.
+        names: of the products so far.
+    """
+
+    problem: str | None = None
+    names: set[str] = field(default_factory=set)
+
 
 class Connections:
     """The layers whose operations are counted, by name, and what is named in place of others.
@@ -36,6 +51,7 @@ class Connections:
     def __init__(self, not_counted: Mapping[str, str] | None = None) -> None:
         self.by_name: dict[str, Connection] = {}
         self.products: dict[str, Product] = {}
+        self.groups: dict[str, ByAdapter] = {}  # by the name that they have in `not_counted`
         self.not_counted = dict(not_counted or {})
         self.samples = Samples()
 
@@ -50,6 +66,8 @@ class Connections:
             connection.reset()
         for product in self.products.values():
             product.reset()
+        for group in self.groups.values():
+            group.problem = None
         self.samples.forget()
 
     def let_go(self) -> None:
@@ -60,9 +78,15 @@ class Connections:
     def operations(self) -> Operations:
         """The operations so far. What was fed by hand is not also named as not counted."""
         found = {name: each.operations() for name, each in self.by_name.items()}
-        products = {name: each.operations() for name, each in self.products.items()}
+        broken = {n for each in self.groups.values() if each.problem for n in each.names}
+        products = {n: each.operations() for n, each in self.products.items() if n not in broken}
         found |= {name: each for name, each in products.items() if each is not None}
-        not_counted = {name: why for name, why in self.not_counted.items() if name not in found}
+        why_not = self.not_counted | {
+            name: each.problem or _NO_PRODUCT
+            for name, each in self.groups.items()
+            if not each.names & found.keys()
+        }
+        not_counted = {name: why for name, why in why_not.items() if name not in found}
         not_counted |= {name: why for name, why in found.items() if isinstance(why, str)}
         counted = [each for each in found.values() if isinstance(each, LayerOperations)]
         effective = {each.name: each.effective for each in counted}
@@ -77,13 +101,35 @@ class Connections:
         """Count a product of two activations.
 
         Raises:
-            LayerNameError: a layer has that name.
+            LayerNameError: a layer has that name, or a product that an adapter reads.
         """
-        if name in self.by_name:
+        if name in self.by_name or any(name in each.names for each in self.groups.values()):
             raise LayerNameError(
-                f'"{name}" is a layer of the model: give the product another name', layer=name
+                f'"{name}" is a layer of the model, or a product that its adapter reads: give the '
+                "product another name",
+                layer=name,
             )
         self.products.setdefault(name, Product(name)).observe(product)
+
+    def by_adapter(self, module: str) -> ByAdapter:
+        """The products of the module of that name, which its adapter reads."""
+        self.not_counted.pop(f"{module}.products", None)
+        return self.groups.setdefault(f"{module}.products", ByAdapter())
+
+    def observe_parts(self, module: str, parts: Mapping[str, SynapticProduct]) -> None:
+        """Count what one call of a module multiplied, by part.
+
+        Raises:
+            LayerNameError: a part has the name of a layer, or of a product fed by hand.
+        """
+        ours = self.groups[f"{module}.products"].names
+        named = {f"{module}.{part}": product for part, product in parts.items()}
+        taken = self.by_name.keys() | (self.products.keys() - ours)
+        if both := sorted(named.keys() & taken):
+            raise LayerNameError(f'"{both[0]}" is counted already, not by it', layer=both[0])
+        for name, product in named.items():
+            ours.add(name)
+            self.products.setdefault(name, Product(name)).observe(product)
 
     def check(self, theirs: Connections) -> None:
         """Refuse what cannot be added.
@@ -108,6 +154,10 @@ class Connections:
             ours.add(their)
         for name, product in theirs.products.items():
             self.products.setdefault(name, Product(name)).add(product)
+        for name, other in theirs.groups.items():
+            group = self.groups.setdefault(name, ByAdapter())
+            group.names |= other.names
+            group.problem = min(filter(None, (group.problem, other.problem)), default=None)
         self.samples.add(theirs.samples)
         for name, why in theirs.not_counted.items():
             self.not_counted[name] = min(why, self.not_counted.get(name, why))
@@ -132,6 +182,10 @@ class Connections:
             for number, product in enumerate(self.products.values()):
                 state = product.state_dict()
                 tensors |= {f"products.{number}.{key}": tensor for key, tensor in state.items()}
+        if self.groups:
+            document["by_adapter"] = {
+                name: [each.problem, sorted(each.names)] for name, each in self.groups.items()
+            }
         return document, tensors | more
 
     @classmethod
@@ -160,6 +214,12 @@ class Connections:
             product = connections.products[name] = Product(name)
             if state := states.pop(f"products.{number}", {}):
                 product.load_state_dict(state)
+        for name, (problem, names) in document.get("by_adapter", {}).items():
+            if type(problem) is not str and problem is not None:
+                raise TypeError("a problem is no text")
+            if not set(names) <= connections.products.keys():
+                raise ValueError("an adapter read products that are not there")
+            connections.groups[name] = ByAdapter(problem, set(names))
         connections.samples = read_samples(document["samples"], states, list(connections.by_name))
         return connections
 

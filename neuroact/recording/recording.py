@@ -353,7 +353,7 @@ class Recording:
 
         Raises:
             ChunkError: they are not two such arrays.
-            LayerNameError: a layer of the model has that name.
+            LayerNameError: a layer of the model has that name, or a product that an adapter reads.
             MissingOperationsError: the recording was made by `record` without `operations=True`.
             RecordingClosedError: the recording is closed.
             OtherProcessError: the recording was made before this process was forked.

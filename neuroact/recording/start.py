@@ -12,6 +12,7 @@ from torch import nn
 from neuroact.layers.adapter import Adapter
 from neuroact.layers.choose import GRADIENT, ChosenLayer, choose_layers
 from neuroact.layers.names import LayerSelection, unwrapped
+from neuroact.layers.products import products_of
 from neuroact.layers.reading import Reading, State, Values
 from neuroact.recording.assumed_axes import AssumedAxes
 from neuroact.recording.connections import watched_connections
@@ -20,6 +21,7 @@ from neuroact.recording.places import Places
 from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
 from neuroact.recording.watched_layer import Watched, WatchedLayer
+from neuroact.recording.watched_products import WatchedProducts
 from neuroact.report.provenance import provenance, selection_text
 from neuroact.statistics.choice import StatisticSelection, with_signal
 from neuroact.stream.chunk import SignalKind
@@ -114,6 +116,10 @@ def record(
         for connection, module, reader, passed_by in tied:
             watched = WatchedLayer(connection.layer, module, reader, passed_by=passed_by)
             recording._watched.append(watched)
+        products, others = products_of(model, adapters)
+        recording._connections.not_counted |= others
+        for multiplying in products:
+            recording._watched.append(WatchedProducts(multiplying, recording._connections))
         samples = recording._connections.samples
         recording._watched.append(WatchedModel(model, samples, recording._layers, found))
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))

@@ -13,6 +13,7 @@ from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.state_reader import of_sequence, of_step
 from neuroact.layers.synapses import PRODUCTS, SynapsesByPart
 from neuroact.stream import SignalKind, SpikeChunk
+from neuroact.stream.product import SynapticProduct
 from neuroact_adapters.spikingjelly.calls import holder, same_options
 from neuroact_adapters.spikingjelly.layers import (
     ATTENTION,
@@ -24,6 +25,7 @@ from neuroact_adapters.spikingjelly.layers import (
     names_of,
 )
 from neuroact_adapters.spikingjelly.places import Surroundings
+from neuroact_adapters.spikingjelly.products import neurons_that_show, products_of
 
 
 class SpikingJellyAdapter:
@@ -90,8 +92,19 @@ class SpikingJellyAdapter:
         return SignalKind.ANALOG if layer.by_request else emits(module, layer)
 
     def synapses(self, module: nn.Module) -> SynapsesByPart | None:
-        """Names the products of spikes within attention; all weights are in modules of torch."""
+        """Names the products of spikes within attention; all weights are in modules of torch.
+
+        Those that `products` reads take their place.
+        """
         return {"products": PRODUCTS} if names_of(type(module)) & ATTENTION else None
+
+    def products_at(self, module: nn.Module) -> nn.Module | None:
+        """The neurons within a `SpikingSelfAttention`; None for other classes."""
+        return neurons_that_show(module)
+
+    def products(self, module: nn.Module, call: LayerCall) -> dict[str, SynapticProduct]:
+        """Values by keys, and the result of that by queries."""
+        return products_of(module, call.output)
 
     def state(self, module: nn.Module) -> object:
         """The state that the module holds; None if its state is passed."""
