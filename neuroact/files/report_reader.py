@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 import numpy as np
@@ -155,7 +156,9 @@ def _shaped(name: str, values: list[Any], shape: tuple[int, ...], dtype: type) -
 
 
 def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> LayerResult:
-    cls, data = RESULTS[name], {}
+    cls = RESULTS[name]
+    unset = {f.name: f.default for f in fields(cls) if f.default is not MISSING}
+    data: dict[str, Any] = {key: unset[key] for key in entries_of(name) if key in unset}
     try:
         for key in entries_of(name):
             value = getattr(entry, key)
@@ -173,7 +176,8 @@ def _result(name: str, entry: Any, shape: tuple[int, ...], trusted: bool) -> Lay
     shapes = dict.fromkeys(cls.per_neuron, shape) | {
         name: (len(data["class_observations"]), *shape) for name in cls.per_class
     }
-    return cls(**data | {name: data[name].reshape(shapes[name]) for name in shapes if name in data})
+    there = {name: data[name] for name in shapes if data[name] is not None}
+    return cls(**data | {name: array.reshape(shapes[name]) for name, array in there.items()})
 
 
 def _counts(name: str, values: list[Any]) -> Any:
