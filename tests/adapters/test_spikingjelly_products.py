@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 import torch
 from spikingjelly.activation_based import functional, layer
 from torch import Tensor, nn
@@ -12,8 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 import neuroact
 
-SSA: Any = getattr(layer, "SpikingSelfAttention", None)
-pytestmark = pytest.mark.skipif(SSA is None, reason="this release has no such class")
+SSA: Any = layer.SpikingSelfAttention
 
 
 class Multiplied(TorchFunctionMode):

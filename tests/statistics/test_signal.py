@@ -407,3 +407,13 @@ def test_the_memory_of_a_loaded_histogram_is_known_before_it_is_loaded() -> None
     state = signal_of(np.ones((3, 1, 2))).state_dict()
     assert working_memory(Signal(), state) == 8 * BINS
     assert working_memory(Signal(), {}) == 0
+
+
+@pytest.mark.parametrize("threshold", [None, 1.0])
+def test_a_report_comes_back_from_json_with_and_without_a_threshold(
+    threshold: float | None,
+) -> None:
+    recording = neuroact.Recording(statistics=neuroact.Signal(threshold=threshold))
+    recording.observe("lif", np.array([[[0.5, -1.0]], [[2.0, 0.0]]]), kind="analog")
+    report = recording.report()
+    assert neuroact.ActivityReport.from_json(report.to_json()) == report
