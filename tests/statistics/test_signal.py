@@ -413,7 +413,7 @@ def test_the_memory_of_a_loaded_histogram_is_known_before_it_is_loaded() -> None
 def test_a_report_comes_back_from_json_with_and_without_a_threshold(
     threshold: float | None,
 ) -> None:
-    recording = neuroact.Recording(statistics=neuroact.Signal(threshold=threshold))
+    recording = Recording(statistics=Signal(threshold=threshold))
     recording.observe("lif", np.array([[[0.5, -1.0]], [[2.0, 0.0]]]), kind="analog")
     report = recording.report()
-    assert neuroact.ActivityReport.from_json(report.to_json()) == report
+    assert ActivityReport.from_json(report.to_json()) == report
