@@ -19,7 +19,9 @@ from neuroact.recording.per_sample import Samples
 from neuroact.recording.per_sample_calls import CallTally
 from neuroact.recording.per_sample_file import read_samples, written_samples
 from neuroact.recording.per_sample_sums import SampleSums
+from neuroact.recording.pool import Pool
 from neuroact.recording.product import Product
+from neuroact.results.folded import FoldedOperations
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind
@@ -36,6 +38,7 @@ class Connections:
     def __init__(self, not_counted: Mapping[str, str] | None = None) -> None:
         self.by_name: dict[str, Connection] = {}
         self.products: dict[str, Product] = {}
+        self.pools: dict[str, Pool] = {}
         self.not_counted = dict(not_counted or {})
         self.samples = Samples()
 
@@ -50,6 +53,8 @@ class Connections:
             connection.reset()
         for product in self.products.values():
             product.reset()
+        for pool in self.pools.values():
+            pool.reset()
         self.samples.forget()
 
     def let_go(self) -> None:
@@ -68,10 +73,21 @@ class Connections:
         effective = {each.name: each.effective for each in counted}
         spreads = {name: self.samples.spread_of(name, of) for name, of in effective.items()}
         return Operations(
-            [replace(each, by_sample=spreads[each.name]) for each in counted],
+            [
+                replace(each, by_sample=spreads[each.name], folded=self._folded(each))
+                for each in counted
+            ],
             not_counted=not_counted,
             by_sample=self.samples.spread_of_total(effective),
         )
+
+    def _folded(self, layer: LayerOperations) -> FoldedOperations | None:
+        """The layer's operations with the one pool that feeds it folded into it."""
+        fed = self.by_name.get(layer.name)
+        pools = [pool for pool in self.pools.values() if pool.feeds == layer.name]
+        if fed is None or fed.fans is None or fed.others.by_shape or len(pools) != 1:
+            return None
+        return pools[0].folded(layer, fed.fans)
 
     def observe(self, name: str, product: SynapticProduct) -> None:
         """Count a product of two activations.
@@ -108,6 +124,8 @@ class Connections:
             ours.add(their)
         for name, product in theirs.products.items():
             self.products.setdefault(name, Product(name)).add(product)
+        for name, pool in theirs.pools.items():
+            self.pools.setdefault(name, Pool(pool.layer.info, pool.windows)).add(pool)
         self.samples.add(theirs.samples)
         for name, why in theirs.not_counted.items():
             self.not_counted[name] = min(why, self.not_counted.get(name, why))
@@ -132,6 +150,12 @@ class Connections:
             for number, product in enumerate(self.products.values()):
                 state = product.state_dict()
                 tensors |= {f"products.{number}.{key}": tensor for key, tensor in state.items()}
+        if self.pools:
+            document["pools"] = []
+            for number, pool in enumerate(self.pools.values()):
+                entry, counts = pool.document()
+                document["pools"].append(entry)
+                tensors |= {f"pools.{number}.{key}": tensor for key, tensor in counts.items()}
         return document, tensors | more
 
     @classmethod
@@ -160,6 +184,10 @@ class Connections:
             product = connections.products[name] = Product(name)
             if state := states.pop(f"products.{number}", {}):
                 product.load_state_dict(state)
+        for number, entry in enumerate(document.get("pools", ())):
+            pool = Pool.from_document(entry, states.pop(f"pools.{number}", {}))
+            if connections.pools.setdefault(pool.layer.info.name, pool) is not pool:
+                raise RecordingFileError("two pools of one name", layer=pool.layer.info.name)
         connections.samples = read_samples(document["samples"], states, list(connections.by_name))
         return connections
 

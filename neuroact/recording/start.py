@@ -17,6 +17,7 @@ from neuroact.recording.assumed_axes import AssumedAxes
 from neuroact.recording.connections import watched_connections
 from neuroact.recording.per_sample_model import WatchedModel
 from neuroact.recording.places import Places
+from neuroact.recording.pools import watched_pools
 from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
 from neuroact.recording.watched_layer import Watched, WatchedLayer
@@ -114,6 +115,9 @@ def record(
         for connection, module, reader, passed_by in tied:
             watched = WatchedLayer(connection.layer, module, reader, passed_by=passed_by)
             recording._watched.append(watched)
+        fed = [(connection, module) for connection, module, *_ in tied]
+        recording._connections.pools, seen = watched_pools(model, fed)
+        recording._watched += seen
         samples = recording._connections.samples
         recording._watched.append(WatchedModel(model, samples, recording._layers, found))
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))
