@@ -14,12 +14,11 @@ from torch import Size
 
 from neuroact.errors import MergeError
 from neuroact.layers.connections import ConnectionInput
-from neuroact.layers.fan_out import FanOut, Integers
+from neuroact.layers.fan_out import FanOut, Integers, sum_of_products
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.synapses.protocol import Synapses
 from neuroact.layers.weights import Zeros
 from neuroact.recording.layer import LayerRecorder
-from neuroact.recording.pool import sum_of_products
 from neuroact.results.operations import LayerOperations
 from neuroact.statistics.arrivals import Arrivals
 from neuroact.stream.chunk import SpikeChunk

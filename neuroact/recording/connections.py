@@ -45,7 +45,8 @@ class Connections:
     @property
     def layers(self) -> list[LayerRecorder]:
         """What counts."""
-        return [each.layer for connection in self.by_name.values() for each in connection.sizes]
+        counted = [each for connection in self.by_name.values() for each in connection.sizes]
+        return [each.layer for each in counted] + [pool.layer for pool in self.pools.values()]
 
     def reset(self) -> None:
         """Forget everything counted."""

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Size, Tensor, nn
-from torch.multiprocessing.reductions import StorageWeakRef
 
 from neuroact.errors import RecordingFileError
-from neuroact.layers.fan_out import FanOut, Integers
+from neuroact.layers.fan_out import FanOut, Integers, sum_of_products
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.pools import Windows
+from neuroact.recording.known_tensor import KnownTensor
 from neuroact.recording.layer import LayerRecorder
 from neuroact.results.folded import FoldedOperations
 from neuroact.results.operations import LayerOperations
@@ -47,7 +47,7 @@ class Pool:
         self.feeds: str | None = None
         self._calls = self._met = 0  # calls, and how many of their outputs a layer got
         self._lost = False
-        self._output: _Output | None = None
+        self._output: KnownTensor | None = None
 
     def returned(self, module: nn.Module, value: Any, version: int | None, output: Any) -> None:
         """Count a call of the pool.
@@ -69,7 +69,7 @@ class Pool:
             if _transform() is None and unchanged and known and not self._lost:
                 values = value.detach().reshape(1, math.prod(leading), *shape)
                 self.layer.take(SpikeChunk(values, SignalKind.GRADED, starts_sequence=True))
-                self._output = _Output(output)
+                self._output = KnownTensor(output)
             else:
                 self._lost = True
         except Exception:  # the model runs on, whatever its pools are
@@ -188,36 +188,3 @@ class Pool:
             pool.layer.neurons = Size(shape)
             pool.layer.statistics[0].load_state_dict(state)
         return pool
-
-
-class _Output:
-    """Knows a tensor again without holding it, also as a view of the whole of it."""
-
-    def __init__(self, tensor: Tensor) -> None:
-        # While the reference lives, no other storage has the same address.
-        self._storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
-        self._version = tensor._version
-        self._form = _form(tensor)
-        self._strides = tensor.shape, tensor.stride()
-        self._contiguous = tensor.is_contiguous()
-        self.met = False
-
-    def is_of(self, value: Tensor) -> bool:
-        """Whether it is that tensor, unchanged and in the same order."""
-        if value.untyped_storage()._cdata != self._storage.cdata:
-            return False
-        same = (value.shape, value.stride()) == self._strides
-        ordered = same or (self._contiguous and value.is_contiguous())
-        return ordered and _form(value) == self._form and value._version == self._version
-
-
-def _form(tensor: Tensor) -> tuple[Any, ...]:
-    return tensor.dtype, tensor.storage_offset(), tensor.numel()
-
-
-def sum_of_products(counts: Integers, fans: Integers) -> int:
-    """`Σ counts · fans`, exact also where it leaves int64."""
-    fans = np.broadcast_to(fans, counts.shape)
-    most = float(counts.sum(dtype=np.float64)) * float(fans.max(initial=0))
-    dtype = np.int64 if most < 2**62 else object
-    return int((counts.astype(dtype) * fans.astype(dtype)).sum())

@@ -328,3 +328,22 @@ def test_a_model_without_pools_has_no_more_watchers() -> None:
     with neuroact.record(net, layers=nn.ReLU, operations=True):
         assert len(vars(net.fed)["forward"].watchers) == 1
         assert "forward" not in vars(net.pool)
+
+
+def test_a_model_and_its_open_recording_are_let_go_of() -> None:
+    net = small()
+    recording = neuroact.record(net, layers=nn.ReLU, operations=True)
+    net(SPIKES)
+    held = weakref.ref(net), weakref.ref(recording)
+    del net, recording
+    gc.collect()
+    assert [each() for each in held] == [None, None]
+
+
+def test_a_model_is_as_found_once_nobody_holds_the_recording() -> None:
+    net = small()
+    recording = neuroact.record(net, layers=nn.ReLU, operations=True)
+    assert "forward" in vars(net.pool)
+    del recording
+    gc.collect()
+    assert not any("forward" in vars(module) for module in net.modules())
