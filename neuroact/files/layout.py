@@ -165,6 +165,16 @@ class SpreadOverSamples(Struct):
     exact: bool
 
 
+class OperationsFolded(Struct):
+    """The synaptic operations of a layer with the average pool in front folded into it."""
+
+    pool: Text
+    events: Count
+    dense: Whole
+    acs: Whole
+    macs: Whole
+
+
 class OperationsOfLayer(Struct, kw_only=True):
     """The synaptic operations of a layer that is linear in its input."""
 
@@ -186,6 +196,7 @@ class OperationsOfLayer(Struct, kw_only=True):
     weighted: Whole | None
     bias_additions: Whole
     by_sample: SpreadOverSamples | Text
+    folded: OperationsFolded | None = None
 
 
 class SynapticOperations(Struct):

@@ -17,6 +17,7 @@ from neuroact.files.layout import (
     METRICS,
     RESULTS,
     Layer,
+    OperationsFolded,
     OperationsOfLayer,
     Report,
     SpreadOverSamples,
@@ -24,6 +25,7 @@ from neuroact.files.layout import (
     entries_of,
 )
 from neuroact.results.definitions import definition
+from neuroact.results.folded import FoldedOperations
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.spread import OperationSpread
 from neuroact.stream.chunk import SignalKind
@@ -116,6 +118,8 @@ def _operations(operations: Operations | None) -> SynapticOperations | UnsetType
 def _listed(value: Any) -> Any:
     if isinstance(value, OperationSpread):
         return SpreadOverSamples(**{name: _listed(part) for name, part in vars(value).items()})
+    if isinstance(value, FoldedOperations):
+        return OperationsFolded(**vars(value))
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -30,6 +30,7 @@ from neuroact.files.layout import (
 )
 from neuroact.files.strict_json import short
 from neuroact.printable import printable
+from neuroact.results.folded import FoldedOperations
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
 from neuroact.results.operations import LayerOperations, Operations
@@ -134,14 +135,19 @@ def _spread(layer: str, entry: SpreadOverSamples | str) -> OperationSpread | str
 def _layer_operations(entry: OperationsOfLayer) -> LayerOperations:
     given, by_sample = asdict(entry), _spread(entry.name, entry.by_sample)
     tuples = {key: tuple(value) for key, value in given.items() if isinstance(value, list)}
-    layer = LayerOperations(**given | tuples | {"by_sample": by_sample})
+    folded = None if entry.folded is None else FoldedOperations(**asdict(entry.folded))
+    layer = LayerOperations(**given | tuples | {"by_sample": by_sample, "folded": folded})
     if layer.inputs and layer.events > layer.inputs * layer.observations:
         raise ValueError(f'operations: "{layer.name}" has more events than elements')
     if layer.ones > layer.events:
         raise ValueError(f'operations: "{layer.name}" has more ones than events')
     if not layer.effective <= layer.unpruned <= layer.dense:
         raise ValueError(f'operations: "{layer.name}" has more operations than connections')
-    most = max(layer.dense, layer.weighted or 0, layer.bias_additions)
+    if folded is not None and folded.effective > folded.dense:
+        raise ValueError(f'operations: "{layer.name}" folded has more operations than connections')
+    most = max(
+        folded.dense if folded else 0, layer.dense, layer.weighted or 0, layer.bias_additions
+    )
     if most > MOST**3:  # floats hold it, as shares and energies do
         raise ValueError(f'operations: "{layer.name}" has operations that cannot be counted')
     if isinstance(by_sample, OperationSpread) and by_sample.sum != layer.effective:

@@ -127,6 +127,14 @@ def fan_out(module: Connection, shape: Shape, nonzero: NDArray[np.bool_]) -> Fan
     )
 
 
+def sum_of_products(counts: Integers, fans: Integers) -> int:
+    """`Σ counts · fans`, exact also where it leaves int64."""
+    fans = np.broadcast_to(fans, counts.shape)
+    most = float(counts.sum(dtype=np.float64)) * float(fans.max(initial=0))
+    dtype = np.int64 if most < 2**62 else object
+    return int((counts.astype(dtype) * fans.astype(dtype)).sum())
+
+
 def _counted(module: Connection, shape: Shape, weights: NDArray[np.bool_]) -> Integers:
     if isinstance(module, nn.Linear):
         reached: Integers = weights.sum(0, dtype=np.int64)

@@ -14,7 +14,7 @@ from torch import Size
 
 from neuroact.errors import MergeError
 from neuroact.layers.connections import ConnectionInput
-from neuroact.layers.fan_out import FanOut, Integers
+from neuroact.layers.fan_out import FanOut, Integers, sum_of_products
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.synapses.protocol import Synapses
 from neuroact.layers.weights import Zeros
@@ -181,10 +181,10 @@ class Connection:
             parameters=outputs.parameters,
             bias_additions=came.observations * outputs.bias_additions,
             dense=came.observations * fans.most,
-            unpruned=_sum_of_products(events, fans.dense),
-            acs=_sum_of_products(came.ones, fans.connected),
-            macs=_sum_of_products(came.others, fans.connected),
-            weighted=_sum_of_products(came.magnitude, fans.connected) if came.whole else None,
+            unpruned=sum_of_products(events, fans.dense),
+            acs=sum_of_products(came.ones, fans.connected),
+            macs=sum_of_products(came.others, fans.connected),
+            weighted=sum_of_products(came.magnitude, fans.connected) if came.whole else None,
         )
 
     def check(self, theirs: Connection) -> None:
@@ -313,11 +313,3 @@ def _digest(nonzero: tuple[Zeros, ...]) -> bytes:
     for flags in nonzero:
         digest.update(np.packbits(flags).tobytes())
     return digest.digest()
-
-
-def _sum_of_products(counts: Integers, fans: Integers) -> int:
-    """`Σ counts · fans`, exact also where it leaves int64."""
-    fans = np.broadcast_to(fans, counts.shape)
-    most = float(counts.sum(dtype=np.float64)) * float(fans.max(initial=0))
-    dtype = np.int64 if most < 2**62 else object
-    return int((counts.astype(dtype) * fans.astype(dtype)).sum())

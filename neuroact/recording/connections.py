@@ -19,7 +19,9 @@ from neuroact.recording.per_sample import Samples
 from neuroact.recording.per_sample_calls import CallTally
 from neuroact.recording.per_sample_file import read_samples, written_samples
 from neuroact.recording.per_sample_sums import SampleSums
+from neuroact.recording.pool import Pool
 from neuroact.recording.product import Product
+from neuroact.results.folded import FoldedOperations
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind
@@ -52,13 +54,15 @@ class Connections:
         self.by_name: dict[str, Connection] = {}
         self.products: dict[str, Product] = {}
         self.groups: dict[str, ByAdapter] = {}  # by the name that they have in `not_counted`
+        self.pools: dict[str, Pool] = {}
         self.not_counted = dict(not_counted or {})
         self.samples = Samples()
 
     @property
     def layers(self) -> list[LayerRecorder]:
         """What counts."""
-        return [each.layer for connection in self.by_name.values() for each in connection.sizes]
+        counted = [each for connection in self.by_name.values() for each in connection.sizes]
+        return [each.layer for each in counted] + [pool.layer for pool in self.pools.values()]
 
     def reset(self) -> None:
         """Forget everything counted."""
@@ -68,6 +72,8 @@ class Connections:
             product.reset()
         for group in self.groups.values():
             group.problem = None
+        for pool in self.pools.values():
+            pool.reset()
         self.samples.forget()
 
     def let_go(self) -> None:
@@ -92,10 +98,21 @@ class Connections:
         effective = {each.name: each.effective for each in counted}
         spreads = {name: self.samples.spread_of(name, of) for name, of in effective.items()}
         return Operations(
-            [replace(each, by_sample=spreads[each.name]) for each in counted],
+            [
+                replace(each, by_sample=spreads[each.name], folded=self._folded(each))
+                for each in counted
+            ],
             not_counted=not_counted,
             by_sample=self.samples.spread_of_total(effective),
         )
+
+    def _folded(self, layer: LayerOperations) -> FoldedOperations | None:
+        """The layer's operations with the one pool that feeds it folded into it."""
+        fed = self.by_name.get(layer.name)
+        pools = [pool for pool in self.pools.values() if pool.feeds == layer.name]
+        if fed is None or fed.fans is None or fed.others.by_shape or len(pools) != 1:
+            return None
+        return pools[0].folded(layer, fed.fans)
 
     def observe(self, name: str, product: SynapticProduct) -> None:
         """Count a product of two activations.
@@ -158,6 +175,8 @@ class Connections:
             group = self.groups.setdefault(name, ByAdapter())
             group.names |= other.names
             group.problem = min(filter(None, (group.problem, other.problem)), default=None)
+        for name, pool in theirs.pools.items():
+            self.pools.setdefault(name, Pool(pool.layer.info, pool.windows)).add(pool)
         self.samples.add(theirs.samples)
         for name, why in theirs.not_counted.items():
             self.not_counted[name] = min(why, self.not_counted.get(name, why))
@@ -186,6 +205,12 @@ class Connections:
             document["by_adapter"] = {
                 name: [each.problem, sorted(each.names)] for name, each in self.groups.items()
             }
+        if self.pools:
+            document["pools"] = []
+            for number, pool in enumerate(self.pools.values()):
+                entry, counts = pool.document()
+                document["pools"].append(entry)
+                tensors |= {f"pools.{number}.{key}": tensor for key, tensor in counts.items()}
         return document, tensors | more
 
     @classmethod
@@ -220,6 +245,10 @@ class Connections:
             if not set(names) <= connections.products.keys():
                 raise ValueError("an adapter read products that are not there")
             connections.groups[name] = ByAdapter(problem, set(names))
+        for number, entry in enumerate(document.get("pools", ())):
+            pool = Pool.from_document(entry, states.pop(f"pools.{number}", {}))
+            if connections.pools.setdefault(pool.layer.info.name, pool) is not pool:
+                raise RecordingFileError("two pools of one name", layer=pool.layer.info.name)
         connections.samples = read_samples(document["samples"], states, list(connections.by_name))
         return connections
 

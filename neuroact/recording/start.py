@@ -18,6 +18,7 @@ from neuroact.recording.assumed_axes import AssumedAxes
 from neuroact.recording.connections import watched_connections
 from neuroact.recording.per_sample_model import WatchedModel
 from neuroact.recording.places import Places
+from neuroact.recording.pools import watched_pools
 from neuroact.recording.recording import Recording
 from neuroact.recording.threads import one_at_a_time
 from neuroact.recording.watched_layer import Watched, WatchedLayer
@@ -120,6 +121,9 @@ def record(
         recording._connections.not_counted |= others
         for multiplying in products:
             recording._watched.append(WatchedProducts(multiplying, recording._connections))
+        fed = [(connection, module) for connection, module, *_ in tied]
+        recording._connections.pools, seen = watched_pools(model, fed)
+        recording._watched += seen
         samples = recording._connections.samples
         recording._watched.append(WatchedModel(model, samples, recording._layers, found))
     recording._origin = provenance(model, (info.framework for info in recording.layers.values()))

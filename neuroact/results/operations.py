@@ -16,6 +16,7 @@ from neuroact.errors import (
 )
 from neuroact.layers.names import nearest
 from neuroact.results.beside_operations import NO_ACCESS, MemoryAccesses, NeuronUpdates, Number
+from neuroact.results.folded import FoldedOperations
 from neuroact.results.spread import NOT_TOLD_APART, OperationSpread, checked_spread, known_spread
 
 
@@ -99,6 +100,9 @@ class LayerOperations(OperationCounts[int]):
         parameters: numbers that the layer has: weights, those that are zero too, and biases.
         by_sample: what `spread` gives; or why there is none. Equality leaves it out, since a run
             may show less of the samples than another of the same operations.
+        folded: operations with the average pool in front folded into the layer; None where there is
+            none, or where it is not known that the layer got all that one pool returned, and
+            nothing else.
     """
 
     name: str
@@ -111,6 +115,7 @@ class LayerOperations(OperationCounts[int]):
     parameters: int
     aliases: tuple[str, ...] = ()
     by_sample: OperationSpread | str = field(default=NOT_TOLD_APART, compare=False)
+    folded: FoldedOperations | None = None
 
     @property
     def inputs(self) -> int:

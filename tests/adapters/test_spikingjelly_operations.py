@@ -110,3 +110,19 @@ def test_there_weights_of_0_and_1_make_synops_of_real_values() -> None:
     theirs, ours = both(fc, torch.tensor([[0.5, 0.25]]))
     assert theirs == 6
     assert (ours.acs, ours.macs) == (0, 6)
+
+
+def test_a_pool_is_folded_the_same_of_all_steps_at_once_as_step_by_step() -> None:
+    steps = (torch.rand(4, 3, 2, 6, 6, generator=torch.Generator().manual_seed(1)) < 0.3).float()
+    found: list[Any] = []
+    for mode in "ms":
+        net = nn.Sequential(
+            layer.AvgPool2d(2), layer.Conv2d(2, 3, 1), neuron.IFNode(v_threshold=0.1)
+        )
+        functional.set_step_mode(net, mode)
+        with neuroact.record(net, operations=True) as recording, torch.no_grad():
+            for x in [steps] if mode == "m" else steps:
+                net(x)
+        found.append(recording.report().operations["1"].folded)
+    assert found[0] == found[1]
+    assert found[0].acs == 3 * int(steps.sum())  # windows do not overlap, and each has 3 outputs

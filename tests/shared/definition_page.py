@@ -18,6 +18,7 @@ from neuroact.energy import OperationCosts
 from neuroact.results import diagnosis
 from neuroact.results.beside_operations import MemoryAccesses, NeuronUpdates
 from neuroact.results.energy import Energy
+from neuroact.results.folded import FoldedOperations
 from neuroact.results.operations import LayerOperations, OperationCounts, Operations
 from neuroact.results.spread import OperationSpread
 from neuroact.statistics import BUILT_IN
@@ -61,6 +62,7 @@ def page() -> str:
         ]
     parts += class_section("Synaptic operations: `report.operations`", OperationCounts)
     parts += ["### Of a layer\n", *described(LayerOperations, heading="####")]
+    parts += ["### With a pool folded in\n", *described(FoldedOperations, heading="####")]
     parts += ["### Of all layers\n", *described(Operations, heading="####")]
     parts += ["### Updates of neurons\n", *described(NeuronUpdates, heading="####")]
     parts += ["### Accesses to memory\n", *described(MemoryAccesses, heading="####")]

@@ -15,6 +15,7 @@ from msgspec.json import schema_components
 from neuroact import LayerActivity
 from neuroact.files import layout
 from neuroact.results.definitions import definition
+from neuroact.results.folded import FoldedOperations
 from neuroact.results.operations import LayerOperations, OperationCounts
 from neuroact.results.spread import OperationSpread
 
@@ -23,6 +24,7 @@ DECLARED = (layout.Report, layout.Origin, layout.Layer, layout.Figures)
 # Where entries are described that their class does not describe; else in `LayerActivity`.
 MEASURED = {
     "OperationsOfLayer": (LayerOperations, OperationCounts),
+    "OperationsFolded": (FoldedOperations,),
     "SpreadOverSamples": (OperationSpread,),
 }
 
