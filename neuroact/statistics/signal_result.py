@@ -212,6 +212,14 @@ class SignalResult(LayerResult):
         return math.hypot(self.mean, self.std) * math.sqrt(self.neurons)
 
     @property
+    def norm_by_step(self) -> Floats:
+        """`norm` of each step over its samples, float64 `[steps]`; NaN where there are no values.
+
+        Of gradients: how large they are, step by step away from the loss.
+        """
+        return np.hypot(self.mean_by_step, self.std_by_step) * math.sqrt(self.neurons)
+
+    @property
     def above_share_per_neuron(self) -> Floats:
         """Share of each neuron's values at or above the threshold, `above / observations`.
 

@@ -417,3 +417,12 @@ def test_a_report_comes_back_from_json_with_and_without_a_threshold(
     recording.observe("lif", np.array([[[0.5, -1.0]], [[2.0, 0.0]]]), kind="analog")
     report = recording.report()
     assert ActivityReport.from_json(report.to_json()) == report
+
+
+def test_the_norm_by_step_is_the_root_mean_square_over_samples_of_the_l2_norm() -> None:
+    values = np.random.default_rng(0).normal(size=(5, 4, 3)) * np.logspace(0, -8, 5)[:, None, None]
+    recording = Recording(statistics=Signal)
+    recording.observe("lif", values, kind="analog")
+    signal = recording.report()["lif"][Signal]
+    norms = np.linalg.norm(values, axis=2)
+    assert np.allclose(signal.norm_by_step, np.sqrt((norms**2).mean(1)), rtol=1e-9)
