@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import neuroact
-from neuroact import ActivityReport, InterspikeIntervals, Raster, TimeCourse
+from neuroact import ActivityReport, InterspikeIntervals, Raster, Signal, TimeCourse
 from neuroact.plots import history_plot, save_figure
 from neuroact.training import TrainingMonitor
 from neuroact_adapters.demos.digits import BATCH, EPOCHS, LEARNING_RATE, Digits, coded
@@ -48,10 +48,13 @@ def make(folder: Path, *, epochs: int = EPOCHS, ending: str = "png") -> list[Pat
         before = measured(net, digits.test)
         monitor = trained(net, digits.train, epochs)
         after = measured(net, digits.test)
+        membranes = measured(net, digits.test, of="mem", statistics=Signal(threshold=1.0))
         convolutional = conv_report(digits, epochs=min(epochs, 2))
     files = {name: folder / f"{name}.{ending}" for name in NAMES}
     for kind in ("box", "violin", "curve", "time", "intervals", "operations"):
         after.plot(files[kind], kind=kind)
+    for kind in ("signal", "signal-time"):
+        membranes.plot(files[kind], kind=kind)
     after.plot(files["raster"], kind="raster", layer="lif1")
     after.plot(files["neurons"], kind="neurons", layer="lif1")
     convolutional.plot(files["channels"], kind="neurons", layer="1")
@@ -61,21 +64,20 @@ def make(folder: Path, *, epochs: int = EPOCHS, ending: str = "png") -> list[Pat
 
 
 NAMES = (
-    "box", "violin", "curve", "time", "intervals", "operations", "raster", "neurons", "channels",
-    "history", "comparison",
+    "box", "violin", "curve", "time", "intervals", "operations", "signal", "signal-time", "raster",
+    "neurons", "channels", "history", "comparison",
 )  # fmt: skip
 
 
-def measured(net: nn.Module, data: TensorDataset) -> ActivityReport:
+def measured(net: nn.Module, data: TensorDataset, **options: Any) -> ActivityReport:
     """A report of the network over a data set, with everything that pictures need."""
+    spikes = {"statistics": STATISTICS, "operations": True}
 
     def run(net: nn.Module, batch: Any) -> object:
         return net(coded(batch[0]))
 
     loader: DataLoader[Any] = DataLoader(data, BATCH)
-    return neuroact.measure(
-        net, loader, run=run, statistics=STATISTICS, dt=DT, operations=True, progress=False
-    )
+    return neuroact.measure(net, loader, run=run, dt=DT, progress=False, **(options or spikes))
 
 
 def trained(net: nn.Module, data: TensorDataset, epochs: int) -> TrainingMonitor:
