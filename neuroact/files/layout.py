@@ -222,7 +222,7 @@ class Options(Struct):
     """
 
     layers: str | list[str] | UnsetType | None = UNSET
-    of: Literal["output", "input"] | UnsetType = UNSET
+    of: str | UnsetType = UNSET
     axes: str | UnsetType | None = UNSET
     dt: float | UnsetType | None = UNSET
     reading: str | UnsetType = UNSET

@@ -223,18 +223,6 @@ class ActivityReport(Layers):
     ) -> Axes:
         """Draw a picture of the report. It needs the extra `plots`.
 
-        kind          shows
-        ============  ============================================================================
-        `box`         a box per layer of its neurons' average activity
-        `violin`      a silhouette per layer: how many neurons have which activity
-        `curve`       a curve per layer: its neurons' activity, the most active first
-        `time`        activity at each time step, with its spread; needs `TimeCourse`
-        `intervals`   a silhouette per layer of interspike intervals; needs `InterspikeIntervals`
-        `neurons`     every neuron of one layer at its place
-        `raster`      the spikes of one sequence in one layer; needs `Raster`
-        `operations`  a bar per layer of its synaptic operations; needs `operations=True`
-        ============  ============================================================================
-        =======
         =============  ===========================================================================
         kind           shows
         =============  ===========================================================================

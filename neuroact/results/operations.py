@@ -226,7 +226,6 @@ class Operations(Mapping[str, LayerOperations]):
             if self._layers.setdefault(layer.name, layer) is not layer:
                 raise LayerNameError(f'two layers are named "{layer.name}"', layer=layer.name)
         self.not_counted = MappingProxyType(dict(not_counted or {}))
-        self.samples, self.steps = dict(samples or {}), dict(steps or {})
         self._neurons = {layer.name: layer for layer in updates}
 
     def __getitem__(self, name: str) -> LayerOperations:

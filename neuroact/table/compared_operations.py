@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn
 from neuroact.table.legend import joined
 from neuroact.table.operations import OperationsTable
-from neuroact.table.text import number_text
+from neuroact.table.text import ratio_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -30,8 +29,9 @@ class ComparedOperationsTable:
 
     def __init__(self, compared: ComparedOperations) -> None:
         self.labels = tuple(compared.reports)
-        self.columns = _columns(compared)
-        self.notes = _notes(compared)
+        tables = {label: OperationsTable(each) for label, each in compared.reports.items()}
+        self.columns = _columns(compared, tables)
+        self.notes = _notes(compared, tables)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -39,10 +39,11 @@ class ComparedOperationsTable:
         yield from drawn(self.columns, self.notes, options.max_width)
 
 
-def _columns(compared: ComparedOperations) -> list[TableColumn]:
+def _columns(
+    compared: ComparedOperations, tables: Mapping[str, OperationsTable]
+) -> list[TableColumn]:
     found = {
-        label: {column.head: column for column in OperationsTable(each).columns}
-        for label, each in compared.reports.items()
+        label: {column.head: column for column in table.columns} for label, table in tables.items()
     }
     # For each layer, and then for all: its name, and each report's label, layer and ratio.
     rows: list[tuple[str, str, str | None, float]] = []
@@ -72,18 +73,12 @@ def _columns(compared: ComparedOperations) -> list[TableColumn]:
             replace(column, cells=tuple(text(head, *row[1:3]) for row in rows), total="")
             for head, column in heads.items()
         ),
-        TableColumn("ratio", tuple(_ratio(row[3], row[1] == first) for row in rows)),
+        TableColumn("ratio", tuple("" if row[1] == first else ratio_text(row[3]) for row in rows)),
     ]
 
 
-def _ratio(ratio: float, of_first: bool) -> str:
-    if of_first:
-        return ""
-    return "-" if math.isnan(ratio) else number_text(ratio)
-
-
-def _notes(compared: ComparedOperations) -> dict[str, str]:
-    found = {label: OperationsTable(each).notes for label, each in compared.reports.items()}
+def _notes(compared: ComparedOperations, tables: Mapping[str, OperationsTable]) -> dict[str, str]:
+    found = {label: table.notes for label, table in tables.items()}
     notes = {"ratio": _RATIO}
     for term in dict.fromkeys(term for each in found.values() for term in each):
         texts = {label: each[term] for label, each in found.items() if term in each}

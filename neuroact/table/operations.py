@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from neuroact.results.operations import LayerOperations, Operations
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn, plain_text, terminal_width
 from neuroact.table.legend import joined
-from neuroact.table.text import number_text, shape_text
+from neuroact.table.text import ratio_text, shape_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -117,8 +118,8 @@ def _columns(operations: Operations) -> list[TableColumn]:
         column("in", lambda layer: shape_text(layer.shape) if layer.inputs else "-", left=True),
         column("out", _output_text, left=True),
         column("params", lambda layer: f"{layer.parameters:,}", f"{operations.parameters:,}"),
-        column("fan-out", lambda layer: number_text(layer.fan_out)),
-        column("density", lambda layer: number_text(layer.density)),
+        column("fan-out", lambda layer: ratio_text(layer.fan_out)),
+        column("density", lambda layer: ratio_text(layer.density)),
         counted("dense", "dense"),
         counted("MACs", "macs"),
         counted("ACs", "acs"),
@@ -132,4 +133,4 @@ def _output_text(layer: LayerOperations) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+    return "-" if math.isnan(share) else f"{100 * share:.2f}"

@@ -36,6 +36,11 @@ def number_text(value: float) -> str:
     return f"{value:.1e}" if abs(value) < 1 else f"{value:.3e}"
 
 
+def ratio_text(ratio: float) -> str:
+    """A ratio as `number_text`; a dash if it is NaN, because there is none."""
+    return "-" if math.isnan(ratio) else number_text(ratio)
+
+
 def count_text(count: int | None) -> str:
     """A count with commas; a dash if it is None, because it would say nothing."""
     return "-" if count is None else f"{count:,}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import snntorch
 import torch
 from brute import Counts, counted
 from neurobench.metrics.workload import SynapticOperations
 from neurobench.models import TorchModel
 from neurobench_cases import Batches, run
 from norse.torch import LIFRecurrent, SequentialState
+from spikingjelly.activation_based import layer
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
@@ -173,6 +175,7 @@ UNSEEN: Any = {
     "Bilinear": (nn.Bilinear(3, 3, 2), lambda m, x: m(x, x)),
     "MultiheadAttention": (nn.MultiheadAttention(3, 1), lambda m, x: m(x, x, x)),
     "Norse": (SequentialState(LIFRecurrent(3, 3)), lambda m, x: m(x.unsqueeze(0))),
+    "DropConnectLinear": (layer.DropConnectLinear(3, 2), lambda m, x: m(x)),
 }
 
 
@@ -189,6 +192,22 @@ def test_weights_that_it_does_not_see_are_0_without_a_word(module: Any, call: An
     theirs, ours, named = figures(Net(), torch.ones(2, 3))
     assert theirs == (0, 0, 0)
     assert named or ours[2] > 0
+
+
+def test_factors_of_snntorchs_recurrence_are_0_without_a_word() -> None:
+    class TwoSteps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lif = snntorch.RLeaky(beta=0.9, V=0.5, all_to_all=False, init_hidden=True)
+
+        def forward(self, x: Tensor) -> Any:
+            self.spikes = self.lif(x)
+            return self.lif(x)
+
+    # A neuron has one factor, that its spike of the step before meets: none before the first.
+    net = TwoSteps()
+    assert figures(net, torch.full((2, 3), 3.0)) == ((0, 0, 0), (0, 3, 6), {})
+    assert net.spikes.eq(1).all()
 
 
 def test_a_transposed_convolution_is_0_without_a_word() -> None:

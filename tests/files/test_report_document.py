@@ -17,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from torch import nn
 from toy import Net, ToyAdapter
 
 import neuroact
@@ -114,6 +115,22 @@ def test_what_is_written_is_what_the_published_schema_says(report: ActivityRepor
     VALIDATOR.validate(document)
     assert document == report.to_dict()
     assert document["schema_version"] == max(versions())
+
+
+@pytest.mark.parametrize("of", ["output", "input", "grad", "mem"])
+def test_the_published_schema_knows_whatever_of_the_layers_is_recorded(of: str) -> None:
+    class Neuron(nn.Module):
+        mem = torch.ones(1, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * 1
+
+    net = nn.Sequential(Neuron())
+    with neuroact.record(net, layers="0", of=of) as recording:
+        net(torch.ones(1, 3, requires_grad=True)).sum().backward()
+    document = recording.report().to_dict()
+    assert document["origin"]["options"]["of"] == of
+    VALIDATOR.validate(document)
 
 
 def versions() -> list[int]:

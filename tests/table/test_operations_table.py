@@ -82,7 +82,7 @@ def test_an_output_that_is_not_one_tensor_has_no_shape() -> None:
 def test_a_product_has_no_shapes_and_is_in_the_total() -> None:
     product = connection("scores", layer_type="product", shape=(0,), output_shape=None)
     operations = OperationsReport([product])
-    assert rows(str(operations))["scores"][2:4] == ["-", "-"]
+    assert rows(str(operations))["scores"][2:8] == ["-", "-", "1,028", "-", "-", "2,000"]
     assert rows(str(operations))["total"][1:] == ["2,000", "10", "40", "2.50"]
     assert notes(str(operations))["total"].endswith(
         "products of two activations that nobody observed"
@@ -142,7 +142,7 @@ def test_names_cannot_steer_a_terminal() -> None:
 
 
 def test_without_layers_there_is_a_table_of_none() -> None:
-    assert rows(str(OperationsReport([])))["total"][:4] == ["0", "0", "0", "0"]
+    assert rows(str(OperationsReport([])))["total"] == ["0", "0", "0", "0", "-"]
 
 
 def test_columns_have_a_row_for_each_layer() -> None:
