@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -105,11 +106,9 @@ def _arrives(
 ) -> None:
     value = _first(args, kwargs)
     if type(value) is Tensor and not value.is_inference():
-        try:
+        with suppress(RuntimeError):  # a tensor without storage, which no pool returned
             for pool in pools:
                 pool.meet(name, value)
-        except RuntimeError:
-            pass  # a tensor without storage, which no pool returned
 
 
 def _first(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
