@@ -12,14 +12,11 @@ from neuroact.errors import UnsupportedModelError
 from neuroact.layers.adapter import LayerCall
 from neuroact.layers.products import Multiplying
 from neuroact.recording.connections import Connections
-from neuroact.recording.forward import watch
+from neuroact.recording.forward import transform, watch
 from neuroact.recording.threads import Refusal
 from neuroact.recording.uninterrupted import Uninterrupted
 from neuroact.recording.watched_calls import WatchedCalls
 from neuroact.stream.product import SynapticProduct
-
-# The innermost of torch.func's transforms under way; None if there is none.
-_transform = torch._C._functorch.peek_interpreter_stack
 
 
 class WatchedProducts(WatchedCalls):
@@ -79,7 +76,7 @@ class WatchedProducts(WatchedCalls):
         if given is None or found is None:
             return
         try:
-            if _transform() is not None:
+            if transform() is not None:
                 raise ValueError("it was called inside of torch.func's vmap, grad, jvp or the like")
             with torch.no_grad():
                 call = LayerCall(given[0], given[1], output)
