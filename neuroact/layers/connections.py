@@ -79,7 +79,7 @@ def connections_of(model: nn.Module, registry: AdapterRegistry | None = None) ->
             continue  # named by the module whose weight they make
         parts = _synapses_of(m.module, registry)
         for part, found in parts.items():
-            info = _info(m, part)
+            info = m.info(part)
             if isinstance(found, str):
                 not_counted[info.name] = found
             else:
@@ -231,13 +231,6 @@ def _synapses_of(module: nn.Module, registry: AdapterRegistry) -> SynapsesByPart
         if isinstance(adapter, SynapsesAdapter) and (found := adapter.synapses(module)) is not None:
             return found
     return known_synapses(module) or {}
-
-
-def _info(named: NamedModule, part: str) -> LayerInfo:
-    cls = class_of(named.module)
-    framework = cls.__module__.partition(".")[0]
-    names = [f"{name}.{part}" if part else name for name in (named.name, *named.aliases)]
-    return LayerInfo(names[0], tuple(names[1:]), framework, cls.__name__, SignalKind.GRADED)
 
 
 def _left_over(

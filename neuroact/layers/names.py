@@ -11,7 +11,9 @@ from typing import Any, cast
 from torch import nn
 
 from neuroact.errors import LayerNameError, UnknownLayerError
+from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.reading import Reading
+from neuroact.stream.chunk import SignalKind
 
 ROOT_NAME = "model"
 LayerPredicate = Callable[[str, nn.Module], bool]
@@ -46,6 +48,16 @@ class NamedModule:
     name: str
     module: nn.Module
     aliases: tuple[str, ...] = ()
+
+    def info(self, part: str = "") -> LayerInfo:
+        """What is known of it, or of a part of it, as of a layer that graded values arrive at.
+
+        The framework is the package of its class.
+        """
+        names = [f"{name}.{part}" if part else name for name in (self.name, *self.aliases)]
+        cls = class_of(self.module)
+        framework = cls.__module__.partition(".")[0]
+        return LayerInfo(names[0], tuple(names[1:]), framework, cls.__name__, SignalKind.GRADED)
 
 
 def named_modules(model: nn.Module) -> tuple[NamedModule, ...]:

@@ -12,8 +12,7 @@ from torch import nn
 from neuroact.layers.choose import passed_by_modules
 from neuroact.layers.fan_out import Integers
 from neuroact.layers.layer_info import LayerInfo
-from neuroact.layers.names import class_of, named_modules
-from neuroact.stream.chunk import SignalKind
+from neuroact.layers.names import named_modules
 
 _DIMS: dict[type[nn.Module], int] = {nn.AvgPool1d: 1, nn.AvgPool2d: 2, nn.AvgPool3d: 3}
 
@@ -85,16 +84,10 @@ def pools_of(model: nn.Module) -> list[tuple[LayerInfo, nn.Module, bool]]:
     modules = named_modules(model)
     passed_by = passed_by_modules(modules)
     return [
-        (_info(m.name, m.aliases, m.module), m.module, id(m.module) in passed_by)
+        (m.info(), m.module, id(m.module) in passed_by)
         for m in modules
         if isinstance(m.module, tuple(_DIMS))
     ]
-
-
-def _info(name: str, aliases: tuple[str, ...], module: nn.Module) -> LayerInfo:
-    cls = class_of(module)
-    framework = cls.__module__.partition(".")[0]
-    return LayerInfo(name, tuple(aliases), framework, cls.__name__, SignalKind.GRADED)
 
 
 def _on_each_axis(given: Any, dims: int) -> tuple[int, ...]:

@@ -12,8 +12,7 @@ from torch import nn
 from neuroact.layers.adapter import Adapter, AdapterRegistry, LayerCall
 from neuroact.layers.choose import passed_by_modules
 from neuroact.layers.layer_info import LayerInfo
-from neuroact.layers.names import class_of, named_modules
-from neuroact.stream.chunk import SignalKind
+from neuroact.layers.names import named_modules
 from neuroact.stream.product import SynapticProduct
 
 _SHARED = "what shows its products is a part of another module too, and cannot be told apart"
@@ -76,14 +75,13 @@ def products_of(
     passed_by = passed_by_modules(modules)
     found = list[Multiplying]()
     for named in modules:
-        module, cls = named.module, class_of(named.module)
+        module = named.module
         for adapter in registry.candidates(module):
             if not isinstance(adapter, ProductsAdapter):
                 continue
             if (at := adapter.products_at(module)) is not None:
-                framework, kind = cls.__module__.partition(".")[0], SignalKind.GRADED
-                info = LayerInfo(named.name, named.aliases, framework, cls.__name__, kind)
-                found.append(Multiplying(info, module, at, adapter, id(at) in passed_by))
+                passed = id(at) in passed_by
+                found.append(Multiplying(named.info(), module, at, adapter, passed))
                 break
     owners = Counter(id(each.at) for each in found)
     # A call of what two modules share shows the products of one of them; nobody sees of which.

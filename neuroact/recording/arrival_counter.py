@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-
 from neuroact.layers.connections import ConnectionInput
+from neuroact.recording.forward import transform
 from neuroact.recording.layer import LayerRecorder
 from neuroact.statistics.arrivals import Arrivals
-
-# The innermost of torch.func's transforms under way; None if there is none.
-_transform = torch._C._functorch.peek_interpreter_stack
 
 
 class ArrivalCounter:
@@ -43,7 +39,7 @@ class ArrivalCounter:
         layer = self._layer
         layer.thread.check(layer.info)
         with layer.lock:  # whoever holds it reads the counts, or forgets them
-            seen = layer.called and self._reader.has_seen(given, output) and _transform() is None
+            seen = layer.called and self._reader.has_seen(given, output) and transform() is None
             if seen and self._arrivals.add(given):
                 self._reader.tell(given)
                 return

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
 from neuroact.errors import AdapterReadError, UnsupportedModelError
@@ -18,15 +17,12 @@ from neuroact.layers.layer_info import LayerInfo
 from neuroact.native import core
 from neuroact.recording.arrival_counter import ArrivalCounter
 from neuroact.recording.compiled.counter import CompiledCounter
-from neuroact.recording.forward import NO_CALLBACKS, Watcher
+from neuroact.recording.forward import NO_CALLBACKS, Watcher, transform
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.open_block import Rows
 from neuroact.recording.step_reader import StepReader, Steps
 from neuroact.recording.uninterrupted import Uninterrupted
 from neuroact.stream.chunk import SpikeChunk
-
-# The innermost of torch.func's transforms under way; None if there is none.
-_transform = torch._C._functorch.peek_interpreter_stack
 
 MOST_STEPS = 255
 """After so many steps counted at little cost, one is read in full again.
@@ -238,7 +234,7 @@ def _check_transforms(info: LayerInfo) -> None:
     Raises:
         UnsupportedModelError: names the layer.
     """
-    if _transform() is not None:
+    if transform() is not None:
         raise UnsupportedModelError(
             f"{info} was called inside of torch.func's vmap, grad, jvp or the like, where values "
             "stand for many calls, or for none yet, and cannot be counted. Pause the recording "

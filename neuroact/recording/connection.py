@@ -19,6 +19,7 @@ from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.synapses.protocol import Synapses
 from neuroact.layers.weights import Zeros
 from neuroact.recording.layer import LayerRecorder
+from neuroact.recording.product import NONFINITE
 from neuroact.results.operations import LayerOperations
 from neuroact.statistics.arrivals import Arrivals
 from neuroact.stream.chunk import SpikeChunk
@@ -27,7 +28,6 @@ _NEVER_CALLED = "it was never called as a module; a function may have used its w
 _ZEROS_CHANGED = "which of its weights are zero changed while recording, or between recordings"
 _SIZES = "its input came in more than 16 sizes"
 _MOST_SIZES = 16
-_NONFINITE = "a NaN or an infinity arrived at it"
 _BIAS_CHANGED = "it had a bias in one recording and none in another"
 
 
@@ -164,7 +164,7 @@ class Connection:
         if not called or came is None or self.fans is None or self.outputs is None:
             return _NEVER_CALLED
         if came.nonfinite:
-            return _NONFINITE
+            return NONFINITE
         fans, info, events = self.fans, self.layer.info, came.ones + came.others
         outputs = self.outputs
         return LayerOperations(

@@ -32,6 +32,8 @@ _is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lamb
 # Looked up once, since each call of each layer asks them.
 _tracing_state = torch._C._get_tracing_state
 backward_pass = torch._C._current_graph_task_id  # -1 outside of one
+# The innermost of torch.func's transforms under way; None if there is none.
+transform = torch._C._functorch.peek_interpreter_stack
 # None in a build without CUDA, so that calls need not ask. Do not ask here whether there is a GPU:
 # processes forked after that question cannot use one any more.
 _cuda: Any = torch.cuda if torch.backends.cuda.is_built() else None  # type: ignore[no-untyped-call]

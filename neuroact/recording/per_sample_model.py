@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from threading import RLock
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,12 +13,12 @@ from neuroact.layers.adapter import Adapter
 from neuroact.layers.choose import ChosenLayer
 from neuroact.layers.sample_axis import Order
 from neuroact.layers.stated import StatedAdapter
-from neuroact.recording.forward import watch
 from neuroact.recording.layer import LayerRecorder
 from neuroact.recording.per_sample import Samples
+from neuroact.recording.watched_calls import WatchedCalls
 
 
-class WatchedModel:
+class WatchedModel(WatchedCalls):
     """Tells where each call of the whole model begins and ends, once `watch` is called.
 
     Args:
@@ -37,54 +36,30 @@ class WatchedModel:
         found: Iterable[ChosenLayer],
     ) -> None:
         # A scripted one runs no Python.
-        self._model = None if isinstance(model, torch.jit.ScriptModule) else model
+        seen = None if isinstance(model, torch.jit.ScriptModule) else model
+        tell = (
+            lambda args, kwargs: samples.enter_model(),
+            lambda args, kwargs, output, given: samples.leave_model(),
+        )
+        super().__init__(seen, tell)
         self._layers = tuple(layers.values())
         self._samples = samples
         for chosen in found:
             ask = partial(order_of, chosen.adapter, chosen.module)
             samples.asked.append(ask)
             layers[chosen.info.name].heard = partial(samples.hear, ask)
-        self._undo: Callable[[], None] | None = None
-        self.callbacks = (
-            lambda args, kwargs: samples.enter_model(),
-            lambda args, kwargs, output, given: samples.leave_model(),
-        )
-
-    def watch(self) -> None:
-        """Have the model's calls told; does nothing if they are."""
-        if self._undo is None and self._model is not None:
-            self._undo = watch(self._model, self)
-
-    def unwatch(self) -> None:
-        """Stop watching the model's calls."""
-        if self._undo is not None:
-            self._undo()
-        self._undo = None
 
     def let_go(self) -> None:
         """Stop watching for good, and hold the model no longer."""
-        self.unwatch()
+        super().let_go()
         for layer in self._layers:
             layer.heard = None
         self._samples.let_go()
-        self._model, self._layers = None, ()
+        self._layers = ()
 
     def refuse(self) -> None:
         """Free the lock, which a thread of the other process may hold; the layers refuse calls."""
         self._samples.lock = RLock()
-
-    def recomputed(self, output: Any) -> None:
-        """A repeated call of the whole model is of no batch."""
-
-    def check_capture(self) -> None:
-        """Let a CUDA graph be captured."""
-
-    @staticmethod
-    def traced(
-        forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], /
-    ) -> Any:
-        """Run a call that `torch.compile` traces, in which no samples are told apart."""
-        return forward(*args, **kwargs)
 
 
 def order_of(adapter: Adapter, module: nn.Module) -> Order | None:

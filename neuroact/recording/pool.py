@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Size, Tensor, nn
 
 from neuroact.errors import RecordingFileError
 from neuroact.layers.fan_out import FanOut, Integers, sum_of_products
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.pools import Windows
+from neuroact.recording.forward import transform
 from neuroact.recording.known_tensor import KnownTensor
 from neuroact.recording.layer import LayerRecorder
 from neuroact.results.folded import FoldedOperations
@@ -22,9 +22,6 @@ from neuroact.results.operations import LayerOperations
 from neuroact.statistics.arrivals import Arrivals
 from neuroact.statistics.states import MOST_COUNT, check_arrivals
 from neuroact.stream.chunk import SignalKind, SpikeChunk
-
-# The innermost of torch.func's transforms under way; None if there is none.
-_transform = torch._C._functorch.peek_interpreter_stack
 
 
 class Pool:
@@ -66,7 +63,7 @@ class Pool:
             unchanged = version is not None and value._version == version
             expected = (*leading, *self.windows.output_shape(shape))
             known = Windows.of(module) == self.windows and tuple(output.shape) == expected
-            if _transform() is None and unchanged and known and not self._lost:
+            if transform() is None and unchanged and known and not self._lost:
                 values = value.detach().reshape(1, math.prod(leading), *shape)
                 self.layer.take(SpikeChunk(values, SignalKind.GRADED, starts_sequence=True))
                 self._output = KnownTensor(output)

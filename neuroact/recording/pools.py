@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -11,56 +12,9 @@ from torch import Tensor, nn
 from neuroact.layers.pools import Windows, pools_of
 from neuroact.layers.synapses.one_weight import OneWeight
 from neuroact.recording.connection import Connection
-from neuroact.recording.forward import NO_CALLBACKS, Callbacks, watch
+from neuroact.recording.forward import NO_CALLBACKS
 from neuroact.recording.pool import Pool
-
-
-class WatchedCalls:
-    """Has the calls of a module seen, once `watch` is called.
-
-    Args:
-        module: the module.
-        callbacks: see its calls; as in `neuroact.recording.forward`.
-        passed_by: as in `neuroact.recording.forward.watch`.
-    """
-
-    def __init__(self, module: nn.Module, callbacks: Callbacks, *, passed_by: bool = False) -> None:
-        self.callbacks = callbacks
-        self._start: Callable[[], Callable[[], None]] | None = partial(
-            watch, module, self, passed_by=passed_by
-        )
-        self._undo: Callable[[], None] | None = None
-
-    def watch(self) -> None:
-        """Have the module's calls seen; does nothing if they are."""
-        if self._undo is None and self._start is not None:
-            self._undo = self._start()
-
-    def unwatch(self) -> None:
-        """Stop watching the module's calls."""
-        if self._undo is not None:
-            self._undo()
-        self._undo = None
-
-    refuse = unwatch  # in a forked process, where the layers refuse calls
-
-    def let_go(self) -> None:
-        """Stop watching for good, and hold the module no longer."""
-        self.unwatch()
-        self._start, self.callbacks = None, NO_CALLBACKS
-
-    def recomputed(self, output: Any) -> None:
-        """The call was seen in the forward pass."""
-
-    def check_capture(self) -> None:
-        """Let a CUDA graph be captured. Its replays are not seen, so nothing is folded."""
-
-    @staticmethod
-    def traced(
-        forward: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], /
-    ) -> Any:
-        """Run a call that `torch.compile` traces. It is not seen, so nothing is folded."""
-        return forward(*args, **kwargs)
+from neuroact.recording.watched_calls import WatchedCalls
 
 
 def watched_pools(
@@ -105,11 +59,9 @@ def _arrives(
 ) -> None:
     value = _first(args, kwargs)
     if type(value) is Tensor and not value.is_inference():
-        try:
+        with suppress(RuntimeError):  # a tensor without storage, which no pool returned
             for pool in pools:
                 pool.meet(name, value)
-        except RuntimeError:
-            pass  # a tensor without storage, which no pool returned
 
 
 def _first(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,17 +12,14 @@ from neuroact.errors import UnsupportedModelError
 from neuroact.layers.adapter import LayerCall
 from neuroact.layers.products import Multiplying
 from neuroact.recording.connections import Connections
-from neuroact.recording.forward import Watcher, watch
+from neuroact.recording.forward import transform, watch
 from neuroact.recording.threads import Refusal
 from neuroact.recording.uninterrupted import Uninterrupted
-from neuroact.recording.watched_layer import Watched
+from neuroact.recording.watched_calls import WatchedCalls
 from neuroact.stream.product import SynapticProduct
 
-# The innermost of torch.func's transforms under way; None if there is none.
-_transform = torch._C._functorch.peek_interpreter_stack
 
-
-class WatchedProducts:
+class WatchedProducts(WatchedCalls):
     """Has a module's products counted, once `watch` is called.
 
     The model runs on where a call cannot be read. The module is then named as not counted.
@@ -33,36 +30,21 @@ class WatchedProducts:
     """
 
     def __init__(self, found: Multiplying, connections: Connections) -> None:
+        super().__init__(found.at, (self._before, self._after), passed_by=found.passed_by)
         self._info, self._connections = found.info, connections
         self._found: Multiplying | None = found  # None after `let_go`
-        self._undo: Callable[[], None] | None = None
         self._group = connections.by_adapter(found.info.name)
-        self.callbacks = (self._before, self._after)
-
-    def watch(self) -> None:
-        """Have the module's products counted; does nothing if they are."""
-        if self._undo is None and self._found is not None:
-            self._undo = watch(self._found.at, self, passed_by=self._found.passed_by)
-
-    def unwatch(self) -> None:
-        """Stop watching the module's calls."""
-        if self._undo is not None:
-            self._undo()
-        self._undo = None
 
     def let_go(self) -> None:
         """Stop watching for good, and hold the model no longer."""
-        self.unwatch()
+        super().let_go()
         self._found = None
 
     def refuse(self) -> None:
         """Refuse each call, in a process forked from the one that records them."""
-        if self._undo is not None and self._found is not None:
+        if self._undo is not None and self._module is not None:
             self._undo()
-            self._undo = watch(self._found.at, Refusal(self._info))
-
-    def recomputed(self, output: Any) -> None:
-        """The call was counted in the forward pass."""
+            self._undo = watch(self._module, Refusal(self._info))
 
     def check_capture(self) -> None:
         """Refuse the capture of a CUDA graph, whose replays run no Python.
@@ -94,7 +76,7 @@ class WatchedProducts:
         if given is None or found is None:
             return
         try:
-            if _transform() is not None:
+            if transform() is not None:
                 raise ValueError("it was called inside of torch.func's vmap, grad, jvp or the like")
             with torch.no_grad():
                 call = LayerCall(given[0], given[1], output)
@@ -116,7 +98,3 @@ def _copied(value: Any) -> Any:
     if type(value) in (tuple, list):
         return type(value)(_copied(each) for each in value)
     return value.detach().clone() if isinstance(value, Tensor) else value
-
-
-if TYPE_CHECKING:
-    _: tuple[type[Watcher], type[Watched]] = (WatchedProducts, WatchedProducts)

@@ -10,14 +10,11 @@ import pytest
 import torch
 from operations import Operations
 from torch import Tensor, nn
+from with_core import with_core
 
 import neuroact
 from neuroact.errors import OtherThreadError, UnsupportedModelError
-from neuroact.native import core, without_core
-
-needs_core = pytest.mark.skipif(
-    core() is None, reason="only the core counts without a full reading"
-)
+from neuroact.native import without_core
 
 
 def net() -> nn.Sequential:
@@ -63,7 +60,7 @@ def test_calls_alike_and_of_other_batches_are_counted(order: Callable[[Tensor], 
     assert slow.report() == recorded().report()
 
 
-@needs_core
+@with_core
 def test_a_call_like_the_last_takes_no_operation_of_torch() -> None:
     model, x = net(), CALLS[0]
     with torch.no_grad(), record(model) as recording:

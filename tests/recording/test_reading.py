@@ -22,6 +22,7 @@ from own_modules import (
     spikes_of,
 )
 from torch import Tensor, nn
+from with_core import with_core
 
 import neuroact
 from neuroact import Reading, SignalKind, record
@@ -33,7 +34,6 @@ from neuroact.errors import (
     UnreliableLayerWarning,
 )
 from neuroact.layers.axes import Axes
-from neuroact.native import core
 
 
 @pytest.mark.parametrize("case", STATES)
@@ -57,10 +57,9 @@ def test_a_sequence_starts_where_the_stated_state_is_new(
     np.testing.assert_array_equal(course.events, truth.sum((0, 2, 3)))
 
 
+@with_core
 @pytest.mark.parametrize("case", STATES)
 def test_most_steps_go_past_the_full_reading(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if core() is None:
-        pytest.skip("no compiled core")
     build, run, reading = STATES[case]
     net = build()
     with record(net, layers={"model": reading}) as recording, torch.no_grad():

@@ -1,4 +1,4 @@
-"""A mark for tests that count blocks, which only the compiled core does."""
+"""A mark for tests of what only the compiled core does."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 from neuroact.native import core, why_missing
 
 with_core = pytest.mark.skipif(
-    core() is None, reason=f"counting blocks needs the compiled core: {why_missing()}"
+    core() is None, reason=f"only the compiled core does it: {why_missing()}"
 )
