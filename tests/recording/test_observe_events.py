@@ -182,6 +182,16 @@ GOOD: dict[str, Any] = {
 }
 
 
+class WithUnit:
+    """Times as a package for units has them that neuroact does not know."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+
+    def __array__(self, *_: Any, **__: Any) -> NDArray[np.float64]:
+        return np.array([0.0, 0.001])
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -191,6 +201,7 @@ GOOD: dict[str, Any] = {
         ({"times": [0.0, np.inf]}, "1 of 2 times are NaN or infinite"),
         ({"times": np.array([0, 1])}, "in seconds, as floats, came whole numbers"),
         ({"times": [[0.0, 0.001]]}, "in one dimension"),
+        ({"times": WithUnit("ms")}, "no unit of time that can be read, but ms: give them as"),
         ({"times": ["0", "1"]}, "expected times to be floats"),
         ({"times": [0.0]}, "of one length, came 1, 2"),
         ({"indices": [0, 2]}, "1 of 2 events are of neurons that are not there, the first of 2"),
@@ -259,6 +270,13 @@ def test_the_last_step_may_be_observed_in_part() -> None:
     recording = Recording(dt=DT)
     recording.observe_events("a", **GOOD | {"duration": 0.0025, "times": [0.0, 0.0024]})
     assert recording.report()["a"].observations == 3
+
+
+def test_tensors_are_taken_as_arrays_are() -> None:
+    recording = Recording(dt=DT)
+    times, durations = torch.tensor([0.0, 0.0015], dtype=torch.float64), torch.tensor([0.002])
+    recording.observe_events("a", times, torch.tensor([0, 1]), neurons=2, duration=durations)
+    assert recording.report()["a"].events.tolist() == [1, 1]
 
 
 def test_places_are_taken_for_each_dimension() -> None:
