@@ -24,6 +24,7 @@ from neuroact import (
     TimeCourse,
 )
 from neuroact.errors import EventError, LayerShapeError, StatisticKindError
+from neuroact.stream.events import EventList
 
 STATISTICS = [InterspikeIntervals, Raster(3), SpikeCounts, Synchrony, TimeCourse]
 BINNED = [SpikeCounts(window=7), Synchrony(bin_width=70), TimeCourse(bin_width=9)]
@@ -277,6 +278,23 @@ def test_tensors_are_taken_as_arrays_are() -> None:
     times, durations = torch.tensor([0.0, 0.0015], dtype=torch.float64), torch.tensor([0.002])
     recording.observe_events("a", times, torch.tensor([0, 1]), neurons=2, duration=durations)
     assert recording.report()["a"].events.tolist() == [1, 1]
+
+
+def test_what_is_said_holds_in_place_of_what_the_source_says_also_if_it_is_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = EventList(
+        times=[0.001], indices=[0], shape=(1,), duration=0.002, start=0.001, closed="right"
+    )
+    monkeypatch.setattr("neuroact.recording.observed.events_of", lambda _: source)
+    recording = Recording(statistics=Raster(1), dt=DT)
+    with pytest.raises(EventError, match="1 of 1 events lie outside"):
+        recording.observe_events("a", object())  # (0.001, 0.003], as the source says
+    recording.observe_events("a", object(), start=0.0)  # (0, 0.002]
+    recording.observe_events("b", object(), start=0.0, closed="left")  # [0, 0.002)
+    report = recording.report()
+    found = {name: report[name][Raster].step.tolist() for name in report}
+    assert found == {"a": [0], "b": [1]}
 
 
 def test_places_are_taken_for_each_dimension() -> None:
