@@ -100,7 +100,7 @@ class AttributeReader:
                 f"expected its attribute {self._name!r} to be a tensor after a call, came "
                 f"{type(value).__name__}"
             )
-        starts = True if self._stated is None else self._stated.read(module, call).starts_sequence
+        starts = self._stated is None or self._stated.starts_sequence(module, call)
         values = self._axes.ordered(dense(value.detach()))
         return SpikeChunk(values, SignalKind.ANALOG, starts)
 

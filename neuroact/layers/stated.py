@@ -66,11 +66,19 @@ class StatedAdapter:
             TypeError: the values or the state are not where they are stated to be.
             ValueError: their shape does not fit the axes.
         """
-        given, left = self._ties(module)
-        before = call.state if self._keeps_state else given(call.args, call.kwargs)
-        starts = call.starts_sequence(given=before, left=left(call.output))
+        starts = self.starts_sequence(module, call)
         values = self._axes.ordered(dense(self._pick(call.output).detach()))
         return SpikeChunk(values, self._kind, starts)
+
+    def starts_sequence(self, module: nn.Module, call: LayerCall) -> bool:
+        """Whether the call starts a sequence, by the state alone.
+
+        Raises:
+            TypeError: the state is not where it is stated to be.
+        """
+        given, left = self._ties(module)
+        before = call.state if self._keeps_state else given(call.args, call.kwargs)
+        return call.starts_sequence(given=before, left=left(call.output))
 
     def pattern(self, module: nn.Module) -> CallPattern | None:
         """The module's calls, read as `read` does; None if they are of a single neuron."""

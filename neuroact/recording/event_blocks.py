@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from torch import Size
 
 from neuroact.native import core
-from neuroact.recording.open_block import count
-from neuroact.statistics import Firing, Statistic
-from neuroact.statistics.counting.step_block import BLOCK_STEPS, StepBlock, StepSums
+from neuroact.recording.open_block import Tell, count, sums_do
+from neuroact.statistics import Statistic
+from neuroact.statistics.counting.step_block import BLOCK_STEPS, StepBlock, StepSums, valid_steps
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.stream.events import BinnedEvents
-
-Tell: TypeAlias = Callable[[Callable[[Any], None]], None]
 
 MOST_WORDS = 2**20
 """At most so many (sample, neuron) pairs are counted together, unless one sample has more."""
@@ -36,12 +34,11 @@ def count_events(statistics: Sequence[Statistic], events: BinnedEvents, tell: Te
         tell: calls a function with each of them.
     """
     compiled = core() is not None
-    sums_do = len(statistics) == 1 and type(statistics[0]) is Firing and compiled
     for part in _groups(events):
         if part.counts is not None:
             for chunk in _graded(part):
                 tell(partial(_update, chunk))
-        elif sums_do and _whole(part):
+        elif compiled and sums_do(statistics) and _whole(part):
             tell(partial(_add_sums, _sums(part)))
         elif compiled:
             for block in _blocks(part):
@@ -88,7 +85,7 @@ def _sums(events: BinnedEvents) -> StepSums:
 
 
 def _blocks(events: BinnedEvents) -> Iterator[StepBlock]:
-    batch, whole = len(events.lengths), _whole(events)
+    batch = len(events.lengths)
     for first, steps, cells in events.windows(BLOCK_STEPS):
         words = np.zeros((batch, events.neurons), np.uint64)
         sums = np.zeros((steps, batch), np.int32)
@@ -96,7 +93,7 @@ def _blocks(events: BinnedEvents) -> Iterator[StepBlock]:
         bits = np.left_shift(np.uint64(1), step.astype(np.uint64))
         np.bitwise_or.at(words, (sample, events.neuron[cells]), bits)
         np.add.at(sums, (step, sample), 1)
-        lengths = None if whole else np.clip(events.lengths - first, 0, steps)
+        lengths = _valid(events, first, steps)
         yield StepBlock(first == 0, Size(events.shape), words, sums, lengths)
 
 
@@ -109,10 +106,11 @@ def _graded(events: BinnedEvents) -> Iterator[SpikeChunk]:
         at = events.step[cells] - first, events.sample[cells], events.neuron[cells]
         values[at] = events.counts[cells]
         stream = torch.from_numpy(values.reshape(steps, batch, *events.shape))
-        valid = None if _whole(events) else torch.from_numpy(_valid(events, first, steps))
+        lengths = _valid(events, first, steps)
+        valid = None if lengths is None else valid_steps(lengths, steps)
         yield SpikeChunk(stream, SignalKind.GRADED, first == 0, valid)
 
 
-def _valid(events: BinnedEvents, first: int, steps: int) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.arange(first, first + steps)[:, None] < events.lengths
-    return found
+def _valid(events: BinnedEvents, first: int, steps: int) -> NDArray[np.int64] | None:
+    """How many steps of a window are valid in each sample; None if all are."""
+    return None if _whole(events) else np.clip(events.lengths - first, 0, steps)

@@ -51,6 +51,8 @@ class GradientReader:
     def __init__(self, module: nn.Module, adapter: Adapter, layer: LayerRecorder) -> None:
         self._module = module
         self._adapter = adapter
+        # Decided once, since isinstance against a protocol is too slow for each call.
+        self._patterns = adapter if has_pattern(adapter) else None
         self._layer: LayerRecorder | None = layer
         self._info = layer.info
         self._pass = -1
@@ -119,7 +121,7 @@ class GradientReader:
         if isinstance(self._adapter, StatedAdapter):
             return self._adapter.values_in(output)
         first = output[0] if isinstance(output, tuple | list) else output
-        pattern = self._adapter.pattern(self._module) if has_pattern(self._adapter) else None
+        pattern = None if self._patterns is None else self._patterns.pattern(self._module)
         values = first if pattern is None else pattern.values(output)
         if not isinstance(values, Tensor) or values is not first:
             raise TypeError("its values are not one tensor that it returns, alone or first")

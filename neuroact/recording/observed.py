@@ -10,7 +10,6 @@ from neuroact.errors import ChunkError, EventError
 from neuroact.layers.axes import Axes
 from neuroact.layers.event_sources import events_of
 from neuroact.layers.reading import kind_of
-from neuroact.results.layer_activity import OBSERVED
 from neuroact.stream.chunk import SignalKind, SpikeChunk, as_tensor
 from neuroact.stream.events import BinnedEvents, EventList, binned
 
@@ -48,7 +47,7 @@ def event_list(name: str, times: Any, indices: Any, given: Mapping[str, Any]) ->
         EventError: no reader knows the source; names the layer.
         TypeError: arguments that do not fit together.
     """
-    said = {key: value for key, value in given.items() if not _is_unsaid(key, value)}
+    said = {key: value for key, value in given.items() if value is not None}
     neurons, shape = said.pop("neurons", None), said.pop("shape", None)
     if neurons is not None and shape is not None:
         raise TypeError(f'layer "{name}": expected neurons= or shape=, came both')
@@ -79,21 +78,6 @@ def binned_of(name: str, events: EventList, dt: float) -> BinnedEvents:
         return binned(events, dt)
     except EventError as cause:
         raise EventError(f'layer "{name}": {cause}', layer=name) from cause
-
-
-def _is_unsaid(key: str, value: Any) -> bool:
-    unsaid = _UNSAID[key]
-    return value is unsaid or (isinstance(value, str | float) and value == unsaid)
-
-
-_UNSAID = {
-    **dict.fromkeys(("neurons", "shape", "duration", "ids", "samples", "batch")),
-    "start": 0.0,
-    "closed": "left",
-    "several": "error",
-    "framework": OBSERVED,
-    "layer_type": "events",
-}
 
 
 def _which_axes(shape: tuple[int, ...]) -> str:

@@ -97,8 +97,7 @@ class OpenBlock:
 
     def __init__(self, statistics: Sequence[Statistic], tell: Tell, order: StreamOrder) -> None:
         self._tell, self._order = tell, order
-        # `Firing` never asks when a neuron fired. A subclass of it may.
-        self._sums_do = len(statistics) == 1 and type(statistics[0]) is Firing
+        self._sums_do = sums_do(statistics)
         self.filler: Filler | None = None
         self._starts = False  # the first step collected begins sequences
         self._sequences = 0  # samples' sequences that begin within sums
@@ -249,6 +248,12 @@ class OpenBlock:
             not_binary=not_binary,
         )
         self._tell(lambda statistic: count(statistic, block))
+
+
+def sums_do(statistics: Sequence[Statistic]) -> bool:
+    """Whether a layer's statistics need only each neuron's sum over the steps."""
+    # `Firing` never asks when a neuron fired. A subclass of it may.
+    return len(statistics) == 1 and type(statistics[0]) is Firing
 
 
 def count(statistic: Statistic, block: StepBlock) -> None:

@@ -256,14 +256,14 @@ class Recording:
         shape: Sequence[int] | None = None,
         duration: Any = None,
         dt: float | None = None,
-        start: float = 0.0,
+        start: float | None = None,
         ids: Any = None,
         samples: Any = None,
         batch: int | None = None,
-        closed: Closed = "left",
-        several: Several = "error",
-        framework: str = OBSERVED,
-        layer_type: str = "events",
+        closed: Closed | None = None,
+        several: Several | None = None,
+        framework: str | None = None,
+        layer_type: str | None = None,
     ) -> None:
         """Feed a list of events: times and neurons, as simulators and recordings hand them out.
 
@@ -282,14 +282,15 @@ class Recording:
             duration: how many seconds were observed, silence at the end too; or one number for each
                 sample. The last step may be observed in part.
             dt: seconds per time step. If None, the recording's; else, the source's own.
-            start: when the observation began, in seconds.
+            start: when the observation began, in seconds; 0 if nothing says it.
             ids: the ids of the neurons, `[neurons]`.
             samples: the sample (trial, segment) of each event, counted from 0.
             batch: number of samples, those without events too; needed with `samples`.
-            closed: "left" if an event at the border of two steps belongs to the later one, "right"
-                if to the earlier one.
-            several: what to do with several events of a neuron in one step: "error", "clip" to
-                count one, or "count" to count all, which makes the layer graded.
+            closed: "left", if nothing else is said: an event at the border of two steps belongs to
+                the later one; "right" if to the earlier one.
+            several: what to do with several events of a neuron in one step: "error", if nothing
+                else is said; "clip" to count one; or "count" to count all, which makes the layer
+                graded.
             framework: the package that the events come from, for the report.
             layer_type: what that package calls the source, for the report.
 

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from neuroact.errors import EventError
+
+_UNITS = ("dim", "unit", "units")
+"""Attributes that tell a unit, by one package or another."""
 
 
 def seconds(values: Any, what: str) -> tuple[NDArray[np.float64], float]:
@@ -58,15 +62,20 @@ def _array(values: Any, what: str) -> NDArray[Any]:
 
 
 def _has_unit(values: Any) -> bool:
-    return hasattr(values, "rescale") or hasattr(values, "dim")
+    if isinstance(values, Tensor):  # its `dim` is no unit
+        return False
+    return any(hasattr(values, name) for name in ("rescale", *_UNITS))
 
 
 def _rescaled(values: Any, what: str) -> NDArray[Any]:
     try:
         if hasattr(values, "rescale"):
             return np.asarray(values.rescale("s").magnitude)
-        if str(values.dim) == "s":
+        if str(getattr(values, "dim", "")) == "s":
             return np.asarray(values)  # Brian2 keeps its values in SI units
     except Exception as cause:  # the unit is none of time
         raise EventError(f"{what} have no unit of time: {cause}") from cause
-    raise EventError(f"{what} have no unit of time, but {values.dim}")
+    unit = next(getattr(values, name) for name in _UNITS if hasattr(values, name))
+    raise EventError(
+        f"{what} have no unit of time that can be read, but {unit}: give them as floats in seconds"
+    )

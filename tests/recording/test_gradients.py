@@ -303,6 +303,26 @@ def test_an_attribute_of_any_module_is_read_after_each_call() -> None:
     assert np.allclose(layer.total, expected, rtol=1e-12)
 
 
+class PassesOn(nn.Module):
+    """Returns its spikes, as a tensor without its axes, and its state, which it also keeps."""
+
+    def forward(self, x: Tensor, mem: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        self.mem = x if mem is None else 0.5 * mem + x
+        return (self.mem > 1).flatten(), self.mem
+
+
+def test_an_attributes_sequences_start_by_the_state_alone_whatever_else_is_returned() -> None:
+    net = nn.Sequential(PassesOn())
+    reading = neuroact.Reading(axes="BN", state=1)
+    with neuroact.record(net, layers={"0": reading}, of="mem") as recording:
+        for _ in range(2):
+            mem = None
+            for _ in range(3):
+                _, mem = net[0](torch.rand(4, 5), mem)
+    layer = recording.report()["0"]
+    assert (layer.observations, layer.sequences) == (24, 8)
+
+
 @pytest.mark.parametrize("of", ["", "two words", 3, None])
 def test_what_cannot_name_a_state_is_refused_in_one_sentence(of: Any) -> None:
     with pytest.raises(ValueError, match="expected of="):

@@ -24,6 +24,7 @@ from neuroact import (
     TimeCourse,
 )
 from neuroact.errors import EventError, LayerShapeError, StatisticKindError
+from neuroact.stream.events import EventList
 
 STATISTICS = [InterspikeIntervals, Raster(3), SpikeCounts, Synchrony, TimeCourse]
 BINNED = [SpikeCounts(window=7), Synchrony(bin_width=70), TimeCourse(bin_width=9)]
@@ -182,6 +183,16 @@ GOOD: dict[str, Any] = {
 }
 
 
+class WithUnit:
+    """Times as a package for units has them that neuroact does not know."""
+
+    def __init__(self, unit: str) -> None:
+        self.unit = unit
+
+    def __array__(self, *_: Any, **__: Any) -> NDArray[np.float64]:
+        return np.array([0.0, 0.001])
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -191,6 +202,7 @@ GOOD: dict[str, Any] = {
         ({"times": [0.0, np.inf]}, "1 of 2 times are NaN or infinite"),
         ({"times": np.array([0, 1])}, "in seconds, as floats, came whole numbers"),
         ({"times": [[0.0, 0.001]]}, "in one dimension"),
+        ({"times": WithUnit("ms")}, "no unit of time that can be read, but ms: give them as"),
         ({"times": ["0", "1"]}, "expected times to be floats"),
         ({"times": [0.0]}, "of one length, came 1, 2"),
         ({"indices": [0, 2]}, "1 of 2 events are of neurons that are not there, the first of 2"),
@@ -259,6 +271,30 @@ def test_the_last_step_may_be_observed_in_part() -> None:
     recording = Recording(dt=DT)
     recording.observe_events("a", **GOOD | {"duration": 0.0025, "times": [0.0, 0.0024]})
     assert recording.report()["a"].observations == 3
+
+
+def test_tensors_are_taken_as_arrays_are() -> None:
+    recording = Recording(dt=DT)
+    times, durations = torch.tensor([0.0, 0.0015], dtype=torch.float64), torch.tensor([0.002])
+    recording.observe_events("a", times, torch.tensor([0, 1]), neurons=2, duration=durations)
+    assert recording.report()["a"].events.tolist() == [1, 1]
+
+
+def test_what_is_said_holds_in_place_of_what_the_source_says_also_if_it_is_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = EventList(
+        times=[0.001], indices=[0], shape=(1,), duration=0.002, start=0.001, closed="right"
+    )
+    monkeypatch.setattr("neuroact.recording.observed.events_of", lambda _: source)
+    recording = Recording(statistics=Raster(1), dt=DT)
+    with pytest.raises(EventError, match="1 of 1 events lie outside"):
+        recording.observe_events("a", object())  # (0.001, 0.003], as the source says
+    recording.observe_events("a", object(), start=0.0)  # (0, 0.002]
+    recording.observe_events("b", object(), start=0.0, closed="left")  # [0, 0.002)
+    report = recording.report()
+    found = {name: report[name][Raster].step.tolist() for name in report}
+    assert found == {"a": [0], "b": [1]}
 
 
 def test_places_are_taken_for_each_dimension() -> None:
