@@ -166,7 +166,8 @@ def diagnose(
             samples of 50 from a uniform distribution, 99 of 100 stay below 0.85.
         saturating: share of values, in [0, 1]. Why: surrogate gradients are close to 0 far from the
             threshold; Guo et al. name saturation among the problems of a shifted distribution of
-            membranes. 0.5 means most of them; it is not a published number.
+            membranes. 0.5 means most of them; it is not a published number. If the firing threshold
+            is 0, it says nothing of what is far, and no layer is saturating.
         vanishing: ratio of norms, in [0, 1]. Why 0.001: it is three orders of magnitude, and not a
             published number. Bengio et al. describe how gradients change over time steps, Glorot
             and Bengio how they do from layer to layer.
