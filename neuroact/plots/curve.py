@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neuroact.plots.figure import activity_label, in_hertz, per_unit, plain_look
 from neuroact.plots.lines import line_axes, line_colours, line_width, name_lines
+from neuroact.plots.results import drawn_layers
 from neuroact.plots.rows import limits
 from neuroact.results.layer_activity import LayerActivity
 
@@ -66,8 +67,7 @@ def curve_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    layers = [layer for layer in report.values() if layer.problem is None]
-    missing = [name for name, layer in report.items() if layer.problem is not None]
+    layers, missing = drawn_layers(report, report)
     hertz = in_hertz(report.values())
     axes = line_axes(layers, ax)
     tops, width = [0.0], line_width(len(layers))
@@ -81,5 +81,5 @@ def curve_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     axes.set_xlabel("share of the layer's neurons, most active first")
     axes.set_ylabel(activity_label(report.values()))
     plain_look(axes, grid="y")
-    name_lines(axes, layers, [*missing, *report.not_called])
+    name_lines(axes, layers, missing)
     return axes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,13 @@ def results_of(report: Layers, statistic: str) -> dict[str, Any]:
     if not found:
         raise MissingStatisticError(statistic)
     return found
+
+
+def drawn_layers(report: Layers, names: Iterable[str]) -> tuple[list[LayerActivity], list[str]]:
+    """The layers of these names that have figures; and the names of all others, called or not."""
+    layers = [report[name] for name in names if report[name].problem is None]
+    drawn = {layer.name for layer in layers}
+    return layers, [name for name in (*report, *report.not_called) if name not in drawn]
 
 
 def result_of(layer: LayerActivity, statistic: str) -> Any:

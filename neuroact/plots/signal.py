@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neuroact.plots.figure import ALARM, SMALL, plain_look, whole_ticks
 from neuroact.plots.grid import grid_plot
 from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
-from neuroact.plots.results import TimeAxis, results_of
+from neuroact.plots.results import TimeAxis, drawn_layers, results_of
 from neuroact.plots.rows import PlotRow, limits, plot_rows, row_axes, say_what_is_missing
 from neuroact.plots.violin import draw_silhouette
 from neuroact.results.layer_activity import LayerActivity
@@ -147,10 +147,8 @@ def signal_time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: matplotlib is not installed.
     """
     results: Mapping[str, SignalResult] = results_of(report, "Signal")
-    layers = [report[name] for name in results if report[name].problem is None]
-    names = {layer.name for layer in layers}
-    missing = [name for name in (*report, *report.not_called) if name not in names]
-    axis = TimeAxis.of(layers, max((results[name].steps for name in names), default=0))
+    layers, missing = drawn_layers(report, results)
+    axis = TimeAxis.of(layers, max((results[x.name].steps for x in layers), default=0))
     if len(layers) > MOST_NAMED:
         axes = _rows(layers, results, axis, ax)
     else:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neuroact.plots.figure import SMALL, activity_label, per_unit, plain_look, whole_ticks
 from neuroact.plots.grid import grid_plot
 from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
-from neuroact.plots.results import TimeAxis, results_of
+from neuroact.plots.results import TimeAxis, drawn_layers, results_of
 from neuroact.plots.rows import limits
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics.results import ratio
@@ -88,11 +88,10 @@ def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         MissingExtraError: matplotlib is not installed.
     """
     courses = results_of(report, "TimeCourse")
-    layers = [report[name] for name in courses if report[name].problem is None]
-    drawn = {layer.name for layer in layers}
-    missing = [name for name in (*report, *report.not_called) if name not in drawn]
-    ends = [courses[name].bins * courses[name].bin_width for name in drawn]
-    longest, width = max(ends, default=0), min((courses[n].bin_width for n in drawn), default=1)
+    layers, missing = drawn_layers(report, courses)
+    drawn = [courses[layer.name] for layer in layers]
+    longest = max((course.bins * course.bin_width for course in drawn), default=0)
+    width = min((course.bin_width for course in drawn), default=1)
     wide = width * max(1, -(-longest // (width * MOST_BINS)))
     edges = np.arange(-(-longest // wide) + 1) * wide
     axis = TimeAxis.of(layers, longest)

@@ -165,11 +165,12 @@ def diagnose(
             variance of a normal distribution, 0.75 of a uniform one, and 1 of two points. Of
             samples of 50 from a uniform distribution, 99 of 100 stay below 0.85.
         saturating: share of values, in [0, 1]. Why: surrogate gradients are close to 0 far from the
-            threshold; Guo et al. call a layer of such membranes saturated. 0.5 means most of them;
-            there is no published number.
-        vanishing: ratio of norms, in [0, 1]. Why 0.001: Bengio et al. and Glorot and Bengio
-            describe how gradients change by a factor from layer to layer, but give no number. Three
-            orders of magnitude are beyond what adaptive optimisers are used to make up for.
+            threshold; Guo et al. name saturation among the problems of a shifted distribution of
+            membranes. 0.5 means most of them; it is not a published number. If the firing threshold
+            is 0, it says nothing of what is far, and no layer is saturating.
+        vanishing: ratio of norms, in [0, 1]. Why 0.001: it is three orders of magnitude, and not a
+            published number. Bengio et al. describe how gradients change over time steps, Glorot
+            and Bengio how they do from layer to layer.
         exploding: ratio of norms, 1 or more. Why 1000: the same in the other direction.
 
     Returns:
@@ -181,10 +182,12 @@ def diagnose(
     Source of the defaults: Karpathy, CS231n course notes, "Neural Networks Part 1"; Yan, Bai and
     Wong, arXiv:2409.08290v1, 2024; Micheli et al., arXiv:2410.00580, 2024; Tukey, Exploratory Data
     Analysis, 1977; Otsu, A threshold selection method from gray-level histograms, IEEE Transactions
-    on Systems, Man, and Cybernetics 9, 1979, doi:10.1109/TSMC.1979.4310076; Guo et al., RecDis-SNN,
-    CVPR 2022; Bengio, Simard and Frasconi, Learning long-term dependencies with gradient descent is
-    difficult, IEEE Transactions on Neural Networks 5, 1994; Glorot and Bengio, Understanding the
-    difficulty of training deep feedforward neural networks, AISTATS 2010.
+    on Systems, Man, and Cybernetics 9, 1979, doi:10.1109/TSMC.1979.4310076; Guo et al., RecDis-SNN:
+    Rectifying membrane potential distribution for directly training spiking neural networks, CVPR
+    2022, doi:10.1109/CVPR52688.2022.00042; Bengio, Simard and Frasconi, Learning long-term
+    dependencies with gradient descent is difficult, IEEE Transactions on Neural Networks 5, 1994,
+    doi:10.1109/72.279181; Glorot and Bengio, Understanding the difficulty of training deep
+    feedforward neural networks, AISTATS 2010.
 
     >>> import torch
     >>> from neuroact import Recording

@@ -13,7 +13,7 @@ def far_share(layer: LayerActivity) -> float:
     """Share of a membrane's values that are further from the threshold than the threshold from 0.
 
     NaN if the layer is no membrane: it was not recorded with `Signal(threshold=...)`, or it is a
-    gradient.
+    gradient. NaN also if the threshold is 0, which says nothing of what is far.
 
     >>> import numpy as np
     >>> from neuroact import Recording, Signal
@@ -24,7 +24,7 @@ def far_share(layer: LayerActivity) -> float:
     0.5
     """
     signal = _signal(layer)
-    if signal is None or signal.threshold is None or layer.of == "grad":
+    if signal is None or not signal.threshold or layer.of == "grad":
         return math.nan
     reach = abs(signal.threshold)
     return signal.beyond_share(signal.threshold - reach, signal.threshold + reach)

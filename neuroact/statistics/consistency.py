@@ -16,7 +16,9 @@ from neuroact.statistics.results import exact_spread, moments
 
 # A variance comes from `n · squares - sums²`: the names of n and of the sums.
 _SPREADS = (
-    *(("sequences", "sums"), ("intervals", "sums"), ("samples", "events")),
+    ("sequences", "sums"),
+    ("intervals", "sums"),
+    ("samples", "events"),
     ("observations", "events"),  # n may be larger than the samples: then it refuses less
 )
 

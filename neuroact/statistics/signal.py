@@ -232,7 +232,7 @@ class Signal:
         values = per_sample(part.values).to(torch.float64, copy=True)
         there = None if part.valid is None else part.valid.unsqueeze(2)
         low, high = (
-            values if there is None else values.where(there, values.new_tensor(end))
+            values if there is None else values.masked_fill(there.logical_not(), end)
             for end in (math.inf, -math.inf)
         )
         torch.minimum(counts["min"], low.amin(pairs), out=counts["min"])

@@ -69,6 +69,7 @@ def test_a_membrane_is_saturating_if_most_values_are_far_from_the_threshold(
     assert found(recorded(values, "mem", threshold=1.0)) == verdicts
     assert found(recorded(values, "mem", threshold=1.0), saturating=0.7) == []
     assert found(recorded(values, "mem")) == []  # without a threshold nothing is far from it
+    assert found(recorded(values, "mem", threshold=0.0)) == []  # nor from one without a size
 
 
 def test_gradients_vanish_and_explode_against_the_last_layer() -> None:

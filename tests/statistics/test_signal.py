@@ -26,6 +26,10 @@ from neuroact.testing.same import assert_same_result, assert_same_state
 ANALOG = SignalKind.ANALOG
 Values = NDArray[np.float64]
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+OF_ALL_VALUES = (
+    *("mean", "std", "min", "max", "median", "q1", "zeros_share", "density", "l0", "norm"),
+    *("above_share", "distance_mean", "distance_min"),
+)
 
 # Wide apart, so that small values are rounded beside large ones, and the order would matter.
 wide = st.floats(-1e300, 1e300) | st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -256,21 +260,7 @@ def test_after_a_value_that_is_not_finite_every_figure_is_nan_and_it_is_said(
             "zeros_share_per_neuron",
         ):
             assert np.isnan(getattr(result, name)).all()
-        for name in (
-            "mean",
-            "std",
-            "min",
-            "max",
-            "median",
-            "q1",
-            "zeros_share",
-            "density",
-            "l0",
-            "norm",
-            "above_share",
-            "distance_mean",
-            "distance_min",
-        ):
+        for name in OF_ALL_VALUES:
             assert math.isnan(getattr(result, name))
         assert result.step_observations.tolist() == again.result().step_observations.tolist()  # type: ignore[union-attr]
 
@@ -292,19 +282,7 @@ def test_what_does_not_exist_is_nan_without_a_warning() -> None:
         warnings.simplefilter("error")
         for shape in ((0, 2, 3), (4, 0, 3), (4, 2, 0)):
             result = result_of(np.zeros(shape), 1.0)
-            for name in (
-                "mean",
-                "std",
-                "min",
-                "max",
-                "median",
-                "zeros_share",
-                "l0",
-                "norm",
-                "above_share",
-                "distance_mean",
-                "distance_min",
-            ):
+            for name in OF_ALL_VALUES:
                 assert math.isnan(getattr(result, name)), (shape, name)
         plain = result_of(np.ones((2, 1, 2)))
         assert math.isnan(plain.above_share)
