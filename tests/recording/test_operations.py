@@ -241,6 +241,31 @@ def test_quantised_layers_are_named() -> None:
     assert operations.not_counted["0"].startswith("operations of Linear with its weight, bias")
 
 
+class Dequantised(nn.Linear):
+    """A layer that keeps its weight in another form, and multiplies by its numbers."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        dense = self.weight.dequantize() if self.weight.is_quantized else self.weight.to_dense()
+        return nn.functional.linear(x, dense, self.bias)
+
+
+@pytest.mark.filterwarnings("ignore", "error::neuroact.errors.NeuroactWarning")  # torch's own
+@pytest.mark.parametrize(
+    "kept",
+    [
+        pytest.param(lambda w: w.to_sparse(), id="coordinates"),
+        pytest.param(lambda w: w.to_sparse_csr(), id="rows"),
+        pytest.param(lambda w: torch.quantize_per_tensor(w, 0.5, 0, torch.qint8), id="quantised"),
+    ],
+)
+def test_a_sparse_or_quantised_weight_counts_its_values_that_are_not_zero(kept: Any) -> None:
+    net = nn.Sequential(Dequantised(3, 2), nn.ReLU())
+    weight = torch.tensor([[1.0, 0.0, 2.0], [0.0, 0.0, -1.5]])
+    net[0].weight = nn.Parameter(kept(weight), requires_grad=False)
+    layer = recorded(net, torch.tensor([[1.0, 1.0, 0.5]])).report().operations["0"]
+    assert (layer.acs, layer.macs, layer.unpruned, layer.dense) == (1, 2, 6, 6)
+
+
 def qat() -> Any:
     return torch.ao.quantization.get_default_qat_qconfig("fbgemm")
 

@@ -88,6 +88,25 @@ def test_memory_and_work_are_the_same_after_many_batches(
     assert recording.report()["lif1"].observations == batches * 6
 
 
+def test_memory_with_operations_is_the_same_after_many_batches() -> None:
+    torch.manual_seed(0)
+    earlier, tensors, sizes = tensors_alive(), [], []
+    net, batch = Net(), torch.randn(2, 3, 5)
+    with (
+        torch.no_grad(),
+        neuroact.record(net, adapters=[ToyAdapter()], operations=True) as recording,
+    ):
+        for _ in range(10):
+            for _ in range(PERIOD):
+                net(batch)
+            tensors.append(len(tensors_alive()))
+            sizes.append(len(recording.to_bytes()))
+    assert tensors[3:] == tensors[3:4] * 7
+    assert sizes[-1] - sizes[3] < PERIOD  # longer numbers alone: not a byte for each batch
+    assert earlier is not None  # kept to here: if one were freed, it could hide a new one
+    assert recording.report().operations.spread.samples == 10 * PERIOD * 3
+
+
 def test_merging_ten_thousand_neurons_takes_a_few_operations_in_place() -> None:
     """`bench_merge.py` measures the time; no test depends on one."""
     neurons = 10_000
