@@ -116,6 +116,7 @@ def test_tables_frames_and_pages_have_a_dash_where_a_word_of_spikes_would_say_no
     page = report.to_html()
     assert "saturated neurons" not in page
     assert "they never fired" not in page
+    assert "who fires" not in page
 
 
 def test_what_was_recorded_comes_back_from_json() -> None:
