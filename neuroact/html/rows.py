@@ -83,7 +83,8 @@ def columns(rows: Iterable[PageRow], layers: Iterable[LayerActivity]) -> list[Pa
     """The table's columns. First come those that show whether a layer is sick."""
     verdict = ("verdict",) if any(row.marks for row in rows) else ()
     kind = () if all(layer.kind is SignalKind.BINARY for layer in layers) else ("kind",)
-    left = ("name", *verdict, "shares", "strip", *kind)
+    shares = () if all(layer.kind is SignalKind.ANALOG for layer in layers) else ("shares",)
+    left = ("name", *verdict, *shares, "strip", *kind)
     right = ("neurons", "dead", "saturated", "sparsity", *SPREAD, "sequences", "observations")
     return [
         *(_column(key, "left", sorts=key != "strip") for key in left),

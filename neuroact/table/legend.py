@@ -25,6 +25,11 @@ MEANINGS = {
     "dead": "neurons whose values are all 0: they never fired",
     "saturated": "neurons with no value 0: they fired at every step",
 }
+_WITHOUT_SPIKES = {
+    "activity": "of a neuron: mean of its values over all steps",
+    "dead": "neurons whose values are all 0",
+    "saturated": "neurons with no value 0",
+}
 _RATE = "mean firing rate of a neuron per second: mean / time step"
 _KINDS = {
     SignalKind.GRADED: "few levels, signed, scaled or several spikes at once; 0 is silent",
@@ -43,6 +48,8 @@ def notes(report: Layers, verdicts: Sequence[Verdict] | None = None) -> dict[str
     """
     layers = list(report.values())
     found = _marked(diagnose(layers) if verdicts is None else verdicts) | MEANINGS
+    if layers and all(layer.kind is SignalKind.ANALOG for layer in layers):
+        found |= _WITHOUT_SPIKES
     for term, attribute in COUNTS.items():
         if (same := same_in_all(layers, attribute)) is not None:
             found[term] = f"{same:,}, in each layer: {MEANINGS[term]}"

@@ -107,6 +107,8 @@ def test_tables_frames_and_pages_have_a_dash_where_a_word_of_spikes_would_say_no
     assert cells["relu"] == [f"{relu.sparsity:.4f}", "0", "-"]
     assert cells["total"] == cells["relu"]
     assert table_text(ActivityReport([voltage])).count(" - ") >= 1
+    assert "fired" not in table_text(report)
+    assert "if binary" not in table_text(report)
     frame = report.to_frame().set_index("layer")
     assert frame.loc["voltage", ["sparsity", "dead", "saturated"]].isna().all()
     assert frame.loc["relu", ["sparsity", "dead"]].tolist() == [relu.sparsity, 0]
@@ -114,6 +116,8 @@ def test_tables_frames_and_pages_have_a_dash_where_a_word_of_spikes_would_say_no
     assert (figures["sparsity"], figures["dead"], figures["saturated"]) == (None, None, None)
     page = report.to_html()
     assert "saturated neurons" not in page
+    assert "they never fired" not in page
+    assert "who fires" not in page
 
 
 def test_what_was_recorded_comes_back_from_json() -> None:
