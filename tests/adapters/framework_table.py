@@ -102,7 +102,7 @@ framework has a class that is not on the page.
 The figures mean the same in each framework, but the neurons differ. snnTorch and Norse fire above
 the threshold; SpikingJelly and sinabs also fire at it. So a membrane potential of exactly 1 with a
 threshold of 1 is a spike only in SpikingJelly and sinabs. Where the rules agree, the counts agree
-too, neuron by neuron: [one network in three frameworks](../../examples/same_network.py).
+too, neuron by neuron: [one network in three frameworks](../../examples/studies/same_network.py).
 """
 
 

@@ -18,7 +18,7 @@ from torch import nn
 import neuroact
 from neuroact.errors import LayerNotCalledWarning, NothingRecordedError
 
-EXAMPLE = Path(__file__).parents[2] / "examples/same_network.py"
+EXAMPLE = Path(__file__).parents[2] / "examples/studies/same_network.py"
 
 
 @pytest.fixture(scope="module")

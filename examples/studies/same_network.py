@@ -2,8 +2,9 @@
 
 Two layers with the same weights. The membrane potential has no leak, and is set to zero after a
 spike. The frameworks then follow the same rule, with one exception: SpikingJelly fires at the
-threshold, the others only above it. Here all weights are multiples of 1/8 and the threshold is 1 +
-1/16, so no membrane potential ever equals it, and every sum is exact in float32.
+threshold, the others only above it. All weights are multiples of 1/8, so every sum is exact in
+float32. With a threshold of 1 + 1/16 no membrane potential ever equals it. With a threshold of 1
+some do, and the figures show it.
 
 Run: python examples/same_network.py
 """
@@ -11,6 +12,7 @@ Run: python examples/same_network.py
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import norse.torch as norse
 import snntorch
@@ -34,12 +36,12 @@ def linear(seed: int, inputs: int, outputs: int, cls: type[nn.Linear] = nn.Linea
     return connections
 
 
-def in_snntorch(spikes: Tensor) -> ActivityReport:
+def in_snntorch(spikes: Tensor, threshold: float = THRESHOLD) -> ActivityReport:
     """Single steps; the state is on the modules."""
 
     def fire() -> nn.Module:
         return snntorch.Leaky(
-            beta=1.0, threshold=THRESHOLD, init_hidden=True, reset_mechanism="zero",
+            beta=1.0, threshold=threshold, init_hidden=True, reset_mechanism="zero",
             reset_delay=False,
         )  # fmt: skip
 
@@ -50,9 +52,9 @@ def in_snntorch(spikes: Tensor) -> ActivityReport:
     return recording.report()
 
 
-def in_norse(spikes: Tensor) -> ActivityReport:
+def in_norse(spikes: Tensor, threshold: float = THRESHOLD) -> ActivityReport:
     """Single steps; the state is passed from call to call."""
-    rule = norse.IAFParameters(v_th=torch.tensor(THRESHOLD))
+    rule = norse.IAFParameters(v_th=torch.tensor(threshold))
     net = norse.SequentialState(
         linear(1, INPUTS, HIDDEN), norse.IAFCell(rule),
         linear(2, HIDDEN, OUTPUTS), norse.IAFCell(rule),
@@ -64,11 +66,13 @@ def in_norse(spikes: Tensor) -> ActivityReport:
     return recording.report()
 
 
-def in_spikingjelly(spikes: Tensor, step_mode: str) -> ActivityReport:
+def in_spikingjelly(
+    spikes: Tensor, threshold: float = THRESHOLD, *, step_mode: str
+) -> ActivityReport:
     """Single steps ("s") or the whole sequence in one call ("m")."""
     net = nn.Sequential(
-        linear(1, INPUTS, HIDDEN, layer.Linear), neuron.IFNode(THRESHOLD, v_reset=0.0),
-        linear(2, HIDDEN, OUTPUTS, layer.Linear), neuron.IFNode(THRESHOLD, v_reset=0.0),
+        linear(1, INPUTS, HIDDEN, layer.Linear), neuron.IFNode(threshold, v_reset=0.0),
+        linear(2, HIDDEN, OUTPUTS, layer.Linear), neuron.IFNode(threshold, v_reset=0.0),
     )  # fmt: skip
     functional.set_step_mode(net, step_mode)
     with neuroact.record(net) as recording:
@@ -77,24 +81,26 @@ def in_spikingjelly(spikes: Tensor, step_mode: str) -> ActivityReport:
     return recording.report()
 
 
-RUNS: dict[str, Callable[[Tensor], ActivityReport]] = {
+RUNS: dict[str, Callable[..., ActivityReport]] = {
     "snnTorch": in_snntorch,
     "Norse": in_norse,
-    "SpikingJelly, step mode s": lambda spikes: in_spikingjelly(spikes, "s"),
-    "SpikingJelly, step mode m": lambda spikes: in_spikingjelly(spikes, "m"),
+    "SpikingJelly, step mode s": partial(in_spikingjelly, step_mode="s"),
+    "SpikingJelly, step mode m": partial(in_spikingjelly, step_mode="m"),
 }
 
 
 def main() -> None:
-    """Print each framework's counts of the output layer, and whether all agree."""
+    """Print each framework's counts with both thresholds, and whether all agree."""
     draw = torch.Generator().manual_seed(3)
     spikes = (torch.rand(STEPS, BATCH, INPUTS, generator=draw) < 0.3).float()
-    reports = {name: run(spikes) for name, run in RUNS.items()}
-    for name, report in reports.items():
-        hidden, output = report.values()
-        print(f"{name:26} hidden {hidden.events.sum():5}  output {output.events.tolist()}")
-    first, *others = ([layer.events.tolist() for layer in r.values()] for r in reports.values())
-    print("the same events in every neuron:", all(other == first for other in others))
+    for threshold in (THRESHOLD, 1.0):
+        print(f"threshold {threshold}")
+        reports = {name: run(spikes, threshold) for name, run in RUNS.items()}
+        for name, report in reports.items():
+            hidden, output = report.values()
+            print(f"{name:26} hidden {hidden.events.sum():5}  output {output.events.tolist()}")
+        first, *others = ([layer.events.tolist() for layer in r.values()] for r in reports.values())
+        print("the same events in every neuron:", all(other == first for other in others))
 
 
 if __name__ == "__main__":
