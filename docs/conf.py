@@ -23,7 +23,7 @@ author = "the neuroact developers"
 project_copyright = author
 version = release = installed_version("neuroact")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx_copybutton", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["images"]
 html_theme = "furo"
 html_theme_options = {
@@ -39,6 +39,11 @@ html_domain_indices = False
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+
+# What a reader types is copied, without prompts; what a program printed has no button.
+copybutton_selector = "div:not(.highlight-text) > div.highlight > pre"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 default_role = "literal"  # a docstring's `name` is code
 # Only their base classes are needed here.

@@ -1,4 +1,4 @@
-"""The page of definitions has the text of the docstrings, and every metric has a definition."""
+"""The pages of definitions have the text of the docstrings, and every metric has a definition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from definition_page import PAGE, page
+from definition_page import FOLDER, INDEX, pages
 
 from neuroact import LayerActivity, Recording, SignalKind
 from neuroact import statistics as stats
@@ -33,11 +33,12 @@ METRICS = {
 }
 
 
-def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python tests/shared/definition_page.py"
+def test_the_pages_are_up_to_date() -> None:
+    written = {path: path.read_text(encoding="utf-8") for path in (INDEX, *FOLDER.iterdir())}
+    assert written == pages(), "run: python tests/shared/definition_page.py"
 
 
-def test_every_statistic_is_on_the_page() -> None:
+def test_every_statistic_is_on_a_page() -> None:
     named = {name for name in stats.__all__ if f"{name}Result" in stats.__all__}
     assert named == set(BUILT_IN)
 
@@ -64,8 +65,8 @@ COUNTED = [cls for cls in (*OPERATIONS, OperationCosts) if dataclasses.is_datacl
 
 
 @pytest.mark.parametrize("cls", COUNTED)
-def test_every_count_and_cost_is_defined_on_the_page(cls: type) -> None:
-    text = PAGE.read_text(encoding="utf-8")
+def test_every_count_and_cost_is_defined_on_a_page(cls: type) -> None:
+    text = "".join(pages().values())
     for field in dataclasses.fields(cls):
         assert f"- `{field.name}`: " in text
 

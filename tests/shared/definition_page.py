@@ -1,4 +1,4 @@
-"""Writes `docs/reference/definitions.md` from the docstrings: run it after changing one.
+"""Writes the pages of `docs/reference/definitions` from the docstrings: run it after changing one.
 
 Run: python tests/shared/definition_page.py
 """
@@ -24,14 +24,15 @@ from neuroact.results.spread import OperationSpread
 from neuroact.statistics import BUILT_IN
 from neuroact.statistics.results import CountedResult, LayerResult
 
-PAGE = Path(__file__).parents[2] / "docs/reference/definitions.md"
+FOLDER = Path(__file__).parents[2] / "docs/reference/definitions"
+INDEX = FOLDER.with_suffix(".md")
 
 HEAD = """# Definitions
 
-Written by `tests/shared/definition_page.py` from the docstrings: each figure is defined beside
-the code that computes it; a test compares the two. Every statistic is held against an independent
-oracle on raw spike trains: NumPy and, to 1e-12, [elephant](../../tests/statistics/test_elephant.py)
-where it defines the same.
+These pages are written by `tests/shared/definition_page.py` from the docstrings: each figure is
+defined beside the code that computes it; a test compares the two. Every statistic is held against
+an independent oracle on raw spike trains: NumPy and, to 1e-12,
+[elephant](../../tests/statistics/test_elephant.py) where it defines the same.
 
 Common to all: an *event* is a value that is not zero. A sample's *sequence* is its steps from one
 start to the next, padding left out. Counts are int64, so any split of the data, merged in any
@@ -40,37 +41,68 @@ besides. Where a layer is `unreliable` (NaN among its values, or a binary layer 
 figure is NaN.
 """
 
+COUNTED = (
+    "`SpikeCounts`, `InterspikeIntervals` and `Synchrony` count whole numbers in a histogram: "
+    "spikes per sequence and neuron, steps per interval, spikes per step and sample. All three "
+    "have these figures of it.\n"
+)
+
 # Results whose figures are defined once, above.
 SHARED = (LayerResult, CountedResult)
 
 
-def page() -> str:
-    """The whole page."""
-    parts = [HEAD, *kinds_table(), *class_section("Activity of a layer", LayerActivity)]
-    parts += ["## Figures of counted numbers\n"]
-    parts += [
-        "`SpikeCounts`, `InterspikeIntervals` and `Synchrony` count whole numbers in a histogram: "
-        "spikes per sequence and neuron, steps per interval, spikes per step and sample. All three "
-        "have these figures of it.\n",
-        *figures(CountedResult),
+def pages() -> dict[Path, str]:
+    """The text of each page by its file, and of the one that leads to them."""
+    parts = {slug: (title, "\n".join(text)) for slug, title, text in sections()}
+    links = [f"- [{title}](definitions/{slug}.md)" for slug, (title, _) in parts.items()]
+    toctree = [
+        "",
+        ":::{toctree}",
+        ":hidden:",
+        "",
+        *(f"definitions/{slug}" for slug in parts),
+        ":::",
     ]
+    first = "\n".join([HEAD, *links, *toctree, "", *kinds_table()])
+    return {INDEX: first} | {
+        FOLDER / f"{slug}.md": f"# {title}\n\n{text}" for slug, (title, text) in parts.items()
+    }
+
+
+def sections() -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Each page's name, title and text."""
+    yield "activity", "Activity of a layer", described(LayerActivity)
+    yield "counted-numbers", "Figures of counted numbers", [COUNTED, *figures(CountedResult)]
     for name, cls in BUILT_IN.items():
-        parts += class_section(f"`{name}`", cls, told=False)
-        parts += [
-            f"### What `{name}` finds\n",
-            *described(getattr(stats, f"{name}Result"), heading="####"),
-        ]
-    parts += class_section("Synaptic operations: `report.operations`", OperationCounts)
-    parts += ["### Of a layer\n", *described(LayerOperations, heading="####")]
-    parts += ["### With a pool folded in\n", *described(FoldedOperations, heading="####")]
-    parts += ["### Of all layers\n", *described(Operations, heading="####")]
-    parts += ["### Updates of neurons\n", *described(NeuronUpdates, heading="####")]
-    parts += ["### Accesses to memory\n", *described(MemoryAccesses, heading="####")]
-    parts += ["### Costs of operations\n", *described(OperationCosts, heading="####")]
-    parts += ["### Energy\n", *described(Energy, heading="####")]
-    parts += ["### Over samples\n", *described(OperationSpread, heading="####")]
-    parts += ["## Verdicts: `report.diagnose()`\n", markdown(diagnosis.diagnose)]
-    return "\n".join(parts)
+        result = described(getattr(stats, f"{name}Result"), heading="###")
+        found = [f"## What `{name}` finds\n", *result]
+        yield slug_of(name), f"`{name}`", [markdown(cls), *found]
+    yield from operation_sections()
+    yield "verdicts", "Verdicts: `report.diagnose()`", [markdown(diagnosis.diagnose)]
+
+
+def operation_sections() -> Iterator[tuple[str, str, Iterable[str]]]:
+    """The pages of `report.operations`."""
+    of_a_layer = ["## Of a layer alone\n", *described(LayerOperations, heading="###")]
+    counts = [*described(OperationCounts), *of_a_layer]
+    yield "operations", "Synaptic operations of a layer: `report.operations[name]`", counts
+    total = "Synaptic operations of all layers: `report.operations`"
+    yield "operations-in-all", total, described(Operations)
+    yield "operations-over-samples", "Operations over samples: `spread`", described(OperationSpread)
+    folded = "Operations with a pool folded in: `folded`"
+    yield "operations-folded", folded, described(FoldedOperations)
+    updates = "Updates of neurons: `report.operations.neurons`"
+    yield "neuron-updates", updates, described(NeuronUpdates)
+    accesses = "Accesses to memory: `report.operations.memory`"
+    yield "memory-accesses", accesses, described(MemoryAccesses)
+    costs = ["## Costs of operations\n", *described(OperationCosts, heading="###")]
+    energy = [*described(Energy), *costs]
+    yield "energy", "Energy: `report.operations.energy(costs)`", energy
+
+
+def slug_of(name: str) -> str:
+    """The name of a page's file: `TimeCourse` is on time-course.md."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
 def kinds_table() -> Iterator[str]:
@@ -90,19 +122,13 @@ def kinds_table() -> Iterator[str]:
     )
 
 
-def class_section(title: str, cls: type, *, told: bool = True) -> Iterator[str]:
-    """A class's docstring, and its figures."""
-    yield f"## {title}\n"
-    yield from described(cls) if told else [markdown(cls)]
-
-
-def described(cls: type, *, heading: str = "###") -> Iterator[str]:
+def described(cls: type, *, heading: str = "##") -> Iterator[str]:
     """A class's docstring and each of its figures."""
     yield markdown(cls)
     yield from figures(cls, heading=heading)
 
 
-def figures(cls: type, *, heading: str = "###") -> Iterator[str]:
+def figures(cls: type, *, heading: str = "##") -> Iterator[str]:
     """Each figure that the class itself defines."""
     for name, member in vars(cls).items():
         if name.startswith("_"):
@@ -150,4 +176,8 @@ def _arguments(function: Any) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    FOLDER.mkdir(exist_ok=True)
+    for stale in FOLDER.glob("*.md"):
+        stale.unlink()
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
