@@ -241,6 +241,7 @@ class InTurn:
         return self.ways[self.calls % len(self.ways)](*args)
 
 
+# What the compiler does behind Dynamo is tested above; here it would only take time.
 steps_by_hand = pytest.mark.parametrize(
     "case",
     [snntorch_steps, norse_steps, lambda: spikingjelly("s")],
@@ -249,13 +250,13 @@ steps_by_hand = pytest.mark.parametrize(
 
 
 @steps_by_hand
-@pytest.mark.parametrize("turns", ["ce", "cceee", "eec"])
+@pytest.mark.parametrize("turns", ["ce", "eecc"])
 def test_a_sequence_goes_on_between_compiled_and_eager_calls(case: Case, turns: str) -> None:
     torch.manual_seed(1)
     net, run = case()
     with torch.no_grad():
         eager = recorded(net, run, net)
-        compiled = torch.compile(net, backend="aot_eager")
+        compiled = torch.compile(net, backend="eager")
         ways = [compiled if turn == "c" else net for turn in turns]
         assert recorded(net, run, InTurn(*ways)) == eager
 
@@ -269,7 +270,7 @@ def test_what_is_told_in_the_middle_of_a_sequence_means_the_same_in_compiled_cal
     for compile_it in (False, True):
         torch.manual_seed(1)
         net, run = case()
-        call: Any = torch.compile(net, backend="aot_eager") if compile_it else net
+        call: Any = torch.compile(net, backend="eager") if compile_it else net
         statistics = [ClassActivity] if what == "label" else []
         with torch.no_grad(), neuroact.record(net, statistics=statistics) as recording:
             calls, blocks = 0, ExitStack()
