@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import io
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ OUTSIDE_DOCS = (
     "examples/custom_framework/README.md",
 )
 DOCUMENTS = sorted([*(ROOT / name for name in OUTSIDE_DOCS), *ROOT.glob("docs/**/*.md")])
+# What needs another environment, by the version of NIR that it has.
+APART = {ROOT / "docs/how-to/survive-the-trip.md": "1.0.8"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -57,6 +60,8 @@ def same(expected: str, printed: str) -> bool:
 def test_snippets_run_and_print_what_stands_below_them(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if path in APART and version("nir") != APART[path]:
+        pytest.skip("run in CI's stage apart")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     namespace: dict[str, object] = {"__name__": "__main__"}
