@@ -17,10 +17,13 @@ import nirtorch
 import norse.torch
 import numpy as np
 import pytest
+import sinabs.layers
 import sinabs.nir
+import snntorch
 import torch
 from raw import RawCalls, assert_true_figures
-from snntorch.import_nir import import_from_nir as from_nir_to_snntorch
+from snntorch.export_nir import export_to_nir as export_from_snntorch
+from snntorch.import_nir import import_from_nir as import_to_snntorch
 from spikingjelly.activation_based import functional, layer, neuron
 from spikingjelly.activation_based.nir_exchange import export_to_nir, import_from_nir
 from torch import Tensor, nn
@@ -91,7 +94,7 @@ def spikes(steps: int = STEPS) -> Tensor:
 
 
 READERS: dict[str, Callable[[nir.NIRGraph], Any]] = {
-    "snntorch": from_nir_to_snntorch,
+    "snntorch": import_to_snntorch,
     "norse": lambda graph: norse.torch.from_nir(graph, dt=DT),
     "sinabs": lambda graph: sinabs.nir.from_nir(graph, batch_size=BATCH),
     "spikingjelly": lambda graph: import_from_nir(graph, dt=DT),
@@ -136,8 +139,18 @@ GRAPHS: dict[str, Callable[[], nir.NIRGraph]] = {
 
 @pytest.mark.parametrize(("framework", "case"), READ, ids=[", ".join(pair) for pair in READ])
 def test_every_layer_is_recorded_as_a_hook_sees_it_and_no_other(framework: str, case: str) -> None:
-    net = READERS[framework](GRAPHS[case]())
     layers = READ[framework, case]
+    report, output = checked(framework, GRAPHS[case](), layers)
+    # What Norse returns of a recurrent graph is not the layer's, but went through its weights.
+    same = report[layers[-1]].total.tolist() == output.sum((0, 1)).tolist()
+    assert same is (framework != "norse" or not case.startswith("recurrent"))
+
+
+def checked(
+    framework: str, graph: nir.NIRGraph, layers: list[str]
+) -> tuple[ActivityReport, Tensor]:
+    """The report of what a framework makes of the graph, after a comparison with hooks."""
+    net = READERS[framework](graph)
     raw = {name: RawCalls(net.get_submodule(name)) for name in layers}
     with neuroact.record(net) as recording:
         output = run(net, framework, spikes())
@@ -151,9 +164,63 @@ def test_every_layer_is_recorded_as_a_hook_sees_it_and_no_other(framework: str, 
         expected = SignalKind.GRADED if framework == "sinabs" else SignalKind.BINARY
         assert report[name].kind is expected
     assert report[layers[0]].total.sum() > 0
-    # What Norse returns of a recurrent graph is not the layer's, but went through its weights.
-    same = report[layers[-1]].total.tolist() == output.sum((0, 1)).tolist()
-    assert same is (framework != "norse" or not case.startswith("recurrent"))
+    return report, output
+
+
+def connections() -> nn.Linear:
+    linear = nn.Linear(INPUTS, NEURONS)
+    linear.weight.data *= 8
+    return linear
+
+
+def leaky(**options: Any) -> nn.Module:
+    """Exported only with a value for each neuron."""
+    each = torch.ones(NEURONS)
+    return snntorch.Leaky(0.9 * each, threshold=each, init_hidden=True, **options)
+
+
+def from_snntorch(**options: Any) -> tuple[nir.NIRGraph, ActivityReport]:
+    """The graph, and the report of the network that it was written from."""
+    torch.manual_seed(0)
+    net = nn.Sequential(connections(), leaky(**options))
+    with neuroact.record(net) as recording:
+        for step in spikes():
+            net(step)
+    return export_from_snntorch(net, spikes()[0, 0]), recording.report()
+
+
+def from_sinabs(file: Path) -> nir.NIRGraph:
+    torch.manual_seed(0)
+    net = nn.Sequential(connections(), sinabs.layers.IAFSqueeze(batch_size=BATCH))
+    net(spikes()[0])
+    nir.write(file, sinabs.nir.to_nir(net, spikes()[0]))
+    return nir.read(file)
+
+
+@pytest.mark.parametrize("framework", READERS)
+def test_what_snntorch_wrote_is_recorded_in_every_framework(framework: str) -> None:
+    checked(framework, from_snntorch()[0], ["1"])
+
+
+@pytest.mark.parametrize("framework", ["norse", "sinabs"])
+def test_what_sinabs_wrote_is_recorded_where_it_can_be_read(framework: str, tmp_path: Path) -> None:
+    checked(framework, from_sinabs(tmp_path / "net.nir"), ["1"])
+
+
+@pytest.mark.parametrize("framework", ["snntorch", "spikingjelly"])
+def test_snntorchs_reset_survives_only_to_zero_and_at_once(framework: str) -> None:
+    graph, before = from_snntorch(reset_mechanism="zero", reset_delay=False)
+    assert report_of(framework, graph)["1"].events.tolist() == before["1"].events.tolist()
+    graph, before = from_snntorch()
+    assert report_of(framework, graph)["1"].events.tolist() != before["1"].events.tolist()
+
+
+def test_norse_writes_a_thousandth_of_a_time_constant() -> None:
+    each = torch.ones(NEURONS)
+    rule = norse.torch.LIFBoxParameters(tau_mem_inv=100 * each, v_th=each, v_leak=0 * each)
+    net = norse.torch.SequentialState(connections(), norse.torch.LIFBoxCell(rule))
+    written = norse.torch.to_nir(net, spikes()[0, 0])
+    np.testing.assert_allclose(written.nodes["1"].tau, 0.01 / 1000)
 
 
 @pytest.mark.parametrize(
