@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 from neuroact.errors import NoSpikingLayersError, NoSuchStateError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
 from neuroact.layers.axes import DEFAULT_AXES, ArgumentReader
+from neuroact.layers.graph_nodes import node_names
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
     ROOT_NAME,
@@ -116,7 +117,9 @@ def choose_layers(
             found.append(_chosen(m, reads, passed_by=id(m.module) in passed_by, places=places))
     if not found:
         raise without[0]
-    return tuple(found)
+    recorded = {layer.info.name for layer in found}
+    nodes = node_names(modules, spiking)
+    return tuple(_also_named(layer, nodes.get(layer.info.name), recorded) for layer in found)
 
 
 Reads = tuple[Adapter, SignalKind, str]
@@ -290,6 +293,12 @@ def _chosen(
     info = LayerInfo(named.name, named.aliases, adapter.framework, cls, kind, read_as)
     assumed = isinstance(adapter, StatedAdapter | ArgumentReader) and adapter.axes_assumed
     return ChosenLayer(info, named.module, adapter, passed_by, assumed, places)
+
+
+def _also_named(layer: ChosenLayer, node: str | None, recorded: set[str]) -> ChosenLayer:
+    if node is None or node in {*recorded, *layer.info.aliases}:
+        return layer
+    return replace(layer, info=replace(layer.info, aliases=(*layer.info.aliases, node)))
 
 
 def _no_layers(

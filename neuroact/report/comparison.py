@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from neuroact.errors import ComparisonError, MissingOperationsError
@@ -183,7 +183,9 @@ def compare(
         labels: a name for each report, including the first. None: "1", "2", …
         layers: partners of layers, as a mapping from the name in the first report to the name in
             the others: one name for all of them, or one for each. All other layers are matched by
-            name or alias. Layers whose synaptic operations were counted may be named too.
+            name or alias; and those that are left, by names that differ only in how NIR and
+            torch.fx write them: `enc.1` and `enc_1`, `1` and `_1`. Layers whose synaptic operations
+            were counted may be named too.
 
     Returns:
         The comparison, which prints as a table. Layers without a partner are in its `unmatched`.
@@ -276,12 +278,34 @@ def _partners(
     if len(set(taken)) < len(taken):
         twice = next(name for name in taken if taken.count(name) > 1)
         raise ComparisonError(f'layers= gives the layer "{twice}" to two layers', layer=twice)
-    for ours, layer in first.items():
-        partner = next((p for n in (ours, *layer.aliases) if (p := other.get(n))), None)
-        if ours not in partners and partner is not None and partner.name not in taken:
-            partners[ours] = partner
+
+    def pair(layer: Entry, partner: Entry | None) -> None:
+        if partner is not None and layer.name not in partners and partner.name not in taken:
+            partners[layer.name] = partner
             taken.append(partner.name)
+
+    for ours, layer in first.items():
+        pair(layer, next((p for n in (ours, *layer.aliases) if (p := other.get(n))), None))
+    alike = _by_spelling(layer for layer in other.values() if layer.name not in taken)
+    left = _by_spelling(layer for layer in first.values() if layer.name not in partners)
+    for spelling, layer in left.items():
+        pair(layer, alike.get(spelling))
     return partners
+
+
+def _by_spelling(layers: Iterable[Entry]) -> dict[str, Entry]:
+    """The layers by their names as NIR and torch.fx write them; without those that two have."""
+    found: dict[str, list[Entry]] = {}
+    for layer in layers:
+        for spelling in {_as_identifier(n) for n in (layer.name, *layer.aliases)}:
+            found.setdefault(spelling, []).append(layer)
+    return {spelling: alone[0] for spelling, alone in found.items() if len(alone) == 1}
+
+
+def _as_identifier(name: str) -> str:
+    """A name without dots, which does not begin with a digit: `_2_1` for `2.1`."""
+    written = name.replace(".", "_")
+    return f"_{written}" if written[:1].isdigit() else written
 
 
 def _at(ours: str, to: str | Sequence[str], place: int) -> str:

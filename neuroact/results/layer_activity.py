@@ -54,7 +54,7 @@ class LayerActivity:
 
     Attributes:
         name: qualified name of the module in the model.
-        aliases: other names of the same module.
+        aliases: other names of the same module, or of the NIR graph's node that it is in.
         framework: import name of the module's framework.
         layer_type: the module's class name.
         kind: what the layer's values mean.

@@ -37,7 +37,8 @@ NOTES = {
     "spikingjelly": "Where a row has two entries, the first is for step mode `s` and the second "
     "for `m`, except for classes that have one mode or none. Layers of `layer.*` (Linear, Conv2d, "
     "…) and encoders are read by their step mode when they are named. Containers repeat what is in "
-    "them, so they are not layers.",
+    "them, so they are not layers. A node of a NIR graph is a layer, `_NIRStatefulModule`: it runs "
+    "the neuron in it without calling it, in either step mode; its state is passed.",
     "sinabs": "The kind depends on `spike_fn`: graded with `MultiSpike` and `MaxSpike`, binary "
     "with `SingleSpike` and `MaxSpike(1)`, analog with None. `(BT)` is one dimension, batch first.",
 }
@@ -103,6 +104,9 @@ The figures mean the same in each framework, but the neurons differ. snnTorch an
 the threshold; SpikingJelly and sinabs also fire at it. So a membrane potential of exactly 1 with a
 threshold of 1 is a spike only in SpikingJelly and sinabs. Where the rules agree, the counts agree
 too, neuron by neuron: [one network in three frameworks](../../examples/studies/same_network.py).
+
+Models that snnTorch, Norse, sinabs or SpikingJelly read from a NIR graph are made of these classes:
+[Did my network survive the trip?](../how-to/survive-the-trip.md).
 """
 
 

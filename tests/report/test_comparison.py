@@ -131,6 +131,30 @@ def test_layers_are_matched_by_name_by_alias_and_by_a_map() -> None:
     assert found.unmatched == {"1": ("lonely",), "2": ("d",)}
 
 
+def test_layers_that_are_left_are_matched_as_nir_and_fx_write_their_names() -> None:
+    first = report(
+        layer("1"), layer("enc.1"), layer("a"), layer("x", aliases=("b.c",)), layer("_d")
+    )
+    other = report(layer("enc_1"), layer("_1"), layer("a"), layer("b_c"), layer("d"))
+    found = neuroact.compare(first, other)
+    names = {name: entry.layers["2"].name for name, entry in found.items()}
+    assert names == {"1": "_1", "enc.1": "enc_1", "a": "a", "x": "b_c"}
+    back = neuroact.compare(other, first)
+    assert {entry.layers["2"].name: name for name, entry in back.items()} == names
+    assert found.unmatched == {"1": ("_d",), "2": ("d",)}
+
+
+def test_a_spelling_that_two_layers_have_matches_neither_and_the_very_name_goes_first() -> None:
+    first = report(layer("a.b"), layer("a_b"), layer("c.d_e"), layer("c_d.e"), layer("same"))
+    other = report(layer("a_b"), layer("c_d_e"), layer("same"))
+    found = neuroact.compare(first, other)
+    assert {name: entry.layers["2"].name for name, entry in found.items()} == {
+        "a_b": "a_b",
+        "same": "same",
+    }
+    assert found.unmatched == {"1": ("a.b", "c.d_e", "c_d.e"), "2": ("c_d_e",)}
+
+
 def test_a_map_may_name_a_partner_for_each_report() -> None:
     reports = [report(layer(name)) for name in "abc"]
     found = neuroact.compare(*reports, layers={"a": ("b", "c")})

@@ -22,6 +22,7 @@ from neuroact_adapters.spikingjelly.layers import (
     emits,
     is_sequence,
     layer_of,
+    memories_in,
     names_of,
 )
 from neuroact_adapters.spikingjelly.places import Surroundings
@@ -46,6 +47,10 @@ class SpikingJellyAdapter:
     Containers repeat what their modules emit. They are not layers; the modules inside are. A
     recurrent module (SpikingLSTM, …) is read as one layer, its last one. It does not return the
     outputs of its inner layers, so those are not recorded.
+
+    A node of a NIR graph (`nir_exchange.import_from_nir`) runs its neuron without calling it. So
+    the node is the layer, in both step modes. Its state is passed: a call continues the last one if
+    it is given the state that the last one returned.
 
     Some things cannot be seen. A neuron in step mode `s` that is given a whole sequence takes the
     time axis for the batch, and is recorded so. The same holds for a module that
@@ -86,7 +91,9 @@ class SpikingJellyAdapter:
         """
         self._surroundings.meet(module)
         layer = layer_of(module)
-        if layer is None or (layer.passed and self._surroundings.are_recurrent(module)):
+        if layer is None or self._surroundings.run_unseen(module):
+            return None
+        if layer.passed and self._surroundings.are_recurrent(module):
             return None
         self._known[module] = layer
         return SignalKind.ANALOG if layer.by_request else emits(module, layer)
@@ -118,7 +125,7 @@ class SpikingJellyAdapter:
         self._surroundings.check(module, sequence=sequence, spikes=not layer.by_request)
         values = _one_tensor(layer.spikes(call.output))
         if layer.passed:
-            left = call.output[1] if sequence else call.output
+            left = call.output if layer.one_step else call.output[1]
             starts = call.starts_sequence(
                 given=_flat(call.argument(1, layer.passed)), left=_flat(left)
             )
@@ -145,9 +152,10 @@ class SpikingJellyAdapter:
     def states(self, module: nn.Module) -> tuple[str, ...]:
         """What the neuron remembers, such as "v", its membrane potential."""
         layer = self._look_up(module)
-        held = vars(module).get("_memories", {})
-        kept = (name for name in held if not name.endswith("_seq"))
-        return () if layer.passed or layer.by_request else tuple(kept)
+        neuron = layer.neuron(module)
+        kept = (name for name in memories_in(neuron) if not name.endswith("_seq"))
+        passed = layer.passed and neuron is module
+        return () if passed or layer.by_request else tuple(kept)
 
     def read_state(self, module: nn.Module, call: LayerCall, name: str) -> Tensor:
         """A state after each step; that of a whole sequence as `store_v_seq=True` keeps it.
@@ -155,12 +163,17 @@ class SpikingJellyAdapter:
         Raises:
             ValueError: the neuron keeps only the last step of a sequence.
         """
-        if not is_sequence(module, self._look_up(module)):
+        layer = self._look_up(module)
+        if not is_sequence(module, layer):
+            if layer.passed:
+                state = dict(zip(memories_in(layer.neuron(module)), call.output[1], strict=True))
+                return of_step(state[name], name)
             return of_step(getattr(module, name, None), name)
-        if not getattr(module, f"store_{name}_seq", False):
+        if layer.passed or not getattr(module, f"store_{name}_seq", False):
+            may_keep = name == "v" and not layer.passed
             raise ValueError(
                 f'in step mode "m" it keeps only the last step of its state "{name}"'
-                + ("; to keep all, make it with store_v_seq=True" if name == "v" else "")
+                + ("; to keep all, make it with store_v_seq=True" if may_keep else "")
                 + '. In step mode "s" each step is seen'
             )
         return of_sequence(getattr(module, f"{name}_seq", None), name)

@@ -24,6 +24,7 @@ _LAYERS = tuple(
 _PLACES = (
     *_LAYERS,
     *(f"spikingjelly.activation_based.{part}" for part in ("base", "neuron", "rnn")),
+    "spikingjelly.activation_based.nir_exchange",
     *("spikingjelly.clock_driven.neuron", "spikingjelly.clock_driven.layer"),
 )
 
@@ -32,6 +33,9 @@ CONTAINERS = {
     *("SeqToANNContainer", "TLastSeqToANNContainer"),
     *("ElementWiseRecurrentContainer", "LinearRecurrentContainer"),
 }
+
+NIR_NODE = "_NIRStatefulModule"
+"""It runs the one neuron in it without calling it, and passes and returns that neuron's state."""
 
 # They multiply what their own neurons emit.
 ATTENTION = {"SpikingSelfAttention", "QKAttention", "SpikeDrivenSelfAttention"}
@@ -62,16 +66,30 @@ def _over_time(output: Any) -> Any:
     return output.unsqueeze(0)
 
 
+def memories_in(module: Any) -> dict[str, Any]:
+    """What the module remembers, by name, in the order in which SpikingJelly lists it."""
+    found: dict[str, Any] = vars(module).get("_memories", {})
+    return found
+
+
 def memories_of(module: Any) -> object:
     """What the module remembers; only its membrane potential if that is called `v`.
 
     Other memories appear and vanish in the middle of a sequence, such as a training step's trace or
     the record of the membrane potential. A queue grows, so only its last entry is compared.
     """
-    memories = vars(module).get("_memories", {})
+    memories = memories_in(module)
     if isinstance(memories.get("v"), Tensor):
         return memories["v"]
     return [m[-1:] if isinstance(m, list) else m for m in memories.values()]
+
+
+def _itself(module: Any) -> Any:
+    return module
+
+
+def _in_nir_node(module: Any) -> Any:
+    return module.module
 
 
 def _queue(module: Any) -> object:
@@ -107,6 +125,7 @@ class Layer:
     """How one class is read.
 
     Attributes:
+        neuron: finds the module that has the options, such as the step mode.
         levels: the kind of its spikes, if it spikes.
         real: whether an instance emits real values, whatever its surrogate function does.
         surrogate: finds its surrogate function.
@@ -119,6 +138,7 @@ class Layer:
         by_request: whether it is not a neuron, and is recorded only when named.
     """
 
+    neuron: Callable[[Any], Any] = _itself
     levels: SignalKind = SignalKind.BINARY
     real: Callable[[Any], bool] = never
     surrogate: Callable[[Any], Any] = surrogate_function
@@ -131,7 +151,7 @@ class Layer:
 
 
 _BINARY = Layer()
-_GRADED = Layer(SignalKind.GRADED)
+_GRADED = Layer(levels=SignalKind.GRADED)
 _MEMBRANE = Layer(real=_always, spikes=_over_time)
 _ENCODER = Layer(by_request=True)
 _BY_REQUEST = Layer(real=_always, by_request=True)
@@ -167,7 +187,7 @@ NEURONS = {
     "STBIFNode": _GRADED,
     "FlexSN": _GRADED,
     "_STASpikeEncoder": _GRADED,
-    "FewSpikeNode": Layer(SignalKind.GRADED, real=lambda module: module.step_mode == "s"),
+    "FewSpikeNode": Layer(levels=SignalKind.GRADED, real=lambda module: module.step_mode == "s"),
     "NonSpikingBaseNode": _MEMBRANE,
     "NoisyNonSpikingBaseNode": _MEMBRANE,
     "PoissonEncoder": _ENCODER,
@@ -177,6 +197,7 @@ NEURONS = {
     "SpikingVanillaRNNCell": Layer(one_step=True, passed="h"),
     "SpikingGRUCell": Layer(surrogate=_gates, one_step=True, passed="h"),
     "SpikingLSTMCell": Layer(surrogate=_gates, one_step=True, spikes=_without_state, passed="hc"),
+    NIR_NODE: Layer(_in_nir_node, spikes=_without_state, passed="state"),
 }
 
 
@@ -198,16 +219,17 @@ def layer_of(module: nn.Module) -> Layer | None:
 
 def is_sequence(module: nn.Module, layer: Layer) -> bool:
     """Whether a call is a whole sequence; if not, it is one step."""
-    mode = getattr(module, "step_mode", None)
+    mode = getattr(layer.neuron(module), "step_mode", None)
     return not layer.one_step if mode is None else mode == "m"
 
 
 def emits(module: nn.Module, layer: Layer) -> SignalKind:
     """The kind of the module's values, with its present options."""
-    surrogate = layer.surrogate(module)
-    if layer.real(module):
+    neuron = layer.neuron(module)
+    surrogate = layer.surrogate(neuron)
+    if layer.real(neuron):
         return SignalKind.ANALOG
-    if not getattr(surrogate, "spiking", True) and not _fires_by_itself(module):
+    if not getattr(surrogate, "spiking", True) and not _fires_by_itself(neuron):
         return SignalKind.ANALOG
     many = type(surrogate).__name__ == "MultiLevelSpikeCount"
     return SignalKind.GRADED if many else layer.levels

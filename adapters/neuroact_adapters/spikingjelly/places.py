@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary, ref
 
 from torch import nn
 
-from neuroact_adapters.spikingjelly.layers import CONTAINERS, names_of
+from neuroact_adapters.spikingjelly.layers import CONTAINERS, NIR_NODE, names_of
 
 _RECURRENT = {"SpikingRNNBase"}
 _ONLINE = {"OTTTSequential", "GradwithTrace", "SpikeTraceOp"}
@@ -25,7 +25,7 @@ class Surroundings:
 
     def meet(self, module: nn.Module) -> None:
         """Remember the inner modules of a container; do nothing for any other module."""
-        if names_of(type(module)).isdisjoint(CONTAINERS | _RECURRENT | _ONLINE):
+        if names_of(type(module)).isdisjoint(CONTAINERS | _RECURRENT | _ONLINE | {NIR_NODE}):
             return
         here = ref(module)
         for inner in module.modules():
@@ -36,6 +36,11 @@ class Surroundings:
         """Whether the module is a part of a SpikingRNN, SpikingLSTM or SpikingGRU."""
         around = self._of(module)
         return around is not None and not names_of(type(around)).isdisjoint(_RECURRENT)
+
+    def run_unseen(self, module: nn.Module) -> bool:
+        """Whether the module is the neuron in a node of a NIR graph, which does not call it."""
+        around = self._of(module)
+        return around is not None and NIR_NODE in names_of(type(around))
 
     def check(self, module: nn.Module, *, sequence: bool, spikes: bool) -> None:
         """Refuse a container in which the time axis of a call is not where the module has it.
