@@ -50,7 +50,7 @@ def test_the_newest_version_of_the_changelog_is_this_one() -> None:
 
 
 def test_every_package_installed_by_the_checks_has_one_exact_version() -> None:
-    for name in ("constraints.txt", "constraints-older.txt"):
+    for name in ("constraints.txt", "constraints-older.txt", "constraints-apart.txt"):
         lines = (ROOT / ".ci" / name).read_text(encoding="utf-8").splitlines()
         packages = [line.partition("==")[0].lower() for line in lines]
         assert len(set(packages)) == len(packages)
