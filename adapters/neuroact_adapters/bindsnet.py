@@ -26,8 +26,9 @@ class BindsnetAdapter:
 
     `Network.run` calls each layer's `forward` itself, once a time step. It returns nothing; the
     spikes are in `layer.s`, `[batch, *neurons]`. Spikes that `clamp=` and `unclamp=` of `run` force
-    or suppress are counted as BindsNET has them. Chunks are views. A layer's name is that in the
-    network; those that connections have for it (`X_to_Y.source`) are aliases.
+    or suppress are counted as BindsNET has them. (Releases before 0.3.4 may force them after the
+    call, where that is not seen.) Chunks are views. A layer's name is that in the network; those
+    that connections have for it (`X_to_Y.source`) are aliases.
 
     State stays on the layer between calls. A call starts a sequence after
     `reset_state_variables()`, and if the batch size changes. What `run` does to membrane potentials
@@ -72,8 +73,8 @@ class BindsnetAdapter:
                 "before this step; run the network in torch.no_grad()"
             )
         self._left[module] = spikes._version
-        given = not _names_of(type(module)).isdisjoint(_PASS_ON) and spikes.dtype != torch.bool
-        kind = SignalKind.GRADED if given else SignalKind.BINARY
+        real = spikes.dtype != torch.bool and _names_of(type(module)) & _PASS_ON
+        kind = SignalKind.GRADED if real else SignalKind.BINARY
         starts = call.starts_sequence(given=call.state, left=spikes)
         return SpikeChunk.of_step(spikes, kind, starts_sequence=starts)
 
