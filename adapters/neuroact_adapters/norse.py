@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neuroact.layers.adapter import LayerCall, argument
+from neuroact.layers.adapter import LayerCall, argument, module_within
 from neuroact.layers.call_pattern import CallPattern, always
 from neuroact.layers.state_reader import of_sequence, of_step
 from neuroact.layers.synapses import Feedback, Matrices, OneWeight, SynapsesByPart
@@ -205,7 +205,7 @@ class StepwiseConvolution(OneWeight):
 def _layer(module: nn.Module) -> Layer | None:
     for base in type(module).__mro__:
         layer = LAYERS.get(base.__name__)
-        if layer is not None and base.__module__.partition(".")[0] == "norse":
+        if layer is not None and module_within(base, "norse").startswith("norse.torch."):
             return layer
     return None
 

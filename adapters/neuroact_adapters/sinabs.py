@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from neuroact.layers.adapter import LayerCall
+from neuroact.layers.adapter import LayerCall, module_within
 from neuroact.layers.state_reader import of_sequence, of_step
 from neuroact.layers.state_trace import StateTrace
 from neuroact.stream import SignalKind, SpikeChunk
@@ -101,7 +101,7 @@ def _is_a(cls: type, name: str) -> bool:
 
 
 def _is_of_sinabs(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] == "sinabs"
+    return module_within(cls, "sinabs").startswith("sinabs.")
 
 
 def _emits(module: nn.Module) -> SignalKind:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from neuroact.errors import NeuroactWarning
-from neuroact.layers.adapter import LayerCall, argument
+from neuroact.layers.adapter import LayerCall, argument, module_within
 from neuroact.layers.call_pattern import CallPattern
 from neuroact.layers.state_reader import of_step
 from neuroact.layers.synapses import OneToOne, SynapsesByPart
@@ -294,7 +294,7 @@ def _any_state(neuron: Neuron, module: Any) -> Callable[[Arguments, Named], Stat
 
 
 def _is_of_snntorch(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] == "snntorch"
+    return module_within(cls, "snntorch").startswith("snntorch._neurons.")
 
 
 def _neuron(cls: type) -> Neuron | None:

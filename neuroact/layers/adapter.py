@@ -162,6 +162,7 @@ class AdapterRegistry:
 
         The given adapters are asked first. The installed ones follow in the order in which their
         frameworks appear in the class's MRO: a user's subclass belongs to its base's framework.
+        Last come those whose framework is a part of a package's name, as of a copy.
         """
         for adapter in self.candidates(module):
             kind = adapter.kind(module)
@@ -172,7 +173,9 @@ class AdapterRegistry:
     def candidates(self, module: nn.Module) -> Iterator[Adapter]:
         """The adapters to ask about a module, in order, whether they know it or not."""
         yield from self._given
-        for package in packages_of(type(module)):
+        paths = [base.__module__ for base in type(module).__mro__]
+        inner = (part for path in paths for part in path.split(".")[1:])
+        for package in dict.fromkeys((*packages_of(type(module)), *inner)):
             adapter = self._load(package)
             if adapter is not None:
                 yield adapter
@@ -220,6 +223,25 @@ def packages_of(cls: type) -> tuple[str, ...]:
     ('torch', 'builtins')
     """
     return tuple(dict.fromkeys(base.__module__.partition(".")[0] for base in cls.__mro__))
+
+
+def module_within(cls: type, framework: str) -> str:
+    """The module that a class is from, as its framework names it; "" if it is of no framework's.
+
+    A copy of the framework in another package counts as the framework. So an adapter that compares
+    the whole result with the names of its framework's modules also reads copies, and nothing else.
+
+    >>> from neuroact.layers.adapter import module_within
+    >>> class LIFNode:
+    ...     __module__ = "src.spikingjelly.activation_based.neuron"
+    >>> module_within(LIFNode, "spikingjelly")
+    'spikingjelly.activation_based.neuron'
+    >>> module_within(LIFNode, "snntorch")
+    ''
+    """
+    path = f".{cls.__module__}."
+    at = path.find(f".{framework}.")
+    return "" if at < 0 else path[at + 1 : -1]
 
 
 def packages_in(modules: Iterable[nn.Module]) -> tuple[str, ...]:

@@ -207,7 +207,7 @@ def passed_by_modules(modules: Sequence[NamedModule]) -> set[int]:
 
 def _refuse_replicas(model: nn.Module) -> None:
     """Refuse DataParallel on several devices: each call runs copies of the layers in threads."""
-    for module in model.modules():
+    for _, module in model.named_modules():  # not `modules`, which Rockpool has a dict for
         if isinstance(module, nn.DataParallel) and len(module.device_ids) > 1:
             raise UnsupportedModelError(
                 f"DataParallel runs copies of the model on {len(module.device_ids)} devices, which "
@@ -315,7 +315,10 @@ def _no_layers(
         )
     packages = [p for p in packages_in(m.module for m in modules) if p not in ("torch", "builtins")]
     parts.append(f"Its classes come from: {', '.join(packages) or 'torch alone'}.")
-    parts.append(f"Adapters installed: {', '.join(registry.installed) or 'none'}.")
+    parts.append(
+        f"Adapters installed: {', '.join(registry.installed) or 'none'}. They also read a copy of "
+        "a framework in another package, such as src.snntorch, if its modules kept their names."
+    )
     if registry.broken:
         parts.append(f"Broken, see the warning above: {', '.join(registry.broken)}.")
     if any(isinstance(m.module, torch.jit.ScriptModule | torch.fx.GraphModule) for m in modules):

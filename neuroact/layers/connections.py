@@ -264,7 +264,7 @@ def _spikes(module: nn.Module, registry: AdapterRegistry) -> bool:
 
 def _weights(module: nn.Module) -> list[str]:
     """Names of what a module may multiply by, its children's apart."""
-    children = {id(p) for child in module.children() for p in child.parameters()}
+    children = {id(p) for child in module.children() for _, p in child.named_parameters()}
     named = [
         name
         for name, parameter in module._parameters.items()

@@ -41,6 +41,8 @@ def check_installed_adapter(framework: str) -> CheckReport:
     try:
         adapter: Adapter = adapters[framework].load()()
         models: Sequence[AdapterExample] = examples[framework].load()
+        for example in models:
+            example.build()  # this may be what imports the framework
     except ImportError as cause:
         raise UnknownAdapterError(
             f'the adapter for "{framework}" cannot be checked without its framework: {cause}'

@@ -20,8 +20,8 @@ class RawCall:
 
     Attributes:
         run: number of its run, from 0.
-        args: its positional arguments.
-        kwargs: its keyword arguments.
+        args: its positional arguments, as they were before it.
+        kwargs: its keyword arguments, as they were before it.
         output: what it returned; or what `ExpectedLayer.kept` found on the module.
     """
 
@@ -59,11 +59,16 @@ class RawRecorder:
         ]
 
     def _see(self, module: nn.Module, name: str, layer: ExpectedLayer) -> Callable[[], None]:
+        given: list[tuple[Any, Any]] = []
+
+        def before(args: Any, kwargs: Any) -> None:  # the call may write to them
+            given.append((copy_of(args), copy_of(kwargs)))
+
         def keep(args: Any, kwargs: Any, output: Any) -> None:
             emitted = copy_of(layer.emitted(module, output))
-            self.calls[name].append(RawCall(self.run, copy_of(args), copy_of(kwargs), emitted))
+            self.calls[name].append(RawCall(self.run, *given.pop(), emitted))
 
-        return see_calls(module, None, keep)
+        return see_calls(module, before, keep)
 
     def __enter__(self) -> RawRecorder:
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
 from typing import Any
 
 from torch import nn
@@ -15,7 +14,7 @@ After = Callable[[tuple[Any, ...], Mapping[str, Any], Any], object]
 def see_calls(module: nn.Module, before: Before | None, after: After) -> Callable[[], None]:
     """Have functions called before and after each run of a module's `forward`.
 
-    A function in the module's `__dict__` wraps `forward`. So a call that goes past `__call__`, as
+    An object in the module's `__dict__` wraps `forward`. So a call that goes past `__call__`, as
     simulators make it, is seen too; a forward hook would miss it.
 
     Args:
@@ -26,17 +25,8 @@ def see_calls(module: nn.Module, before: Before | None, after: After) -> Callabl
     Returns:
         A function that ends it.
     """
-    forward, own = module.forward, module.__dict__.get("forward")
-
-    @wraps(forward)
-    def seen(*args: Any, **kwargs: Any) -> Any:
-        if before is not None:
-            before(args, kwargs)
-        output = forward(*args, **kwargs)
-        after(args, kwargs, output)
-        return output
-
-    module.__dict__["forward"] = seen
+    own = module.__dict__.get("forward")
+    module.__dict__["forward"] = _Seen(module.forward, before, after)
 
     def end() -> None:
         if own is None:
@@ -45,3 +35,28 @@ def see_calls(module: nn.Module, before: Before | None, after: After) -> Callabl
             module.__dict__["forward"] = own
 
     return end
+
+
+class _Seen:
+    """Wraps a `forward`, and has its attributes too: Matterhorn reads its `__code__`."""
+
+    __slots__ = ("after", "before", "forward")
+
+    def __init__(self, forward: Callable[..., Any], before: Before | None, after: After) -> None:
+        self.forward, self.before, self.after = forward, before, after
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _Seen.__slots__:  # in a copy that is still being made
+            raise AttributeError(name)
+        return getattr(self.forward, name)
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        return self.forward
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.before is not None:
+            self.before(args, kwargs)
+        output = self.forward(*args, **kwargs)
+        self.after(args, kwargs, output)
+        return output

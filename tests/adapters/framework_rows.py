@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import torch
@@ -61,7 +62,7 @@ class Spy:
         chunk = self.adapter.read(
             module, LayerCall(call.args, call.kwargs, call.output, call.state, trace)
         )
-        where, emitted = located(chunk.values, call.output)
+        where, emitted = located(chunk.values, call.output, module)
         axes = axes_of(emitted, chunk.values)
         self.seen.append(
             (
@@ -81,8 +82,12 @@ def same_memory(a: Any, b: Any) -> bool:
     return a.numel() > 0 and a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
-def located(values: Tensor, output: Any) -> tuple[str, Tensor]:
-    """Where in a call's output the values are, and the tensor there."""
+def located(values: Tensor, output: Any, module: nn.Module) -> tuple[str, Tensor]:
+    """Where in a call's output, or on the module, the values are, and the tensor there."""
+    if output is None:
+        held = {name: b for name, b in module._buffers.items() if same_memory(b, values)}
+        name, emitted = held.popitem()
+        return f"module.{name}", emitted
     if isinstance(output, Tensor):
         return "output", output
     for index, part in enumerate(output):
@@ -166,9 +171,14 @@ def rows(framework: str) -> list[Row]:
     found: dict[str, list[Row]] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for sample in importlib.import_module(f"samples_{framework}").samples():
+        for sample in importlib.import_module(f"samples_{samples_of(framework)}").samples():
             found.setdefault(sample.cls, []).extend(measured(sample, adapter))
     return [joined(ways) for _, ways in sorted(found.items())]
+
+
+def samples_of(framework: str) -> str:
+    """What the file of a framework's samples is named after."""
+    return "clock_driven" if version(framework) == "0.0.0.0.12" else framework
 
 
 def joined(ways: list[Row]) -> Row:

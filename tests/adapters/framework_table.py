@@ -4,6 +4,11 @@ Run it in each environment, that of the newest frameworks and that of the older 
 
     python tests/adapters/framework_table.py
 
+In `.venv-apart`, name those that are only there:
+
+    export PYTHONPATH=.:adapters NAMES="bindsnet matterhorn_pytorch rockpool spikingjelly"
+    .venv-apart/bin/python tests/adapters/framework_table.py $NAMES
+
 Each run writes a JSON file for each framework and version, and makes the page from all of them.
 """
 
@@ -22,7 +27,12 @@ FRAMEWORKS = {
     "norse": "Norse",
     "spikingjelly": "SpikingJelly",
     "sinabs": "sinabs",
+    "bindsnet": "BindsNET",
+    "rockpool": "Rockpool",
+    "matterhorn_pytorch": "Matterhorn",
 }
+# Those of which a version is in an environment of its own, see .ci/constraints-apart.txt.
+APART = ("bindsnet", "matterhorn_pytorch", "rockpool", "spikingjelly")
 COLUMNS = ("class", "versions", "a call is", "axes", "kind", "values", "state", "recorded", "test")
 NOTES = {
     "snntorch": "Spikes are graded if `graded_spikes_factor` is learnable, per neuron or not 1. "
@@ -38,9 +48,19 @@ NOTES = {
     "for `m`, except for classes that have one mode or none. Layers of `layer.*` (Linear, Conv2d, "
     "…) and encoders are read by their step mode when they are named. Containers repeat what is in "
     "them, so they are not layers. A node of a NIR graph is a layer, `_NIRStatefulModule`: it runs "
-    "the neuron in it without calling it, in either step mode; its state is passed.",
+    "the neuron in it without calling it, in either step mode; its state is passed. 0.0.0.0.12 has "
+    "no step modes; its package is `clock_driven`, whose recurrent layers are recorded as modules "
+    "that no adapter knows.",
     "sinabs": "The kind depends on `spike_fn`: graded with `MultiSpike` and `MaxSpike`, binary "
     "with `SingleSpike` and `MaxSpike(1)`, analog with None. `(BT)` is one dimension, batch first.",
+    "bindsnet": "Connections have their layers as children, so each layer has aliases. `Input` and "
+    "`PassThroughNodes` emit what they are given: booleans are binary, all else is graded.",
+    "rockpool": "Where a row has two entries for the state, the first is for a batch and the "
+    "second for one sample: Rockpool keeps the state of a batch's first sample alone. Spikes are "
+    "binary with `max_spikes_per_dt=1`. Modules around spiking ones are not layers.",
+    "matterhorn_pytorch": "State is passed with `return_states=True`. Spikes are graded with the "
+    "firing functions `Floor`, `Ceil` and `Round`. `ExpIF` and `Izhikevich` of 2.0.0 take the "
+    "whole input for each step, so they are refused.",
 }
 
 Row = dict[str, str]
@@ -131,5 +151,10 @@ def is_installed(framework: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "shared")]
-    write(name for name in FRAMEWORKS if is_installed(name))
+    here = Path(__file__).parent
+    sys.path[:0] = [str(here), str(here / "apart"), str(here.parent / "shared")]
+    from importable import make_importable
+
+    make_importable()
+    every = (name for name in FRAMEWORKS if is_installed(name))
+    write(sys.argv[1:] or every)

@@ -7,11 +7,12 @@ from importlib.metadata import version
 
 import pytest
 from framework_rows import rows
-from framework_table import FRAMEWORKS, PAGE, is_installed, page, stored
+from framework_table import APART, FRAMEWORKS, PAGE, is_installed, page, stored
 
 OLDER = version("snntorch").startswith("0.9")
-# The older generation's environment has no sinabs; every other framework must be there.
-HERE = [name for name in FRAMEWORKS if not (OLDER and name == "sinabs")]
+# Some are in an environment of their own. That of the older generation has no sinabs.
+ELSEWHERE = {*APART} - {"spikingjelly"} | ({"sinabs"} if OLDER else set())
+HERE = [name for name in FRAMEWORKS if name not in ELSEWHERE]
 
 
 def classes_of(framework: str) -> set[str]:

@@ -19,7 +19,7 @@ OUTSIDE_DOCS = (
     "examples/custom_framework/README.md",
 )
 DOCUMENTS = sorted([*(ROOT / name for name in OUTSIDE_DOCS), *ROOT.glob("docs/**/*.md")])
-# What needs another environment: tests/adapters/apart/test_pages.py runs them.
+# What needs another environment: the tests there run it.
 APART = [ROOT / "docs/how-to/survive-the-trip.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -215,3 +216,12 @@ EXAMPLES = (
 
 # Compiling takes most of the time, so only TestRightAdapter checks it.
 QUICK = tuple(replace(example, limits={*example.limits, Limit.COMPILE}) for example in EXAMPLES)
+
+
+def _of_a_framework_that_is_not_there() -> nn.Module:
+    layer: nn.Module = import_module("nowhere").Layer()
+    return layer
+
+
+# Only to build its model is the framework imported.
+LATE = (replace(EXAMPLES[0], model=_of_a_framework_that_is_not_there),)

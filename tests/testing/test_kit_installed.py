@@ -24,17 +24,19 @@ class TestTidepoolAdapter(AdapterContract):
 
 @pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A right adapter, a wrong one, one without examples, and one without its framework."""
+    """A right adapter, a wrong one, one without examples, and two without their framework."""
     adapters = {
         "tidepool": "tidepool.adapter:TidepoolAdapter",
         "wrong": "adapter_mutants:OutputCopied",
         "bare": "tidepool.adapter:TidepoolAdapter",
         "absent": "tidepool.adapter:TidepoolAdapter",
+        "late": "tidepool.adapter:TidepoolAdapter",
     }
     examples = {
         "tidepool": "tidepool.examples:EXAMPLES",
         "wrong": "right_adapter:QUICK",
         "absent": "nowhere:EXAMPLES",
+        "late": "right_adapter:LATE",
     }
     groups = {"neuroact.adapters": adapters, "neuroact.adapter_examples": examples}
 
@@ -67,9 +69,13 @@ def test_the_command_ends_with_1_where_a_check_fails_and_tells_why() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("tidpool", 'no adapter for "tidpool" is installed; there are: absent, bare, tidepool'),
+        (
+            "tidpool",
+            'no adapter for "tidpool" is installed; there are: absent, bare, late, tidepool',
+        ),
         ("bare", "brings no examples to check it with"),
         ("absent", "cannot be checked without its framework: No module named 'nowhere'"),
+        ("late", "cannot be checked without its framework: No module named 'nowhere'"),
     ],
 )
 def test_what_cannot_be_checked_is_told_in_one_line(name: str, why: str) -> None:

@@ -67,7 +67,7 @@ class SpikingJellyAdapter:
     """
 
     framework = "spikingjelly"
-    tested = ("0.0.0.0.14", "2.0.0")
+    tested = ("0.0.0.0.12", "2.0.0")
 
     def __init__(self) -> None:
         # What a module is, and which container is around it, is found out once and remembered.

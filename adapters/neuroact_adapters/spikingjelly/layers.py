@@ -1,4 +1,4 @@
-"""How each of SpikingJelly's classes is read, of both generations, 0.0.0.0.14 and 2.0.
+"""How each of SpikingJelly's classes is read, of 0.0.0.0.12, 0.0.0.0.14 and 2.0.
 
 The adapter recognises classes by the names in their MRO. So it never imports SpikingJelly, and a
 release may lack some of the classes.
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from neuroact.layers.adapter import module_within
 from neuroact.stream import SignalKind
 
 # The modules with neurons and layers. SpikingJelly also has classes that it builds from them,
@@ -43,7 +44,11 @@ ATTENTION = {"SpikingSelfAttention", "QKAttention", "SpikeDrivenSelfAttention"}
 
 def names_of(cls: type) -> set[str]:
     """Names of the class and its bases that come from SpikingJelly's modules of layers."""
-    return {base.__name__ for base in cls.__mro__ if base.__module__.startswith(_PLACES)}
+    return {base.__name__ for base in cls.__mro__ if _is_from(base, _PLACES)}
+
+
+def _is_from(cls: type, modules: tuple[str, ...]) -> bool:
+    return module_within(cls, "spikingjelly").startswith(modules)
 
 
 def as_returned(output: Any) -> Any:
@@ -158,8 +163,8 @@ _BY_REQUEST = Layer(real=_always, by_request=True)
 
 # By class name. The entry of the most derived class counts.
 NEURONS = {
-    # Nodes of 0.0.0.0.14's clock_driven have no step_mode. They take single steps, except
-    # MultiStep*.
+    # Nodes of clock_driven (0.0.0.0.12 and 0.0.0.0.14) have no step_mode. They take single steps,
+    # except MultiStep*.
     "BaseNode": Layer(one_step=True),
     "MultiStepIFNode": _BINARY,
     "MultiStepLIFNode": _BINARY,
@@ -213,7 +218,7 @@ def layer_of(module: nn.Module) -> Layer | None:
         return None
     if surrogate_function(module) is not None:
         return _BINARY  # a user's own neuron, or one of a newer release
-    own = any(base.__module__.startswith(_LAYERS) for base in type(module).__mro__)
+    own = any(_is_from(base, _LAYERS) for base in type(module).__mro__)
     return _BY_REQUEST if own else None
 
 

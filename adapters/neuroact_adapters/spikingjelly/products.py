@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from neuroact.layers.adapter import module_within
 from neuroact.stream.product import SynapticProduct
 
 _SHOWN = "SpikingSelfAttention"
@@ -17,7 +18,7 @@ def neurons_that_show(module: Any) -> nn.Module | None:
     None for any other class, and for a subclass that multiplies in another way.
     """
     for base in type(module).__mro__:
-        if base.__name__ == _SHOWN and base.__module__.startswith("spikingjelly."):
+        if base.__name__ == _SHOWN and module_within(base, "spikingjelly"):
             ours = (getattr(type(module), name, None) for name in ("forward", "_ssa_kernel_torch"))
             theirs = (vars(base).get(name) for name in ("forward", "_ssa_kernel_torch"))
             theirs = (getattr(each, "__func__", each) for each in theirs)

@@ -56,7 +56,7 @@ def gradients_unchanged(case: AdapterCase) -> None:
                 _backward(player.run(run))
         return [
             grad
-            for p in player.model.parameters()
+            for _, p in player.model.named_parameters()
             for grad in (torch.zeros(()) if p.grad is None else p.grad,)
         ]
 

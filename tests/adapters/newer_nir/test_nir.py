@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import sinabs.layers
 import sinabs.nir
+import snippets
 import snntorch
 import torch
 from raw import RawCalls, assert_true_figures
@@ -348,6 +349,11 @@ def test_a_recorded_copy_works_as_if_it_were_not() -> None:
             outputs.append(run(net, "spikingjelly", spikes()))
         assert not any(module._forward_hooks for module in net.modules())
     assert torch.equal(*outputs)
+
+
+def test_the_pages_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    snippets.run(PAGE)
 
 
 def test_the_page_shows_what_the_example_prints(capsys: pytest.CaptureFixture[str]) -> None:

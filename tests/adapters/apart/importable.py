@@ -1,0 +1,24 @@
+"""Makes frameworks importable without packages that they do not need here."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from types import ModuleType
+
+
+def make_importable() -> None:
+    """Stand in for samna, and for what BindsNET's own `__init__` imports.
+
+    The package samna on PyPI is a stub: when it is imported, it runs pip to fetch the real one from
+    another index. Rockpool imports it if it is there.
+
+    BindsNET's `__init__` imports its environments and data sets, and so gymnasium, torchvision,
+    which has no build for this torch, and more. Its networks need none of them.
+    """
+    sys.modules.setdefault("samna", ModuleType("samna"))
+    found = find_spec("bindsnet")
+    if found is not None and "bindsnet" not in sys.modules:
+        package = ModuleType("bindsnet")
+        package.__path__ = list(found.submodule_search_locations or ())
+        sys.modules["bindsnet"] = package
