@@ -43,6 +43,8 @@ class NeoReader:
 
 
 def _events(parts: Sequence[Sequence[Any]], kind: str) -> EventList:
+    if not parts:
+        raise EventError("expected segments, came a block without any")
     numbers = {len(part) for part in parts}
     if len(numbers) != 1 or not min(numbers):
         raise EventError(
