@@ -10,8 +10,9 @@ from neuroact.errors import ChunkError, EventError
 from neuroact.layers.axes import Axes
 from neuroact.layers.event_sources import events_of
 from neuroact.layers.reading import kind_of
-from neuroact.stream.chunk import SignalKind, SpikeChunk, as_tensor
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.stream.events import BinnedEvents, EventList, binned
+from neuroact.stream.tensors import as_tensor
 
 
 def observed(

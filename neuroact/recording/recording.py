@@ -38,10 +38,11 @@ from neuroact.statistics.choice import (
     check_pickled,
 )
 from neuroact.statistics.class_activity import ClassActivity
-from neuroact.stream.chunk import SignalKind, as_tensor
+from neuroact.stream.chunk import SignalKind
 from neuroact.stream.events import Closed, Several
 from neuroact.stream.padding import Validity
 from neuroact.stream.product import SynapticProduct
+from neuroact.stream.tensors import as_tensor
 
 _T = TypeVar("_T")
 
@@ -211,7 +212,8 @@ class Recording:
 
         Args:
             name: the layer to feed; a new one is made if there is none of that name.
-            values: a tensor, or anything that NumPy can read as an array of numbers.
+            values: a tensor, an array of NumPy, JAX or another library that offers DLPack, a sparse
+                array, or anything that NumPy can read as an array of numbers.
             axes: the order of the dimensions, as in `record`: "TN" for `[time, neurons]`. None, for
                 three dimensions or more, means "TBN", `[time, batch, *neurons]`.
             kind: what the values mean; it is not found from the values.
