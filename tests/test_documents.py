@@ -21,6 +21,8 @@ OUTSIDE_DOCS = (
     "examples/custom_framework/README.md",
 )
 DOCUMENTS = sorted([*(ROOT / name for name in OUTSIDE_DOCS), *ROOT.glob("docs/**/*.md")])
+# Pages whose packages are in the environment apart, and the tests there that run them.
+APART = {ROOT / "docs/how-to/jax.md": ROOT / "tests/adapters/apart/test_jax.py"}
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -53,7 +55,11 @@ def same(expected: str, printed: str) -> bool:
     return doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in DOCUMENTS if path not in APART],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_snippets_run_and_print_what_stands_below_them(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +74,11 @@ def test_snippets_run_and_print_what_stands_below_them(
             exec(code, namespace)
         if snippet.output is not None:
             assert same(snippet.output, printed.getvalue()), printed.getvalue()
+
+
+def test_pages_of_packages_apart_are_run_there() -> None:
+    for page, test in APART.items():
+        assert f'run(ROOT / "{page.relative_to(ROOT)}"' in test.read_text(encoding="utf-8")
 
 
 def test_links_between_documents_lead_somewhere() -> None:
