@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 import quantities as pq
 import spikeinterface
 import tonic.transforms
+from framework_table import stored
 from neo.core.spiketrainlist import SpikeTrainList
 from numpy.typing import NDArray
+from source_rows import rows
 
 import neuroact
 from neuroact import Recording, SpikeCounts, TimeCourse
@@ -248,3 +251,8 @@ def test_an_array_of_tonic_needs_the_sensors_shape_and_a_duration() -> None:
         read(camera(), dt=0.001, shape=(2, 3, 4))
     with pytest.raises(EventError, match="no reader knows"):
         read(np.zeros(3), dt=0.001)
+
+
+@pytest.mark.parametrize("package", ["neo", "pynwb", "spikeinterface", "tonic"])
+def test_the_table_of_sources_says_what_their_readers_do(package: str) -> None:
+    assert stored(package)[version(package)] == rows(package)
