@@ -142,6 +142,15 @@ def test_a_batched_run_of_brainstate_is_read_as_numpy_counts_it() -> None:
     assert (layer.observations, layer.sequences) == (150, 3)
 
 
+def test_a_scan_under_vmap_is_batch_first(spikes: Any) -> None:
+    def run(sample: Any) -> Any:
+        return jax.lax.scan(lambda state, x: (state, x), None, sample)[1]
+
+    layer = fed(jax.vmap(run)(jnp.asarray(spikes).swapaxes(0, 1)), axes="BTN")
+    assert layer.events.tolist() == spikes.sum((0, 1)).tolist()
+    assert (layer.observations, layer.sequences) == (60, 3)
+
+
 @pytest.mark.filterwarnings("error")
 def test_the_example_compares_its_hidden_layers_before_and_after_training(
     capsys: pytest.CaptureFixture[str],
