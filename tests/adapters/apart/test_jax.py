@@ -90,6 +90,17 @@ def test_values_with_a_unit_and_random_keys_are_refused() -> None:
         fed(jax.random.key(0))
 
 
+def test_times_with_a_unit_of_brainunit_are_rescaled_and_others_refused() -> None:
+    recording = Recording(dt=0.001)
+    options: dict[str, Any] = {"neurons": 2, "duration": 10 * brainunit.ms}
+    recording.observe_events("a", jnp.array([1.0, 9.5]) * brainunit.ms, [0, 1], **options)
+    recording.observe_events("a", [4 * brainunit.ms, 0.005 * brainunit.second], [0, 1], **options)
+    layer = recording.report()["a"]
+    assert (layer.events.tolist(), layer.observations) == ([2, 2], 20)
+    with pytest.raises(EventError, match='"a": times have no unit of time'):
+        recording.observe_events("a", jnp.array([1.0]) * brainunit.mV, [0], **options)
+
+
 def test_filled_up_lists_of_events_are_refused() -> None:
     recording = Recording(dt=0.001)
     times, indices = jnp.array([0.0011, jnp.inf]), jnp.array([2, -1])
@@ -140,6 +151,12 @@ def test_a_batched_run_of_brainstate_is_read_as_numpy_counts_it() -> None:
     layer = fed(found)
     assert layer.events.tolist() == np.asarray(found).sum((0, 1)).tolist()
     assert (layer.observations, layer.sequences) == (150, 3)
+
+
+def test_spyx_fires_on_what_the_last_step_left() -> None:
+    net = spyx.nn.Sequential(spyx.nn.LIF((1,), beta=0.5, rngs=nnx.Rngs(0)))
+    out = spyx.nn.run(net, jnp.full((3, 1, 1), 1.5))[0]
+    assert out[:2, 0, 0].tolist() == [0, 1]
 
 
 def test_a_scan_under_vmap_is_batch_first(spikes: Any) -> None:
