@@ -38,10 +38,11 @@ from neuroact.statistics.choice import (
     check_pickled,
 )
 from neuroact.statistics.class_activity import ClassActivity
-from neuroact.stream.chunk import SignalKind, as_tensor
+from neuroact.stream.chunk import SignalKind
 from neuroact.stream.events import Closed, Several
 from neuroact.stream.padding import Validity
 from neuroact.stream.product import SynapticProduct
+from neuroact.stream.tensors import as_tensor
 
 _T = TypeVar("_T")
 
@@ -101,7 +102,9 @@ class Recording:
                 `report.not_called`.
             UnreliableLayerWarning: a layer has values that its kind does not allow.
         """
-        origin = provenance(None, ()) if self._origin is None else self._origin
+        origin = self._origin
+        if origin is None:
+            origin = provenance(None, (layer.info.framework for layer in self._layers.values()))
         operations = None if self._connections is None else self._connections.operations()
         return report_of(self._layers.values(), origin=origin, dt=self.dt, operations=operations)
 
@@ -211,7 +214,8 @@ class Recording:
 
         Args:
             name: the layer to feed; a new one is made if there is none of that name.
-            values: a tensor, or anything that NumPy can read as an array of numbers.
+            values: a tensor, an array of NumPy, JAX or another library that offers DLPack, a sparse
+                array, or anything that NumPy can read as an array of numbers.
             axes: the order of the dimensions, as in `record`: "TN" for `[time, neurons]`. None, for
                 three dimensions or more, means "TBN", `[time, batch, *neurons]`.
             kind: what the values mean; it is not found from the values.
@@ -256,7 +260,7 @@ class Recording:
         shape: Sequence[int] | None = None,
         duration: Any = None,
         dt: float | None = None,
-        start: float | None = None,
+        start: Any = None,
         ids: Any = None,
         samples: Any = None,
         batch: int | None = None,
@@ -282,7 +286,8 @@ class Recording:
             duration: how many seconds were observed, silence at the end too; or one number for each
                 sample. The last step may be observed in part.
             dt: seconds per time step. If None, the recording's; else, the source's own.
-            start: when the observation began, in seconds; 0 if nothing says it.
+            start: when the observation began, in seconds; 0 if nothing says it. Said alone, beside
+                a source of one sample that knows when it ended, it leaves that end as it is.
             ids: the ids of the neurons, `[neurons]`.
             samples: the sample (trial, segment) of each event, counted from 0.
             batch: number of samples, those without events too; needed with `samples`.

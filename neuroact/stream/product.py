@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroact.stream.chunk import as_tensor
+from neuroact.stream.tensors import as_tensor
 
 # Beyond these float64 skips whole numbers, and a sum of such numbers could leave int64.
 _LARGEST_WHOLE, _LARGEST_PRODUCT, _LARGEST_SUM = 2**24, 2.0**53, 2.0**62
