@@ -70,7 +70,7 @@ class Demo:
 @pytest.fixture
 def demo(report: ActivityReport, monkeypatch: pytest.MonkeyPatch) -> Demo:
     found = Demo(report)
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: [found])
+    monkeypatch.setattr(demo_command, "installed_demos", lambda: {found.name: found})
     return found
 
 
@@ -238,7 +238,7 @@ def test_numbers_out_of_range_are_bad_use(arguments: list[str], demo: Demo) -> N
 def test_an_installation_without_demos_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: ())
+    monkeypatch.setattr(demo_command, "installed_demos", dict)
     code, _, err = neuroact_command("demo", "--out", tmp_path)
     assert code == 2
     assert "there is no demo" in err
@@ -257,7 +257,9 @@ def test_all_frameworks_are_trained_alike_and_compared_with_the_first(
     recording = Recording()
     recording.observe("lif", torch.tensor([[[1, 1, 1]], [[1, 0, 0]]]))
     found = [Demo(recording.report(), "norse"), Demo(report, "snntorch")]
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: found)
+    monkeypatch.setattr(
+        demo_command, "installed_demos", lambda: {demo.name: demo for demo in found}
+    )
     result = invoke("demo", "--framework", "all", "--seed", "3", "--out", str(tmp_path))
     assert result.exit_code == 0
     assert [demo.calls for demo in found] == [[(3, None)]] * 2

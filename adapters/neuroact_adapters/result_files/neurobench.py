@@ -57,6 +57,16 @@ def report(results: Results, *, name: str | None = None) -> ActivityReport:
     return ActivityReport(layers, not_called=missing)
 
 
+def from_document(document: Mapping[str, Any]) -> ActivityReport | None:
+    """The report of a JSON document, if it is NeuroBench's results with this metric; else None.
+
+    The entry point of `neuroact.result_files`. It raises and warns as `report` does.
+    """
+    if not any(map(_is_entry, (document, *document.values()))):
+        return None
+    return report(document)
+
+
 def entry_of(results: Results, name: str | None = None) -> Mapping[str, Any]:
     """The metric's part of the results; raises like `report`."""
     results = _loaded(results)
