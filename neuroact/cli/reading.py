@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
     Found: TypeAlias = ActivityReport | Comparison | History
 
 RESULT_FILES = "neuroact.result_files"
-"""Group of entry points: functions that make a report of another tool's JSON, or return None."""
+"""Group of entry points: functions that make a report of a path if it is another tool's results;
+else they return None."""
+
+_EXPECTED = (
+    "expected a recording, or the JSON of a report, a comparison, a training's history, or the "
+    "results of a NeuroBench run with neuroact's AverageActivityMetric"
+)
 
 
 def read_file(path: Path) -> Found:
@@ -38,7 +45,17 @@ def read_file(path: Path) -> Found:
         warnings.simplefilter("ignore", NeuroactWarning)
         if _begins_like_recording(path):
             return Recording.load(path).report()
-        return read(path, _from_document)
+        with path.open("rb") as file:
+            begins = file.read(64).removeprefix(BOM_UTF8).lstrip()
+        if begins and not begins.startswith(b"{"):
+            raise ReportFileError(f"{path} is neither JSON nor a recording: {_EXPECTED}")
+        try:
+            return read(path, _from_document)
+        except ReportFileError:
+            found = _of_another_tool(path)
+            if found is None:
+                raise
+            return found
 
 
 def read_report(path: Path) -> ActivityReport:
@@ -98,19 +115,15 @@ def _described(found: Found) -> str:
     if isinstance(found, Comparison):
         return f"a comparison of {len(found.reports)} reports"
     if isinstance(found, History):
-        return f"the history of a training, of {len(found)} reports"
+        return f"the history of a training, of {len(found)} report{'s' * (len(found) != 1)}"
     return "a report"
 
 
 def _from_document(document: Any) -> Found:
-    from importlib.metadata import entry_points
-
     from neuroact.report.activity_report import ActivityReport
     from neuroact.report.comparison import Comparison
     from neuroact.report.history import History
 
-    if not isinstance(document, dict):
-        raise ReportFileError(f"expected a JSON object, came {type(document).__name__}")
     readers: dict[str, Callable[[Any], Found]] = {
         "neuroact.report": ActivityReport.from_dict,
         "neuroact.comparison": Comparison.from_dict,
@@ -119,11 +132,14 @@ def _from_document(document: Any) -> Found:
     read = readers.get(str(document.get("schema")))
     if read is not None:
         return read(document)
+    raise ReportFileError(f"it is JSON of something else: {_EXPECTED}")
+
+
+def _of_another_tool(path: Path) -> ActivityReport | None:
+    from importlib.metadata import entry_points
+
     for point in entry_points(group=RESULT_FILES):
-        found: ActivityReport | None = point.load()(document)
+        found: ActivityReport | None = point.load()(path)
         if found is not None:
             return found
-    raise ReportFileError(
-        "it is JSON, but no report, comparison or history of neuroact, nor the results of a "
-        "NeuroBench run with neuroact's AverageActivityMetric"
-    )
+    return None

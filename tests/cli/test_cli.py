@@ -152,7 +152,7 @@ def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path)
     ("text", "message"),
     [
         ('{"schema": "neuroact.report", "schema_ver', "not JSON, or cut short"),
-        ('{"schema": "other"}', 'expected a document with "schema": "neuroact.report"'),
+        ('{"schema": "other"}', "it is JSON of something else: expected a recording, or the JSON"),
         ("", "not JSON, or cut short"),
     ],
 )
@@ -317,7 +317,7 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
 def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "activity.json").write_text("{}")
+    (tmp_path / "activity.json").write_text('{"schema": "neuroact.report"}')
     monkeypatch.setattr(ActivityReport, "from_dict", lambda document: 1 / 0)
     code, out, err = neuroact_command("show", tmp_path / "activity.json")
     assert (code, out) == (70, "")

@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 
 from neuroact import ActivityReport, LayerActivity, SignalKind
-from neuroact.errors import NothingRecordedError, ReportFileError, UnreliableLayerWarning
+from neuroact.errors import (
+    NeuroactError,
+    NothingRecordedError,
+    ReportFileError,
+    UnreliableLayerWarning,
+)
 from neuroact.files.json_document import checked
 from neuroact.files.layout import Count, Finite
 from neuroact.files.report_reader import layer_from
@@ -57,14 +62,31 @@ def report(results: Results, *, name: str | None = None) -> ActivityReport:
     return ActivityReport(layers, not_called=missing)
 
 
-def from_document(document: Mapping[str, Any]) -> ActivityReport | None:
-    """The report of a JSON document, if it is NeuroBench's results with this metric; else None.
+def from_file(path: Path) -> ActivityReport | None:
+    """The report of a file, if it is what `save_benchmark_results` writes as JSON; else None.
 
-    The entry point of `neuroact.result_files`. It raises and warns as `report` does.
+    The entry point of `neuroact.result_files`. It warns as `report` does.
+
+    Raises:
+        ReportFileError: the results have no figures of each neuron, or those of several metrics.
     """
-    if not any(map(_is_entry, (document, *document.values()))):
+    try:
+        document = _read(path)
+    except ReportFileError:
         return None
-    return report(document)
+    found = [name for name, part in document.items() if _is_entry(part)]
+    if not found and not _is_entry(document):
+        return None
+    if len(found) > 1:
+        raise ReportFileError(
+            f"{path} holds NeuroBench's results of {', '.join(found)}. In Python, write the report "
+            "of one: "
+            f'neuroact_adapters.neurobench.report(path, name="{found[0]}").to_json(new_path)'
+        )
+    try:
+        return report(document)
+    except NeuroactError as cause:
+        raise ReportFileError(f"{path}, NeuroBench's results: {cause}") from cause
 
 
 def entry_of(results: Results, name: str | None = None) -> Mapping[str, Any]:
