@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import traceback
+import warnings
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from neuroact.cli.output_streams import output_streams_may_close
-from neuroact.errors import NeuroactError
+from neuroact.cli.words import in_options
+from neuroact.errors import NeuroactError, NeuroactWarning
 from neuroact.printable import printable
 
 FOUND, BAD_USE, UNEXPECTED, INTERRUPTED = 1, 2, 70, 130
@@ -27,6 +29,38 @@ class Command(TyperCommand):
     def get_short_help_str(self, limit: int = 45) -> str:
         """The first paragraph, which the list wraps."""
         return " ".join((self.help or "").partition("\n\n")[0].split())
+
+    def invoke(self, ctx: Any) -> Any:
+        """As inherited. Errors and warnings of neuroact are shown in the words of its options."""
+        run = ctx.find_root().command.commands["run"]
+
+        def in_words(message: object) -> str:
+            return in_options(str(message), _options_of(self), _options_of(run))
+
+        def say(message: object) -> None:
+            for line in in_words(message).splitlines():
+                typer.echo(f"neuroact: {printable(line)}", err=True)
+
+        def show(message: Warning | str, *where: Any, **to: Any) -> None:
+            if isinstance(message, NeuroactWarning):
+                say(message)
+            else:
+                others(message, *where, **to)
+
+        try:
+            with warnings.catch_warnings():
+                others, warnings.showwarning = warnings.showwarning, show
+                return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = in_words(error.message)
+            raise
+        except (NeuroactError, OSError) as error:
+            say(error)
+            raise typer.Exit(BAD_USE) from None
+
+
+def _options_of(command: Any) -> dict[str, str]:
+    return {p.name: max(p.opts, key=len) for p in command.params if p.opts[0].startswith("-")}
 
 
 class Commands(TyperGroup):
@@ -60,10 +94,6 @@ def main() -> None:
 def _run() -> None:
     try:
         app()
-    except (NeuroactError, OSError) as error:
-        for line in str(error).splitlines():
-            typer.echo(f"neuroact: {printable(line)}", err=True)
-        sys.exit(BAD_USE)
     except Exception:
         # Python's own exit code would be 1, which means a verdict here.
         traceback.print_exc()

@@ -32,9 +32,10 @@ def compare(
             "are compared with the first."
         ),
     ],
-    label: Annotated[
+    labels: Annotated[
         list[str] | None,
         typer.Option(
+            "--label",
             metavar="TEXT",
             help="A name for each report, in order. Default: the files' names.",
         ),
@@ -73,8 +74,11 @@ def compare(
         for file, name in zip(files, _labels(files), strict=True)
         for entry in _reports(file, name if len(files) > 1 else "")
     ]
-    labels = label or [text for text, _ in named]
-    comparison = compared(*(r for _, r in named), labels=labels, layers=_mapping(layers))
+    comparison = compared(
+        *(report for _, report in named),
+        labels=labels or [text for text, _ in named],
+        layers=_mapping(layers),
+    )
     print_comparison(comparison, as_json=as_json)
     for file, write in ((plot, comparison.plot), (html, comparison.to_html)):
         if file is not None:

@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from neuroact.report.activity_report import ActivityReport
     from neuroact.report.operations_report import OperationsReport
 
-_RECORD = (
-    "record them by neuroact run --operations, or neuroact.record(model, operations=True) in Python"
-)
-
 Costs = Annotated[
     str | None,
     typer.Option(
@@ -63,7 +59,10 @@ def operations_of(report: ActivityReport, option: str) -> OperationsReport:
         BadParameter: it was made without them.
     """
     if report.recorded_operations is None:
-        raise _wrong(option, f"FILE has no synaptic operations: {_RECORD}")
+        raise _wrong(
+            option,
+            "FILE has no synaptic operations: record them by neuroact run TARGET --operations",
+        )
     return report.operations
 
 

@@ -17,8 +17,12 @@ from neuroact.cli.options import output_file
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
+from neuroact.errors import NeuroactError
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from neuroact.recording.recording import Recording
     from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
@@ -111,7 +115,6 @@ def run(
     import torch
 
     from neuroact.recording.measure import run_batch, shown
-    from neuroact.recording.start import record
 
     _check_can_be_written(out)
     if dt is not None and not 0 < dt < math.inf:
@@ -122,18 +125,8 @@ def run(
     reading = {"axes": axes, "kind": kind, "values": _place(values), "state": _place(state)}
     _check_reading(reading)
     model, batches, run_one = subject(target)
-    with (
-        users_code(),
-        record(
-            model,
-            layers=layers or None,
-            **reading,
-            statistics=kept,
-            dt=dt,
-            operations=operations,
-        ) as recording,
-        torch.no_grad(),
-    ):
+    options = {**reading, "statistics": kept, "dt": dt, "operations": operations}
+    with users_code(), _begun(model, layers or None, options) as recording, torch.no_grad():
         progress = run_each(
             shown(batches), lambda batch: run_batch(recording, model, batch, run_one)
         )
@@ -155,6 +148,17 @@ def run(
         typer.echo(f"Ctrl-C: the figures are those of {progress.batches:,} batches.", err=True)
         raise typer.Exit(INTERRUPTED)
     end_by_verdicts(report, asked)
+
+
+def _begun(model: nn.Module, layers: list[str] | None, options: dict[str, Any]) -> Recording:
+    from neuroact.recording.start import record
+
+    try:
+        return record(model, layers=layers, **options)
+    except (TypeError, ValueError) as cause:
+        if isinstance(cause, NeuroactError):
+            raise
+        raise typer.BadParameter(f"{cause}.") from cause
 
 
 def _place(text: str | None) -> Any:

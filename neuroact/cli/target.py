@@ -118,7 +118,7 @@ def users_code() -> Iterator[None]:
     """
     try:
         yield
-    except (KeyboardInterrupt, NeuroactError, ModuleNotFoundError):
+    except (KeyboardInterrupt, NeuroactError, ModuleNotFoundError, typer.BadParameter):
         raise
     except BaseException as error:
         traceback.print_exc()
