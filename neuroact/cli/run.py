@@ -53,7 +53,8 @@ def run(
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="What such a module emits: binary, graded or analog.")
+        str | None,
+        typer.Option(metavar="KIND", help="What such a module emits: binary, graded or analog."),
     ] = None,
     values: Annotated[
         str | None,

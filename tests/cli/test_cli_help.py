@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
 
 import pytest
+from command_page import PAGE, page
 from typer.testing import CliRunner
 
 from neuroact import cli
@@ -58,3 +60,13 @@ def test_help_fits_the_terminal_and_cuts_no_sentence(columns: int) -> None:
         assert bool(examples) == bool(arguments)
     said = " ".join(help_of(columns=columns).split())
     assert "show Print the table of a report, a recording or a comparison. plot" in said
+
+
+def test_the_reference_has_every_command_and_option_that_help_has() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text == page(), "run: python tests/shared/command_page.py"
+    sections = text.partition("## Every command and option")[2].split("\n### neuroact")[1:]
+    for name, section in zip(["", *commands()], sections, strict=True):
+        assert section.split()[0] == name or not name
+        options = set(re.findall(r"--[a-z][a-z-]+", help_of(*filter(None, [name]))))
+        assert {"--help"} < options <= set(re.findall(r"--[a-z][a-z-]+", section)) | {"--help"}

@@ -128,7 +128,7 @@ def test_a_file_without_operations_says_how_to_record_them(
 ) -> None:
     found = said(neuroact(arguments[0], without, *arguments[1:]))
     assert f"Invalid value for {option}: FILE has no synaptic operations: record them by" in found
-    assert "neuroact run --operations" in found
+    assert "neuroact run TARGET --operations" in found
     assert [path.name for path in without.parent.iterdir()] == ["without.json"]
 
 
