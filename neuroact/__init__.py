@@ -26,28 +26,27 @@ if TYPE_CHECKING:
     from neuroact.public import *  # noqa: F403 - the list of names is kept there
 
     __version__: str
+else:  # A type checker that saw __getattr__ would take any name for one of ours.
 
+    def __getattr__(name: str) -> Any:
+        """Load the public names, and PyTorch with them, when the first one is asked for.
 
-def __getattr__(name: str) -> Any:
-    """Load the public names, and PyTorch with them, when the first one is asked for.
+        So the command line, whose modules lie in this package, shows its help without them.
+        """
+        names = globals()
+        if name == "__version__":
+            from neuroact.versions import installed_version
 
-    So the command line, whose modules lie in this package, shows its help without them.
-    """
-    names = globals()
-    if name == "__version__":
-        from neuroact.versions import installed_version
+            names[name] = installed_version("neuroact") or "0+unknown"
+        elif name == "__all__" or not name.startswith("__"):
+            # While that file is being loaded it has no __all__, so nothing is found: right, since
+            # a `from neuroact import energy` of ours then means the file of that name.
+            public = import_module("neuroact.public")
+            names.update({each: getattr(public, each) for each in public.__all__})
+            names["__all__"] = public.__all__
+        if name not in names:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return names[name]
 
-        names[name] = installed_version("neuroact") or "0+unknown"
-    elif name == "__all__" or not name.startswith("__"):
-        # While that file is being loaded, it has no __all__, so nothing is found: right, since a
-        # `from neuroact import energy` of ours then means the file of that name.
-        public = import_module("neuroact.public")
-        names.update({each: getattr(public, each) for each in public.__all__})
-        names["__all__"] = public.__all__
-    if name not in names:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return names[name]
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__getattr__("__all__"), "__version__"})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__"), "__version__"})
