@@ -305,13 +305,13 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
     ]
     monkeypatch.setattr(neuroact.layers.adapter, "entry_points", lambda group: points)
     result = invoke("adapters")
-    header, numpy, problem, torch_line, core = result.output.splitlines()
+    header, _, numpy, torch_line, _, problem, *_, core = result.output.splitlines()
     assert result.exit_code == 0
     assert core.startswith("compiled core: there" if native.core() else "compiled core: missing")
-    assert header.split() == ["framework", "installed", "tested", "adapter", "status"]
-    assert numpy.split() == ["numpy", version("numpy"), "-", "nowhere:Adapter", "broken"]
+    assert header.split() == ["framework", "installed", "tested", "status", "adapter"]
+    assert numpy.split() == ["numpy", version("numpy"), "-", "broken", "nowhere:Adapter"]
     assert "No module named 'nowhere'" in problem
-    assert torch_line.split() == ["torch", version("torch"), "-", "toy:ToyAdapter", "works"]
+    assert torch_line.split() == ["torch", version("torch"), "-", "works", "toy:ToyAdapter"]
 
 
 def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
@@ -338,3 +338,14 @@ def test_python_dash_m_is_the_command() -> None:
         [sys.executable, "-m", "neuroact", "--version"], capture_output=True, text=True, check=True
     )
     assert run.stdout == f"neuroact {neuroact.__version__}\n"
+
+
+def test_the_list_of_adapters_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = invoke("adapters").output
+    monkeypatch.setattr("neuroact.table.layout.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    narrow = invoke("adapters").output
+    assert max(map(len, narrow.splitlines())) <= 50 < max(map(len, wide.splitlines()))
+    assert set(wide.replace("-", " ").split()) - set(narrow.replace("-", " ").split()) <= {
+        word for word in wide.split() if len(word) > 50 - len("spikingjelly  ")
+    }
