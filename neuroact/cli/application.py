@@ -23,7 +23,19 @@ _NARROWEST, _WIDEST = 40, 80
 """Widths of the help. A narrower terminal breaks its lines."""
 
 
-class Command(TyperCommand):
+class _Light:
+    """Has typer load pydantic, which takes as long as all else, only for values that need it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As inherited. typer converts a flag that is None, and lets one that is False be."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.default is None:
+                param.default = False
+        return params
+
+
+class Command(_Light, TyperCommand):
     """A command whose line in the list of commands is its whole first sentence."""
 
     def get_short_help_str(self, limit: int = 45) -> str:
@@ -63,7 +75,7 @@ def _options_of(command: Any) -> dict[str, str]:
     return {p.name: max(p.opts, key=len) for p in command.params if p.opts[0].startswith("-")}
 
 
-class Commands(TyperGroup):
+class Commands(_Light, TyperGroup):
     """The commands, whose help fits a narrow terminal. typer's fits none below 50 characters."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
