@@ -17,6 +17,7 @@ neuroact show activity.json
 neuroact show activity.json --json
 neuroact show all.nact
 neuroact show comparison.json
+neuroact show results.json
 neuroact show activity.json --operations
 neuroact show activity.json --costs HOROWITZ_45NM_FP32
 neuroact show activity.json --fail-on dead=0.3 --fail-on saturated
