@@ -28,7 +28,8 @@
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
     ├── UnknownAdapterError   (LookupError)   no installed adapter has that name, or examples
     ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
-    └── MissingExtraError     (ImportError)   an optional dependency is not installed
+    ├── MissingExtraError     (ImportError)   an optional dependency is not installed
+    └── UnfitPackageError     (ImportError)   an installed one cannot be imported beside another
 
     NeuroactWarning (UserWarning)
     ├── AssumedAxesWarning      an order of dimensions that nobody stated was assumed
@@ -249,6 +250,13 @@ class MissingExtraError(NeuroactError, ImportError):
             f'Install it with: pip install "neuroact[{extra}]"'
         )
         self.extra = extra
+
+
+class UnfitPackageError(NeuroactError, ImportError):
+    """A package is installed, but cannot be imported beside another one."""
+
+    def __init__(self, package: str, cause: Exception, *, advice: str) -> None:
+        super().__init__(f"{package} is installed, but its import ends in {cause!r}. {advice}")
 
 
 class NeuroactWarning(UserWarning):

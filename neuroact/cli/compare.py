@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,9 @@ from neuroact.cli.options import input_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.history import History
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact compare before.json after.json
@@ -31,9 +32,10 @@ def compare(
             "are compared with the first."
         ),
     ],
-    label: Annotated[
+    labels: Annotated[
         list[str] | None,
         typer.Option(
+            "--label",
             metavar="TEXT",
             help="A name for each report, in order. Default: the files' names.",
         ),
@@ -72,8 +74,11 @@ def compare(
         for file, name in zip(files, _labels(files), strict=True)
         for entry in _reports(file, name if len(files) > 1 else "")
     ]
-    labels = label or [text for text, _ in named]
-    comparison = compared(*(r for _, r in named), labels=labels, layers=_mapping(layers))
+    comparison = compared(
+        *(report for _, report in named),
+        labels=labels or [text for text, _ in named],
+        layers=_mapping(layers),
+    )
     print_comparison(comparison, as_json=as_json)
     for file, write in ((plot, comparison.plot), (html, comparison.to_html)):
         if file is not None:
@@ -90,6 +95,8 @@ def _labels(files: list[Path]) -> list[str]:
 
 
 def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
+    from neuroact.report.history import History
+
     found = read_file(file)
     if not isinstance(found, History):
         return [(name, as_report(found, file))]

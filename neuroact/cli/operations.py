@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuroact.report.activity_report import ActivityReport
-
 if TYPE_CHECKING:
     from neuroact.energy import OperationCosts
+    from neuroact.report.activity_report import ActivityReport
     from neuroact.report.operations_report import OperationsReport
-
-_RECORD = (
-    "record them by neuroact run --operations, or neuroact.record(model, operations=True) in Python"
-)
 
 Costs = Annotated[
     str | None,
@@ -64,7 +59,10 @@ def operations_of(report: ActivityReport, option: str) -> OperationsReport:
         BadParameter: it was made without them.
     """
     if report.recorded_operations is None:
-        raise _wrong(option, f"FILE has no synaptic operations: {_RECORD}")
+        raise _wrong(
+            option,
+            "FILE has no synaptic operations: record them by neuroact run TARGET --operations",
+        )
     return report.operations
 
 

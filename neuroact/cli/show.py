@@ -11,13 +11,13 @@ from neuroact.cli.options import ReportOrComparison
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
-from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
 neuroact show activity.json
 neuroact show activity.json --json
 neuroact show all.nact
 neuroact show comparison.json
+neuroact show results.json
 neuroact show activity.json --operations
 neuroact show activity.json --costs HOROWITZ_45NM_FP32
 neuroact show activity.json --fail-on dead=0.3 --fail-on saturated
@@ -39,6 +39,8 @@ def show(
     A comparison has a table of operations too, if its reports have them. JSON always holds them.
     The model and its framework need not be installed.
     """
+    from neuroact.report.comparison import Comparison
+
     asked, priced = conditions(fail_on), costs_named(costs, as_json=as_json)
     option = "--costs" if priced is not None else "--operations" if operations else None
     found = read_file(file)

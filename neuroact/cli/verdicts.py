@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neuroact.cli.application import FOUND
 from neuroact.printable import printable
-from neuroact.report.activity_report import ActivityReport
-from neuroact.results.diagnosis import THRESHOLDS, Verdict, check_threshold, judge
-from neuroact.stream.chunk import SignalKind
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.results.diagnosis import Verdict
 
 _ANY = "any"
 
@@ -49,6 +50,8 @@ def verdicts(
     Unlike in `diagnose`, a value equal to an asked threshold gives the verdict: dead=0.3 means 30 %
     or more.
     """
+    from neuroact.results.diagnosis import THRESHOLDS, judge
+
     given = {name: value for name, value in (asked or {}).items() if value is not None}
     # The next number below, for fading and vanishing above. 0 stays, to mean more than none.
     nearest = {
@@ -88,6 +91,8 @@ def end_by_verdicts(report: ActivityReport, asked: Mapping[str, float | None]) -
 
 
 def _unjudged(report: ActivityReport) -> list[str]:
+    from neuroact.stream.chunk import SignalKind
+
     spiking = [layer for layer in report.values() if layer.kind is not SignalKind.ANALOG]
     reasons = {layer.name: reason for layer in spiking if (reason := layer.problem)}
     reasons |= dict.fromkeys(report.not_called, "it was recorded but never called")
@@ -95,6 +100,8 @@ def _unjudged(report: ActivityReport) -> list[str]:
 
 
 def _condition(option: str) -> tuple[str, float | None]:
+    from neuroact.results.diagnosis import THRESHOLDS, check_threshold
+
     name, equals, text = option.partition("=")
     known = (*THRESHOLDS, "silent", _ANY)
     if name not in known:

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from neuroact.errors import MissingExtraError
+from neuroact.errors import MissingExtraError, UnfitPackageError
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.history import History
 from neuroact.report.provenance import selection_text
 from neuroact.training.figures import histograms, quartiles, scalars, write_histograms
 from neuroact.training.sampling import StepSampler
 
+_VISION = (
+    "It loads torchvision if that is there, and its build has to fit the installed torch: "
+    "pip uninstall torchvision, then install it from where torch came from, such as the index of "
+    "CPU builds"
+)
+
 try:
     from lightning.pytorch import Callback
 except ModuleNotFoundError as cause:
     raise MissingExtraError("lightning", extra="lightning", purpose=__name__) from cause
+except RuntimeError as cause:
+    # torchmetrics, which Lightning loads, loads torchvision if it is there. Its build has to fit.
+    raise UnfitPackageError("lightning", cause, advice=_VISION) from cause
 
 if TYPE_CHECKING:
     from lightning.pytorch import LightningModule, Trainer

@@ -128,7 +128,7 @@ def test_a_file_without_operations_says_how_to_record_them(
 ) -> None:
     found = said(neuroact(arguments[0], without, *arguments[1:]))
     assert f"Invalid value for {option}: FILE has no synaptic operations: record them by" in found
-    assert "neuroact run --operations" in found
+    assert "neuroact run TARGET --operations" in found
     assert [path.name for path in without.parent.iterdir()] == ["without.json"]
 
 
@@ -256,7 +256,7 @@ def test_the_demo_prints_the_operations_that_it_counted(
         def load(self) -> Any:
             return lambda **options: self
 
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: [Demo()])
+    monkeypatch.setattr(demo_command, "installed_demos", lambda: {"snntorch": Demo()})
     result = neuroact("demo", "--out", tmp_path)
     assert f"{table_text(Demo.report)}\n\n{Demo.report.operations}\n" in result.out
     assert ActivityReport.from_json(tmp_path / "activity.json") == Demo.report

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from neuroact.errors import NothingRecordedError
+from neuroact.errors import NothingRecordedError, UnfitPackageError
 from neuroact.report.history import History
 from neuroact.training import quartiles, scalars
 from neuroact.training.lightning import ActivityCallback
@@ -452,3 +453,21 @@ def test_without_lightning_the_error_names_the_extra() -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 1
     assert 'pip install "neuroact[lightning]"' in run.stderr.splitlines()[-1]
+
+
+def test_a_torchvision_that_does_not_fit_torch_is_said_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unfit:
+        """Stands for torchvision's import, deep in Lightning's."""
+
+        @staticmethod
+        def find_spec(name: str, *_: Any) -> None:
+            if name == "lightning.pytorch":
+                raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(sys, "meta_path", [Unfit, *sys.meta_path])
+    for name in ("lightning.pytorch", "neuroact.training.lightning"):
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UnfitPackageError, match=r"torchvision::nms .* pip uninstall torchvision,"):
+        import_module("neuroact.training.lightning")
