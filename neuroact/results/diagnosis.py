@@ -319,7 +319,6 @@ def _of_real_values(
     analog = [
         layer for layer in layers if layer.problem is None and layer.kind is SignalKind.ANALOG
     ]
-    ratios = gradient_ratios(analog)
     for layer in analog:
         if layer.rectified and (share := layer.dead_share) > (dead := thresholds["dead"]):
             said = words.dead(layer)
@@ -327,17 +326,26 @@ def _of_real_values(
         if (far := far_share(layer)) > (most := thresholds["saturating"]):
             said, figure = words.saturating(layer, far), "share of values far from the threshold"
             yield _verdict(layer, "saturating", said, figure, far, most)
-        ratio = ratios.get(layer.name, 1.0)
-        for name, wrong in (
-            ("vanishing", ratio < thresholds["vanishing"]),
-            ("exploding", ratio > thresholds["exploding"]),
-        ):
-            if wrong:
-                said, figure = (
-                    words.gradient(layer, ratio),
-                    "norm of the gradient, of the last layer's",
-                )
-                yield _verdict(layer, name, said, figure, ratio, thresholds[name])
+    yield from _gradients(analog, thresholds)
+
+
+def _gradients(
+    layers: Sequence[LayerActivity], thresholds: Mapping[str, float]
+) -> Iterator[Verdict]:
+    ratios = gradient_ratios(layers)
+
+    def wrong(layer: LayerActivity) -> str | None:
+        if ratios[layer.name] > thresholds["exploding"]:
+            return "exploding"
+        return "vanishing" if ratios[layer.name] < thresholds["vanishing"] else None
+
+    for name, group in groupby((x for x in layers if x.name in ratios), key=wrong):
+        if name is not None:
+            run = list(group)
+            last = run[-1]  # the first that a gradient reaches on its way back
+            ratio, names = ratios[last.name], tuple(layer.name for layer in run)
+            said, figure = words.gradient(run, ratio), "norm of the gradient, of the last layer's"
+            yield _verdict(last, name, said, figure, ratio, thresholds[name], names)
 
 
 def _verdict(

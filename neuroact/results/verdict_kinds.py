@@ -57,7 +57,8 @@ KINDS: Mapping[str, VerdictKind] = {
     "exploding": VerdictKind(
         "severe",
         'A gradient (`of="grad"`, with `Signal`): its norm, divided by that of the last layer '
-        "recorded, is above the threshold.",
+        "recorded, is above the threshold. Layers that follow each other have one verdict, which "
+        "names the one nearest to the loss.",
         "Clip gradients, start from smaller weights, lower the learning rate, or use a "
         "less steep surrogate gradient.",
         "Bengio, Simard and Frasconi (1994) describe how gradients change over time steps, Glorot "
@@ -70,7 +71,8 @@ KINDS: Mapping[str, VerdictKind] = {
     "vanishing": VerdictKind(
         "severe",
         'A gradient (`of="grad"`, with `Signal`): its norm, divided by that of the last layer '
-        "recorded, is below the threshold.",
+        "recorded, is below the threshold. Layers that follow each other have one verdict, which "
+        "names the one nearest to the loss.",
         "Use a wider or steeper surrogate gradient, "
         "start from larger weights, add normalisation or skip connections, or unroll fewer steps.",
         "As of exploding gradients, in the other direction.",
@@ -110,7 +112,7 @@ KINDS: Mapping[str, VerdictKind] = {
     "saturating": VerdictKind(
         "warning",
         "A membrane (recorded with `Signal(threshold=...)`): the share of values further from the "
-        "firing threshold than that is from 0 is above the threshold.",
+        "firing threshold than ten times its size is above the threshold.",
         "Normalise the layer's input, scale its weights to the threshold, or use a wider "
         "surrogate gradient: far from the threshold hardly one comes through.",
         "Surrogate gradients are close to 0 far from the threshold; Guo et al. (2022) name "

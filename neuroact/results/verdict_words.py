@@ -113,10 +113,14 @@ def saturating(layer: LayerActivity, far: float) -> str:
     return f"{percent(far)} of the membrane values of {called(layer.name)} are far from threshold"
 
 
-def gradient(layer: LayerActivity, ratio: float) -> str:
-    """A gradient far smaller or larger than the last layer's."""
+def gradient(run: Sequence[LayerActivity], ratio: float) -> str:
+    """Gradients far smaller or larger than the last layer's, in layers that follow each other."""
+    *before, last = run
+    name = called(last.name)
+    also = f" and the {len(before)} layers before it" if len(before) > 1 else ""
+    also = f" and {called(before[0].name)}" if len(before) == 1 else also
     what = "hardly any gradient reaches" if ratio < 1 else "the gradient explodes at"
-    return f"{what} {called(layer.name)}: its norm is {ratio:.3g} times that of the last layer"
+    return f"{what} {name}{also}: at {name} its norm is {ratio:.3g} times that of the last layer"
 
 
 def nothing_passed(layers: Sequence[LayerActivity]) -> str:

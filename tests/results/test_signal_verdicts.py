@@ -65,7 +65,7 @@ def test_a_membrane_is_saturating_if_most_values_are_far_from_the_threshold(
     far: float, verdicts: Any
 ) -> None:
     values = np.full((10, 1, 1), 0.9)
-    values[: int(10 * far)] = -3.0
+    values[: int(10 * far)] = -9.5
     assert found(recorded(values, "mem", threshold=1.0)) == verdicts
     assert found(recorded(values, "mem", threshold=1.0), saturating=0.7) == []
     assert found(recorded(values, "mem")) == []  # without a threshold nothing is far from it
@@ -84,6 +84,16 @@ def test_gradients_vanish_and_explode_against_the_last_layer() -> None:
     verdict = diagnose(gradients(1e-4, 1))[0]
     assert verdict.value == pytest.approx(1e-4, rel=1e-9)
     assert verdict.threshold == 1e-3
+
+
+def test_gradients_that_vanish_in_a_row_have_one_verdict_which_names_the_one_nearest_the_loss() -> (
+    None
+):
+    (verdict,) = diagnose(gradients(1e-7, 1e-6, 1e-4, 0.1, 1))
+    assert (verdict.layer, verdict.layers) == ("g2", ("g0", "g1", "g2"))
+    assert verdict.value == pytest.approx(1e-4, rel=1e-9)
+    assert "g2 and the 2 layers before it: at g2 its norm is 0.0001 times" in verdict.sentence
+    assert found(*gradients(1e-4, 1e4, 1)) == [("g1", "exploding"), ("g0", "vanishing")]
 
 
 def test_activations_of_the_same_sizes_are_no_gradients() -> None:
