@@ -80,7 +80,8 @@ class ActivityReport(Layers):
 
         Returns:
             The verdicts, the most severe first. Printed, it is a line for each; without one, it
-            says which layer came closest to being dead.
+            says which layer came closest to being dead. docs/reference/verdicts.md has the rule of
+            each, and what to do.
 
         Raises:
             TypeError: there is no threshold of that name.

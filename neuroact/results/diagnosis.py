@@ -54,9 +54,9 @@ class Verdict:
     >>> import torch
     >>> from neuroact import Recording
     >>> recording = Recording()
-    >>> recording.observe("lif", torch.tensor([[[0, 0, 0, 1]], [[0, 0, 1, 0]]]))
+    >>> recording.observe("lif", torch.tensor([[[0, 0, 0, 1]], [[0, 0, 0, 0]]]))
     >>> recording.report().diagnose()[0]
-    <neuroact.Verdict, warning: 50 % of lif never fired: 2 of its 4 neurons>
+    <neuroact.Verdict, warning: 75 % of lif never fired: 3 of its 4 neurons>
     """
 
     layer: str
@@ -172,7 +172,7 @@ def diagnose(
     >>> recording.observe("lif", torch.tensor([[[0, 0, 0, 1]], [[0, 0, 0, 1]]]))
     >>> for verdict in recording.report().diagnose():
     ...     print(verdict.layer, verdict.name, verdict.value, verdict.threshold)
-    lif dead 0.75 0.4
+    lif dead 0.75 0.7
     lif saturated 0.25 0.07
     """
     thresholds = {

@@ -85,9 +85,10 @@ KINDS: Mapping[str, VerdictKind] = {
         "always 0.",
         "Lower the learning rate or the threshold, start from larger weights, or add a loss on "
         "neurons that fire too little. If more data does not make them fire, prune them.",
-        "CS231n's notes on dying ReLUs (Karpathy) take 40 % dead neurons as the sign of too high a "
-        "learning rate.",
-        0.4,
+        "Networks that learn well at 4 % activity have layers of which up to 60 % are dead, sick "
+        "ones mostly more than 70 %: see below. CS231n's notes on dying ReLUs (Karpathy) take 40 % "
+        "as the sign of too high a learning rate; for sparse spikes that is too low.",
+        0.7,
     ),
     "fading": VerdictKind(
         "warning",
@@ -116,8 +117,9 @@ KINDS: Mapping[str, VerdictKind] = {
         "Normalise the layer's input, scale its weights to the threshold, or use a wider "
         "surrogate gradient: far from the threshold hardly one comes through.",
         "Surrogate gradients are close to 0 far from the threshold; Guo et al. (2022) name "
-        "saturation among the problems of a shifted distribution of membranes. 0.5 means most of "
-        "them; it is not a published number. A firing threshold of 0 says nothing of what is far.",
+        "saturation among the problems of a shifted distribution of membranes. Ten times and 0.5, "
+        "most of them, are no published numbers; the study below found them. A firing threshold "
+        "of 0 says nothing of what is far.",
         0.5,
     ),
     "dead_channels": VerdictKind(
