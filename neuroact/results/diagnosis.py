@@ -83,11 +83,11 @@ class Verdict:
         return {**asdict(self), "severity": self.severity, "page": self.page}
 
     def __str__(self) -> str:
-        name = self.name.replace("_", " ")
+        if self.name not in THRESHOLDS:
+            return f"{self.sentence}. {self.advice}"
         bound = self.threshold
         shown = words.percent(bound) if 0.001 <= bound <= 1 or bound == 0 else f"{bound:g}"
-        of = f", threshold {shown}" if self.name in THRESHOLDS else ""
-        return f"{self.sentence} ({name}{of}). {self.advice}"
+        return f"{self.sentence} ({self.name}, threshold {shown}). {self.advice}"
 
     def __repr__(self) -> str:
         return f"<neuroact.Verdict, {self.severity}: {self.sentence}>"

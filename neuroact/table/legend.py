@@ -93,7 +93,7 @@ def _marked(verdicts: Sequence[Verdict]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
         found.setdefault(verdict.name, []).append(verdict.sentence)
-    lines = {f"! {name.replace('_', ' ')}": _some(said) for name, said in found.items()}
+    lines = {f"! {name}": _some(said) for name, said in found.items()}
     return lines | ({"verdicts": _VERDICTS} if lines else {})
 
 

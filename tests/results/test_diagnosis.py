@@ -257,6 +257,10 @@ def test_a_diagnosis_prints_a_line_for_each_verdict_and_can_be_copied_and_stored
     lines = str(diagnosis).splitlines()
     assert [line.split(":")[0] for line in lines] == ["severe", "warning"]
     assert lines == [f"{v.severity}: {v}" for v in diagnosis]
+    assert lines[0].startswith(
+        "severe: off is silent: none of its 4 neurons fired. Raise the layer"
+    )
+    assert "lif never fired: 3 of its 4 neurons (dead, threshold 70 %). Lower" in lines[1]
     again = pickle.loads(pickle.dumps(diagnosis))
     assert (again, again.nothing_passed) == (diagnosis, diagnosis.nothing_passed)
 
