@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy
 import neuroact
 from neuroact.results.verdict_kinds import KINDS
 
-SEEDS = (0, 1)
+SEEDS = (2, 3)  # thresholds were chosen on 0 and 1
 STEPS, SAMPLES, BATCH, CLASSES = 10, 900, 100, 10
 SPARSE = 0.03
 WORSE_BY, WELL_FROM = 0.1, 0.85
