@@ -72,7 +72,9 @@ def test_a_pipeline_fails_when_30_percent_of_a_layer_is_dead(
 
 def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path) -> None:
     result = show(file, recorded(10, dead=3), "dead=0.3")
-    assert result.err.startswith('layer "lif" is dead: dead 0.3 (threshold 0.3). Lower the learn')
+    assert result.err.startswith(
+        "30 % of lif never fired: 3 of its 10 neurons (dead, threshold 30 %)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,8 +83,8 @@ def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path)
         ("saturated=0.5", 0, 4, 0),
         ("saturated=0.5", 0, 5, 1),
         ("saturated", 0, 1, 1),
-        ("dead", 4, 0, 0),
-        ("dead", 5, 0, 1),
+        ("dead", 7, 0, 0),
+        ("dead", 8, 0, 1),
         ("dead=0", 0, 0, 0),
         ("dead=0", 1, 0, 1),
         ("dead=1", 9, 0, 0),
@@ -90,7 +92,7 @@ def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path)
         ("silent", 9, 0, 0),
         ("silent", 10, 0, 1),
         ("any", 0, 0, 0),
-        ("any", 5, 0, 1),
+        ("any", 8, 0, 1),
         ("any", 0, 5, 1),
         ("fading", 10, 0, 0),
     ],
@@ -167,7 +169,7 @@ def test_names_are_shown_without_escape_codes_on_a_terminal_and_as_they_are_else
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("dad=0.3", "there is no verdict 'dad'. There are: dead, saturated"),
+        ("dad=0.3", "there is no verdict 'dad'. There are: silent, exploding"),
         ("dead=", "expected a number after dead=, came ''"),
         ("dead=lots", "expected a number after dead=, came 'lots'"),
         ("dead=-1", "dead=-1: expected a share in [0, 1]"),
