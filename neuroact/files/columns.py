@@ -125,7 +125,7 @@ def history_columns(entries: Sequence[Entry[Layers]]) -> Columns:
         columns["first_step"] += [steps[0]] * rows
         columns["last_step"] += [steps[1]] * rows
         columns["verdicts"] += [
-            ", ".join(verdict.name for verdict in entry.verdicts if verdict.layer == name)
+            ", ".join(kind for kind, names in entry.sick.items() if name in names)
             for name in entry.layers
         ]
         for name, values in found.items():

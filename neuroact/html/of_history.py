@@ -132,7 +132,7 @@ def _rows(entries: Sequence[Entry[Layers]]) -> Iterator[HistoryRow]:
         layers = [entry.layers.get(name) for entry in entries]
         known = [layer for layer in layers if layer is not None and layer.problem is None]
         newest = [layer for layer in layers if layer is not None][-1]
-        verdicts = [verdict for verdict in entries[-1].verdicts if verdict.layer == name]
+        verdicts = [verdict for verdict in entries[-1].verdicts if name in verdict.layers]
         texts = (name, *newest.aliases, newest.layer_type, shape_text(newest.shape))
         yield HistoryRow(
             name=printable(name),

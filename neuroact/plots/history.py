@@ -107,9 +107,7 @@ def _mark_silence(axes: Axes, names: Sequence[str], reports: Sequence[Layers]) -
 
 
 def _is_silent(layer: LayerActivity) -> bool:
-    return (
-        layer.problem is None and layer.kind is not SignalKind.ANALOG and layer.dead_share == 1
-    )
+    return layer.problem is None and layer.kind is not SignalKind.ANALOG and layer.dead_share == 1
 
 
 def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:

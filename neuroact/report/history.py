@@ -39,7 +39,7 @@ class History(Sequence[tuple[Label, ActivityReport]]):
     >>> history
     <neuroact.History of 3 reports: epoch 0 to epoch 2
      1 layer: lif
-     at the end: silent: lif
+     at the end: lif silent
      ask it: print(history), .diagnose(), .plot(), .to_frame(), .to_html(), history[-1]>
     """
 
@@ -90,14 +90,11 @@ class History(Sequence[tuple[Label, ActivityReport]]):
         first, last = self._entries[0], self._entries[-1]
         number = len(self)
         about = first.name if number == 1 else f"{first.name} to {last.name}"
-        sick: dict[str, list[str]] = {}
-        for verdict in last.verdicts:
-            sick.setdefault(verdict.name, []).append(printable(verdict.layer))
-        verdicts = "; ".join(f"{kind}: {_some(names)}" for kind, names in sick.items())
+        verdicts = "; ".join(f"{_some(names)} {kind}" for kind, names in last.sick.items())
         lines = (
             f"<neuroact.History of {number} report{'' if number == 1 else 's'}: {about}",
             f" {len(last.layers)} layer{'' if len(last.layers) == 1 else 's'}: "
-            f"{_some(list(map(printable, last.layers)))}",
+            f"{_some(list(last.layers))}",
             f" at the end: {verdicts or 'no verdict'}",
             " ask it: print(history), .diagnose(), .plot(), .to_frame(), .to_html(), history[-1]>",
         )
@@ -119,7 +116,7 @@ class History(Sequence[tuple[Label, ActivityReport]]):
         self._entries.append(Entry(label, report, steps))
 
     def diagnose(self, **thresholds: float) -> tuple[Course, ...]:
-        r"""When did layers die, come back, or saturate? Each answer prints as a sentence.
+        """When did layers die, come back, or saturate? Each answer prints as a sentence.
 
         A layer has a verdict from the first report that has it until the next report that has not.
         For silence the training step is known too, in histories of a training: a `TrainingMonitor`
@@ -138,15 +135,14 @@ class History(Sequence[tuple[Label, ActivityReport]]):
 
         >>> from neuroact import History, Recording
         >>> history = History()
-        >>> for epoch, spikes in enumerate([1, 0, 0, 1]):
+        >>> for epoch, spike in enumerate([1, 0, 0, 1]):
         ...     recording = Recording()
-        ...     recording.observe("lif", [[[0, 1, spikes]]])
-        ...     recording.observe("lif2", [[[0, spikes]]])
+        ...     recording.observe("lif", [[[spike]], [[0]]])
         ...     history.append(epoch, recording.report())
-        >>> print(*history[:3].diagnose(dead=0.6), sep="\n")
-        lif2 went silent in epoch 1
-        >>> print(*history.diagnose(dead=0.6), sep="\n")
-        lif2 went silent in epoch 1 and came back in epoch 3
+        >>> print(*history[:3].diagnose())
+        lif went silent in epoch 1
+        >>> print(*history.diagnose())
+        lif went silent in epoch 1 and came back in epoch 3
         """
         return courses(self._entries, thresholds)
 
@@ -267,6 +263,8 @@ class History(Sequence[tuple[Label, ActivityReport]]):
         return read(source, cls.from_dict)
 
 
-def _some(texts: Sequence[str]) -> str:
-    more = len(texts) - _MOST_NAMES
-    return ", ".join(texts[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(map(printable, names[:_MOST_NAMES])) + (
+        f" and {more} more" if more > 0 else ""
+    )

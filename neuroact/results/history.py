@@ -10,6 +10,7 @@ from typing import Generic, TypeAlias, TypeVar
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.results.layers import Layers
+from neuroact.results.verdict_words import called
 from neuroact.stream.chunk import SignalKind
 
 Label: TypeAlias = int | str
@@ -19,6 +20,7 @@ SILENT = "silent"
 _MOST_NAMES = 3
 _HAVING = {
     "dead": "many dead neurons",
+    "dead_channels": "dead channels",
     "saturated": "many saturated neurons",
     "fading": "fading activity",
     "busy": "far more activity than the other layers",
@@ -80,6 +82,14 @@ class Entry(Generic[L]):
         """The verdicts on the report, by the default thresholds."""
         return diagnose(self.layers)
 
+    @cached_property
+    def sick(self) -> Mapping[str, tuple[str, ...]]:
+        """The names of the layers that have each verdict, by its kind."""
+        found: dict[str, list[str]] = {}
+        for verdict in self.verdicts:
+            found.setdefault(verdict.name, []).extend(verdict.layers)
+        return {kind: tuple(dict.fromkeys(names)) for kind, names in found.items()}
+
 
 @dataclass(frozen=True)
 class Course:
@@ -121,7 +131,8 @@ def courses(
     held: dict[tuple[str, str], set[int]] = {}
     for at, entry in enumerate(entries):
         for verdict in diagnose(entry.layers, **thresholds) if thresholds else entry.verdicts:
-            held.setdefault((verdict.layer, verdict.name), set()).add(at)
+            for name in verdict.layers:
+                held.setdefault((name, verdict.name), set()).add(at)
     for name in _silent_at_the_end(entries):
         held.setdefault((name, SILENT), set())
     shared: dict[_Spans, list[str]] = {}
@@ -152,9 +163,7 @@ class _Spans:
     tail: bool
 
     @classmethod
-    def of(
-        cls, entries: Sequence[Entry[Layers]], name: str, kind: str, places: set[int]
-    ) -> _Spans:
+    def of(cls, entries: Sequence[Entry[Layers]], name: str, kind: str, places: set[int]) -> _Spans:
         known = [at for at, entry in enumerate(entries) if _has_figures(entry, name)]
         spans = list(_runs(known, places))
         quiet = back = None
@@ -293,7 +302,7 @@ def _in(entry: Entry[Layers]) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    shown = list(map(printable, names))
+    shown = list(map(called, names))
     if (more := len(names) - _MOST_NAMES) > 1:
         return f"{', '.join(shown[:_MOST_NAMES])} and {more} more layers"
     *others, last = shown

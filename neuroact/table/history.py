@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -136,7 +135,11 @@ def _steps(entry: Entry[Layers]) -> str:
 
 
 def _marks(entry: Entry[Layers]) -> str:
-    if len(entry.verdicts) <= _MOST_MARKS:
-        return joined(f"{verdict.layer} {verdict.name}" for verdict in entry.verdicts) or "-"
-    kinds = Counter(verdict.name for verdict in entry.verdicts)
-    return joined(f"{number} {kind}" for kind, number in kinds.items())
+    if sum(map(len, entry.sick.values())) > _MOST_MARKS:
+        return joined(f"{len(names)} {_words(kind)}" for kind, names in entry.sick.items())
+    marks = (f"{name} {_words(kind)}" for kind, names in entry.sick.items() for name in names)
+    return joined(marks) or "-"
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")

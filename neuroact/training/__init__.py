@@ -4,7 +4,14 @@
 Lightning's Trainer.
 """
 
-from neuroact.training.figures import EpochLog, histograms, of_epoch, quartiles, scalars, tensorboard
+from neuroact.training.figures import (
+    EpochLog,
+    histograms,
+    of_epoch,
+    quartiles,
+    scalars,
+    tensorboard,
+)
 from neuroact.training.monitor import TrainingMonitor
 
 __all__ = [

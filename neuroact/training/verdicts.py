@@ -11,7 +11,10 @@ from neuroact.report.activity_report import ActivityReport
 from neuroact.results.diagnosis import Verdict
 
 OnVerdict: TypeAlias = Literal["warn", "stop"] | Callable[[Verdict, int], object]
-"""What to do about a verdict: warn, stop the training, or call a function of it and the step."""
+"""What to do about a verdict: warn, stop the training, or call a function of it and the step.
+
+Verdicts that a healthy network may have, those of severity "note", are told to a function alone.
+"""
 
 # Verdicts on a layer as a whole, for which one batch is enough. A single neuron may be dead (or
 # saturated) on one batch and not on the next.
@@ -58,13 +61,15 @@ class VerdictWatch:
         new = [verdict for verdict in found if not self._told.issuperset(_keys(verdict))]
         for verdict in new:
             self._told.update(_keys(verdict))
-        if self._on_verdict == "stop":
-            return new
-        for verdict in new:
-            if callable(self._on_verdict):
+        if callable(self._on_verdict):
+            for verdict in new:
                 self._on_verdict(verdict, step)
-            else:
-                warnings.warn(f"training step {step}: {verdict}", VerdictWarning, stacklevel=5)
+            return []
+        wrong = [verdict for verdict in new if verdict.severity != "note"]
+        if self._on_verdict == "stop":
+            return wrong
+        for verdict in wrong:
+            warnings.warn(f"training step {step}: {verdict}", VerdictWarning, stacklevel=5)
         return []
 
     def state(self) -> list[list[str]]:
@@ -77,4 +82,4 @@ class VerdictWatch:
 
 
 def _keys(verdict: Verdict) -> set[tuple[str, str]]:
-    return {(verdict.layer, verdict.name)}
+    return {(layer, verdict.name) for layer in verdict.layers}
