@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,9 @@ from neuroact.cli.options import input_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.history import History
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact compare before.json after.json
@@ -90,6 +91,8 @@ def _labels(files: list[Path]) -> list[str]:
 
 
 def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
+    from neuroact.report.history import History
+
     found = read_file(file)
     if not isinstance(found, History):
         return [(name, as_report(found, file))]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
 import typer
 
 from neuroact.cli.operations import print_operations
 from neuroact.errors import MissingExtraError, NeuroactError
-from neuroact.report.activity_report import ActivityReport
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact demo
@@ -144,9 +147,16 @@ def _written(report: ActivityReport, stem: Path) -> list[Path]:
     return files
 
 
+def installed_demos() -> dict[str, EntryPoint]:
+    """The entry points of the group `neuroact.demos`, by framework."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=DEMO_ENTRY_POINTS)}
+
+
 def _load_demos(framework: str) -> dict[str, Demo]:
     """The demos asked for, by framework. All are loaded before the first one trains."""
-    points = {point.name: point for point in entry_points(group=DEMO_ENTRY_POINTS)}
+    points = installed_demos()
     if not points:
         raise NeuroactError("there is no demo: the installation of neuroact is not complete")
     if framework not in (*points, "all"):

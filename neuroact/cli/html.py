@@ -10,7 +10,6 @@ import typer
 from neuroact.cli.operations import Costs, costs_named, operations_of
 from neuroact.cli.options import ReportOrComparison, output_file
 from neuroact.cli.reading import as_report, read_file
-from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
 neuroact html activity.json
@@ -33,6 +32,8 @@ def html(
     The page needs no network and no other file. It has what is wrong (or differs most), a table
     that sorts and filters, plots, synaptic operations if FILE has them, and definitions.
     """
+    from neuroact.report.comparison import Comparison
+
     page, priced = file.with_suffix(".html") if out is None else out, costs_named(costs)
     found = read_file(file)
     if isinstance(found, Comparison):

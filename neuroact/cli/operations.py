@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuroact.report.activity_report import ActivityReport
-
 if TYPE_CHECKING:
     from neuroact.energy import OperationCosts
+    from neuroact.report.activity_report import ActivityReport
     from neuroact.report.operations_report import OperationsReport
 
 _RECORD = (

@@ -28,6 +28,6 @@ def output_file(text: str) -> Any:
 
 ReportOrComparison = Annotated[
     Path,
-    input_file("The JSON file of a report or a comparison, or a recording."),
+    input_file("The JSON file of a report or a comparison, a recording, or NeuroBench's results."),
 ]
 """The argument FILE of the commands that show either."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,11 @@ from neuroact.cli.operations import operations_of
 from neuroact.cli.options import input_file, output_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_file
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.comparison import Comparison
-from neuroact.report.history import History
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
 
 EXAMPLES = """
 neuroact plot activity.json
@@ -65,6 +67,9 @@ def plot(
     `--operations`. The history of a training is a grid of layers and epochs. A comparison is a box
     per layer and report. Needs the extra `plots`.
     """
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
+
     picture = file.with_suffix(".png") if out is None else out
     found = read_file(file)
     if isinstance(found, History):
@@ -117,6 +122,9 @@ def _draw_history(
 
 
 def _of_layer(history: History, layer: str) -> History:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.history import History
+
     return History((label, ActivityReport([report[layer]])) for label, report in history)
 
 

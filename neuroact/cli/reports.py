@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.comparison import Comparison
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.comparison import Comparison
 
 
 def print_report(

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,8 +17,9 @@ from neuroact.cli.options import output_file
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
-from neuroact.layers.reading import Reading
-from neuroact.report.activity_report import ActivityReport
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact run evaluation:test_set
@@ -163,6 +164,8 @@ def _place(text: str | None) -> Any:
 
 def _check_reading(reading: dict[str, Any]) -> None:
     """Check the options before the user's code runs, not after."""
+    from neuroact.layers.reading import Reading
+
     for option, value in reading.items():
         try:
             Reading(**{option: value})
@@ -186,6 +189,8 @@ def _check_can_be_written(out: Path | None) -> None:
 
 
 def _with_origin(report: ActivityReport, target: str, progress: Progress) -> ActivityReport:
+    from neuroact.report.activity_report import ActivityReport
+
     run: dict[str, Any] = {"target": target, **asdict(progress)}
     return ActivityReport(
         report.values(),

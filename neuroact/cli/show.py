@@ -11,7 +11,6 @@ from neuroact.cli.options import ReportOrComparison
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
-from neuroact.report.comparison import Comparison
 
 EXAMPLES = """
 neuroact show activity.json
@@ -39,6 +38,8 @@ def show(
     A comparison has a table of operations too, if its reports have them. JSON always holds them.
     The model and its framework need not be installed.
     """
+    from neuroact.report.comparison import Comparison
+
     asked, priced = conditions(fail_on), costs_named(costs, as_json=as_json)
     option = "--costs" if priced is not None else "--operations" if operations else None
     found = read_file(file)

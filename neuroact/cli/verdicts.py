@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neuroact.cli.application import FOUND
 from neuroact.printable import printable
-from neuroact.report.activity_report import ActivityReport
-from neuroact.results.diagnosis import Verdict, judge
 from neuroact.results.verdict_kinds import KINDS, THRESHOLDS, check_threshold
-from neuroact.stream.chunk import SignalKind
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.results.diagnosis import Verdict
 
 _ANY = "any"
 
@@ -50,6 +51,8 @@ def verdicts(
     Unlike in `diagnose`, a value equal to an asked threshold gives the verdict: dead=0.3 means 30 %
     or more.
     """
+    from neuroact.results.diagnosis import judge
+
     given = {name: value for name, value in (asked or {}).items() if value is not None}
     # The next number below, for fading and vanishing above. 0 stays, to mean more than none.
     nearest = {
@@ -89,6 +92,8 @@ def end_by_verdicts(report: ActivityReport, asked: Mapping[str, float | None]) -
 
 
 def _unjudged(report: ActivityReport) -> list[str]:
+    from neuroact.stream.chunk import SignalKind
+
     spiking = [layer for layer in report.values() if layer.kind is not SignalKind.ANALOG]
     reasons = {layer.name: reason for layer in spiking if (reason := layer.problem)}
     reasons |= dict.fromkeys(report.not_called, "it was recorded but never called")

@@ -70,7 +70,7 @@ class Demo:
 @pytest.fixture
 def demo(report: ActivityReport, monkeypatch: pytest.MonkeyPatch) -> Demo:
     found = Demo(report)
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: [found])
+    monkeypatch.setattr(demo_command, "installed_demos", lambda: {found.name: found})
     return found
 
 
@@ -152,7 +152,7 @@ def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path)
     ("text", "message"),
     [
         ('{"schema": "neuroact.report", "schema_ver', "not JSON, or cut short"),
-        ('{"schema": "other"}', 'expected a document with "schema": "neuroact.report"'),
+        ('{"schema": "other"}', "it is JSON of something else: expected a recording, or the JSON"),
         ("", "not JSON, or cut short"),
     ],
 )
@@ -238,7 +238,7 @@ def test_numbers_out_of_range_are_bad_use(arguments: list[str], demo: Demo) -> N
 def test_an_installation_without_demos_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: ())
+    monkeypatch.setattr(demo_command, "installed_demos", dict)
     code, _, err = neuroact_command("demo", "--out", tmp_path)
     assert code == 2
     assert "there is no demo" in err
@@ -257,7 +257,9 @@ def test_all_frameworks_are_trained_alike_and_compared_with_the_first(
     recording = Recording()
     recording.observe("lif", torch.tensor([[[1, 1, 1]], [[1, 0, 0]]]))
     found = [Demo(recording.report(), "norse"), Demo(report, "snntorch")]
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: found)
+    monkeypatch.setattr(
+        demo_command, "installed_demos", lambda: {demo.name: demo for demo in found}
+    )
     result = invoke("demo", "--framework", "all", "--seed", "3", "--out", str(tmp_path))
     assert result.exit_code == 0
     assert [demo.calls for demo in found] == [[(3, None)]] * 2
@@ -315,7 +317,7 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
 def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "activity.json").write_text("{}")
+    (tmp_path / "activity.json").write_text('{"schema": "neuroact.report"}')
     monkeypatch.setattr(ActivityReport, "from_dict", lambda document: 1 / 0)
     code, out, err = neuroact_command("show", tmp_path / "activity.json")
     assert (code, out) == (70, "")

@@ -166,20 +166,6 @@ def test_names_are_shown_without_escape_codes_on_a_terminal_and_as_they_are_else
     assert out.replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize("command", ["show", "compare", "html", "export"])
-@pytest.mark.parametrize("nested", [True, False], ids=["whole", "one metric's"])
-def test_neurobenchs_results_are_told_from_other_files(
-    command: str, nested: bool, tmp_path: Path
-) -> None:
-    part = {"lif1": {"timesteps": 10, "layer_type": "Leaky", "histogram": [0.1]}}
-    path = tmp_path / "results.json"
-    path.write_text(json.dumps({"AverageActivityMetric": part, "Footprint": 3} if nested else part))
-    result = neuroact(command, path)
-    assert (result.code, result.out) == (2, "")
-    assert f"{path}: it holds the results of a NeuroBench run" in result.err
-    assert "neuroact_adapters.neurobench.report(path)" in result.err
-
-
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
@@ -289,8 +275,8 @@ def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> No
         (["plot", "--kind", "box"], "FILE is a comparison: it has one picture"),
         (["plot", "--layer", "lif"], "FILE is a comparison: it has one picture"),
         (["plot", "--metric", "mean"], "FILE is a comparison: it has one picture"),
-        (["export"], "is a comparison of 2 reports: see neuroact show"),
-        (["compare"], "is a comparison of 2 reports: see neuroact show"),
+        (["export"], "is a comparison of 2 reports, not a report: see neuroact show"),
+        (["compare"], "is a comparison of 2 reports, not a report: see neuroact show"),
     ],
 )
 def test_what_cannot_be_done_with_a_comparison_is_said(
@@ -367,10 +353,17 @@ def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> 
 def test_a_file_that_is_neither_report_nor_recording_is_bad_use(
     command: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "a.json").write_text('{"schema": "other"}')
-    result = neuroact(*command, tmp_path / "a.json")
-    assert (result.code, result.out) == (2, "")
-    assert result.err.startswith(f"neuroact: {tmp_path / 'a.json'}: expected a document")
+    for name, content in {
+        "a.json": '{"schema": "other"}',
+        "sparsity.json": '{"ActivationSparsity": 0.5}',
+        "table.csv": "a,b",
+        "list.json": "[1]",
+    }.items():
+        (tmp_path / name).write_text(content)
+        result = neuroact(*command, tmp_path / name)
+        assert (result.code, result.out) == (2, "")
+        assert result.err.startswith(f"neuroact: {tmp_path / name}")
+        assert "expected a recording, or the JSON of a report" in result.err
 
 
 KINDS = [
@@ -494,7 +487,10 @@ def test_a_history_where_a_report_is_expected_says_what_it_is_for(
 ) -> None:
     result = neuroact(command, history)
     assert (result.code, result.out) == (2, "")
-    assert "is the history of a training, of 3 reports: see neuroact plot and" in result.err
+    assert (
+        "is the history of a training, of 3 reports, not a report: see neuroact compare and"
+        in result.err
+    )
 
 
 @pytest.mark.parametrize("command", [["plot"], ["compare"]])

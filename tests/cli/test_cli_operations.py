@@ -256,7 +256,7 @@ def test_the_demo_prints_the_operations_that_it_counted(
         def load(self) -> Any:
             return lambda **options: self
 
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: [Demo()])
+    monkeypatch.setattr(demo_command, "installed_demos", lambda: {"snntorch": Demo()})
     result = neuroact("demo", "--out", tmp_path)
     assert f"{table_text(Demo.report)}\n\n{Demo.report.operations}\n" in result.out
     assert ActivityReport.from_json(tmp_path / "activity.json") == Demo.report
