@@ -101,6 +101,11 @@ class History(Sequence[tuple[Label, ActivityReport]]):
         return "\n".join(lines)
 
     @property
+    def entries(self) -> tuple[Entry[ActivityReport], ...]:
+        """The reports with their labels, training steps and verdicts."""
+        return tuple(self._entries)
+
+    @property
     def steps(self) -> tuple[Steps | None, ...]:
         """For each report the training steps that it is of; None where they are not known."""
         return tuple(entry.steps for entry in self._entries)
