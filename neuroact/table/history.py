@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from neuroact.printable import printable
 from neuroact.results.history import Entry, courses
 from neuroact.results.layers import Layers
+from neuroact.results.verdict_words import percent
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn, plain_text, print_rendered, terminal_width
 from neuroact.table.legend import joined
@@ -124,10 +125,14 @@ def _columns(entries: Entries, names: Sequence[str]) -> Iterator[TableColumn]:
         yield column("steps", _steps, left=True)
     if any(entry.verdicts for entry in entries):
         yield column("verdict", _marks, left=True)
-    yield total("dead", lambda totals: count_text(totals.dead))
-    yield total("saturated", lambda totals: count_text(totals.saturated))
+    yield total("dead", lambda totals: _counted(totals.dead, totals.neurons))
+    yield total("saturated", lambda totals: _counted(totals.saturated, totals.neurons))
     yield total("sparsity", lambda totals: share_text(totals.sparsity))
     yield from map(mean, names)
+
+
+def _counted(count: int | None, neurons: int) -> str:
+    return f"{count:,} ({percent(count / neurons)})" if count else count_text(count)
 
 
 def _steps(entry: Entry[Layers]) -> str:
