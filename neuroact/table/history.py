@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from neuroact.printable import printable
 from neuroact.results.history import Entry, courses
 from neuroact.results.layers import Layers
-from neuroact.results.verdict_words import percent
+from neuroact.results.verdict_words import called, percent
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn, plain_text, print_rendered, terminal_width
-from neuroact.table.legend import joined
 from neuroact.table.notebook import html_table
 from neuroact.table.text import count_text, number_text, share_text
 from neuroact.table.totals import Totals
@@ -140,11 +139,9 @@ def _steps(entry: Entry[Layers]) -> str:
 
 
 def _marks(entry: Entry[Layers]) -> str:
-    if sum(map(len, entry.sick.values())) > _MOST_MARKS:
-        return joined(f"{len(names)} {_words(kind)}" for kind, names in entry.sick.items())
-    marks = (f"{name} {_words(kind)}" for kind, names in entry.sick.items() for name in names)
-    return joined(marks) or "-"
-
-
-def _words(kind: str) -> str:
-    return kind.replace("_", " ")
+    """The verdicts, as `lif2 silent`; if there are many, as `12 layers silent`."""
+    pairs = [(called(name), kind) for kind, names in entry.sick.items() for name in names]
+    if len(pairs) > _MOST_MARKS:
+        counts = {kind: len(names) for kind, names in entry.sick.items()}
+        pairs = [(f"{n} layer{'' if n == 1 else 's'}", kind) for kind, n in counts.items()]
+    return ", ".join(f"{what} {kind.replace('_', ' ')}" for what, kind in pairs) or "-"
