@@ -18,6 +18,7 @@
     ├── OtherProcessError     (RuntimeError)  a forked process calls a layer that its parent records
     ├── MergeError            (ValueError)    two recordings that cannot be added up
     ├── ComparisonError       (ValueError)    reports that cannot be compared
+    ├── ThresholdError        (ValueError)    a verdict's threshold outside its range
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
     ├── MissingStatisticError (KeyError)      results of a statistic that was not recorded
     ├── MissingOperationsError (LookupError)  synaptic operations that were not recorded
@@ -126,6 +127,18 @@ class MergeError(NeuroactError, ValueError):
 
 class ComparisonError(NeuroactError, ValueError):
     """Reports, labels or a map of layers that cannot be compared."""
+
+
+class ThresholdError(NeuroactError, ValueError):
+    """A threshold of a verdict is outside its range.
+
+    Attributes:
+        verdict: the kind of verdict, which is also the option's name.
+    """
+
+    def __init__(self, message: str, *, verdict: str) -> None:
+        super().__init__(message)
+        self.verdict = verdict
 
 
 class StatisticKindError(NeuroactError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +12,8 @@ import typer
 from neuroact.cli.application import FOUND
 from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
-from neuroact.results.diagnosis import THRESHOLDS, Verdict, check_threshold, judge
+from neuroact.results.diagnosis import Verdict, judge
+from neuroact.results.verdict_kinds import KINDS, THRESHOLDS, check_threshold
 from neuroact.stream.chunk import SignalKind
 
 _ANY = "any"
@@ -22,8 +23,8 @@ FailOn = Annotated[
     typer.Option(
         metavar="VERDICT",
         help="End with exit code 1 if a layer has this verdict: dead, saturated, silent, fading, "
-        "busy, bimodal, saturating, vanishing, exploding, or any. A number is your own threshold: "
-        "dead=0.3 means 30 % of a layer or more. May be given several times.",
+        "busy, bimodal, dead_channels, saturating, vanishing, exploding, or any. A number is your "
+        "own threshold: dead=0.3 means 30 % of a layer or more. May be given several times.",
     ),
 ]
 AsJson = Annotated[
@@ -66,7 +67,7 @@ def verdicts(
 
 def document(report: ActivityReport, asked: Mapping[str, float | None]) -> dict[str, Any]:
     """A report's JSON with its verdicts beside the layers. Reading the report ignores them."""
-    found = [asdict(verdict) for verdict in verdicts(report, asked)]
+    found = [verdict.to_dict() for verdict in verdicts(report, asked)]
     return {**report.to_dict(), "verdicts": found}
 
 
@@ -96,7 +97,7 @@ def _unjudged(report: ActivityReport) -> list[str]:
 
 def _condition(option: str) -> tuple[str, float | None]:
     name, equals, text = option.partition("=")
-    known = (*THRESHOLDS, "silent", _ANY)
+    known = (*KINDS, _ANY)
     if name not in known:
         raise _wrong(f"there is no verdict {name!r}. There are: {', '.join(known)}")
     if not equals:

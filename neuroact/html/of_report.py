@@ -61,7 +61,8 @@ def report_page(report: Layers, costs: OperationCosts | None = None) -> str:
     operations = operations_section(report, costs)
     verdicts: dict[str, list[Verdict]] = {}
     for verdict in diagnose(report):
-        verdicts.setdefault(verdict.layer, []).append(verdict)
+        for name in verdict.layers:
+            verdicts.setdefault(name, []).append(verdict)
     layers = list(report.values())
     ends = scales(layers)
     drawn, drawn_each, about = _pictures(report, verdicts)

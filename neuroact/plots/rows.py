@@ -103,7 +103,8 @@ def mark_verdicts(axes: Axes, rows: Sequence[PlotRow]) -> None:
     """Write a layer's verdicts at the right end of its row."""
     found: dict[str, list[str]] = {}
     for verdict in diagnose(row.layer for row in rows if row.layer is not None):
-        found.setdefault(verdict.layer, []).append(verdict.name)
+        for name in verdict.layers:
+            found.setdefault(name, []).append(verdict.name)
     across = axes.get_yaxis_transform()
     for place, row in enumerate(rows):
         if row.layer is not None and row.layer.name in found:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from neuroact.energy import OperationCosts
     from neuroact.files.columns import Per
-    from neuroact.results.diagnosis import Verdict
+    from neuroact.results.diagnosis import Diagnosis
 
 __all__ = ["ActivityReport", "LayerActivity"]
 
@@ -71,16 +71,20 @@ class ActivityReport(Layers):
             raise MissingOperationsError
         return OperationsReport.of(self.recorded_operations)
 
-    def diagnose(self, **thresholds: float) -> tuple[Verdict, ...]:
+    def diagnose(self, **thresholds: float) -> Diagnosis:
         """What is wrong with the layers; see `neuroact.results.diagnosis.diagnose`.
 
         Args:
             thresholds: your own thresholds for `dead`, `saturated`, `fading`, `busy`, `bimodal`,
-                `saturating`, `vanishing` or `exploding`.
+                `dead_channels`, `saturating`, `vanishing` or `exploding`.
+
+        Returns:
+            The verdicts, the most severe first. Printed, it is a line for each; without one, it
+            says which layer came closest to being dead.
 
         Raises:
             TypeError: there is no threshold of that name.
-            ValueError: a threshold is out of its range. Shares are in [0, 1].
+            ThresholdError: a ValueError; a threshold is out of its range. Shares are in [0, 1].
         """
         from neuroact.results.diagnosis import diagnose
 

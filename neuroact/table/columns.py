@@ -110,7 +110,8 @@ def table_columns(
 def _verdicts(verdicts: Sequence[Verdict], rows: Sequence[TableRow]) -> list[TableColumn]:
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
-        found.setdefault(verdict.layer, []).append(verdict.name)
+        for name in verdict.layers:
+            found.setdefault(name, []).append(verdict.name)
     if not found:
         return []
     cells = []

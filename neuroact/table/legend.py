@@ -9,7 +9,6 @@ from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
-from neuroact.table.text import number_text
 from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
@@ -35,8 +34,11 @@ _KINDS = {
     SignalKind.GRADED: "few levels, signed, scaled or several spikes at once; 0 is silent",
     SignalKind.ANALOG: "real values, no spikes; only after a ReLU does a value of 0 say something",
 }
-_VERDICTS = "report.diagnose() gives the thresholds, and what people do about it"
-_MOST_NAMES = 12
+_VERDICTS = (
+    "report.diagnose() gives the thresholds, and what people do about it; "
+    "docs/reference/verdicts.md says what each means"
+)
+_MOST_SENTENCES = 4
 
 
 def notes(report: Layers, verdicts: Sequence[Verdict] | None = None) -> dict[str, str]:
@@ -87,12 +89,11 @@ def joined(parts: Iterable[str], between: str = ", ") -> str:
 
 
 def _marked(verdicts: Sequence[Verdict]) -> dict[str, str]:
-    """A line for each verdict: the layers that have it, with the measured values."""
+    """A line for each kind of verdict: what was found in which layers."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
-        text = f"{printable(verdict.layer)} ({verdict.figure} {number_text(verdict.value)})"
-        found.setdefault(verdict.name, []).append(text)
-    lines = {f"! {name}": _some(layers) for name, layers in found.items()}
+        found.setdefault(verdict.name, []).append(verdict.sentence)
+    lines = {f"! {name.replace('_', ' ')}": _some(said) for name, said in found.items()}
     return lines | ({"verdicts": _VERDICTS} if lines else {})
 
 
@@ -103,9 +104,10 @@ _OF = {
 }
 
 
-def _some(names: list[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+def _some(sentences: list[str]) -> str:
+    more = len(sentences) - _MOST_SENTENCES
+    text = "; ".join(sentences[:_MOST_SENTENCES])
+    return text + (f"; and of {more:,} more layer{'s' if more > 1 else ''}" if more > 0 else "")
 
 
 def _origin(origin: Mapping[str, Any]) -> dict[str, str]:

@@ -72,7 +72,9 @@ def test_a_pipeline_fails_when_30_percent_of_a_layer_is_dead(
 
 def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path) -> None:
     result = show(file, recorded(10, dead=3), "dead=0.3")
-    assert result.err.startswith('layer "lif" is dead: dead 0.3 (threshold 0.3). Lower the learn')
+    assert result.err.startswith(
+        "30 % of lif never fired: 3 of its 10 neurons (dead, threshold 30 %)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_neurobenchs_results_are_told_from_other_files(
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("dad=0.3", "there is no verdict 'dad'. There are: dead, saturated"),
+        ("dad=0.3", "there is no verdict 'dad'. There are: silent, exploding"),
         ("dead=", "expected a number after dead=, came ''"),
         ("dead=lots", "expected a number after dead=, came 'lots'"),
         ("dead=-1", "dead=-1: expected a share in [0, 1]"),

@@ -260,7 +260,7 @@ def test_a_run_fails_on_the_verdicts_asked_for_after_writing_what_it_recorded(he
     assert result.code == 0
     result = run("evaluation:whole", "--fail-on", "any", "--out", "b.json")
     assert result.code == 1
-    assert 'layer "lif2" is dead' in result.err
+    assert "of lif2 never fired" in result.err
     assert (here / "b.json").exists()
 
 

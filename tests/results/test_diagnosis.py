@@ -76,8 +76,9 @@ def test_a_number_of_ranges_is_finite_and_not_negative(value: float) -> None:
 
 def test_a_verdict_names_layer_figure_threshold_and_what_people_do() -> None:
     (verdict,) = diagnose([layer("lif", [0.0] * 3 + [0.1])])
-    assert verdict == Verdict("lif", "dead", "dead", 0.75, 0.4, verdict.advice)
-    assert str(verdict).startswith('layer "lif" is dead: dead 0.75 (threshold 0.4). Lower the')
+    said = "75 % of lif never fired: 3 of its 4 neurons"
+    assert verdict == Verdict("lif", "dead", said, "dead", 0.75, 0.4, verdict.advice, ("lif",))
+    assert str(verdict).startswith(f"{said} (dead, threshold 40 %). Lower the learning rate")
     assert len(verdict.advice) > 50
 
 

@@ -405,7 +405,7 @@ def test_a_sick_layer_is_marked_and_a_well_one_is_not() -> None:
     text = table_text(ActivityReport([sick, well]))
     assert rows(text)["sick"]["verdict"] == "dead"
     assert rows(text)["well"]["verdict"] == "-"
-    assert "! dead       sick (" in text
+    assert "! dead       75 % of sick never fired: 3 of its 4 neurons" in text
     assert "verdict" not in table_text(ActivityReport([well]))
     assert "! dead" not in table_text(ActivityReport([well]))
 
