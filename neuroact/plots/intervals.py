@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from neuroact.results.layers import Layers
 
-_LONG = 50  # steps: on a longer linear axis, short intervals would have no room
+LONG = 50  # steps: on a longer linear axis, short intervals would have no room
 _BINS = 40
 _CAPTION = "height: intervals per step, of each layer up to its most\nbar: quartiles; line: median"
 
@@ -92,11 +92,11 @@ def interval_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = No
     shades = row_colours(rows, colors)
     axis = TimeAxis.of(list(report.values()), longest, "interspike interval")
     for at, result in drawn.items():
-        heights, edges = interval_density(result.histogram, logarithmic=longest > _LONG)
+        heights, edges = interval_density(result.histogram, logarithmic=longest > LONG)
         quartiles = tuple(result.quantile(q) * axis.tick for q in (0.25, 0.5, 0.75))
         draw_silhouette(axes, at, heights, edges * axis.tick, quartiles, shades[at])
     say_what_is_missing(axes, [_missing(row, results) for row in rows])
-    if longest > _LONG:
+    if longest > LONG:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlim(0.45 * axis.tick, (longest + 0.5) * 1.1 * axis.tick)

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DEAD, _SATURATED = "#D55E00", "#CC79A7"
-_MOST_NUMBERED = 144
+MOST_NUMBERED = 144
 """Up to so many neurons without places have their number in their square."""
-_MOST_LINES = 24
+MOST_LINES = 24
 """Up to so many lines and columns of neurons at their places are numbered."""
 _MOST_RATIO = 2.0  # of a picture's sides; in a longer one, neurons are not squares
 
@@ -68,14 +68,14 @@ def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
     if layer.problem is not None:
         raise ValueError(f'layer "{layer.name}" cannot be drawn: {layer.problem}')
     shape = drawn_shape(layer.shape)
-    picture = _tiled(layer.activity.reshape(shape) * per_unit(layer, in_hertz([layer])))
+    picture = tiled(layer.activity.reshape(shape) * per_unit(layer, in_hertz([layer])))
     axes = _axes(picture) if ax is None else ax
     found = {
         "dead": (_DEAD, layer.events == 0),
         "saturated": (_SATURATED, layer.events == layer.observations),
     }
     marks = {
-        colour: _tiled(where.reshape(shape), fill=0) == 1
+        colour: tiled(where.reshape(shape), fill=0) == 1
         for name, (colour, where) in found.items()
         if layer.has_meaning(name)
     }
@@ -94,7 +94,7 @@ def drawn_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _tiled(values: NDArray[Any], fill: float = np.nan) -> NDArray[np.float64]:
+def tiled(values: NDArray[Any], fill: float = np.nan) -> NDArray[np.float64]:
     """The neurons as one picture `[rows, columns]`, with `fill` in places without a neuron."""
     if values.ndim < 2:
         flat = np.atleast_1d(values)
@@ -160,14 +160,14 @@ def _show(
 def _number(axes: Axes, pixels: NDArray[np.float64], shape: tuple[int, ...], neurons: int) -> None:
     """Write the numbers of neurons, or of their lines and columns, if there is room."""
     rows, columns = pixels.shape[:2]
-    if len(shape) < 2 and neurons <= _MOST_NUMBERED:
+    if len(shape) < 2 and neurons <= MOST_NUMBERED:
         light = pixels[..., :3] @ (0.3, 0.6, 0.1) > 0.5
         for neuron in range(neurons):
             row, column = divmod(neuron, columns)
             ink = "black" if light[row, column] else "white"
             place = {"ha": "center", "va": "center", "fontsize": SMALL, "color": ink}
             axes.text(column, row, str(neuron), **place)  # type: ignore[arg-type]
-    elif len(shape) == 2 and max(rows, columns) <= _MOST_LINES:
+    elif len(shape) == 2 and max(rows, columns) <= MOST_LINES:
         axes.set_yticks(range(rows), map(str, range(rows)), fontsize=SMALL)
         axes.set_xticks(range(columns), map(str, range(columns)), fontsize=SMALL)
         axes.tick_params(length=0, pad=1)

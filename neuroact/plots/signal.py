@@ -66,7 +66,7 @@ def signal_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None
         for at, row in enumerate(rows)
         if row.layer is not None and not _missing(row, results)
     }
-    linear = _linear_width(list(drawn.values()))
+    linear = linear_width(list(drawn.values()))
     ends: list[float] = []
     shades = row_colours(rows, colors)
     for at, result in drawn.items():
@@ -82,7 +82,7 @@ def signal_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None
         axes.set_xscale("asinh", linear_width=linear)
         low, high = np.sinh(limits(np.arcsinh(np.array(ends) / linear))) * linear
         axes.set_xlim(low, high)
-        ticks = _ticks(linear, max(-low, high))
+        ticks = value_ticks(linear, max(-low, high))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xticks([], minor=True)
     else:
@@ -260,14 +260,14 @@ def _rows(
     return axes
 
 
-def _linear_width(results: Sequence[SignalResult]) -> float | None:
+def linear_width(results: Sequence[SignalResult]) -> float | None:
     """Where an axis for all of them turns logarithmic; None if it can be linear."""
     sizes = [max(-result.min, result.max) for result in results]
     sizes = [size for size in sizes if size > 0]
     return min(sizes) if sizes and max(sizes) > _WIDE * min(sizes) else None
 
 
-def _ticks(linear: float, largest: float) -> list[float]:
+def value_ticks(linear: float, largest: float) -> list[float]:
     """Zero, and at most two powers of ten to either side: more labels would have no room."""
     least, most = math.ceil(math.log10(linear)), math.floor(math.log10(largest))
     powers = [10.0**power for power in range(most, least - 1, -max(1, (most - least + 2) // 2))]

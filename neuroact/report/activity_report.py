@@ -143,16 +143,18 @@ class ActivityReport(Layers):
         path: str | os.PathLike[str] | None = None,
         *,
         costs: OperationCosts | None = None,
+        title: str | None = None,
     ) -> str:
         """The report as one self-contained web page. With a `path`, also write it there.
 
-        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`),
-        synaptic operations if they were recorded, each layer's details, definitions and the origin.
-        It fetches nothing. The file is written whole or not at all.
+        The page has verdicts, a table that sorts and filters, plots, synaptic operations if they
+        were recorded, each layer's details, definitions and the origin. It fetches nothing and
+        needs no extra. The file is written whole or not at all.
 
         Args:
             path: the file to write; None to write none.
             costs: what an operation costs, to add an estimate of energy; see `neuroact.energy`.
+            title: the page's title. None: the model's name.
 
         Raises:
             MissingOperationsError: `costs` are given, and operations were not recorded.
@@ -161,7 +163,7 @@ class ActivityReport(Layers):
         from neuroact.atomic_file import write_text
         from neuroact.html import report_page
 
-        page = report_page(self, costs)
+        page = report_page(self, costs, title)
         if path is not None:
             write_text(path, page)
         return page
