@@ -14,6 +14,7 @@ from neuroact.cli.reading import as_report, read_file
 EXAMPLES = """
 neuroact html activity.json
 neuroact html activity.json --out report.html
+neuroact html activity.json --title "Digits, trained for 10 epochs"
 neuroact html activity.json --costs HOROWITZ_45NM_FP32
 neuroact html comparison.json
 neuroact html history.json
@@ -27,6 +28,12 @@ def html(
         output_file("The page to write. Default: FILE with the ending .html."),
     ] = None,
     costs: Costs = None,
+    title: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="The page's title. Default: the model's name, or the labels."
+        ),
+    ] = None,
 ) -> None:
     """Write a report, a comparison or the history of a training as one page of HTML.
 
@@ -46,10 +53,10 @@ def html(
             )
         if not found:
             raise typer.BadParameter("the history has no reports yet.", param_hint="FILE")
-        found.to_html(page)
+        found.to_html(page, title=title)
     else:
         report = as_report(found, file)
         if priced is not None:
             operations_of(report, "--costs")
-        report.to_html(page, costs=priced)
+        report.to_html(page, costs=priced, title=title)
     typer.echo(f"Written: {page}", err=True)

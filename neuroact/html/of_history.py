@@ -6,31 +6,30 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from neuroact.errors import MissingExtraError
+from neuroact.html.charts import Picture, about_chosen, chosen, heat_picture
 from neuroact.html.drawings import quantity
 from neuroact.html.operations import PlainTable
 from neuroact.html.page import facts_of, rendered
-from neuroact.html.pictures import Picture, inlined
 from neuroact.html.rows import Cell, Mark, PageColumn, marks_of
+from neuroact.html.svg import Scale, round_numbers
+from neuroact.html.unit import Unit
+from neuroact.plots.history import history_values
 from neuroact.printable import printable
 from neuroact.results.definitions import definition
 from neuroact.results.history import Entry, courses
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
+from neuroact.results.verdict_kinds import KINDS, SEVERITIES
 from neuroact.table.history import HistoryTable
 from neuroact.table.text import number_text, shape_text
 
 _WIDTH, _HEIGHT, _MARGIN = 120, 24, 3  # of a drawn course
-_PLOTS = {
-    "mean": "Mean activity of each layer, report by report",
-    "dead": "Dead neurons of each layer, report by report",
-}
 _ENDS = ("mean", "dead_share")
 _TITLES = {
     "name": ("layer", ""),
     "verdict": ("at the end", "What is wrong with the layer in the last report, if anything."),
     "course": (
-        "mean activity",
+        "mean",
         "Its mean activity from the first report to the last, from 0 up to the layer's largest. "
         "At the bottom a line shows where no neuron fired.",
     ),
@@ -78,22 +77,24 @@ def history_page(entries: Sequence[Entry[Layers]], *, title: str | None = None) 
     if not entries:
         raise ValueError("expected at least one report, came an empty history")
     last = entries[-1]
-    rows = list(_rows(entries))
+    unit = Unit.of(layer for entry in entries for layer in entry.layers.values())
+    rows, happened = list(_rows(entries, unit)), courses(entries)
     table = HistoryTable(entries, most=len(entries))
-    explained = {column.head for column in table.columns} | {"layers"}
-    notes = {term: text for term, text in table.notes.items() if term in explained}
-    pictures, about = _pictures(entries)
+    shown = [column for column in table.columns if not column.apart]
+    heads = {column.head for column in shown}
+    notes = {term: text for term, text in table.notes.items() if term in heads}
+    severities = {KINDS[course.kind].severity for course in happened if course.now}
     return rendered(
         "history.html.j2",
-        title=printable(title or _title(last.layers)),
+        title=printable(_title(last.layers) if title is None else title),
         facts=_facts(entries, len(rows)),
         headline=_headline(rows),
-        happened=[(course.text, course.now, course.kind) for course in courses(entries)],
+        state=next((each for each in SEVERITIES if each in severities), "well"),
+        happened=[(c.text, KINDS[c.kind].severity if c.now else "over") for c in happened],
         rows=rows,
-        columns=list(_columns()),
-        pictures=pictures,
-        about_pictures=about,
-        reports=PlainTable.of("Report by report", table.columns, notes, prefix="report"),
+        columns=list(_columns(unit)),
+        pictures=list(_pictures(entries, unit)),
+        reports=PlainTable.of("Report by report", shown, notes, prefix="report"),
         origin=facts_of(last.layers.origin),
         origin_of=last.name,
     )
@@ -120,14 +121,15 @@ def _headline(rows: Sequence[HistoryRow]) -> str:
     return f"{sick} of {quantity(len(rows), 'layer')} {has} a verdict at the end"
 
 
-def _columns() -> Iterator[PageColumn]:
-    for key, (title, meaning) in _TITLES.items():
+def _columns(unit: Unit) -> Iterator[PageColumn]:
+    for key, (head, meaning) in _TITLES.items():
+        title = f"{head} ({unit.text})" if key == "course" else head
         left = key in ("name", "verdict", "course")
         yield PageColumn(key, title, meaning, "left" if left else "right", key != "course")
     yield PageColumn("neurons", "neurons", definition("neurons"))
 
 
-def _rows(entries: Sequence[Entry[Layers]]) -> Iterator[HistoryRow]:
+def _rows(entries: Sequence[Entry[Layers]], unit: Unit) -> Iterator[HistoryRow]:
     for name in dict.fromkeys(name for entry in entries for name in entry.layers):
         layers = [entry.layers.get(name) for entry in entries]
         known = [layer for layer in layers if layer is not None and layer.problem is None]
@@ -138,18 +140,23 @@ def _rows(entries: Sequence[Entry[Layers]]) -> Iterator[HistoryRow]:
             name=printable(name),
             text=" ".join(map(printable, texts)),
             marks=marks_of(newest, verdicts) if name in entries[-1].layers else (),
-            course=_drawn(layers) if known else None,
-            cells={**_cells(known), "neurons": Cell(str(newest.neurons), f"{newest.neurons:,}")},
+            course=_drawn(layers, unit) if known else None,
+            cells={
+                **_cells(known, unit),
+                "neurons": Cell(str(newest.neurons), f"{newest.neurons:,}"),
+            },
         )
 
 
-def _cells(known: Sequence[LayerActivity]) -> dict[str, Cell]:
+def _cells(known: Sequence[LayerActivity], unit: Unit) -> dict[str, Cell]:
     found = {}
     for end, place in (("first", 0), ("last", -1)):
         for metric in _ENDS:
             layer = known[place] if known else None
             has = layer is not None and (metric == "mean" or layer.has_meaning("dead"))
             value = getattr(layer, metric) if has else math.nan
+            if layer is not None and metric == "mean":
+                value *= unit.factor(layer)
             text = "-" if not has else number_text(value) if metric == "mean" else _percent(value)
             found[f"{end}_{metric}"] = Cell(repr(value) if has else "", text)
     return found
@@ -159,9 +166,11 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g}%" if share else "0"
 
 
-def _drawn(layers: Sequence[LayerActivity | None]) -> DrawnCourse:
+def _drawn(layers: Sequence[LayerActivity | None], unit: Unit) -> DrawnCourse:
     """The course of a layer's mean. Reports without figures leave a gap."""
-    values = [math.nan if x is None or x.problem is not None else x.mean for x in layers]
+    values = [
+        math.nan if x is None or x.problem is not None else x.mean * unit.factor(x) for x in layers
+    ]
     seen = [value for value in values if not math.isnan(value)]
     low, high = min(0.0, *seen), max(0.0, *seen)
     across = (_WIDTH - 2 * _MARGIN) / max(len(values) - 1, 1)
@@ -180,7 +189,7 @@ def _drawn(layers: Sequence[LayerActivity | None]) -> DrawnCourse:
             silent.append((round(ends[0], 1), round(ends[1], 1)))
     text = f"from {number_text(seen[0])} to {number_text(seen[-1])}, at most {number_text(high)}"
     drawn = tuple(" ".join(line if len(line) > 1 else line * 2) for line in lines if line)
-    return DrawnCourse(drawn, tuple(_joined(silent)), f"mean activity {text}")
+    return DrawnCourse(drawn, tuple(_joined(silent)), f"mean activity {text} {unit.text}")
 
 
 def _joined(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
@@ -196,14 +205,32 @@ def _joined(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float
         yield start, stop
 
 
-def _pictures(entries: Sequence[Entry[Layers]]) -> tuple[tuple[Picture, ...], str]:
-    from neuroact.plots import history_plot
+def _pictures(entries: Sequence[Entry[Layers]], unit: Unit) -> Iterator[Picture]:
+    reports = [entry.layers for entry in entries]
+    across, label = _across(entries)
+    for metric, title, text in (
+        ("mean", "Mean activity of each layer", unit.text),
+        ("dead", "Dead neurons of each layer", "share of its neurons"),
+    ):
+        names, values = history_values(reports, metric, hertz=unit.hertz)
+        shown = chosen(len(names), [n for n, name in enumerate(names) if _is_sick(entries, name)])
+        if shown:
+            picture = heat_picture(
+                title, [names[at] for at in shown], values[shown], across, label, text
+            )
+            yield picture.noted(about_chosen(len(names)))
 
-    pairs = [(entry.label, entry.layers) for entry in entries]
-    try:
-        return tuple(
-            Picture(title, inlined(history_plot(pairs, metric), title, f"plot-{metric}"))
-            for metric, title in _PLOTS.items()
-        ), ""
-    except MissingExtraError as missing:
-        return (), f"No plots: {missing}"
+
+def _is_sick(entries: Sequence[Entry[Layers]], name: str) -> bool:
+    return any(name in names for names in entries[-1].sick.values())
+
+
+def _across(entries: Sequence[Entry[Layers]]) -> tuple[Scale, str]:
+    """The axis of epochs, if the labels are numbers that follow each other; else of reports."""
+    labels, number = [entry.label for entry in entries], len(entries)
+    epochs = isinstance(labels[0], int) and labels == list(range(labels[0], labels[0] + number))
+    first = labels[0] if epochs and isinstance(labels[0], int) else 1
+    low, high = first - 0.5, first + number - 0.5
+    whole = tuple(dict.fromkeys(float(round(tick)) for tick in round_numbers(low, high)))
+    ticks = tuple(tick for tick in whole if low < tick < high)
+    return Scale(low, high, 0.0, 1.0, ticks), "epoch" if epochs else "report"

@@ -8,6 +8,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neuroact.plots.figure import (
     COLOURS,
@@ -78,19 +79,30 @@ def history_plot(history: Labelled, metric: str = "mean", *, ax: Axes | None = N
     pairs = list(history.items() if isinstance(history, Mapping) else history)
     if not pairs:
         raise ValueError("expected at least one report, came an empty history")
-    names = list(dict.fromkeys(name for _, report in pairs for name in report))
     layers = [layer for _, report in pairs for layer in report.values()]
     hertz = metric in _OF_ACTIVITY and in_hertz(layers)
-    values = np.full((len(names), len(pairs)), np.nan)
-    for column, (_, report) in enumerate(pairs):
-        for row, name in enumerate(names):
-            if name in report:
-                values[row, column] = _value(report[name], metric, hertz=hertz)
+    names, values = history_values([report for _, report in pairs], metric, hertz=hertz)
     label = _SHARES.get(metric) or f"{metric} over neurons of\n{activity_label(layers)}"
     axes = grid_plot(names, values, edges=(-0.5, len(pairs) - 0.5), label=label, ax=ax)
     _label_columns(axes, [label for label, _ in pairs])
     _mark_silence(axes, names, [report for _, report in pairs])
     return axes
+
+
+def history_values(
+    reports: Sequence[Layers], metric: str, *, hertz: bool
+) -> tuple[list[str], NDArray[np.float64]]:
+    """The layers' names, and a metric of each layer in each report, float64 `[layers, reports]`.
+
+    It is NaN where a report has no figures of a layer.
+    """
+    names = list(dict.fromkeys(name for report in reports for name in report))
+    values = np.full((len(names), len(reports)), np.nan)
+    for column, report in enumerate(reports):
+        for row, name in enumerate(names):
+            if name in report:
+                values[row, column] = _value(report[name], metric, hertz=hertz)
+    return names, values
 
 
 def _mark_silence(axes: Axes, names: Sequence[str], reports: Sequence[Layers]) -> None:

@@ -110,17 +110,23 @@ class Comparison(ComparedLayers):
 
         return read(source, cls.from_dict)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_html(
+        self, path: str | os.PathLike[str] | None = None, *, title: str | None = None
+    ) -> str:
         """The comparison as one self-contained web page. With a `path`, also write it there.
 
-        The page has the layers that differ most, a table that sorts and filters, the picture (with
-        the extra `plots`), definitions, and the origin of each report. It fetches nothing. The file
+        The page has the layers that differ most, a table that sorts and filters, the picture,
+        definitions, and the origin of each report. It fetches nothing and needs no extra. The file
         is written whole or not at all.
+
+        Args:
+            path: the file to write; None to write none.
+            title: the page's title. None: the reports' labels.
         """
         from neuroact.atomic_file import write_text
         from neuroact.html import comparison_page
 
-        page = comparison_page(self)
+        page = comparison_page(self, title)
         if path is not None:
             write_text(path, page)
         return page
