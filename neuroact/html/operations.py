@@ -160,6 +160,6 @@ def compared_section(compared: ComparedOperations | None) -> OperationsSection |
 
 
 def _cell(text: str) -> Cell:
-    """A cell that sorts by its number, if it has one."""
-    value = text.replace(",", "").lstrip(">")
+    """A cell that sorts by its number, if it has one; so does `40 (33 %)`."""
+    value = text.partition(" (")[0].replace(",", "").lstrip(">")
     return Cell("" if value == "-" else value, text)

@@ -111,7 +111,7 @@ class ActivityCallback(Callback):
                 **state,
                 "batches": self._batches,
                 "epoch_number": self._epoch,
-                "told": self._watch.state(),
+                "verdicts": self._watch.state(),
             }
         )
 
@@ -120,7 +120,7 @@ class ActivityCallback(Callback):
         self._state = state_dict or None
         self._batches = int(state_dict.get("batches", 0))
         self._epoch = int(state_dict.get("epoch_number", 0))
-        self._watch.load(state_dict.get("told", ()))
+        self._watch.load(state_dict.get("verdicts", {}))
         self._history = History() if not state_dict else History.from_json(state_dict["history"])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

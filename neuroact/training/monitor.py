@@ -36,9 +36,10 @@ class TrainingMonitor:
         on_verdict: what to do when a layer has a verdict for the first time: "warn", "stop", or a
             function of the verdict and the number of the step. Each layer and kind of verdict is
             told once. After each recorded step it looks for verdicts on a layer as a whole, such as
-            that it is silent. For verdicts on its neurons, such as that many are dead, one batch is
-            too little: it looks for these when an epoch ends. Verdicts of severity "note" are told
-            to a function alone. None to look for none.
+            that it is silent: they count if the layer did not have them before, and has them in two
+            recorded steps in a row. For verdicts on its neurons, such as that many are dead, one
+            batch is too little: it looks for all verdicts when an epoch ends. Those of severity
+            "note" are told to a function alone. None to look for none.
         over_ranks: log the sum over all ranks of a distributed training, instead of this rank's own
             counts. All ranks must then run the same steps, and each logs the same.
         **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt`,
@@ -188,7 +189,7 @@ class TrainingMonitor:
             "steps": self.steps,
             "epochs": self.epochs,
             "in_epoch": self._in_epoch,
-            "told": self._watch.state(),
+            "verdicts": self._watch.state(),
             **self._sampler.state_dict(),
         }
 
@@ -202,7 +203,7 @@ class TrainingMonitor:
         self._sampler.load_state_dict(state)
         self.steps, self.epochs = int(state["steps"]), int(state["epochs"])
         self._in_epoch = int(state["in_epoch"])
-        self._watch.load(state["told"])
+        self._watch.load(state["verdicts"])
 
     def __enter__(self) -> Self:
         return self

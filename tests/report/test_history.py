@@ -267,7 +267,8 @@ def test_its_page_says_what_happened_and_draws_each_layers_course(tmp_path: Path
     assert (tmp_path / "history.html").read_text(encoding="utf-8") == page
     assert "<h1>Night &lt;run&gt;</h1>" in page
     assert "1 of 2 layers has a verdict at the end" in page
-    assert '<li class="silent"><p>lif1 went silent after step 19 (epoch 1)</p></li>' in page
+    assert '<li class="severe"><p>lif1 went silent after step 19 (epoch 1)</p></li>' in page
+    assert '<td class="right" data-value="5">5 (50 %)</td>' in page
     assert page.count('<svg class="course"') == 2
     assert page.count('<line class="silent"') == 1
     assert page.count('<figure class="plot">') == 2

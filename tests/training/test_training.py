@@ -382,13 +382,30 @@ def test_a_verdict_is_told_once_for_each_layer_and_kind_also_after_a_checkpoint(
         told.append((verdict.layer, verdict.name, step))
 
     monitor, step = monitor_of(on_verdict=tell)
-    for b in (20, 0, 20, 0):
+    for b in (20, 20, 0):
         step(b)
-    assert told == [("b", "silent", 1)]
+    assert told == []
     again, step = monitor_of(on_verdict=tell)
     again.load_state_dict(monitor.state_dict())
+    for b in (0, 0, 20, 0, 0):
+        step(b)
+    assert told == [("b", "silent", 3)]
+    third, step = monitor_of(on_verdict=tell)
+    third.load_state_dict(again.state_dict())
+    step(20)
     step(0)
-    assert told == [("b", "silent", 1)]
+    step(0)
+    assert told == [("b", "silent", 3)]
+
+
+def test_a_layer_that_has_not_fired_yet_is_told_of_when_the_epoch_ends() -> None:
+    told: list[tuple[str, int]] = []
+    monitor, step = monitor_of(on_verdict=lambda verdict, step: told.append((verdict.name, step)))
+    step(0)
+    step(0)
+    assert told == []
+    monitor.end_epoch()
+    assert told == [("silent", 1)]
 
 
 def test_neurons_that_are_dead_in_one_step_alone_are_no_verdict() -> None:
@@ -408,15 +425,16 @@ def test_neurons_that_are_dead_in_one_step_alone_are_no_verdict() -> None:
 def test_a_verdict_warns_or_stops_the_training_after_the_step_is_done() -> None:
     monitor, step = monitor_of(on_verdict="warn")
     step()
-    with pytest.warns(VerdictWarning, match="training step 1: b is silent"):
+    step(0)
+    with pytest.warns(VerdictWarning, match="training step 2: b is silent"):
         step(0)
     logged: list[int] = []
     monitor, step = monitor_of(lambda report, step: logged.append(step), on_verdict="stop")
-    stopping = pytest.raises(TrainingStoppedError, match="stopped at step 1: b is silent")
+    stopping = pytest.raises(TrainingStoppedError, match="stopped at step 2: b is silent")
     with stopping as stopped, monitor:
-        step()
-        step(0)
-    assert (stopped.value.layer, stopped.value.step, logged) == ("b", 1, [0, 1])
+        for b in (20, 0, 0, 0):
+            step(b)
+    assert (stopped.value.layer, stopped.value.step, logged) == ("b", 2, [0, 1, 2])
     assert [str(course) for course in monitor.history.diagnose()] == [
         "b went silent after step 0 (epoch 0)"
     ]
