@@ -192,9 +192,10 @@ class ActivityCallback(Callback):
 
 
 def _stop_at(trainer: Trainer, verdicts: Sequence[Verdict], step: int) -> None:
-    for verdict in verdicts:
+    if verdicts and not trainer.should_stop:
+        found = "; ".join(map(str, verdicts))
         warnings.warn(
-            f"the training stops after step {step}: {verdict}", VerdictWarning, stacklevel=4
+            f"the training stops after step {step}: {found}", VerdictWarning, stacklevel=4
         )
         trainer.should_stop = True
 
