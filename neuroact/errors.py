@@ -24,6 +24,7 @@
     ├── MissingOperationsError (LookupError)  synaptic operations that were not recorded
     ├── SamplesUnknownError   (ValueError)    figures per sample where layers disagree on samples
     ├── NoTimeStepError       (ValueError)    seconds or Hz were requested without a dt
+    ├── TrainingStoppedError  (RuntimeError)  `on_verdict="stop"` saw a verdict
     ├── RankError             (RuntimeError)  a rank failed or was lost in work that all ranks share
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
@@ -36,6 +37,8 @@
     ├── AssumedAxesWarning      an order of dimensions that nobody stated was assumed
     ├── BrokenAdapterWarning    an installed adapter could not be loaded
     ├── LayerNotCalledWarning   a recorded layer was never called
+    ├── NoStepWarning           a training monitor was closed, and no step was run in it
+    ├── VerdictWarning          `on_verdict="warn"` saw a verdict
     └── UnreliableLayerWarning  a layer's values are not what its kind promises
 
 A message says what was expected, what came and what to do. An error about one layer keeps its name
@@ -214,6 +217,20 @@ class NoTimeStepError(NeuroactError, ValueError):
     """A value in ms or Hz was requested from a recording without `dt`."""
 
 
+class TrainingStoppedError(NeuroactError, RuntimeError):
+    """A training has a verdict for the first time, and `on_verdict="stop"` asks to stop then.
+
+    The step is done: its figures are logged and in the history, and the weights are updated.
+
+    Attributes:
+        step: number of the training step.
+    """
+
+    def __init__(self, message: str, *, layer: str, step: int) -> None:
+        super().__init__(message, layer=layer)
+        self.step = step
+
+
 class RankError(NeuroactError, RuntimeError):
     """A rank of a process group failed or was lost, so no rank has the common result.
 
@@ -293,3 +310,11 @@ class LayerNotCalledWarning(NeuroactWarning):
 
 class UnreliableLayerWarning(NeuroactWarning):
     """A layer emitted NaN, infinities, or values that its kind excludes, so its figures are NaN."""
+
+
+class NoStepWarning(NeuroactWarning):
+    """A training monitor was closed, and no training step was run inside its `step()`."""
+
+
+class VerdictWarning(NeuroactWarning):
+    """A training has a verdict for the first time, and `on_verdict="warn"` asks to be told."""

@@ -14,6 +14,7 @@ from neuroact.cli.reports import print_comparison
 
 if TYPE_CHECKING:
     from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.history import History
 
 EXAMPLES = """
 neuroact compare before.json after.json
@@ -21,6 +22,7 @@ neuroact compare before.json after.json --plot difference.png --html difference.
 neuroact compare ann.json snn.json --map relu1=lif1 --map relu2=lif2
 neuroact compare a.json b.json --label "before pruning" --label after --json
 neuroact compare history.json
+neuroact compare history.json other_history.json
 """
 
 
@@ -28,8 +30,9 @@ def compare(
     files: Annotated[
         list[Path],
         input_file(
-            "Two or more reports' JSON files or recordings, or the history of a training. All "
-            "are compared with the first."
+            "Two or more reports' JSON files or recordings, all compared with the first. The "
+            "history of a training is compared epoch by epoch if it is alone; beside others it "
+            "stands for its last report."
         ),
     ],
     labels: Annotated[
@@ -69,16 +72,9 @@ def compare(
 
     if plot is not None:
         check_ending(plot, "--plot")
-    named = [
-        entry
-        for file, name in zip(files, _labels(files), strict=True)
-        for entry in _reports(file, name if len(files) > 1 else "")
-    ]
-    comparison = compared(
-        *(report for _, report in named),
-        labels=labels or [text for text, _ in named],
-        layers=_mapping(layers),
-    )
+    named = [_read(file, name) for file, name in zip(files, _labels(files), strict=True)]
+    labels = labels or ([text for text, _ in named] if len(files) > 1 else None)
+    comparison = compared(*(found for _, found in named), labels=labels, layers=_mapping(layers))
     print_comparison(comparison, as_json=as_json)
     for file, write in ((plot, comparison.plot), (html, comparison.to_html)):
         if file is not None:
@@ -94,14 +90,14 @@ def _labels(files: list[Path]) -> list[str]:
     return [f"{number}: {file}" for number, file in enumerate(files, start=1)]
 
 
-def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
+def _read(file: Path, name: str) -> tuple[str, ActivityReport | History]:
+    """A report or history, and its label beside others: a history stands for its last report."""
     from neuroact.report.history import History
 
     found = read_file(file)
     if not isinstance(found, History):
-        return [(name, as_report(found, file))]
-    epochs = ((f"epoch {label}" if isinstance(label, int) else label, r) for label, r in found)
-    return [(f"{name} {label}".strip(), report) for label, report in epochs]
+        return name, as_report(found, file)
+    return f"{name} {found.entries[-1].name}" if found else name, found
 
 
 def _mapping(pairs: list[str] | None) -> dict[str, str]:

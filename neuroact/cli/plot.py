@@ -109,23 +109,15 @@ def _draw_comparison(comparison: Comparison, out: Path, options: dict[str, str |
 def _draw_history(
     history: History, out: Path, kind: str | None, layer: str | None, metric: str | None
 ) -> None:
-    from neuroact.plots import HISTORY_METRICS, history_plot, save_figure
+    from neuroact.plots import HISTORY_METRICS
 
     check_ending(out, "--out")
     if kind is not None:
         raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --metric")
     if not history:
         raise _wrong("FILE", "the history has no reports yet")
-    shown = history if layer is None else _of_layer(history, layer)
     metric = _one_of(metric or "mean", HISTORY_METRICS, "--metric")
-    save_figure(history_plot(shown, metric), out)
-
-
-def _of_layer(history: History, layer: str) -> History:
-    from neuroact.report.activity_report import ActivityReport
-    from neuroact.report.history import History
-
-    return History((label, ActivityReport([report[layer]])) for label, report in history)
+    history.plot(out, metric=metric, layer=layer)
 
 
 def _one_of(value: str, known: Iterable[str], option: str) -> str:

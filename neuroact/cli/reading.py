@@ -74,9 +74,10 @@ def as_report(found: Found, path: Path) -> ActivityReport:
 
     if isinstance(found, ActivityReport):
         return found
-    see = "show, neuroact html" if isinstance(found, Comparison) else "compare"
+    also = "" if isinstance(found, Comparison) else ", neuroact compare"
     raise ReportFileError(
-        f"{path} is {_described(found)}, not a report: see neuroact {see} and neuroact plot"
+        f"{path} is {_described(found)}, not a report: see neuroact show, neuroact html{also} "
+        "and neuroact plot"
     )
 
 

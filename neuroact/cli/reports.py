@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neuroact.report.activity_report import ActivityReport
     from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
 
 
 def print_report(
@@ -32,6 +33,16 @@ def print_comparison(comparison: Comparison, *, as_json: bool) -> None:
         print(comparison.to_json(), end="")
     else:
         table.print_comparison(comparison)
+
+
+def print_history(history: History, *, as_json: bool) -> None:
+    """Print the table by epoch, or the JSON that `History.from_json` reads."""
+    from neuroact.table import history as table
+
+    if as_json:
+        print(history.to_json(), end="")
+    else:
+        table.print_history(history.entries)
 
 
 def print_json(value: Any) -> None:

@@ -1,4 +1,4 @@
-"""`neuroact show`: print the table of a report, a recording or a comparison."""
+"""`neuroact show`: print the table of a report, a recording, a comparison or a history."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 from neuroact.cli.operations import Costs, costs_named, operations_of, print_operations
 from neuroact.cli.options import ReportOrComparison
 from neuroact.cli.reading import as_report, read_file
-from neuroact.cli.reports import print_comparison, print_report
+from neuroact.cli.reports import print_comparison, print_history, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
 
 EXAMPLES = """
@@ -18,6 +18,7 @@ neuroact show activity.json --json
 neuroact show all.nact
 neuroact show comparison.json
 neuroact show results.json
+neuroact show history.json
 neuroact show activity.json --operations
 neuroact show activity.json --costs HOROWITZ_45NM_FP32
 neuroact show activity.json --fail-on dead=0.3 --fail-on saturated
@@ -34,12 +35,14 @@ def show(
     as_json: AsJson = False,
     fail_on: FailOn = None,
 ) -> None:
-    """Print the table of a report, a recording or a comparison.
+    """Print the table of a report, a recording, a comparison or a history.
 
-    A comparison has a table of operations too, if its reports have them. JSON always holds them.
-    The model and its framework need not be installed.
+    The history of a training has a row for each epoch, and says when layers died or came back; its
+    last report is what --fail-on judges. A comparison has a table of operations too, if its reports
+    have them. JSON always holds them. The model and its framework need not be installed.
     """
     from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
 
     asked, priced = conditions(fail_on), costs_named(costs, as_json=as_json)
     option = "--costs" if priced is not None else "--operations" if operations else None
@@ -55,6 +58,16 @@ def show(
                 param_hint=option,
             )
         print_comparison(found, as_json=as_json)
+        return
+    if isinstance(found, History):
+        if option is not None:
+            raise typer.BadParameter(
+                "FILE is the history of a training: only its JSON shows operations.",
+                param_hint=option,
+            )
+        print_history(found, as_json=as_json)
+        if found:
+            end_by_verdicts(found[-1][1], asked)
         return
     report = as_report(found, file)
     counted = None if option is None else operations_of(report, option)

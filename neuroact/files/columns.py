@@ -11,6 +11,7 @@ import numpy as np
 
 from neuroact.errors import MissingExtraError
 from neuroact.files.layout import METRICS
+from neuroact.results.history import Entry
 from neuroact.results.layer_activity import LayerActivity
 
 if TYPE_CHECKING:
@@ -104,6 +105,31 @@ def operation_columns(operations: Operations) -> Columns:
     for name in ("shape", "output_shape"):
         shapes = [getattr(layer, name) for layer in layers]
         columns[name] = [None if s is None else "x".join(map(str, s)) for s in shapes]
+    return columns
+
+
+def history_columns(entries: Sequence[Entry[Layers]]) -> Columns:
+    """A history as columns of equal length, with a row for each report and layer.
+
+    The columns of `columns_of` come after the report's label, its first and last recorded training
+    step, and the layer's verdicts in that report. Labels are texts if one of them is a text.
+    """
+    texts = any(isinstance(entry.label, str) for entry in entries)
+    columns: Columns = {"label": [], "first_step": [], "last_step": [], "verdicts": []}
+    columns |= {name: [] for name in _per_layer([])}
+    for entry in entries:
+        found = _per_layer(list(entry.layers.values()))
+        rows = len(entry.layers)
+        steps = (None, None) if entry.steps is None else (entry.steps.first, entry.steps.last)
+        columns["label"] += [str(entry.label) if texts else entry.label] * rows
+        columns["first_step"] += [steps[0]] * rows
+        columns["last_step"] += [steps[1]] * rows
+        columns["verdicts"] += [
+            ", ".join(kind for kind, names in entry.sick.items() if name in names)
+            for name in entry.layers
+        ]
+        for name, values in found.items():
+            columns[name] += values
     return columns
 
 

@@ -1,4 +1,4 @@
-"""A report, or a comparison of reports, as one self-contained web page.
+"""A report, a comparison of reports, or their history, as one self-contained web page.
 
 ::
 
@@ -15,6 +15,7 @@ whatever a model or a file may have put into a name.
 """
 
 from neuroact.html.of_comparison import comparison_page
+from neuroact.html.of_history import history_page
 from neuroact.html.of_report import report_page
 
-__all__ = ["comparison_page", "report_page"]
+__all__ = ["comparison_page", "history_page", "report_page"]

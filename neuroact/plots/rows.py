@@ -6,7 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neuroact.plots.figure import ALARM, COLUMN, FONT, PLAIN, SMALL, new_axes, shown_name
+from neuroact.plots.figure import (
+    ALARM,
+    COLUMN,
+    FILL,
+    FONT,
+    PLAIN,
+    SMALL,
+    Colors,
+    layer_colours,
+    new_axes,
+    shown_name,
+)
 from neuroact.results.diagnosis import diagnose
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
@@ -42,6 +53,13 @@ def plot_rows(report: Layers) -> list[PlotRow]:
     called = [_row(layer, width) for layer in report.values()]
     missing = [PlotRow(shown_name(name, width), None, "never called") for name in report.not_called]
     return called + missing
+
+
+def row_colours(rows: Sequence[PlotRow], given: Colors) -> dict[int, str]:
+    """The colour of each row that has something to draw, by its place."""
+    drawn = {place: row.layer for place, row in enumerate(rows) if row.layer is not None}
+    found = layer_colours(list(drawn.values()), given, [FILL] * len(drawn))
+    return dict(zip(drawn, found, strict=True))
 
 
 def name_width(names: Iterable[str]) -> int:

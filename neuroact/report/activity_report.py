@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.errors import MissingOperationsError
@@ -144,16 +144,18 @@ class ActivityReport(Layers):
         path: str | os.PathLike[str] | None = None,
         *,
         costs: OperationCosts | None = None,
+        title: str | None = None,
     ) -> str:
         """The report as one self-contained web page. With a `path`, also write it there.
 
-        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`),
-        synaptic operations if they were recorded, each layer's details, definitions and the origin.
-        It fetches nothing. The file is written whole or not at all.
+        The page has verdicts, a table that sorts and filters, plots, synaptic operations if they
+        were recorded, each layer's details, definitions and the origin. It fetches nothing and
+        needs no extra. The file is written whole or not at all.
 
         Args:
             path: the file to write; None to write none.
             costs: what an operation costs, to add an estimate of energy; see `neuroact.energy`.
+            title: the page's title. None: the model's name.
 
         Raises:
             MissingOperationsError: `costs` are given, and operations were not recorded.
@@ -162,7 +164,7 @@ class ActivityReport(Layers):
         from neuroact.atomic_file import write_text
         from neuroact.html import report_page
 
-        page = report_page(self, costs)
+        page = report_page(self, costs, title)
         if path is not None:
             write_text(path, page)
         return page
@@ -224,6 +226,9 @@ class ActivityReport(Layers):
         *,
         kind: str = "box",
         layer: str | None = None,
+        layers: str | Sequence[str] | None = None,
+        order: str = "model",
+        colors: str | Sequence[str] | Mapping[str, str] | None = None,
         ax: Axes | None = None,
     ) -> Axes:
         """Draw a picture of the report. It needs the extra `plots`.
@@ -240,6 +245,7 @@ class ActivityReport(Layers):
         `signal-time`  the mean value at each time step, with its spread; needs `Signal`
         `neurons`      every neuron of one layer at its place
         `raster`       the spikes of one sequence in one layer; needs `Raster`
+        `classes`      what each neuron of one layer does for each class; needs `ClassActivity`
         `operations`   a bar per layer of its synaptic operations; needs `operations=True`
         =============  ===========================================================================
 
@@ -248,15 +254,22 @@ class ActivityReport(Layers):
         Args:
             path: image file to write, in the format of its ending; None to write none.
             kind: which picture.
-            layer: name of the only layer to show. `neurons` and `raster` show one layer. For
-                `operations`, of a layer that the spikes go into.
+            layer: name of the only layer to show. `neurons`, `raster` and `classes` show one layer.
+                For `operations`, of a layer that the spikes go into.
+            layers: names or globs of the layers to show, such as `"encoder.*"` or a list of them.
+                None: all.
+            order: of the layers: "model"; "name"; or a figure such as "mean" or "dead", the largest
+                first.
+            colors: a colour for all layers, one for each layer drawn, or some by name or glob, as
+                `{"encoder.*": "orange"}`. Only where a colour stands for a layer.
             ax: axes to draw into; None makes a figure of its own.
 
         Returns:
             The axes drawn into. Nothing is shown on a screen.
 
         Raises:
-            ValueError: there is no such kind or format.
+            ValueError: there is no such kind, format or order; a picture of one layer is asked of
+                several; or colours fit neither the kind nor the layers.
             UnknownLayerError: the report has no such layer.
             MissingStatisticError: the picture needs a statistic that was not recorded. The message
                 says how to record it.
@@ -265,7 +278,7 @@ class ActivityReport(Layers):
         """
         from neuroact.plots import draw, save_figure
 
-        axes = draw(self, kind, layer=layer, ax=ax)
+        axes = draw(self, kind, layer=layer, layers=layers, order=order, colors=colors, ax=ax)
         if path is not None:
             save_figure(axes, path)
         return axes

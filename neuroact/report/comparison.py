@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from neuroact.errors import ComparisonError, MissingOperationsError
 from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import History
 from neuroact.results.compared_layers import (
     DIFFERENCES,
     ComparedLayers,
@@ -109,17 +110,23 @@ class Comparison(ComparedLayers):
 
         return read(source, cls.from_dict)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_html(
+        self, path: str | os.PathLike[str] | None = None, *, title: str | None = None
+    ) -> str:
         """The comparison as one self-contained web page. With a `path`, also write it there.
 
-        The page has the layers that differ most, a table that sorts and filters, the picture (with
-        the extra `plots`), definitions, and the origin of each report. It fetches nothing. The file
+        The page has the layers that differ most, a table that sorts and filters, the picture,
+        definitions, and the origin of each report. It fetches nothing and needs no extra. The file
         is written whole or not at all.
+
+        Args:
+            path: the file to write; None to write none.
+            title: the page's title. None: the reports' labels.
         """
         from neuroact.atomic_file import write_text
         from neuroact.html import comparison_page
 
-        page = comparison_page(self)
+        page = comparison_page(self, title)
         if path is not None:
             write_text(path, page)
         return page
@@ -167,20 +174,23 @@ class Comparison(ComparedLayers):
 
 
 def compare(
-    first: ActivityReport,
-    *others: ActivityReport,
+    first: ActivityReport | History,
+    *others: ActivityReport | History,
     labels: Sequence[str] | None = None,
     layers: LayerMap | None = None,
 ) -> Comparison:
     """Compare reports with the first one, layer by layer.
 
     The reports may be live or loaded, and of one network or several: before and after training, an
-    ANN and an SNN, two frameworks, or one epoch after another.
+    ANN and an SNN, two frameworks, or one epoch after another. A history alone is compared report
+    by report with its first. Beside others, a history stands for its last report: so two trainings
+    are compared by how they end.
 
     Args:
         first: the report that the others are compared with.
-        *others: one or more reports.
-        labels: a name for each report, including the first. None: "1", "2", …
+        *others: one or more reports; none if `first` is a history.
+        labels: a name for each report, including the first. None: "1", "2", …; of a history alone
+            "epoch 0", "epoch 1", …
         layers: partners of layers, as a mapping from the name in the first report to the name in
             the others: one name for all of them, or one for each. All other layers are matched by
             name or alias; and those that are left, by names that differ only in how NIR and
@@ -191,8 +201,9 @@ def compare(
         The comparison, which prints as a table. Layers without a partner are in its `unmatched`.
 
     Raises:
-        ComparisonError: there are fewer than two reports; there is not one label for each; two
-            labels are equal; a layer is the partner of two; or no layer has a partner.
+        ComparisonError: there are fewer than two reports; a history is empty; there is not one
+            label for each; two labels are equal; a layer is the partner of two; or no layer has a
+            partner.
         UnknownLayerError: `layers` names a layer that is not in the report.
 
     >>> import numpy as np
@@ -206,8 +217,9 @@ def compare(
     >>> difference.mean, difference.dead, difference.distance
     (0.5, -1, 0.5)
     """
-    reports = (first, *others)
-    named = dict(zip(_labels(labels, len(reports)), reports, strict=True))
+    reports, names = _reports((first, *others))
+    named = dict(zip(_labels(labels or names, len(reports)), reports, strict=True))
+    first = reports[0]
     counted = first.recorded_operations or ()
     # An unknown name stays, so that looking it up says which there are.
     given = {n: to for n, to in (layers or {}).items() if n in first or n not in counted}
@@ -219,6 +231,19 @@ def compare(
             + "; ".join(f"{label} has {', '.join(r) or 'none'}" for label, r in named.items())
         )
     return Comparison(named, matched, _operations(named, layers or {}))
+
+
+def _reports(
+    given: Sequence[ActivityReport | History],
+) -> tuple[list[ActivityReport], list[str] | None]:
+    """The reports to compare, and names that a history gives them."""
+    if not all(isinstance(each, ActivityReport) or each for each in given):
+        raise ComparisonError("expected reports to compare, came a history without reports")
+    if len(given) == 1 and isinstance(given[0], History):
+        entries = given[0].entries
+        names = [entry.name for entry in entries]
+        return [entry.layers for entry in entries], names if len(set(names)) == len(names) else None
+    return [each[-1][1] if isinstance(each, History) else each for each in given], None
 
 
 def _operations(

@@ -139,7 +139,7 @@ def commands() -> list[str]:
 
 def test_without_arguments_the_commands_are_listed() -> None:
     listed = " ".join(invoke().output.split())
-    assert "show Print the table of a report, a recording or a comparison." in listed
+    assert "show Print the table of a report, a recording, a comparison or a history." in listed
 
 
 def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path) -> None:

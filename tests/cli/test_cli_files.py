@@ -475,22 +475,50 @@ def test_a_history_is_compared_epoch_with_epoch(history: Path) -> None:
     assert [difference.dead for difference in found["lif"].differences.values()] == [3, 6]
 
 
-def test_a_history_beside_a_report_has_its_name_in_front(history: Path) -> None:
+def test_a_history_beside_others_stands_for_its_last_report(history: Path) -> None:
     report = written(history.with_name("best.json"), recorded(10))
-    epochs = tuple(f"history epoch {epoch}" for epoch in range(3))
-    assert labels_of(report, history) == ("best", *epochs)
+    assert labels_of(report, history) == ("best", "history epoch 2")
+    assert neuroact("compare", history, history).code == 0
 
 
-@pytest.mark.parametrize("command", ["show", "html", "export"])
-def test_a_history_where_a_report_is_expected_says_what_it_is_for(
-    command: str, history: Path
-) -> None:
-    result = neuroact(command, history)
+def test_a_history_is_shown_by_epoch_and_judged_by_its_last_report(history: Path) -> None:
+    read = History.from_json(history)
+    assert neuroact("show", history) == (0, f"{read}\n", "")
+    assert neuroact("show", history, "--json").out == read.to_json()
+    assert neuroact("show", history, "--fail-on", "dead=0.7").code == 0
+    failed = neuroact("show", history, "--fail-on", "dead=0.5")
+    assert failed.code == 1
+    assert "60 % of lif never fired" in failed.err
+    wrong = neuroact("show", history, "--operations")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "only its JSON shows operations" in " ".join(wrong.err.split())
+
+
+def test_a_historys_page_is_written_beside_it(history: Path) -> None:
+    page = history.with_suffix(".html")
+    assert neuroact("html", history).err == f"Written: {page}\n"
+    assert page.read_text(encoding="utf-8") == History.from_json(history).to_html()
+    result = neuroact("html", history, "--costs", "HOROWITZ_45NM_FP32")
+    assert result.code == 2
+    assert "FILE is the history of a training" in result.err
+
+
+def test_an_empty_history_has_no_page_and_no_comparison(history: Path) -> None:
+    History().to_json(history)
+    for command in ("html", "plot"):
+        result = neuroact(command, history)
+        assert result.code == 2
+        assert "the history has no reports yet" in result.err
+    assert "a history without reports" in neuroact("compare", history).err
+
+
+def test_a_history_where_a_report_is_expected_says_what_it_is_for(history: Path) -> None:
+    result = neuroact("export", history)
     assert (result.code, result.out) == (2, "")
     assert (
-        "is the history of a training, of 3 reports, not a report: see neuroact compare and"
-        in result.err
-    )
+        "is the history of a training, of 3 reports, not a report: see neuroact show, neuroact "
+        "html, neuroact compare and neuroact plot"
+    ) in result.err
 
 
 @pytest.mark.parametrize("command", [["plot"], ["compare"]])

@@ -59,7 +59,7 @@ def test_help_fits_the_terminal_and_cuts_no_sentence(columns: int) -> None:
         assert "..." not in rest.replace("run ...", "")
         assert bool(examples) == bool(arguments)
     said = " ".join(help_of(columns=columns).split())
-    assert "show Print the table of a report, a recording or a comparison. plot" in said
+    assert "show Print the table of a report, a recording, a comparison or a history. plot" in said
 
 
 def test_the_reference_has_every_command_and_option_that_help_has() -> None:
