@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from neuroact.energy import OperationCosts
     from neuroact.files.columns import Per
     from neuroact.results.diagnosis import Verdict
+    from neuroact.table import ReportTable
 
 __all__ = ["ActivityReport", "LayerActivity"]
 
@@ -50,6 +51,21 @@ class ActivityReport(Layers):
         from neuroact.table import table_text
 
         return table_text(self)
+
+    def table(self, *, fold: bool | None = None, legend: bool = False) -> ReportTable:
+        """The table that printing the report gives, with other options.
+
+        Args:
+            fold: True for a row per module, False for a row per layer. None: more than 24 layers
+                are folded by module.
+            legend: whether the notes below also explain the table's words.
+
+        Returns:
+            The table. It shows itself: printed, at a prompt, or in a notebook.
+        """
+        from neuroact.table import ReportTable, terminal_blocks
+
+        return ReportTable(self, fold=fold, legend=legend, blocks=terminal_blocks())
 
     def _repr_html_(self) -> str:
         from neuroact.table import table_html

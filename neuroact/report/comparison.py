@@ -20,6 +20,8 @@ from neuroact.results.compared_operations import ComparedOperations, OperationsC
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from neuroact.table.comparison import ComparisonTable
+
 LayerMap = Mapping[str, str | Sequence[str]]
 
 
@@ -45,14 +47,19 @@ class Comparison(ComparedLayers):
     """
 
     def __str__(self) -> str:
-        from neuroact.table.comparison import comparison_text
-
-        return comparison_text(self)
+        return str(self.table())
 
     def _repr_html_(self) -> str:
-        from neuroact.table.comparison import comparison_html
+        return self.table()._repr_html_()
 
-        return comparison_html(self)
+    def table(self, *, legend: bool = False) -> ComparisonTable:
+        """The table that printing the comparison gives; with `legend`, its words are explained.
+
+        It shows itself: printed, at a prompt, or in a notebook.
+        """
+        from neuroact.table.comparison import ComparisonTable
+
+        return ComparisonTable(self, legend=legend)
 
     def __repr__(self) -> str:
         labels = ", ".join(map(printable, self.labels))

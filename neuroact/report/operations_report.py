@@ -13,6 +13,8 @@ from neuroact.results.operations import Operations
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from neuroact.table.operations import OperationsTable
+
 
 class EnergyReport(Energy):
     """Estimated energy of each layer, in pJ; printing it gives a table with the sources."""
@@ -56,16 +58,19 @@ class OperationsReport(Operations):
         return f"<neuroact operations of {len(self)} layers: {names}>"
 
     def __str__(self) -> str:
-        from neuroact.table.operations import operations_text
-
-        return operations_text(self)
+        return str(self.table())
 
     def _repr_html_(self) -> str:
-        from neuroact.table.notebook import html_table
+        return self.table()._repr_html_()
+
+    def table(self, *, legend: bool = False) -> OperationsTable:
+        """The table that printing the operations gives; with `legend`, its words are explained.
+
+        It shows itself: printed, at a prompt, or in a notebook.
+        """
         from neuroact.table.operations import OperationsTable
 
-        table = OperationsTable(self)
-        return html_table(table.columns, table.notes, "synaptic operations")
+        return OperationsTable(self, legend=legend)
 
     def energy(self, costs: OperationCosts) -> EnergyReport:
         """An estimate of the energy that the operations take.
