@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.errors import MissingOperationsError
-from neuroact.printable import printable
 from neuroact.report.operations_report import OperationsReport
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
@@ -24,10 +23,13 @@ __all__ = ["ActivityReport", "LayerActivity"]
 
 
 class ActivityReport(Layers):
-    """What every recorded layer did, by the layer's name, in the model's order.
+    """What every recorded layer did, by the layer's name or position, in the model's order.
 
-    Printing it gives a table. Two reports are equal if their layers' counts are equal. The order of
-    the layers and the origin do not matter.
+    Printing it gives a table. `report["lif"]` is the layer of that name, `report[0]` the first one,
+    `report[-1]` the last. Keys are names: so are what `in`, `get` and loops know.
+
+    Two reports are equal if their layers' counts are equal. The order of the layers and the origin
+    do not matter.
 
     Args:
         layers: the layers.
@@ -71,10 +73,6 @@ class ActivityReport(Layers):
         from neuroact.table import table_html
 
         return table_html(self)
-
-    def __repr__(self) -> str:
-        names = ", ".join(map(printable, self))
-        return f"<neuroact.ActivityReport of {len(self)} layers: {names}>"
 
     @property
     def operations(self) -> OperationsReport:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from neuroact.card import came
 from neuroact.errors import ComparisonError, MissingOperationsError
-from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
 from neuroact.results.compared_layers import (
     DIFFERENCES,
@@ -16,6 +16,8 @@ from neuroact.results.compared_layers import (
     LayerComparison,
 )
 from neuroact.results.compared_operations import ComparedOperations, OperationsComparison
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.layers import Layers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +40,8 @@ Entry = TypeVar("Entry", bound=_Named)
 class Comparison(ComparedLayers):
     """Reports compared with the first of them, by the layer's name in the first.
 
-    `neuroact.compare` makes it. Printing it gives a table.
+    `neuroact.compare` makes it. Printing it gives a table. `comparison["lif"]` is the layer of that
+    name, `comparison[0]` the first one.
 
     Args:
         reports: the reports by label, the first one first.
@@ -60,10 +63,6 @@ class Comparison(ComparedLayers):
         from neuroact.table.comparison import ComparisonTable
 
         return ComparisonTable(self, legend=legend)
-
-    def __repr__(self) -> str:
-        labels = ", ".join(map(printable, self.labels))
-        return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
 
     @property
     def operations(self) -> ComparedOperations:
@@ -199,6 +198,7 @@ def compare(
         ComparisonError: there are fewer than two reports; there is not one label for each; two
             labels are equal; a layer is the partner of two; or no layer has a partner.
         UnknownLayerError: `layers` names a layer that is not in the report.
+        TypeError: an argument is of another type; says what to write.
 
     >>> import numpy as np
     >>> import neuroact
@@ -212,6 +212,12 @@ def compare(
     (0.5, -1, 0.5)
     """
     reports = (first, *others)
+    _check_reports(reports)
+    if layers is not None and not isinstance(layers, Mapping):
+        raise TypeError(
+            "layers= takes a mapping from a layer's name in the first report to its name in the "
+            f"others, came {layers!r:.100}"
+        )
     named = dict(zip(_labels(labels, len(reports)), reports, strict=True))
     counted = first.recorded_operations or ()
     # An unknown name stays, so that looking it up says which there are.
@@ -263,9 +269,31 @@ def _matched(
     return found
 
 
+def _check_reports(reports: Sequence[object]) -> None:
+    for report in reports:
+        if not isinstance(report, Layers):
+            raise TypeError(f"compare takes reports, came {came(report)}{_instead(report)}")
+
+
+def _instead(report: object) -> str:
+    """What to write instead of something that is no report."""
+    if isinstance(report, str | os.PathLike):
+        return ": read the file by neuroact.ActivityReport.from_json(path)"
+    if isinstance(report, LayerActivity):
+        return ": compare the reports, and look up the layer in the comparison"
+    if isinstance(report, Mapping):
+        return ": compare(*reports.values(), labels=list(reports))"
+    if isinstance(report, Sequence):
+        return ": compare(*reports) takes them one by one"
+    return ": recording.report() makes one" if hasattr(report, "report") else ""
+
+
 def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
     if reports < 2:
         raise ComparisonError("expected two reports or more to compare, came one")
+    texts = isinstance(labels, Sequence) and all(isinstance(label, str) for label in labels)
+    if labels is not None and (isinstance(labels, str) or not texts):
+        raise TypeError(f"labels= takes a list of texts, one for each report, came {labels!r:.100}")
     found = [str(n + 1) for n in range(reports)] if labels is None else list(labels)
     if len(found) != reports or len(set(found)) != reports:
         raise ComparisonError(
@@ -294,6 +322,8 @@ def _partners(
 def _at(ours: str, to: str | Sequence[str], place: int) -> str:
     if isinstance(to, str):
         return to
+    if not isinstance(to, Sequence):
+        raise TypeError(f'layers={{"{ours}": ...}} takes a name, or a list of names, came {to!r}')
     if place >= len(to):
         raise ComparisonError(
             f'layers= names {len(to)} partners of the layer "{ours}", expected one for each report '

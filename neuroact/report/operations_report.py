@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.energy import OperationCosts
-from neuroact.printable import printable
 from neuroact.results.energy import Energy
 from neuroact.results.operations import Operations
 
@@ -31,9 +30,6 @@ class EnergyReport(Energy):
         table = EnergyTable(self)
         return html_table(table.columns, table.notes, f"estimated energy by {self.costs.name}")
 
-    def __repr__(self) -> str:
-        return f"<neuroact energy of {len(self)} layers by {printable(self.costs.name)}>"
-
 
 class OperationsReport(Operations):
     """Synaptic operations of a model's layers by name, in the model's order.
@@ -52,10 +48,6 @@ class OperationsReport(Operations):
             updates=operations._neurons.values(),
             by_sample=operations.by_sample,
         )
-
-    def __repr__(self) -> str:
-        names = ", ".join(map(printable, self))
-        return f"<neuroact operations of {len(self)} layers: {names}>"
 
     def __str__(self) -> str:
         return str(self.table())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
+from neuroact.card import Carded
 from neuroact.errors import ChunkError
 
 
@@ -36,8 +37,8 @@ class SignalKind(enum.Enum):
     request."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpikeChunk:
+@dataclass(frozen=True, slots=True, repr=False)
+class SpikeChunk(Carded):
     """Consecutive time steps of one layer.
 
     Attributes:
