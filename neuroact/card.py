@@ -54,8 +54,8 @@ class Card:
         return (
             '<div class="neuroact" style="overflow-x:auto">'
             '<table style="border-collapse:collapse;font-size:90%;color:inherit">'
-            f'<caption style="text-align:left;color:inherit"><b>{escape(_cut(self.title))}</b>'
-            f"</caption><tbody>{rows}</tbody></table></div>"
+            '<caption style="text-align:left;white-space:nowrap;color:inherit">'
+            f"<b>{escape(_cut(self.title))}</b></caption><tbody>{rows}</tbody></table></div>"
         )
 
     def _shown(self) -> dict[str, str]:
