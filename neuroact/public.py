@@ -8,6 +8,7 @@ from neuroact.layers.adapter import Adapter, LayerCall, StatefulAdapter
 from neuroact.layers.call_pattern import CallPattern, PatternAdapter
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.reading import Reading
+from neuroact.recording import cards as _cards_of_recordings  # noqa: F401  # declares them
 from neuroact.recording.measure import measure
 from neuroact.recording.recording import Recording
 from neuroact.recording.start import record
@@ -28,6 +29,7 @@ from neuroact.statistics import (
 )
 from neuroact.stream.chunk import SignalKind, SpikeChunk, SpikeSink
 from neuroact.stream.product import SynapticProduct
+from neuroact.table import cards as _cards_of_results  # noqa: F401  # declares them
 
 __all__ = [
     "ActivityReport",

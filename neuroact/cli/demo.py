@@ -114,10 +114,10 @@ def demo(
 
 def _alone(report: ActivityReport, out: Path) -> list[Path]:
     """Print the report and write it; return the files."""
-    from neuroact.table import print_table
+    from neuroact.table import IN_COMMANDS, print_table
 
     typer.echo()
-    print_table(report)
+    print_table(report, hints=IN_COMMANDS)
     if report.recorded_operations is not None:
         typer.echo()
         print_operations(report.operations, None)
@@ -127,11 +127,11 @@ def _alone(report: ActivityReport, out: Path) -> list[Path]:
 def _compared(reports: Mapping[str, ActivityReport], out: Path) -> list[Path]:
     """Print how the frameworks differ, and write each one's report; return the files."""
     from neuroact.report.comparison import compare
-    from neuroact.table.comparison import print_comparison
+    from neuroact.table.comparison import IN_COMMANDS, print_comparison
 
     comparison = compare(*reports.values(), labels=list(reports))
     typer.echo()
-    print_comparison(comparison)
+    print_comparison(comparison, hint=IN_COMMANDS)
     picture = out / "comparison.png"
     comparison.plot(picture)
     return [

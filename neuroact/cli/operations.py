@@ -66,13 +66,15 @@ def operations_of(report: ActivityReport, option: str) -> OperationsReport:
     return report.operations
 
 
-def print_operations(operations: OperationsReport, costs: OperationCosts | None) -> None:
+def print_operations(
+    operations: OperationsReport, costs: OperationCosts | None, *, legend: bool = False
+) -> None:
     """Print the table of operations, and that of their energy if there are costs."""
     from neuroact.table.energy import EnergyTable
     from neuroact.table.layout import print_rendered
-    from neuroact.table.operations import OperationsTable
+    from neuroact.table.operations import IN_COMMANDS, OperationsTable
 
-    print_rendered(OperationsTable(operations))
+    print_rendered(OperationsTable(operations, legend=legend, hint=IN_COMMANDS))
     if costs is not None:
         print()
         print_rendered(EnergyTable(operations.energy(costs)))

@@ -15,6 +15,7 @@ from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
 EXAMPLES = """
 neuroact show activity.json
 neuroact show activity.json --json
+neuroact show activity.json --legend --no-fold
 neuroact show all.nact
 neuroact show comparison.json
 neuroact show results.json
@@ -32,6 +33,17 @@ def show(
         typer.Option("--operations", help="Print the synaptic operations instead of the activity."),
     ] = False,
     costs: Costs = None,
+    fold: Annotated[
+        bool | None,
+        typer.Option(
+            "--fold/--no-fold",
+            help="A row for each module, or for each layer. By default, more than 24 layers are "
+            "folded by module.",
+        ),
+    ] = None,
+    legend: Annotated[
+        bool, typer.Option("--legend", help="Explain the words of the table below it.")
+    ] = False,
     as_json: AsJson = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -57,7 +69,7 @@ def show(
                 "FILE is a comparison: it shows operations by itself, if its reports have them.",
                 param_hint=option,
             )
-        print_comparison(found, as_json=as_json)
+        print_comparison(found, as_json=as_json, legend=legend)
         return
     if isinstance(found, History):
         if option is not None:
@@ -72,7 +84,7 @@ def show(
     report = as_report(found, file)
     counted = None if option is None else operations_of(report, option)
     if counted is None or as_json:
-        print_report(report, asked, as_json=as_json)
+        print_report(report, asked, as_json=as_json, fold=fold, legend=legend)
     else:
-        print_operations(counted, priced)
+        print_operations(counted, priced, legend=legend)
     end_by_verdicts(report, asked)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Self, TypeVar
 
+from neuroact.card import Carded, brief
 from neuroact.errors import (
     ChunkError,
     MissingOperationsError,
@@ -47,7 +48,7 @@ from neuroact.stream.tensors import as_tensor
 _T = TypeVar("_T")
 
 
-class Recording:
+class Recording(Carded):
     """The running counts of a model's layers.
 
     `record` makes one for a model. Made directly, it has no model and takes the spikes given to
@@ -78,7 +79,7 @@ class Recording:
         refuse_when_forked(self)
 
     @property
-    def layers(self) -> Mapping[str, LayerInfo]:
+    def layers(self) -> RecordedLayers:
         """The recorded layers by reported name, in the model's order; printed, they are a table."""
         return RecordedLayers(layer.info for layer in self._layers.values())
 
@@ -243,7 +244,7 @@ class Recording:
         """
         self._check_open("fed")
         if not isinstance(name, str):
-            raise TypeError(f"expected the name of a layer, came {name!r}")
+            raise TypeError(f"expected the name of a layer and then values, came {brief(name)}")
         chunk = observed(name, values, axes, kind, starts_sequence, valid)
         with one_at_a_time():  # two threads may feed one new name
             if name not in self._layers:
@@ -400,6 +401,12 @@ class Recording:
                 other neurons or of another class; or a statistic refuses. The layer is named, and
                 nothing is added.
         """
+        if not isinstance(other, Recording):
+            raise TypeError(
+                f"expected a recording to add, came {type(other).__name__}; a file is read by "
+                "neuroact.Recording.load(path), and reports are put side by side by "
+                "neuroact.compare"
+            )
         check_options(self._parts(), other._parts())
         pairs = [
             (self._layers.get(name) or self._new_layer(theirs.info), theirs)
@@ -491,10 +498,6 @@ class Recording:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recording:
         return copy.copy(self)
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else "open"
-        return f"<neuroact.Recording of {len(self._layers)} layers, {state}>"
 
     def _parts(self) -> RecordingParts:
         return RecordingParts(

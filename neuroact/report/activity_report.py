@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.errors import MissingOperationsError
-from neuroact.printable import printable
 from neuroact.report.operations_report import OperationsReport
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
@@ -18,15 +17,19 @@ if TYPE_CHECKING:
     from neuroact.energy import OperationCosts
     from neuroact.files.columns import Per
     from neuroact.results.diagnosis import Diagnosis
+    from neuroact.table import ReportTable
 
 __all__ = ["ActivityReport", "LayerActivity"]
 
 
 class ActivityReport(Layers):
-    """What every recorded layer did, by the layer's name, in the model's order.
+    """What every recorded layer did, by the layer's name or position, in the model's order.
 
-    Printing it gives a table. Two reports are equal if their layers' counts are equal. The order of
-    the layers and the origin do not matter.
+    Printing it gives a table. `report["lif"]` is the layer of that name, `report[0]` the first one,
+    `report[-1]` the last. Keys are names: so are what `in`, `get` and loops know.
+
+    Two reports are equal if their layers' counts are equal. The order of the layers and the origin
+    do not matter.
 
     Args:
         layers: the layers.
@@ -51,14 +54,25 @@ class ActivityReport(Layers):
 
         return table_text(self)
 
+    def table(self, *, fold: bool | None = None, legend: bool = False) -> ReportTable:
+        """The table that printing the report gives, with other options.
+
+        Args:
+            fold: True for a row per module, False for a row per layer. None: more than 24 layers
+                are folded by module.
+            legend: whether the notes below also explain the table's words.
+
+        Returns:
+            The table. It shows itself: printed, at a prompt, or in a notebook.
+        """
+        from neuroact.table import ReportTable, terminal_blocks
+
+        return ReportTable(self, fold=fold, legend=legend, blocks=terminal_blocks())
+
     def _repr_html_(self) -> str:
         from neuroact.table import table_html
 
         return table_html(self)
-
-    def __repr__(self) -> str:
-        names = ", ".join(map(printable, self))
-        return f"<neuroact.ActivityReport of {len(self)} layers: {names}>"
 
     @property
     def operations(self) -> OperationsReport:

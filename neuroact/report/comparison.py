@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from neuroact.card import came
 from neuroact.errors import ComparisonError, MissingOperationsError
-from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.history import History
 from neuroact.results.compared_layers import (
@@ -17,9 +17,13 @@ from neuroact.results.compared_layers import (
     LayerComparison,
 )
 from neuroact.results.compared_operations import ComparedOperations, OperationsComparison
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.layers import Layers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from neuroact.table.comparison import ComparisonTable
 
 LayerMap = Mapping[str, str | Sequence[str]]
 
@@ -37,7 +41,8 @@ Entry = TypeVar("Entry", bound=_Named)
 class Comparison(ComparedLayers):
     """Reports compared with the first of them, by the layer's name in the first.
 
-    `neuroact.compare` makes it. Printing it gives a table.
+    `neuroact.compare` makes it. Printing it gives a table. `comparison["lif"]` is the layer of that
+    name, `comparison[0]` the first one.
 
     Args:
         reports: the reports by label, the first one first.
@@ -46,18 +51,19 @@ class Comparison(ComparedLayers):
     """
 
     def __str__(self) -> str:
-        from neuroact.table.comparison import comparison_text
-
-        return comparison_text(self)
+        return str(self.table())
 
     def _repr_html_(self) -> str:
-        from neuroact.table.comparison import comparison_html
+        return self.table()._repr_html_()
 
-        return comparison_html(self)
+    def table(self, *, legend: bool = False) -> ComparisonTable:
+        """The table that printing the comparison gives; with `legend`, its words are explained.
 
-    def __repr__(self) -> str:
-        labels = ", ".join(map(printable, self.labels))
-        return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
+        It shows itself: printed, at a prompt, or in a notebook.
+        """
+        from neuroact.table.comparison import ComparisonTable
+
+        return ComparisonTable(self, legend=legend)
 
     @property
     def operations(self) -> ComparedOperations:
@@ -205,6 +211,7 @@ def compare(
             label for each; two labels are equal; a layer is the partner of two; or no layer has a
             partner.
         UnknownLayerError: `layers` names a layer that is not in the report.
+        TypeError: an argument is of another type; says what to write.
 
     >>> import numpy as np
     >>> import neuroact
@@ -217,7 +224,14 @@ def compare(
     >>> difference.mean, difference.dead, difference.distance
     (0.5, -1, 0.5)
     """
-    reports, names = _reports((first, *others))
+    given_reports = (first, *others)
+    _check_reports(given_reports)
+    if layers is not None and not isinstance(layers, Mapping):
+        raise TypeError(
+            "layers= takes a mapping from a layer's name in the first report to its name in the "
+            f"others, came {layers!r:.100}"
+        )
+    reports, names = _reports(given_reports)
     named = dict(zip(_labels(labels or names, len(reports)), reports, strict=True))
     first = reports[0]
     counted = first.recorded_operations or ()
@@ -283,9 +297,31 @@ def _matched(
     return found
 
 
+def _check_reports(reports: Sequence[object]) -> None:
+    for report in reports:
+        if not isinstance(report, Layers | History):
+            raise TypeError(f"compare takes reports, came {came(report)}{_instead(report)}")
+
+
+def _instead(report: object) -> str:
+    """What to write instead of something that is no report."""
+    if isinstance(report, str | os.PathLike):
+        return ": read the file by neuroact.ActivityReport.from_json(path)"
+    if isinstance(report, LayerActivity):
+        return ": compare the reports, and look up the layer in the comparison"
+    if isinstance(report, Mapping):
+        return ": compare(*reports.values(), labels=list(reports))"
+    if isinstance(report, Sequence):
+        return ": compare(*reports) takes them one by one"
+    return ": recording.report() makes one" if hasattr(report, "report") else ""
+
+
 def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
     if reports < 2:
         raise ComparisonError("expected two reports or more to compare, came one")
+    texts = isinstance(labels, Sequence) and all(isinstance(label, str) for label in labels)
+    if labels is not None and (isinstance(labels, str) or not texts):
+        raise TypeError(f"labels= takes a list of texts, one for each report, came {labels!r:.100}")
     found = [str(n + 1) for n in range(reports)] if labels is None else list(labels)
     if len(found) != reports or len(set(found)) != reports:
         raise ComparisonError(
@@ -336,6 +372,8 @@ def _as_identifier(name: str) -> str:
 def _at(ours: str, to: str | Sequence[str], place: int) -> str:
     if isinstance(to, str):
         return to
+    if not isinstance(to, Sequence):
+        raise TypeError(f'layers={{"{ours}": ...}} takes a name, or a list of names, came {to!r}')
     if place >= len(to):
         raise ComparisonError(
             f'layers= names {len(to)} partners of the layer "{ours}", expected one for each report '

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
+from neuroact.card import Carded
 from neuroact.errors import ChunkError
 
 
@@ -34,8 +35,8 @@ class SignalKind(enum.Enum):
     request."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpikeChunk:
+@dataclass(frozen=True, slots=True, repr=False)
+class SpikeChunk(Carded):
     """Consecutive time steps of one layer.
 
     Attributes:

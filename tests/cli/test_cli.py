@@ -18,13 +18,13 @@ import pytest
 import snntorch
 import torch
 from command import neuroact as neuroact_command
+from printed import printed
 from typer.testing import CliRunner, Result
 
 import neuroact
 import neuroact.layers.adapter
 from neuroact import ActivityReport, Recording, cli, native
 from neuroact.cli import demo as demo_command
-from neuroact.table import table_text
 
 RUN = "import sys; sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
 
@@ -145,7 +145,7 @@ def test_without_arguments_the_commands_are_listed() -> None:
 def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path) -> None:
     path = tmp_path / "{activity}.json"
     report.to_json(path)
-    assert invoke("show", str(path)).output == table_text(report) + "\n"
+    assert invoke("show", str(path)).output == printed(report) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_demo_prints_and_writes_what_was_recorded(demo: Demo, tmp_path: Path
     assert (out / "activity.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in out.iterdir()) == ["activity.json", "activity.png"]
     assert "87.5% of 1,234 test digits classified correctly." in result.stdout
-    assert table_text(demo.report) in result.stdout
+    assert printed(demo.report) in result.stdout
     assert f"Written: {out / 'activity.json'}, {out / 'activity.png'}\n" in result.stdout
     assert "epoch 1/2: loss 0.5\nepoch 2/2: loss 0.2\n" in result.stderr
 
@@ -267,7 +267,7 @@ def test_all_frameworks_are_trained_alike_and_compared_with_the_first(
     assert sorted(path.name for path in tmp_path.iterdir()) == files
     assert "snntorch: 87.5% of 1,234 test digits classified correctly.\nnorse: 87" in result.stdout
     compared = neuroact.compare(report, found[0].report, labels=["snntorch", "norse"])
-    assert str(compared) in result.stdout
+    assert printed(compared) in result.stdout
     assert compared["lif"].differences["norse"].dead == -1
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from command import PROGRAM, Ended, neuroact
+from printed import printed
 from pyarrow import parquet
 
 from neuroact import (
@@ -23,7 +24,6 @@ from neuroact import (
     plots,
 )
 from neuroact.report.history import History
-from neuroact.table import table_text
 
 
 def recorded(neurons: int, dead: int = 0, saturated: int = 0, **options: Any) -> Recording:
@@ -65,7 +65,7 @@ def test_a_pipeline_fails_when_30_percent_of_a_layer_is_dead(
     recording = recorded(10, dead=dead)
     result = show(file, recording, "dead=0.3")
     assert result.code == code
-    assert result.out == table_text(recording.report()) + "\n"
+    assert result.out == printed(recording.report()) + "\n"
     assert bool(result.err) == bool(code)
     assert result.err.count("\n") == code
 
@@ -236,7 +236,7 @@ def test_files_of_either_kind_are_compared_with_the_first(tmp_path: Path) -> Non
     reports = [recording.report() for recording in recordings]
     expected = compare(*reports, labels=["before", "middle", "after"])
     result = neuroact("compare", *files)
-    assert (result.code, result.out, result.err) == (0, f"{expected}\n", "")
+    assert (result.code, result.out, result.err) == (0, f"{printed(expected)}\n", "")
     result = neuroact("compare", *files, "--json")
     assert Comparison.from_json(result.out) == expected
 
@@ -259,7 +259,8 @@ def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> No
     found = compare(recorded(10).report(), recorded(10, dead=3).report(), labels=("a", "b"))
     file = tmp_path / "comparison.json"
     text = found.to_json(file)
-    assert neuroact("show", file) == (0, f"{found}\n", "")
+    assert neuroact("show", file) == (0, f"{printed(found)}\n", "")
+    assert neuroact("show", file, "--legend").out == f"{found.table(legend=True)}\n"
     assert neuroact("show", file, "--json") == (0, text, "")
     assert neuroact("html", file).code == 0
     assert file.with_suffix(".html").read_text() == found.to_html()
