@@ -174,7 +174,10 @@ def _cells(layer: LayerActivity, unit: Unit) -> dict[str, Cell]:
     return cells
 
 
-def _strip(cells: Mapping[str, Cell], scale: tuple[float, float]) -> Strip:
+def _strip(cells: Mapping[str, Cell], scale: tuple[float, float]) -> Strip | None:
+    """The strip; None if the sums of the layer's values went beyond what a float can hold."""
+    if not all(cells[name].value for name in STRIP):
+        return None
     return Strip.of({name: float(cells[name].value) for name in STRIP}, scale)
 
 
