@@ -150,7 +150,7 @@ def _shown(page: str) -> str:
 def test_verdicts_come_by_severity_and_link_to_their_layer() -> None:
     fire, quiet = [30] * 40, [0] * 40
     layers = [
-        layer("a", [0] * 20 + [30] * 20),
+        layer("a", [0] * 36 + [30] * 4),
         layer("b", fire),
         layer("c", quiet),
         layer("d", quiet),
@@ -180,3 +180,10 @@ def test_the_list_of_contents_leads_to_every_section() -> None:
         contents = page.partition("<nav")[2].partition("</nav>")[0]
         links = re.findall(r'href="#([\w-]+)"', contents)
         assert links == re.findall(r'<(?:section|details class="block"|footer) id="([\w-]+)"', page)
+
+
+def test_a_term_is_defined_once() -> None:
+    for report in (with_results(), mixed(), of_values()):
+        page = report.to_html().partition('id="definitions"')[2].partition("</details>")[0]
+        terms = re.findall(r"<dt>(.*?)</dt>", page)
+        assert len(terms) == len(set(terms)) > 10
