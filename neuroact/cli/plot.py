@@ -47,7 +47,7 @@ def plot(
         typer.Option(
             metavar="KIND",
             help="For a report: box (the default), violin, curve, time, intervals, signal, "
-            "signal-time or operations. For one layer: neurons or raster.",
+            "signal-time or operations. For one layer: neurons, raster or classes.",
         ),
     ] = None,
     layer: Annotated[str | None, typer.Option(metavar="NAME", help="Draw only this layer.")] = None,

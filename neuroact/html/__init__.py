@@ -5,7 +5,7 @@
     Layers, ComparedLayers
        │  a row for each layer              .rows, .results
        │  small drawings in the rows        .drawings
-       │  plots, if matplotlib is there     .pictures
+       │  its own plots, as SVG             .pictures, .values, .of_layer; .charts, .svg
     templates/*.j2, page.css, page.js       .page
        │  everything escaped, script hashed
     one file, no network

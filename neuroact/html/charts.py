@@ -82,7 +82,7 @@ def chosen(number: int, first: Iterable[int] = ()) -> list[int]:
 
     >>> from neuroact.html.charts import chosen
     >>> len(chosen(4000)), chosen(4000, [17])[:3], chosen(2)
-    (60, [0, 17, 69], [0, 1])
+    (60, [0, 17, 70], [0, 1])
     """
     if number <= MOST_ROWS:
         return list(range(number))

@@ -16,6 +16,8 @@ from neuroact.table import number_text
 
 _STRIP, _MARGIN = 120, 2  # width of a strip, and the room for strokes at its ends
 _BINS = 30
+STRIP = ("min", "q1", "median", "q3", "max")
+"""The figures of a layer that its strip shows."""
 _WIDTH, _HEIGHT = 300, 86  # of a histogram
 _LEAST_BAR = 1.5  # one neuron among a million must still be seen
 
@@ -61,17 +63,13 @@ class Strip:
         return max(self.q3 - self.q1, 1.0)
 
     @classmethod
-    def of(cls, layer: LayerActivity, scale: tuple[float, float], unit: Unit) -> Strip:
-        """The strip of a layer that has figures. `scale` is the smallest and largest activity."""
+    def of(cls, metrics: Mapping[str, float], scale: tuple[float, float]) -> Strip:
+        """The strip of a layer's `STRIP` figures. `scale` has the ends of all strips."""
         lowest, highest = scale
         per_unit = (_STRIP - 2 * _MARGIN) / (highest - lowest or 1.0)
-        metrics = {
-            name: unit.factor(layer) * getattr(layer, name)
-            for name in ("min", "q1", "median", "q3", "max")
-        }
-        places = [round(_MARGIN + (x - lowest) * per_unit, 2) for x in metrics.values()]
+        places = [round(_MARGIN + (metrics[name] - lowest) * per_unit, 2) for name in STRIP]
         low, q1, median, q3, high = places
-        text = ", ".join(f"{words(name)} {number_text(value)}" for name, value in metrics.items())
+        text = ", ".join(f"{words(name)} {number_text(metrics[name])}" for name in STRIP)
         return cls(low, q1, median, q3, high, text)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from neuroact.html.drawings import Shares, Strip, quantity, scales
+from neuroact.html.drawings import STRIP, Shares, Strip, quantity, scales
 from neuroact.html.operations import compared_section
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import comparison_picture
@@ -162,7 +162,10 @@ def _rows(comparison: ComparedLayers, unit: Unit) -> Iterator[ComparisonRow]:
 def _strip(
     layer: LayerActivity, ends: Mapping[Any, tuple[float, float]], unit: Unit
 ) -> Strip | None:
-    return None if layer.problem else Strip.of(layer, ends[layer.kind], unit)
+    if layer.problem is not None:
+        return None
+    factor = unit.factor(layer)
+    return Strip.of({n: factor * getattr(layer, n) for n in STRIP}, ends[layer.kind])
 
 
 def _changes(first: LayerActivity, other: LayerActivity) -> Iterator[Change]:

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
 _MOST_DRAWN = 100
-_ORIGIN_NOTES = ("model", "versions")  # they are in the origin already
+# Notes below a terminal's table that the page says in another place, or that are of its columns.
+_SAID = (
+    *("activity", "dead", "Hz", "histogram", "mean to max", "model", "saturated", "sequences"),
+    *("sparsity", "steps", "verdicts", "versions"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def report_page(
         about_pictures="" if len(layers) <= _MOST_DRAWN else _ABOUT_DRAWN,
         operations=operations,
         terms=[*layer_terms(unit, heads), *_terms(rows)],
-        notes={k: v for k, v in notes(report).items() if k not in _ORIGIN_NOTES},
+        notes={k: v for k, v in notes(report).items() if k not in _SAID and k[:2] != "! "},
         origin=facts_of(report.origin),
     )
 

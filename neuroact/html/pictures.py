@@ -53,7 +53,7 @@ def report_pictures(report: Layers, unit: Unit, marked: Mapping[str, str]) -> It
     yield _boxes(report, unit, marked)
     drawn = [layer for layer in report.values() if layer.problem is None]
     if drawn:
-        yield _curves(drawn, unit)
+        yield _curves(drawn, unit, marked)
     if courses := [layer for layer in drawn if "TimeCourse" in layer.results]:
         yield _courses(courses, unit)
     yield from value_pictures(report, marked)
@@ -100,9 +100,10 @@ def draw_box(
     yield element("circle", cx=mean, cy=middle, r=2.2, class_="mean")
 
 
-def _curves(layers: Sequence[LayerActivity], unit: Unit) -> Picture:
-    curves = []
-    for layer in layers:
+def _curves(layers: Sequence[LayerActivity], unit: Unit, marked: Mapping[str, str]) -> Picture:
+    places = chosen(len(layers), [n for n, x in enumerate(layers) if x.name in marked])
+    drawn, curves = [layers[at] for at in places], []
+    for layer in drawn:
         activities, shares = sorted_activity(layer)
         curves.append((activities * unit.factor(layer), shares))
     tops = [0.0, *(float(x) for found, _ in curves for x in (found[0], found[-1]))]
@@ -114,9 +115,9 @@ def _curves(layers: Sequence[LayerActivity], unit: Unit) -> Picture:
         line = staircase(up(activities[places]), across(shares[np.append(places, -1)]))
         yield element("path", d=path(line), class_=f"line {shade}")
 
-    names = [layer.name for layer in layers]
+    names = [layer.name for layer in drawn]
     found = line_picture("Neurons by activity", names, labels, ((0.0, 1.0), limits(tops)), draw)
-    return found.noted(_about_named(len(layers)))
+    return found.noted(about_chosen(len(layers)), _about_named(len(drawn)))
 
 
 def _about_named(number: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from neuroact.printable import printable
 from neuroact.results.definitions import definition, headline
 from neuroact.results.layer_activity import SPREAD
+from neuroact.results.statistic_figures import OF_LAYER, figures_of, medians_of
 from neuroact.results.verdict_words import percent
 from neuroact.statistics.results import LayerResult
 from neuroact.table import number_text
@@ -59,25 +60,6 @@ _TITLES = {
     "SpikeCounts": "Spikes per sequence and neuron",
     "Synchrony": "Synchrony",
     "TimeCourse": "Activity over time",
-}
-_OF_LAYER = {
-    "ClassActivity": ("classes",),
-    "InterspikeIntervals": SPREAD,
-    "Raster": ("kept", "begun", "watched"),
-    "Signal": (
-        *SPREAD,
-        *("zeros_share", "density", "l0", "norm"),
-        *("threshold", "above_share", "distance_mean", "distance_min"),
-    ),
-    "SpikeCounts": ("window", *SPREAD),
-    "Synchrony": ("chi", "bin_width", *SPREAD),
-    "TimeCourse": ("bins", "bin_width", "onset", "latency_mean", "never_share"),
-}
-_OF_NEURONS = {
-    "ClassActivity": ("selectivity",),
-    "InterspikeIntervals": ("mean_interval", "cv", "cv2", "lv"),
-    "Signal": ("mean_per_neuron", "std_per_neuron", "zeros_share_per_neuron"),
-    "SpikeCounts": ("mean_per_neuron", "fano_factor"),
 }
 _IN_STEPS = {
     "InterspikeIntervals": {*SPREAD, "mean_interval"},
@@ -137,7 +119,7 @@ def result_blocks(results: Mapping[str, Any], dt: float | None) -> tuple[ResultB
 
 
 def _block(name: str, result: Any, dt: float | None) -> ResultBlock:
-    if name not in _OF_LAYER or not isinstance(result, LayerResult):
+    if name not in OF_LAYER or not isinstance(result, LayerResult):
         text = repr(result)
         shown = text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
         return ResultBlock(printable(name), (Fact("result", printable(shown)),))
@@ -151,16 +133,17 @@ def _block(name: str, result: Any, dt: float | None) -> ResultBlock:
     return ResultBlock(title, tuple(facts), tuple(terms))
 
 
-def _figures(name: str, result: Any) -> Iterator[tuple[str, Any, str]]:
-    """Figures of the layer; then of its neurons, the median of those that have one."""
-    for figure in _OF_LAYER[name]:
-        if (value := getattr(result, figure)) is not None:
+def _figures(name: str, result: Any) -> Iterator[tuple[str, float, str]]:
+    """Figures of the layer; then of its neurons, the median of those that have one.
+
+    Those in ms are left out: `_text` turns steps into ms.
+    """
+    for figure, value in figures_of(name, result):
+        if value is not None and not figure.endswith("_ms"):
             yield figure, value, ""
-    for figure in _OF_NEURONS.get(name, ()):
-        values = getattr(result, figure)
-        known = values[~np.isnan(values)]
-        median = float(np.median(known)) if known.size else np.nan
-        yield figure, median, "Here the median over the neurons that have one. "
+    for figure, median, _ in medians_of(name, result):
+        if not figure.endswith("_ms"):
+            yield figure, median, "Here the median over the neurons that have one. "
 
 
 def _text(name: str, figure: str, value: float, dt: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroact.html.charts import Picture
-from neuroact.html.drawings import Histogram, Shares, Strip
+from neuroact.html.drawings import STRIP, Histogram, Shares, Strip
 from neuroact.html.results import Fact, ResultBlock, Term, result_blocks, words
 from neuroact.html.unit import Unit
 from neuroact.printable import printable
@@ -119,6 +119,7 @@ def row_of(
 ) -> PageRow:
     """The row of the report's layer number `at`, with activity in a unit."""
     measured = layer.problem is None
+    cells = _cells(layer, unit)
     kind = f"{layer.framework} {layer.layer_type}"
     shape = shape_text(layer.shape)
     about = f"{printable(kind)}, {layer.kind.value}, {shape}"
@@ -129,10 +130,10 @@ def row_of(
         about=about,
         marks=marks_of(layer, verdicts),
         shares=Shares.of(layer),
-        strip=Strip.of(layer, scales[layer.kind], unit) if measured else None,
+        strip=_strip(cells, scales[layer.kind]) if measured else None,
         histogram=Histogram.of(layer, unit) if measured else None,
-        cells=_cells(layer, unit),
-        facts=_facts(layer, unit),
+        cells=cells,
+        facts=_facts(layer, cells),
         results=(blocks := result_blocks(layer.results, layer.dt)),
         terms=tuple(term for block in blocks for term in block.terms),
         pictures=tuple(pictures),
@@ -173,14 +174,21 @@ def _cells(layer: LayerActivity, unit: Unit) -> dict[str, Cell]:
     return cells
 
 
-def _facts(layer: LayerActivity, unit: Unit) -> tuple[Fact, ...]:
+def _strip(cells: Mapping[str, Cell], scale: tuple[float, float]) -> Strip | None:
+    """The strip; None if the sums of the layer's values went beyond what a float can hold."""
+    if not all(cells[name].value for name in STRIP):
+        return None
+    return Strip.of({name: float(cells[name].value) for name in STRIP}, scale)
+
+
+def _facts(layer: LayerActivity, cells: Mapping[str, Cell]) -> tuple[Fact, ...]:
     facts = [Fact("type", printable(f"{layer.framework} {layer.layer_type}"))]
     if layer.aliases:
         facts.append(Fact("also named", ", ".join(map(printable, layer.aliases))))
     facts += [Fact("kind", layer.kind.value), Fact("shape", shape_text(layer.shape))]
     if layer.dt is not None:
         facts.append(Fact("time step", f"{1000 * layer.dt:g} ms"))
-    for key, cell in _cells(layer, unit).items():
+    for key, cell in cells.items():
         if key != "kind":
             facts.append(Fact(_TITLES.get(key) or words(key), cell.text, key))
     if reason := layer.problem:

@@ -133,6 +133,8 @@ def round_numbers(low: float, high: float) -> list[float]:
     [0.0, 0.1, 0.2, 0.3, 0.4]
     """
     step = 10.0 ** math.floor(math.log10((high - low) / _ENOUGH_TICKS))
+    if not step:  # the ends are as near as floats can be
+        return [low]
     step *= next(by for by in (1, 2, 5, 10) if (high - low) / (by * step) < _ENOUGH_TICKS)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)]

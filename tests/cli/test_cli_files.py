@@ -264,6 +264,8 @@ def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> No
     assert neuroact("show", file, "--json") == (0, text, "")
     assert neuroact("html", file).code == 0
     assert file.with_suffix(".html").read_text() == found.to_html()
+    assert neuroact("html", file, "--title", "Mine").code == 0
+    assert file.with_suffix(".html").read_text() == found.to_html(title="Mine")
     assert neuroact("plot", file).code == 0
     found.plot(tmp_path / "expected.png")
     assert file.with_suffix(".png").read_bytes() == (tmp_path / "expected.png").read_bytes()

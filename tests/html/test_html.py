@@ -15,7 +15,7 @@ from page_reports import SCRIPT, hostile, layer, mixed, with_results
 import neuroact
 from neuroact import ActivityReport, LayerActivity, Recording, SignalKind
 from neuroact.files.layout import COUNTS, METRICS
-from neuroact.html.drawings import Histogram, Shares, Strip, histogram_parts, scales
+from neuroact.html.drawings import STRIP, Histogram, Shares, Strip, histogram_parts, scales
 from neuroact.html.unit import Unit
 from neuroact.results.definitions import definition, headline
 
@@ -57,7 +57,7 @@ def test_shares_are_all_the_neurons_and_strips_are_in_order(events: list[int]) -
     shares, unit = Shares.of(of), Unit.of([of])
     assert shares is not None
     assert sum(share for _, share in shares.parts) == pytest.approx(100)
-    strip = Strip.of(of, scales([of], unit)[of.kind], unit)
+    strip = Strip.of({n: getattr(of, n) for n in STRIP}, scales([of], unit)[of.kind])
     places = [0, strip.low, strip.q1, strip.median, strip.q3, strip.high, 120]
     assert places == sorted(places)
 

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from page_reports import hostile, layer, mixed, of_layers, with_results
 
 import neuroact
-from neuroact import ActivityReport, Recording, Signal
+from neuroact import ActivityReport, Recording, Signal, SignalKind
 from neuroact.html.charts import MOST_ROWS, chosen
 from neuroact.html.pictures import draw_box
 from neuroact.html.svg import NOTHING, Scale, image, round_numbers, shades
@@ -52,6 +52,25 @@ def test_each_picture_is_there_and_well_formed(report: ActivityReport, plots: in
     assert len(found) == plots
     for svg in found:
         assert svg.get("aria-label")
+        assert not re.search(r'="[^"]*(?:nan|inf)', ET.tostring(svg, encoding="unicode"))
+
+
+FINITE = st.floats(-1e300, 1e300)
+
+
+@given(st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=9))
+def test_values_of_any_size_are_drawn(pairs: list[tuple[float, float]]) -> None:
+    layers = [
+        layer(
+            f"relu{n}",
+            [int(value != 0) for value in values],
+            kind=SignalKind.ANALOG,
+            observations=1,
+            total=np.array(values),
+        )
+        for n, values in enumerate(pairs)
+    ]
+    for svg in pictures(ActivityReport(layers).to_html()):
         assert not re.search(r'="[^"]*(?:nan|inf)', ET.tostring(svg, encoding="unicode"))
 
 
@@ -131,7 +150,7 @@ def _shown(page: str) -> str:
 def test_verdicts_come_by_severity_and_link_to_their_layer() -> None:
     fire, quiet = [30] * 40, [0] * 40
     layers = [
-        layer("a", [0] * 20 + [30] * 20),
+        layer("a", [0] * 36 + [30] * 4),
         layer("b", fire),
         layer("c", quiet),
         layer("d", quiet),
@@ -161,3 +180,10 @@ def test_the_list_of_contents_leads_to_every_section() -> None:
         contents = page.partition("<nav")[2].partition("</nav>")[0]
         links = re.findall(r'href="#([\w-]+)"', contents)
         assert links == re.findall(r'<(?:section|details class="block"|footer) id="([\w-]+)"', page)
+
+
+def test_a_term_is_defined_once() -> None:
+    for report in (with_results(), mixed(), of_values()):
+        page = report.to_html().partition('id="definitions"')[2].partition("</details>")[0]
+        terms = re.findall(r"<dt>(.*?)</dt>", page)
+        assert len(terms) == len(set(terms)) > 10
