@@ -25,6 +25,7 @@ from neuroact.plots.lines import MOST_NAMED, about_named
 from neuroact.plots.results import TimeAxis, step_bins
 from neuroact.plots.rows import limits, short_problem
 from neuroact.plots.time import rebinned, time_band
+from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 
@@ -257,7 +258,7 @@ def comparison_picture(comparison: ComparedLayers, unit: Unit) -> Picture:
         draw,
         height=each * len(labels) + 6,
     )
-    keys = tuple((f"c{n % 7} bar", label) for n, label in enumerate(labels))
+    keys = tuple((f"c{n % 7} bar", printable(label)) for n, label in enumerate(labels))
     more = len(entries) > len(rows)
     about = f"{len(rows)} of {len(entries):,} layers are drawn: those that differ most."
     return Picture(found.title, found.svg, keys, _BOX).noted(about if more else "")

@@ -107,8 +107,12 @@ class Scale:
 
     def __call__(self, values: ArrayLike) -> Any:
         """Where the numbers are, in pixels, float64."""
-        low, high = self.bend(self.low), self.bend(self.high)
-        share = (self.bend(np.asarray(values, dtype=float)) - low) / (high - low)
+        found = np.asarray(values, dtype=float)
+        low, high = self.low, self.high
+        if not math.isfinite(high - low):
+            found, low, high = found / 4, low / 4, high / 4
+        low, high = self.bend(low), self.bend(high)
+        share = (self.bend(found) - low) / (high - low)
         return self.start + share * (self.stop - self.start)
 
     @classmethod
@@ -132,9 +136,10 @@ def round_numbers(low: float, high: float) -> list[float]:
     >>> round_numbers(-0.01, 0.43)
     [0.0, 0.1, 0.2, 0.3, 0.4]
     """
-    step = 10.0 ** math.floor(math.log10((high - low) / _ENOUGH_TICKS))
-    if not step:  # the ends are as near as floats can be
-        return [low]
+    apart = high / _ENOUGH_TICKS - low / _ENOUGH_TICKS  # their difference may be no float
+    step = 10.0 ** math.floor(math.log10(apart)) if apart else 0.0
+    if not step or not math.isfinite(high - low):  # as near, or as far, as floats can be
+        return [low, high]
     step *= next(by for by in (1, 2, 5, 10) if (high - low) / (by * step) < _ENOUGH_TICKS)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)]

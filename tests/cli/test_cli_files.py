@@ -400,7 +400,8 @@ def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
     text = neuroact("plot", "--help").out
     assert all(kind in text for kind in plots.KINDS)
     assert all(metric in text for metric in plots.HISTORY_METRICS)
-    assert {*KINDS, "operations"} == set(plots.KINDS)  # tests/cli/test_cli_operations.py draws it
+    # Drawn in tests/cli/test_cli_operations.py, and in tests/plots/test_choice.py.
+    assert {*KINDS, "operations", "classes"} == set(plots.KINDS)
 
 
 def test_a_box_plot_beside_the_report_is_what_is_drawn_where_nothing_is_said(file: Path) -> None:

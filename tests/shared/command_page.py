@@ -52,7 +52,7 @@ def usage_of(argument: Any) -> str:
 def rows(command: Any) -> Iterator[str]:
     """A row for each argument and option."""
     for param in command.params:
-        name = ", ".join(f"`{opt}`" for opt in param.opts)
+        name = ", ".join(f"`{opt}`" for opt in (*param.opts, *param.secondary_opts))
         if param.param_type_name == "argument":
             name = f"`{param.metavar}`"
         elif not param.is_flag:

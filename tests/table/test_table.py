@@ -452,8 +452,9 @@ def test_the_words_are_explained_once_asked_and_else_it_is_said_how_to_ask() -> 
     report = ActivityReport([layer("lif", dt=0.001)], origin={"versions": {"torch": "2"}})
     short, long = str(report), str(report.table(legend=True))
     assert short.partition("\n\n")[2].splitlines() == [
-        "! saturated  lif (saturated 0.2500)",
-        "verdicts     report.diagnose() gives the thresholds, and what people do about it",
+        "! saturated  25 % of lif fired at every step: 1 of its 4 neurons",
+        "verdicts     report.diagnose() gives the thresholds, and what people do about it; "
+        "docs/reference/verdicts.md says what each means",
         "observed     10 steps, 1 sequence in each layer",
         "time step    0.001 s",
         "legend       report.table(legend=True) explains the words",
