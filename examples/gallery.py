@@ -19,7 +19,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import neuroact
-from neuroact import ActivityReport, InterspikeIntervals, Raster, Signal, TimeCourse
+from neuroact import (
+    ActivityReport,
+    ClassActivity,
+    InterspikeIntervals,
+    Raster,
+    Signal,
+    TimeCourse,
+)
 from neuroact.plots import history_plot, save_figure
 from neuroact.training import TrainingMonitor
 from neuroact_adapters.demos.digits import BATCH, EPOCHS, LEARNING_RATE, Digits, coded
@@ -57,6 +64,7 @@ def make(folder: Path, *, epochs: int = EPOCHS, ending: str = "png") -> list[Pat
         membranes.plot(files[kind], kind=kind)
     after.plot(files["raster"], kind="raster", layer="lif1")
     after.plot(files["neurons"], kind="neurons", layer="lif1")
+    by_class(net, digits.test).plot(files["classes"], kind="classes", layer="lif1")
     convolutional.plot(files["channels"], kind="neurons", layer="1")
     save_figure(history_plot(monitor.history, "mean"), files["history"])
     neuroact.compare(before, after, labels=("before training", "after")).plot(files["comparison"])
@@ -65,7 +73,7 @@ def make(folder: Path, *, epochs: int = EPOCHS, ending: str = "png") -> list[Pat
 
 NAMES = (
     "box", "violin", "curve", "time", "intervals", "operations", "signal", "signal-time", "raster",
-    "neurons", "channels", "history", "comparison",
+    "neurons", "classes", "channels", "history", "comparison",
 )  # fmt: skip
 
 
@@ -78,6 +86,15 @@ def measured(net: nn.Module, data: TensorDataset, **options: Any) -> ActivityRep
 
     loader: DataLoader[Any] = DataLoader(data, BATCH)
     return neuroact.measure(net, loader, run=run, dt=DT, progress=False, **(options or spikes))
+
+
+def by_class(net: nn.Module, data: TensorDataset) -> ActivityReport:
+    """A report of the network over a data set, digit by digit."""
+    with neuroact.record(net, statistics=ClassActivity, dt=DT) as recording, torch.no_grad():
+        for images, labels in DataLoader(data, BATCH):
+            with recording.batch(labels=labels):
+                net(coded(images))
+    return recording.report()
 
 
 def trained(net: nn.Module, data: TensorDataset, epochs: int) -> TrainingMonitor:

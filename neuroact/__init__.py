@@ -19,65 +19,34 @@
 Code above `SpikeChunk` knows frameworks; code below it knows none.
 """
 
-from neuroact import distributed, energy, quantiles
-from neuroact.layers.adapter import Adapter, LayerCall, StatefulAdapter
-from neuroact.layers.call_pattern import CallPattern, PatternAdapter
-from neuroact.layers.layer_info import LayerInfo
-from neuroact.layers.reading import Reading
-from neuroact.recording.measure import measure
-from neuroact.recording.recording import Recording
-from neuroact.recording.start import record
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.comparison import Comparison, compare
-from neuroact.report.history import History
-from neuroact.results.layer_activity import LayerActivity
-from neuroact.statistics import (
-    ClassActivity,
-    Firing,
-    InterspikeIntervals,
-    Raster,
-    Signal,
-    SpikeCounts,
-    Statistic,
-    Synchrony,
-    TimeCourse,
-)
-from neuroact.stream.chunk import SignalKind, SpikeChunk, SpikeSink
-from neuroact.stream.product import SynapticProduct
-from neuroact.versions import installed_version
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "ActivityReport",
-    "Adapter",
-    "CallPattern",
-    "ClassActivity",
-    "Comparison",
-    "Firing",
-    "History",
-    "InterspikeIntervals",
-    "LayerActivity",
-    "LayerCall",
-    "LayerInfo",
-    "PatternAdapter",
-    "Raster",
-    "Reading",
-    "Recording",
-    "Signal",
-    "SignalKind",
-    "SpikeChunk",
-    "SpikeCounts",
-    "SpikeSink",
-    "StatefulAdapter",
-    "Statistic",
-    "SynapticProduct",
-    "Synchrony",
-    "TimeCourse",
-    "compare",
-    "distributed",
-    "energy",
-    "measure",
-    "quantiles",
-    "record",
-]
+if TYPE_CHECKING:
+    from neuroact.public import *  # noqa: F403 - the list of names is kept there
 
-__version__ = installed_version("neuroact") or "0+unknown"
+    __version__: str
+else:  # A type checker that saw __getattr__ would take any name for one of ours.
+
+    def __getattr__(name: str) -> Any:
+        """Load the public names, and PyTorch with them, when the first one is asked for.
+
+        So the command line, whose modules lie in this package, shows its help without them.
+        """
+        names = globals()
+        if name == "__version__":
+            from neuroact.versions import installed_version
+
+            names[name] = installed_version("neuroact") or "0+unknown"
+        elif name == "__all__" or not name.startswith("__"):
+            # While that file is being loaded it has no __all__, so nothing is found: right, since
+            # a `from neuroact import energy` of ours then means the file of that name.
+            public = import_module("neuroact.public")
+            names.update({each: getattr(public, each) for each in public.__all__})
+            names["__all__"] = public.__all__
+        if name not in names:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return names[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__"), "__version__"})

@@ -22,6 +22,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from neuroact.card import Carded
+
 __all__ = [
     "HOROWITZ_45NM_FP16",
     "HOROWITZ_45NM_FP32",
@@ -44,8 +46,8 @@ BESIDE = {
 """Costs that a set may leave out, and what each is the cost of."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperationCosts:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class OperationCosts(Carded):
     """What synaptic operations cost, and what stands beside them.
 
     All costs are energies in pJ. None means that the set has no such cost: an estimate leaves it

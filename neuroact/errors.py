@@ -18,22 +18,27 @@
     ├── OtherProcessError     (RuntimeError)  a forked process calls a layer that its parent records
     ├── MergeError            (ValueError)    two recordings that cannot be added up
     ├── ComparisonError       (ValueError)    reports that cannot be compared
+    ├── ThresholdError        (ValueError)    a verdict's threshold outside its range
     ├── StatisticKindError    (ValueError)    a statistic does not apply to a layer's kind
     ├── MissingStatisticError (KeyError)      results of a statistic that was not recorded
     ├── MissingOperationsError (LookupError)  synaptic operations that were not recorded
     ├── SamplesUnknownError   (ValueError)    figures per sample where layers disagree on samples
     ├── NoTimeStepError       (ValueError)    seconds or Hz were requested without a dt
+    ├── TrainingStoppedError  (RuntimeError)  `on_verdict="stop"` saw a verdict
     ├── RankError             (RuntimeError)  a rank failed or was lost in work that all ranks share
     ├── ReportFileError       (ValueError)    a report's file that is damaged, foreign or newer
     ├── RecordingFileError    (ValueError)    a recording's file that is damaged, foreign or newer
     ├── UnknownAdapterError   (LookupError)   no installed adapter has that name, or examples
     ├── CheckFailedError      (AssertionError) a check of neuroact.testing does not hold
-    └── MissingExtraError     (ImportError)   an optional dependency is not installed
+    ├── MissingExtraError     (ImportError)   an optional dependency is not installed
+    └── UnfitPackageError     (ImportError)   an installed one cannot be imported beside another
 
     NeuroactWarning (UserWarning)
     ├── AssumedAxesWarning      an order of dimensions that nobody stated was assumed
     ├── BrokenAdapterWarning    an installed adapter could not be loaded
     ├── LayerNotCalledWarning   a recorded layer was never called
+    ├── NoStepWarning           a training monitor was closed, and no step was run in it
+    ├── VerdictWarning          `on_verdict="warn"` saw a verdict
     └── UnreliableLayerWarning  a layer's values are not what its kind promises
 
 A message says what was expected, what came and what to do. An error about one layer keeps its name
@@ -128,6 +133,18 @@ class ComparisonError(NeuroactError, ValueError):
     """Reports, labels or a map of layers that cannot be compared."""
 
 
+class ThresholdError(NeuroactError, ValueError):
+    """A threshold of a verdict is outside its range.
+
+    Attributes:
+        verdict: the kind of verdict, which is also the option's name.
+    """
+
+    def __init__(self, message: str, *, verdict: str) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+
+
 class StatisticKindError(NeuroactError, ValueError):
     """A statistic of spikes was requested for a layer whose values are not spikes.
 
@@ -200,6 +217,20 @@ class NoTimeStepError(NeuroactError, ValueError):
     """A value in ms or Hz was requested from a recording without `dt`."""
 
 
+class TrainingStoppedError(NeuroactError, RuntimeError):
+    """A training has a verdict for the first time, and `on_verdict="stop"` asks to stop then.
+
+    The step is done: its figures are logged and in the history, and the weights are updated.
+
+    Attributes:
+        step: number of the training step.
+    """
+
+    def __init__(self, message: str, *, layer: str, step: int) -> None:
+        super().__init__(message, layer=layer)
+        self.step = step
+
+
 class RankError(NeuroactError, RuntimeError):
     """A rank of a process group failed or was lost, so no rank has the common result.
 
@@ -251,6 +282,13 @@ class MissingExtraError(NeuroactError, ImportError):
         self.extra = extra
 
 
+class UnfitPackageError(NeuroactError, ImportError):
+    """A package is installed, but cannot be imported beside another one."""
+
+    def __init__(self, package: str, cause: Exception, *, advice: str) -> None:
+        super().__init__(f"{package} is installed, but its import ends in {cause!r}. {advice}")
+
+
 class NeuroactWarning(UserWarning):
     """Base of every warning of neuroact. Its message is as safe to show as an error's."""
 
@@ -272,3 +310,11 @@ class LayerNotCalledWarning(NeuroactWarning):
 
 class UnreliableLayerWarning(NeuroactWarning):
     """A layer emitted NaN, infinities, or values that its kind excludes, so its figures are NaN."""
+
+
+class NoStepWarning(NeuroactWarning):
+    """A training monitor was closed, and no training step was run inside its `step()`."""
+
+
+class VerdictWarning(NeuroactWarning):
+    """A training has a verdict for the first time, and `on_verdict="warn"` asks to be told."""

@@ -6,6 +6,7 @@ import ast
 import inspect
 import subprocess
 import sys
+import textwrap
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -21,15 +22,23 @@ FRAMEWORKS = {"snntorch", "norse", "spikingjelly", "sinabs", "neurobench", "neur
 
 def imported(code: str) -> set[str]:
     """Top-level packages in memory after running `code` in a fresh interpreter."""
-    program = f"{code}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    return set(
+        run(f"{code}\nimport sys; print(*{{n.partition('.')[0] for n in sys.modules}})").split()
     )
-    return set(run.stdout.split())
 
 
-def test_import_neuroact_brings_torch_and_numpy_and_little_else() -> None:
-    extra = imported("import neuroact") - imported("import torch, numpy")
+def run(program: str) -> str:
+    """What a program prints in a fresh interpreter."""
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_import_neuroact_brings_nothing_until_a_name_is_asked_for() -> None:
+    assert not imported("import neuroact") & {"torch", "numpy", "typer"}
+
+
+def test_the_public_names_bring_torch_and_numpy_and_little_else() -> None:
+    extra = imported("import neuroact; neuroact.record") - imported("import torch, numpy")
     packages = {name for name in extra if name not in sys.stdlib_module_names}
     assert packages <= {"neuroact"}
 
@@ -77,7 +86,7 @@ ORDER = (
     "cli",
 )
 # They import everything. Only the folders in `USERS`, which use neuroact as users do, import them.
-OUTSIDE = {"neuroact", "neuroact.__main__"}
+OUTSIDE = {"neuroact", "neuroact.__main__", "neuroact.public"}
 USERS = ("testing", "cli")
 
 
@@ -125,6 +134,22 @@ def test_tests_lie_in_folders_of_the_names_of_the_core() -> None:
     folders = {path.name for path in Path(__file__).parent.iterdir() if path.is_dir()}
     others = {"adapters", "benchmarks", "data", "device", "shared", "__pycache__"}
     assert folders - others == FOLDERS
+
+
+def test_the_public_names_are_there_however_they_are_asked_for() -> None:
+    program = """
+        import neuroact
+        assert not hasattr(neuroact, "__wrapped__") and "record" not in vars(neuroact)
+        from neuroact import *
+        assert record is neuroact.record and set(neuroact.__all__) < set(dir(neuroact))
+        assert neuroact.errors and neuroact.__version__
+        try:
+            neuroact.recrod
+        except AttributeError as error:
+            assert str(error) == "module 'neuroact' has no attribute 'recrod'"
+        print("ended")
+    """
+    assert run(textwrap.dedent(program)) == "ended"
 
 
 def test_the_public_names_are_these() -> None:

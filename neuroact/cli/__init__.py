@@ -15,7 +15,7 @@ Exit codes:
 from __future__ import annotations
 
 from neuroact.cli import adapters, compare, demo, export, html, merge, plot, run, show
-from neuroact.cli.application import app, main
+from neuroact.cli.application import Command, app, main
 
 __all__ = ["app", "main"]
 
@@ -32,4 +32,4 @@ for _module, _command in (
 ):
     # The first line keeps typer from joining the others to one paragraph.
     _lines = ["\b", "Examples:", *(f"  {line}" for line in _module.EXAMPLES.strip().splitlines())]
-    app.command(epilog="\n".join(_lines))(_command)
+    app.command(cls=Command, epilog="\n".join(_lines))(_command)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neuroact.cli.reports import print_json
+from neuroact.printable import printable
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
     from neuroact.layers.adapter_status import AdapterStatus
+    from neuroact.table.columns import TableColumn
 
 EXAMPLES = """
 neuroact adapters
@@ -56,28 +60,44 @@ def adapters(
 
 def _print_core() -> None:
     from neuroact.native import why_missing
-    from neuroact.printable import printable
 
     why = why_missing()
     state = "there" if why is None else f"missing, recording is slower: {why}"
     typer.echo(printable(f"compiled core: {state}"))
 
 
-def _print_table(statuses: Iterable[AdapterStatus]) -> None:
-    from neuroact.printable import printable
+class _Table:
+    """The table and what is wrong, as `rich.console.Console.print` takes them."""
 
-    rows = [("framework", "installed", "tested", "adapter", "status")]
-    for status in statuses:
-        tested = " to ".join(dict.fromkeys(status.tested or ("-",)))
-        rows.append(
-            (status.framework, status.version or "-", tested, status.source, status.verdict)
-        )
-        if status.problem is not None and status.version is not None:
-            rows.append(("", "", "", "", status.problem))
-    widths = [max(len(row[at]) for row in rows) for at in range(4)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        typer.echo(printable("  ".join([*cells, row[4]]).rstrip()))
+    def __init__(self, columns: Sequence[TableColumn], problems: Mapping[str, str]) -> None:
+        self.columns, self.problems = columns, problems
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        from neuroact.table.layout import drawn
+
+        yield from drawn(self.columns, self.problems, options.max_width)
+
+
+def _print_table(statuses: Sequence[AdapterStatus]) -> None:
+    from neuroact.table.columns import TableColumn
+    from neuroact.table.layout import print_rendered
+
+    columns = {
+        "framework": [status.framework for status in statuses],
+        "installed": [status.version or "-" for status in statuses],
+        "tested": [" to ".join(dict.fromkeys(status.tested or ("-",))) for status in statuses],
+        "status": [status.verdict for status in statuses],
+        "adapter": [status.source for status in statuses],
+    }
+    table = [
+        TableColumn(head, tuple(map(printable, cells)), left=True, apart=head == "adapter")
+        for head, cells in columns.items()
+    ]
+    # What is not installed has no problem of its own.
+    problems = {s.framework: s.problem for s in statuses if s.problem and s.version}
+    print_rendered(_Table(table, problems))
 
 
 def _check(framework: str) -> None:

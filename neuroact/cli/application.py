@@ -2,23 +2,93 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import traceback
-from typing import Annotated
+import warnings
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from neuroact.cli.output_streams import output_streams_may_close
-from neuroact.errors import NeuroactError
+from neuroact.cli.words import in_options
+from neuroact.errors import NeuroactError, NeuroactWarning
 from neuroact.printable import printable
 
 FOUND, BAD_USE, UNEXPECTED, INTERRUPTED = 1, 2, 70, 130
 """Exit codes other than 0. The last is the one that shells use for Ctrl-C."""
 
+_NARROWEST, _WIDEST = 40, 80
+"""Widths of the help. A narrower terminal breaks its lines."""
+
+
+class _Light:
+    """Has typer load pydantic, which takes as long as all else, only for values that need it."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """As inherited. typer converts a flag that is None, and lets one that is False be."""
+        params: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in params:
+            if getattr(param, "is_flag", False) and param.default is None:
+                param.default = False
+        return params
+
+
+class Command(_Light, TyperCommand):
+    """A command whose line in the list of commands is its whole first sentence."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first paragraph, which the list wraps."""
+        return " ".join((self.help or "").partition("\n\n")[0].split())
+
+    def invoke(self, ctx: Any) -> Any:
+        """As inherited. Errors and warnings of neuroact are shown in the words of its options."""
+        run = ctx.find_root().command.commands["run"]
+
+        def in_words(message: object) -> str:
+            return in_options(str(message), _options_of(self), _options_of(run))
+
+        def say(message: object) -> None:
+            for line in in_words(message).splitlines():
+                typer.echo(f"neuroact: {printable(line)}", err=True)
+
+        def show(message: Warning | str, *where: Any, **to: Any) -> None:
+            if isinstance(message, NeuroactWarning):
+                say(message)
+            else:
+                others(message, *where, **to)
+
+        try:
+            with warnings.catch_warnings():
+                others, warnings.showwarning = warnings.showwarning, show
+                return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = in_words(error.message)
+            raise
+        except (NeuroactError, OSError) as error:
+            say(error)
+            raise typer.Exit(BAD_USE) from None
+
+
+def _options_of(command: Any) -> dict[str, str]:
+    return {p.name: max(p.opts, key=len) for p in command.params if p.opts[0].startswith("-")}
+
+
+class Commands(_Light, TyperGroup):
+    """The commands, whose help fits a narrow terminal. typer's fits none below 50 characters."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """As inherited, with the terminal's width."""
+        width = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
+        options.setdefault("terminal_width", width - 2)
+        return super().make_context(*arguments, **options)
+
+
 app = typer.Typer(
     name="neuroact",
+    cls=Commands,
     help="What a spiking network's neurons do: who fires, how much, who is dead or saturated.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     # Help is plain text. As markup, `neuroact[demo]` would lose its `[demo]`.
@@ -36,10 +106,6 @@ def main() -> None:
 def _run() -> None:
     try:
         app()
-    except (NeuroactError, OSError) as error:
-        for line in str(error).splitlines():
-            typer.echo(f"neuroact: {printable(line)}", err=True)
-        sys.exit(BAD_USE)
     except Exception:
         # Python's own exit code would be 1, which means a verdict here.
         traceback.print_exc()

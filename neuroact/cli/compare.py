@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,10 @@ from neuroact.cli.options import input_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.history import History
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.history import History
 
 EXAMPLES = """
 neuroact compare before.json after.json
@@ -20,6 +22,7 @@ neuroact compare before.json after.json --plot difference.png --html difference.
 neuroact compare ann.json snn.json --map relu1=lif1 --map relu2=lif2
 neuroact compare a.json b.json --label "before pruning" --label after --json
 neuroact compare history.json
+neuroact compare history.json other_history.json
 """
 
 
@@ -27,13 +30,15 @@ def compare(
     files: Annotated[
         list[Path],
         input_file(
-            "Two or more reports' JSON files or recordings, or the history of a training. All "
-            "are compared with the first."
+            "Two or more reports' JSON files or recordings, all compared with the first. The "
+            "history of a training is compared epoch by epoch if it is alone; beside others it "
+            "stands for its last report."
         ),
     ],
-    label: Annotated[
+    labels: Annotated[
         list[str] | None,
         typer.Option(
+            "--label",
             metavar="TEXT",
             help="A name for each report, in order. Default: the files' names.",
         ),
@@ -67,13 +72,9 @@ def compare(
 
     if plot is not None:
         check_ending(plot, "--plot")
-    named = [
-        entry
-        for file, name in zip(files, _labels(files), strict=True)
-        for entry in _reports(file, name if len(files) > 1 else "")
-    ]
-    labels = label or [text for text, _ in named]
-    comparison = compared(*(r for _, r in named), labels=labels, layers=_mapping(layers))
+    named = [_read(file, name) for file, name in zip(files, _labels(files), strict=True)]
+    labels = labels or ([text for text, _ in named] if len(files) > 1 else None)
+    comparison = compared(*(found for _, found in named), labels=labels, layers=_mapping(layers))
     print_comparison(comparison, as_json=as_json)
     for file, write in ((plot, comparison.plot), (html, comparison.to_html)):
         if file is not None:
@@ -89,12 +90,14 @@ def _labels(files: list[Path]) -> list[str]:
     return [f"{number}: {file}" for number, file in enumerate(files, start=1)]
 
 
-def _reports(file: Path, name: str) -> list[tuple[str, ActivityReport]]:
+def _read(file: Path, name: str) -> tuple[str, ActivityReport | History]:
+    """A report or history, and its label beside others: a history stands for its last report."""
+    from neuroact.report.history import History
+
     found = read_file(file)
     if not isinstance(found, History):
-        return [(name, as_report(found, file))]
-    epochs = ((f"epoch {label}" if isinstance(label, int) else label, r) for label, r in found)
-    return [(f"{name} {label}".strip(), report) for label, report in epochs]
+        return name, as_report(found, file)
+    return f"{name} {found.entries[-1].name}" if found else name, found
 
 
 def _mapping(pairs: list[str] | None) -> dict[str, str]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
 import typer
 
 from neuroact.cli.operations import print_operations
 from neuroact.errors import MissingExtraError, NeuroactError
-from neuroact.report.activity_report import ActivityReport
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact demo
@@ -111,10 +114,10 @@ def demo(
 
 def _alone(report: ActivityReport, out: Path) -> list[Path]:
     """Print the report and write it; return the files."""
-    from neuroact.table import print_table
+    from neuroact.table import IN_COMMANDS, print_table
 
     typer.echo()
-    print_table(report)
+    print_table(report, hints=IN_COMMANDS)
     if report.recorded_operations is not None:
         typer.echo()
         print_operations(report.operations, None)
@@ -124,11 +127,11 @@ def _alone(report: ActivityReport, out: Path) -> list[Path]:
 def _compared(reports: Mapping[str, ActivityReport], out: Path) -> list[Path]:
     """Print how the frameworks differ, and write each one's report; return the files."""
     from neuroact.report.comparison import compare
-    from neuroact.table.comparison import print_comparison
+    from neuroact.table.comparison import IN_COMMANDS, print_comparison
 
     comparison = compare(*reports.values(), labels=list(reports))
     typer.echo()
-    print_comparison(comparison)
+    print_comparison(comparison, hint=IN_COMMANDS)
     picture = out / "comparison.png"
     comparison.plot(picture)
     return [
@@ -144,9 +147,16 @@ def _written(report: ActivityReport, stem: Path) -> list[Path]:
     return files
 
 
+def installed_demos() -> dict[str, EntryPoint]:
+    """The entry points of the group `neuroact.demos`, by framework."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=DEMO_ENTRY_POINTS)}
+
+
 def _load_demos(framework: str) -> dict[str, Demo]:
     """The demos asked for, by framework. All are loaded before the first one trains."""
-    points = {point.name: point for point in entry_points(group=DEMO_ENTRY_POINTS)}
+    points = installed_demos()
     if not points:
         raise NeuroactError("there is no demo: the installation of neuroact is not complete")
     if framework not in (*points, "all"):

@@ -33,7 +33,9 @@ def export(
     ] = None,
     per: Annotated[
         Literal["layer", "neuron"],
-        typer.Option(help="Whether a row of CSV or Parquet is a layer or a neuron."),
+        typer.Option(
+            metavar="UNIT", help="What a row of CSV or Parquet is of: a layer or a neuron."
+        ),
     ] = "layer",
     operations: Annotated[
         bool,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neuroact.cli.options import input_file, output_file
+from neuroact.cli.reading import read_recording
 from neuroact.errors import MergeError
 
 EXAMPLES = "neuroact merge part-*.nact -o all.nact"
@@ -26,12 +27,10 @@ def merge(
     recordings have is kept. Nothing may be counted twice: a file may be given only once, and the
     sum must not be one of the parts. The model and its framework need not be installed.
     """
-    from neuroact.recording.recording import Recording
-
     _check_each_once([*files, out])
-    merged = Recording.load(files[0])
+    merged = read_recording(files[0])
     for file in files[1:]:
-        part = Recording.load(file)
+        part = read_recording(file)
         try:
             merged.merge(part)
         except MergeError as cause:

@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neuroact.report.activity_report import ActivityReport
-
 if TYPE_CHECKING:
     from neuroact.energy import OperationCosts
+    from neuroact.report.activity_report import ActivityReport
     from neuroact.report.operations_report import OperationsReport
-
-_RECORD = (
-    "record them by neuroact run --operations, or neuroact.record(model, operations=True) in Python"
-)
 
 Costs = Annotated[
     str | None,
@@ -64,17 +59,22 @@ def operations_of(report: ActivityReport, option: str) -> OperationsReport:
         BadParameter: it was made without them.
     """
     if report.recorded_operations is None:
-        raise _wrong(option, f"FILE has no synaptic operations: {_RECORD}")
+        raise _wrong(
+            option,
+            "FILE has no synaptic operations: record them by neuroact run TARGET --operations",
+        )
     return report.operations
 
 
-def print_operations(operations: OperationsReport, costs: OperationCosts | None) -> None:
+def print_operations(
+    operations: OperationsReport, costs: OperationCosts | None, *, legend: bool = False
+) -> None:
     """Print the table of operations, and that of their energy if there are costs."""
     from neuroact.table.energy import EnergyTable
     from neuroact.table.layout import print_rendered
-    from neuroact.table.operations import OperationsTable
+    from neuroact.table.operations import IN_COMMANDS, OperationsTable
 
-    print_rendered(OperationsTable(operations))
+    print_rendered(OperationsTable(operations, legend=legend, hint=IN_COMMANDS))
     if costs is not None:
         print()
         print_rendered(EnergyTable(operations.energy(costs)))

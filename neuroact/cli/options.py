@@ -28,6 +28,9 @@ def output_file(text: str) -> Any:
 
 ReportOrComparison = Annotated[
     Path,
-    input_file("The JSON file of a report or a comparison, or a recording."),
+    input_file(
+        "The JSON file of a report, a comparison or a training's history, a recording, or "
+        "NeuroBench's results."
+    ),
 ]
-"""The argument FILE of the commands that show either."""
+"""The argument FILE of the commands that show any of them."""

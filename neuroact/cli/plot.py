@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,11 @@ from neuroact.cli.operations import operations_of
 from neuroact.cli.options import input_file, output_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import read_file
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.comparison import Comparison
-from neuroact.report.history import History
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
 
 EXAMPLES = """
 neuroact plot activity.json
@@ -45,7 +47,7 @@ def plot(
         typer.Option(
             metavar="KIND",
             help="For a report: box (the default), violin, curve, time, intervals, signal, "
-            "signal-time or operations. For one layer: neurons or raster.",
+            "signal-time or operations. For one layer: neurons, raster or classes.",
         ),
     ] = None,
     layer: Annotated[str | None, typer.Option(metavar="NAME", help="Draw only this layer.")] = None,
@@ -65,6 +67,9 @@ def plot(
     `--operations`. The history of a training is a grid of layers and epochs. A comparison is a box
     per layer and report. Needs the extra `plots`.
     """
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
+
     picture = file.with_suffix(".png") if out is None else out
     found = read_file(file)
     if isinstance(found, History):
@@ -104,20 +109,15 @@ def _draw_comparison(comparison: Comparison, out: Path, options: dict[str, str |
 def _draw_history(
     history: History, out: Path, kind: str | None, layer: str | None, metric: str | None
 ) -> None:
-    from neuroact.plots import HISTORY_METRICS, history_plot, save_figure
+    from neuroact.plots import HISTORY_METRICS
 
     check_ending(out, "--out")
     if kind is not None:
         raise _wrong("--kind", "FILE is a history: it has one kind of picture, see --metric")
     if not history:
         raise _wrong("FILE", "the history has no reports yet")
-    shown = history if layer is None else _of_layer(history, layer)
     metric = _one_of(metric or "mean", HISTORY_METRICS, "--metric")
-    save_figure(history_plot(shown, metric), out)
-
-
-def _of_layer(history: History, layer: str) -> History:
-    return History((label, ActivityReport([report[layer]])) for label, report in history)
+    history.plot(out, metric=metric, layer=layer)
 
 
 def _one_of(value: str, known: Iterable[str], option: str) -> str:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import warnings
+from codecs import BOM_UTF8
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from neuroact.errors import NeuroactWarning, ReportFileError
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.comparison import Comparison
-from neuroact.report.history import History
+from neuroact.errors import NeuroactError, NeuroactWarning, RecordingFileError, ReportFileError
 
-READ: dict[str, type[ActivityReport | Comparison | History]] = {
-    "neuroact.comparison": Comparison,
-    "neuroact.history": History,
-}
-"""Classes of JSON documents by the schema that they name. All others are read as a report."""
+if TYPE_CHECKING:
+    from neuroact.recording.recording import Recording
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
+
+    Found: TypeAlias = ActivityReport | Comparison | History
+
+RESULT_FILES = "neuroact.result_files"
+"""Group of entry points: functions that make a report of a path if it is another tool's results;
+else they return None."""
+
+_EXPECTED = (
+    "expected a recording, or the JSON of a report, a comparison, a training's history, or the "
+    "results of a NeuroBench run with neuroact's AverageActivityMetric"
+)
 
 
-def read_file(path: Path) -> ActivityReport | Comparison | History:
+def read_file(path: Path) -> Found:
     """Read a file. Its content, and not its name, decides what it is. A recording gives its report.
 
     Raises:
@@ -28,17 +38,24 @@ def read_file(path: Path) -> ActivityReport | Comparison | History:
         OSError: it cannot be read.
     """
     from neuroact.files.json_document import read
-    from neuroact.files.tensor_file import PREFIX, may_begin
     from neuroact.recording.recording import Recording
 
-    with path.open("rb") as file:
-        prefix = file.read(PREFIX)
-    if not may_begin(prefix):
-        return read(path, _from_document)
     with warnings.catch_warnings():
         # The report shows what these warnings say.
         warnings.simplefilter("ignore", NeuroactWarning)
-        return Recording.load(path).report()
+        if _begins_like_recording(path):
+            return Recording.load(path).report()
+        with path.open("rb") as file:
+            begins = file.read(64).removeprefix(BOM_UTF8).lstrip()
+        if begins and not begins.startswith(b"{"):
+            raise ReportFileError(f"{path} is neither JSON nor a recording: {_EXPECTED}")
+        try:
+            return read(path, _from_document)
+        except ReportFileError:
+            found = _of_another_tool(path)
+            if found is None:
+                raise
+            return found
 
 
 def read_report(path: Path) -> ActivityReport:
@@ -50,35 +67,80 @@ def read_report(path: Path) -> ActivityReport:
     return as_report(read_file(path), path)
 
 
-def as_report(found: ActivityReport | Comparison | History, path: Path) -> ActivityReport:
+def as_report(found: Found, path: Path) -> ActivityReport:
     """What was read, if it is a report; else raise the error of `read_report`."""
-    if isinstance(found, History):
-        raise ReportFileError(
-            f"{path} is the history of a training, of {len(found)} reports: see neuroact plot and "
-            "neuroact compare"
-        )
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.comparison import Comparison
+
+    if isinstance(found, ActivityReport):
+        return found
+    also = "" if isinstance(found, Comparison) else ", neuroact compare"
+    raise ReportFileError(
+        f"{path} is {_described(found)}, not a report: see neuroact show, neuroact html{also} "
+        "and neuroact plot"
+    )
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a recording from a file.
+
+    Raises:
+        RecordingFileError: it is another file, which the message names, or damaged.
+        OSError: it cannot be read.
+    """
+    from neuroact.recording.recording import Recording
+
+    if _begins_like_recording(path):
+        return Recording.load(path)
+    try:
+        what = _described(read_file(path))
+    except NeuroactError:
+        what = "another file"
+    raise RecordingFileError(
+        f"{path} is {what}, not a recording. neuroact run writes a recording if its --out ends in "
+        ".nact; in Python, Recording.save does"
+    )
+
+
+def _begins_like_recording(path: Path) -> bool:
+    from neuroact.files.tensor_file import PREFIX, may_begin
+
+    with path.open("rb") as file:
+        return may_begin(file.read(PREFIX))
+
+
+def _described(found: Found) -> str:
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
+
     if isinstance(found, Comparison):
-        raise ReportFileError(
-            f"{path} is a comparison of {len(found.reports)} reports: see neuroact show, "
-            "neuroact html and neuroact plot"
-        )
-    return found
+        return f"a comparison of {len(found.reports)} reports"
+    if isinstance(found, History):
+        return f"the history of a training, of {len(found)} report{'s' * (len(found) != 1)}"
+    return "a report"
 
 
-def _from_document(document: Any) -> ActivityReport | Comparison | History:
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema != "neuroact.report":
-        _refuse_neurobenchs_results(document)
-    return READ.get(str(schema), ActivityReport).from_dict(document)
+def _from_document(document: Any) -> Found:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
+
+    readers: dict[str, Callable[[Any], Found]] = {
+        "neuroact.report": ActivityReport.from_dict,
+        "neuroact.comparison": Comparison.from_dict,
+        "neuroact.history": History.from_dict,
+    }
+    read = readers.get(str(document.get("schema")))
+    if read is not None:
+        return read(document)
+    raise ReportFileError(f"it is JSON of something else: {_EXPECTED}")
 
 
-def _refuse_neurobenchs_results(document: Any) -> None:
-    """Refuse the results of a NeuroBench run, and say how to make a report of them."""
-    parts = document.values() if isinstance(document, dict) else ()
-    for part in (document, *parts):
-        layers = part.values() if isinstance(part, dict) else ()
-        if any(isinstance(layer, dict) and "timesteps" in layer for layer in layers):
-            raise ReportFileError(
-                "it holds the results of a NeuroBench run. In Python, make a report of it and "
-                "write that as JSON: neuroact_adapters.neurobench.report(path).to_json(new_path)"
-            )
+def _of_another_tool(path: Path) -> ActivityReport | None:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=RESULT_FILES):
+        found: ActivityReport | None = point.load()(path)
+        if found is not None:
+            return found
+    return None

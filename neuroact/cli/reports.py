@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from neuroact.report.activity_report import ActivityReport
-from neuroact.report.comparison import Comparison
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.report.comparison import Comparison
+    from neuroact.report.history import History
 
 
 def print_report(
-    report: ActivityReport, asked: Mapping[str, float | None], *, as_json: bool
+    report: ActivityReport,
+    asked: Mapping[str, float | None],
+    *,
+    as_json: bool,
+    fold: bool | None = None,
+    legend: bool = False,
 ) -> None:
     """Print the table, or the JSON that `ActivityReport.from_json` reads, plus verdicts."""
     from neuroact.cli.verdicts import document
-    from neuroact.table import print_table
+    from neuroact.table import IN_COMMANDS, print_table
 
     if as_json:
         print_json(document(report, asked))
     else:
-        print_table(report)
+        print_table(report, fold=fold, legend=legend, hints=IN_COMMANDS)
 
 
-def print_comparison(comparison: Comparison, *, as_json: bool) -> None:
+def print_comparison(comparison: Comparison, *, as_json: bool, legend: bool = False) -> None:
     """Print the table, or the JSON that `Comparison.from_json` reads."""
     from neuroact.table import comparison as table
 
     if as_json:
         print(comparison.to_json(), end="")
     else:
-        table.print_comparison(comparison)
+        table.print_comparison(comparison, legend=legend, hint=table.IN_COMMANDS)
+
+
+def print_history(history: History, *, as_json: bool) -> None:
+    """Print the table by epoch, or the JSON that `History.from_json` reads."""
+    from neuroact.table import history as table
+
+    if as_json:
+        print(history.to_json(), end="")
+    else:
+        table.print_history(history.entries)
 
 
 def print_json(value: Any) -> None:

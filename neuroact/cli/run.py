@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,8 +17,13 @@ from neuroact.cli.options import output_file
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
-from neuroact.layers.reading import Reading
-from neuroact.report.activity_report import ActivityReport
+from neuroact.errors import NeuroactError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from neuroact.recording.recording import Recording
+    from neuroact.report.activity_report import ActivityReport
 
 EXAMPLES = """
 neuroact run evaluation:test_set
@@ -48,7 +53,8 @@ def run(
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="What such a module emits: binary, graded or analog.")
+        str | None,
+        typer.Option(metavar="KIND", help="What such a module emits: binary, graded or analog."),
     ] = None,
     values: Annotated[
         str | None,
@@ -110,7 +116,6 @@ def run(
     import torch
 
     from neuroact.recording.measure import run_batch, shown
-    from neuroact.recording.start import record
 
     _check_can_be_written(out)
     if dt is not None and not 0 < dt < math.inf:
@@ -121,18 +126,8 @@ def run(
     reading = {"axes": axes, "kind": kind, "values": _place(values), "state": _place(state)}
     _check_reading(reading)
     model, batches, run_one = subject(target)
-    with (
-        users_code(),
-        record(
-            model,
-            layers=layers or None,
-            **reading,
-            statistics=kept,
-            dt=dt,
-            operations=operations,
-        ) as recording,
-        torch.no_grad(),
-    ):
+    options = {**reading, "statistics": kept, "dt": dt, "operations": operations}
+    with users_code(), _begun(model, layers or None, options) as recording, torch.no_grad():
         progress = run_each(
             shown(batches), lambda batch: run_batch(recording, model, batch, run_one)
         )
@@ -156,6 +151,17 @@ def run(
     end_by_verdicts(report, asked)
 
 
+def _begun(model: nn.Module, layers: list[str] | None, options: dict[str, Any]) -> Recording:
+    from neuroact.recording.start import record
+
+    try:
+        return record(model, layers=layers, **options)
+    except (TypeError, ValueError) as cause:
+        if isinstance(cause, NeuroactError):
+            raise
+        raise typer.BadParameter(f"{cause}.") from cause
+
+
 def _place(text: str | None) -> Any:
     """An index if it is a number, else the text itself."""
     return int(text) if text is not None and re.fullmatch(r"-?\d+", text) else text
@@ -163,6 +169,8 @@ def _place(text: str | None) -> Any:
 
 def _check_reading(reading: dict[str, Any]) -> None:
     """Check the options before the user's code runs, not after."""
+    from neuroact.layers.reading import Reading
+
     for option, value in reading.items():
         try:
             Reading(**{option: value})
@@ -186,6 +194,8 @@ def _check_can_be_written(out: Path | None) -> None:
 
 
 def _with_origin(report: ActivityReport, target: str, progress: Progress) -> ActivityReport:
+    from neuroact.report.activity_report import ActivityReport
+
     run: dict[str, Any] = {"target": target, **asdict(progress)}
     return ActivityReport(
         report.values(),

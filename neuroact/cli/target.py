@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
-from torch import nn
 
 from neuroact.cli.application import UNEXPECTED
 from neuroact.errors import NeuroactError
-from neuroact.layers.names import nearest
-from neuroact.recording.measure import Run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from neuroact.recording.measure import Run
 
 _CONTRACT = (
     "Expected a function without arguments that returns (model, batches) or (model, batches, run): "
@@ -45,6 +47,8 @@ def subject(target: str) -> Subject:
     Raises:
         BadParameter: there is no such function, or it does not keep the contract.
     """
+    from torch import nn
+
     function = named(target, hint="TARGET")
     if not callable(function) or not _takes_nothing(function):
         raise _wrong(f"{target} is {function!r}.")
@@ -87,6 +91,8 @@ def named(target: str, *, hint: str) -> Any:
     Raises:
         BadParameter: there is no such module, or nothing of that name in it.
     """
+    from neuroact.layers.names import nearest
+
     module_name, _, path = target.partition(":")
     if not path or not all(part.isidentifier() for part in module_name.split(".")):
         file = Path(module_name)
@@ -112,7 +118,7 @@ def users_code() -> Iterator[None]:
     """
     try:
         yield
-    except (KeyboardInterrupt, NeuroactError, ModuleNotFoundError):
+    except (KeyboardInterrupt, NeuroactError, ModuleNotFoundError, typer.BadParameter):
         raise
     except BaseException as error:
         traceback.print_exc()

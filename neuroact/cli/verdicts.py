@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from neuroact.cli.application import FOUND
 from neuroact.printable import printable
-from neuroact.report.activity_report import ActivityReport
-from neuroact.results.diagnosis import THRESHOLDS, Verdict, check_threshold, judge
-from neuroact.stream.chunk import SignalKind
+
+if TYPE_CHECKING:
+    from neuroact.report.activity_report import ActivityReport
+    from neuroact.results.diagnosis import Verdict
 
 _ANY = "any"
 
@@ -22,8 +23,8 @@ FailOn = Annotated[
     typer.Option(
         metavar="VERDICT",
         help="End with exit code 1 if a layer has this verdict: dead, saturated, silent, fading, "
-        "busy, bimodal, saturating, vanishing, exploding, or any. A number is your own threshold: "
-        "dead=0.3 means 30 % of a layer or more. May be given several times.",
+        "busy, bimodal, dead_channels, saturating, vanishing, exploding, or any. A number is your "
+        "own threshold: dead=0.3 means 30 % of a layer or more. May be given several times.",
     ),
 ]
 AsJson = Annotated[
@@ -49,6 +50,9 @@ def verdicts(
     Unlike in `diagnose`, a value equal to an asked threshold gives the verdict: dead=0.3 means 30 %
     or more.
     """
+    from neuroact.results.diagnosis import judge
+    from neuroact.results.verdict_kinds import THRESHOLDS
+
     given = {name: value for name, value in (asked or {}).items() if value is not None}
     # The next number below, for fading and vanishing above. 0 stays, to mean more than none.
     nearest = {
@@ -66,7 +70,7 @@ def verdicts(
 
 def document(report: ActivityReport, asked: Mapping[str, float | None]) -> dict[str, Any]:
     """A report's JSON with its verdicts beside the layers. Reading the report ignores them."""
-    found = [asdict(verdict) for verdict in verdicts(report, asked)]
+    found = [verdict.to_dict() for verdict in verdicts(report, asked)]
     return {**report.to_dict(), "verdicts": found}
 
 
@@ -88,6 +92,8 @@ def end_by_verdicts(report: ActivityReport, asked: Mapping[str, float | None]) -
 
 
 def _unjudged(report: ActivityReport) -> list[str]:
+    from neuroact.stream.chunk import SignalKind
+
     spiking = [layer for layer in report.values() if layer.kind is not SignalKind.ANALOG]
     reasons = {layer.name: reason for layer in spiking if (reason := layer.problem)}
     reasons |= dict.fromkeys(report.not_called, "it was recorded but never called")
@@ -95,8 +101,10 @@ def _unjudged(report: ActivityReport) -> list[str]:
 
 
 def _condition(option: str) -> tuple[str, float | None]:
+    from neuroact.results.verdict_kinds import KINDS, THRESHOLDS, check_threshold
+
     name, equals, text = option.partition("=")
-    known = (*THRESHOLDS, "silent", _ANY)
+    known = (*KINDS, _ANY)
     if name not in known:
         raise _wrong(f"there is no verdict {name!r}. There are: {', '.join(known)}")
     if not equals:

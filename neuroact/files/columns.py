@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,10 @@ import numpy as np
 
 from neuroact.errors import MissingExtraError
 from neuroact.files.layout import METRICS
+from neuroact.results.history import Entry
 from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.statistic_figures import figures_of, medians_of
+from neuroact.statistics.results import LayerResult
 
 if TYPE_CHECKING:
     from neuroact.results.layers import Layers
@@ -47,6 +51,12 @@ def columns_of(report: Layers, per: Per = "layer") -> Columns:
     A layer's row has its name, kind, framework, type, shape (`2x3`), counts, metrics and `dt`. A
     metric that says nothing of the layer is None, see `LayerActivity.has_meaning`. The column
     `unreliable` says why the values cannot be trusted; None if they can.
+
+    Then come the figures of the other statistics that were recorded. The statistic's name stands in
+    front: `synchrony_chi`, `time_course_latency_mean`. A figure of each neuron is given as the
+    median over the neurons that have one: `interspike_intervals_cv_median`,
+    `spike_counts_fano_factor_median`. They are None where a layer has no such figure, and there is
+    no column of a figure that no layer has.
 
     A neuron's row has:
 
@@ -107,6 +117,31 @@ def operation_columns(operations: Operations) -> Columns:
     return columns
 
 
+def history_columns(entries: Sequence[Entry[Layers]]) -> Columns:
+    """A history as columns of equal length, with a row for each report and layer.
+
+    The columns of `columns_of` come after the report's label, its first and last recorded training
+    step, and the layer's verdicts in that report. Labels are texts if one of them is a text.
+    """
+    texts = any(isinstance(entry.label, str) for entry in entries)
+    columns: Columns = {"label": [], "first_step": [], "last_step": [], "verdicts": []}
+    columns |= {name: [] for name in _per_layer([])}
+    for entry in entries:
+        found = _per_layer(list(entry.layers.values()))
+        rows = len(entry.layers)
+        steps = (None, None) if entry.steps is None else (entry.steps.first, entry.steps.last)
+        columns["label"] += [str(entry.label) if texts else entry.label] * rows
+        columns["first_step"] += [steps[0]] * rows
+        columns["last_step"] += [steps[1]] * rows
+        columns["verdicts"] += [
+            ", ".join(kind for kind, names in entry.sick.items() if name in names)
+            for name in entry.layers
+        ]
+        for name, values in found.items():
+            columns[name] += values
+    return columns
+
+
 def _per_layer(layers: Sequence[LayerActivity]) -> Columns:
     columns: Columns = {
         "layer": [layer.name for layer in layers],
@@ -118,7 +153,27 @@ def _per_layer(layers: Sequence[LayerActivity]) -> Columns:
     columns["shape"] = ["x".join(map(str, layer.shape)) for layer in layers]
     columns["dt"] = [np.nan if layer.dt is None else layer.dt for layer in layers]
     columns["unreliable"] = [layer.unreliable for layer in layers]
-    return columns
+    return columns | _of_statistics(layers)
+
+
+def _of_statistics(layers: Sequence[LayerActivity]) -> Columns:
+    rows = [_figures(layer) for layer in layers]
+    heads = dict.fromkeys(n for row in rows for n, value in row.items() if value is not None)
+    return {head: [row.get(head) for row in rows] for head in heads}
+
+
+def _figures(layer: LayerActivity) -> dict[str, float | None]:
+    """The figures of a layer's statistics beside `Firing`, by the names of their columns."""
+    found: dict[str, float | None] = {}
+    for statistic, result in layer.results.items():
+        if isinstance(result, LayerResult):
+            in_front = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", statistic).lower()
+            found |= {f"{in_front}_{name}": value for name, value in figures_of(statistic, result)}
+            found |= {
+                f"{in_front}_{name}_median": median
+                for name, median, _ in medians_of(statistic, result)
+            }
+    return found
 
 
 def _per_neuron(layers: Sequence[LayerActivity]) -> Columns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -10,32 +10,68 @@ from msgspec import UNSET, UnsetType, to_builtins
 
 from neuroact.errors import ReportFileError
 from neuroact.files.json_document import opened
-from neuroact.files.layout import ComparedLayer, Comparison, History, LabelledReport
+from neuroact.files.layout import (
+    ComparedLayer,
+    Comparison,
+    History,
+    HistoryEntry,
+    LabelledReport,
+    TrainingSteps,
+)
 from neuroact.files.report_document import finite_or_none, to_document
 from neuroact.files.report_reader import from_document
 from neuroact.results.compared_layers import ComparedLayers, LayerComparison
 from neuroact.results.compared_operations import ComparedOperations, OperationsComparison
+from neuroact.results.history import Entry, Steps
 from neuroact.results.layers import Layers
 
 Labelled = list[tuple[int | str, Layers]]
-Entry = TypeVar("Entry")
+Named = TypeVar("Named")
 
 
-def history_document(reports: Iterable[tuple[int | str, Layers]]) -> dict[str, Any]:
+def history_document(entries: Iterable[Entry[Layers]]) -> dict[str, Any]:
     """A history's reports as plain JSON values."""
     document: dict[str, Any] = to_builtins(
-        History(schema_version=History.newest, reports=_entries(reports))
+        History(
+            schema_version=History.newest,
+            reports=[
+                HistoryEntry(entry.label, to_document(entry.layers), _training_steps(entry.steps))
+                for entry in entries
+            ],
+        )
     )
     return document
 
 
-def history_from(document: Any) -> Labelled:
+def history_from(document: Any) -> list[Entry[Layers]]:
     """Read the reports of a history's document.
 
     Raises:
         ReportFileError: it is not a history, or damaged. The message says which report is damaged.
     """
-    return _reports(opened(document, History).reports, "history")
+    found = opened(document, History).reports
+    return [
+        Entry(label, layers, _steps(entry.steps, number))
+        for number, (entry, (label, layers)) in enumerate(
+            zip(found, _reports(found, "history"), strict=True)
+        )
+    ]
+
+
+def _training_steps(steps: Steps | None) -> TrainingSteps | UnsetType:
+    return UNSET if steps is None else TrainingSteps(steps.first, steps.last, dict(steps.fired))
+
+
+def _steps(steps: TrainingSteps | UnsetType, number: int) -> Steps | None:
+    if isinstance(steps, UnsetType):
+        return None
+    for first, last in ((steps.first, steps.last), *steps.fired.values()):
+        if not steps.first <= first <= last <= steps.last:
+            raise ReportFileError(
+                f"the history is damaged: reports[{number}].steps: expected steps from "
+                f"{steps.first} to {steps.last}, came {first} to {last}"
+            )
+    return Steps(steps.first, steps.last, steps.fired)
 
 
 def comparison_document(compared: ComparedLayers) -> dict[str, Any]:
@@ -74,7 +110,7 @@ def _entries(reports: Iterable[tuple[int | str, Layers]]) -> list[LabelledReport
     return [LabelledReport(label, to_document(report)) for label, report in reports]
 
 
-def _reports(entries: list[LabelledReport], what: str) -> Labelled:
+def _reports(entries: Sequence[LabelledReport], what: str) -> Labelled:
     found: Labelled = []
     for number, entry in enumerate(entries):
         try:
@@ -131,15 +167,15 @@ def _operations(
 
 
 def _matched(
-    entries: list[ComparedLayer], reports: Mapping[str, Mapping[str, Entry]]
-) -> list[tuple[str, dict[str, Entry]]]:
+    entries: list[ComparedLayer], reports: Mapping[str, Mapping[str, Named]]
+) -> list[tuple[str, dict[str, Named]]]:
     """The layers of the first report, by name, and in each report that has them, by label."""
     if len({entry.name for entry in entries}) < len(entries):
         raise ValueError("a layer of the first report comes twice")
     return [(entry.name, _found(entry, reports)) for entry in entries]
 
 
-def _found(entry: ComparedLayer, reports: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
+def _found(entry: ComparedLayer, reports: Mapping[str, Mapping[str, Named]]) -> dict[str, Named]:
     first, *_ = reports
     for label, name in entry.names.items():
         if name not in reports.get(label, ()):

@@ -286,12 +286,36 @@ class LabelledReport(Struct):
     report: Any
 
 
+class TrainingSteps(Struct):
+    """The training steps that a history's report is of: the `Steps` of `neuroact.results.history`.
+
+    Attributes:
+        first: the first recorded step.
+        last: the last recorded step.
+        fired: the first and the last recorded step in which a layer had an event, by its name.
+    """
+
+    first: Count
+    last: Count
+    fired: dict[Text, tuple[Count, Count]]
+
+
+class HistoryEntry(LabelledReport):
+    """A report of a history.
+
+    Attributes:
+        steps: the training steps that it is of; only where they are known.
+    """
+
+    steps: TrainingSteps | UnsetType = UNSET
+
+
 class History(Document, kw_only=True, tag="neuroact.history"):
     """What History.to_json writes: reports in the order in which they were made."""
 
     newest: ClassVar[Literal[1]] = 1
     schema_version: Literal[1]
-    reports: list[LabelledReport]
+    reports: list[HistoryEntry]
 
 
 class ComparedLayer(Struct):

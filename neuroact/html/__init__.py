@@ -1,11 +1,11 @@
-"""A report, or a comparison of reports, as one self-contained web page.
+"""A report, a comparison of reports, or their history, as one self-contained web page.
 
 ::
 
     Layers, ComparedLayers
        │  a row for each layer              .rows, .results
        │  small drawings in the rows        .drawings
-       │  plots, if matplotlib is there     .pictures
+       │  its own plots, as SVG             .pictures, .values, .of_layer; .charts, .svg
     templates/*.j2, page.css, page.js       .page
        │  everything escaped, script hashed
     one file, no network
@@ -15,6 +15,7 @@ whatever a model or a file may have put into a name.
 """
 
 from neuroact.html.of_comparison import comparison_page
+from neuroact.html.of_history import history_page
 from neuroact.html.of_report import report_page
 
-__all__ = ["comparison_page", "report_page"]
+__all__ = ["comparison_page", "history_page", "report_page"]

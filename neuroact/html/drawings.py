@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from neuroact.html.results import words
+from neuroact.html.unit import Unit
 from neuroact.results.layer_activity import Floats, LayerActivity
 from neuroact.stream.chunk import SignalKind
 from neuroact.table import number_text
 
 _STRIP, _MARGIN = 120, 2  # width of a strip, and the room for strokes at its ends
 _BINS = 30
+STRIP = ("min", "q1", "median", "q3", "max")
+"""The figures of a layer that its strip shows."""
 _WIDTH, _HEIGHT = 300, 86  # of a histogram
 _LEAST_BAR = 1.5  # one neuron among a million must still be seen
 
@@ -59,71 +63,73 @@ class Strip:
         return max(self.q3 - self.q1, 1.0)
 
     @classmethod
-    def of(cls, layer: LayerActivity, scale: tuple[float, float]) -> Strip:
-        """The strip of a layer that has figures. `scale` is the smallest and largest activity."""
+    def of(cls, metrics: Mapping[str, float], scale: tuple[float, float]) -> Strip:
+        """The strip of a layer's `STRIP` figures. `scale` has the ends of all strips."""
         lowest, highest = scale
         per_unit = (_STRIP - 2 * _MARGIN) / (highest - lowest or 1.0)
-        metrics = {name: getattr(layer, name) for name in ("min", "q1", "median", "q3", "max")}
-        places = [round(_MARGIN + (x - lowest) * per_unit, 2) for x in metrics.values()]
+        places = [round(_MARGIN + (metrics[name] - lowest) * per_unit, 2) for name in STRIP]
         low, q1, median, q3, high = places
-        text = ", ".join(f"{name} {number_text(value)}" for name, value in metrics.items())
+        text = ", ".join(f"{words(name)} {number_text(metrics[name])}" for name in STRIP)
         return cls(low, q1, median, q3, high, text)
 
 
-def scales(layers: Iterable[LayerActivity]) -> Mapping[SignalKind, tuple[float, float]]:
+def scales(layers: Iterable[LayerActivity], unit: Unit) -> Mapping[SignalKind, tuple[float, float]]:
     """Ends of the strips' scale by kind: the smallest activity, but at most 0, and the largest."""
     ends: dict[SignalKind, tuple[float, float]] = {}
     for layer in layers:
         if layer.problem is None:
             low, high = ends.get(layer.kind, (0.0, 0.0))
-            ends[layer.kind] = (min(low, layer.min), max(high, layer.max))
+            factor = unit.factor(layer)
+            ends[layer.kind] = (min(low, factor * layer.min), max(high, factor * layer.max))
     return ends
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar of a histogram, or its part for dead or saturated neurons."""
-
-    kind: str
-    x: float
-    y: float
-    height: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Histogram:
-    """A histogram of a layer's neurons by activity."""
+    """A histogram of a layer's neurons by activity.
 
-    bars: tuple[Bar, ...]
-    width: float
+    Attributes:
+        paths: the bars of dead, saturated and other neurons: the data of a path for each.
+        most: neurons in the fullest bin.
+        lowest: activity at the left end.
+        highest: activity at the right end.
+        unit: of activity.
+        text: all of it in words.
+    """
+
+    paths: Mapping[str, str]
+    most: str
     lowest: str
     highest: str
     unit: str
     text: str
 
     @classmethod
-    def of(cls, layer: LayerActivity) -> Histogram:
+    def of(cls, layer: LayerActivity, unit: Unit) -> Histogram:
         """The histogram of a layer that has figures."""
-        counts, edges = layer.histogram(_BINS)
-        across, most = _WIDTH / _BINS, int(counts.max())
-        bars: list[Bar] = []
-        for at, count in enumerate(counts.tolist()):
-            place, below = round(at * across, 2), 0.0
-            ends = f"{number_text(float(edges[at]))} to {number_text(float(edges[at + 1]))}"
-            for kind, part in _parts(layer, at, edges, count):
+        _, edges = layer.histogram(_BINS)
+        bins = histogram_parts(layer)
+        most, across = max(sum(parts.values()) for parts in bins), _WIDTH / _BINS
+        paths = {"dead": "", "saturated": "", "firing": ""}
+        for at, parts in enumerate(bins):
+            below = _HEIGHT + 2.0
+            for kind, part in parts.items():
                 height = max(_HEIGHT * part / most, _LEAST_BAR)
-                below += height
-                text = (
-                    f"{quantity(part, 'neuron')}{'' if kind == 'firing' else ', ' + kind}: {ends}"
-                )
-                top = round(_HEIGHT + 2 - below, 2)
-                bars.append(Bar(kind, place, top, round(height, 2), text))
-        lowest, highest = number_text(float(edges[0])), number_text(float(edges[-1]))
-        text = f"Activity of {quantity(layer.neurons, 'neuron')}, "
-        text += f"from {number_text(layer.min)} to {number_text(layer.max)}"
-        unit = "spikes" if layer.kind is SignalKind.BINARY else "values"
-        return cls(tuple(bars), round(across - 1, 2), lowest, highest, f"{unit} per step", text)
+                below -= height
+                bar = f"M{at * across:g} {below:.1f}h{across - 1:g}v{height:.1f}h{1 - across:g}z"
+                paths[kind] += bar
+        factor = unit.factor(layer)
+        lowest, highest = (number_text(factor * float(edge)) for edge in (edges[0], edges[-1]))
+        text = f"Activity of {quantity(layer.neurons, 'neuron')}, from "
+        text += f"{number_text(factor * layer.min)} to {number_text(factor * layer.max)}"
+        drawn = {kind: path for kind, path in paths.items() if path}
+        return cls(drawn, f"{most:,}", lowest, highest, unit.text, text)
+
+
+def histogram_parts(layer: LayerActivity) -> list[dict[str, int]]:
+    """How many neurons are dead, saturated and neither, in each bin; zeros are left out."""
+    counts, edges = layer.histogram(_BINS)
+    return [_parts(layer, at, edges, count) for at, count in enumerate(counts.tolist())]
 
 
 def quantity(number: int, noun: str) -> str:
@@ -131,16 +137,16 @@ def quantity(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _parts(layer: LayerActivity, at: int, edges: Floats, count: int) -> list[tuple[str, int]]:
+def _parts(layer: LayerActivity, at: int, edges: Floats, count: int) -> dict[str, int]:
     """The dead neurons of a bin, the saturated ones (binary layers only), and the others."""
     if layer.kind is SignalKind.ANALOG:
-        return [("firing", count)] if count else []
+        return {"firing": count} if count else {}
     last = at == _BINS - 1
     dead = layer.dead if _holds(0.0, edges[at], edges[at + 1], last) else 0
     full = layer.kind is SignalKind.BINARY and _holds(1.0, edges[at], edges[at + 1], last)
     saturated = layer.saturated if full else 0
     parts = {"dead": dead, "saturated": saturated, "firing": count - dead - saturated}
-    return [(kind, part) for kind, part in parts.items() if part]
+    return {kind: part for kind, part in parts.items() if part}
 
 
 def _holds(value: float, low: float, high: float, last: bool) -> bool:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from neuroact.errors import MissingExtraError
-from neuroact.html.drawings import Shares, Strip, quantity, scales
+from neuroact.html.drawings import STRIP, Shares, Strip, quantity, scales
 from neuroact.html.operations import compared_section
 from neuroact.html.page import facts_of, rendered
-from neuroact.html.pictures import Picture, inlined
+from neuroact.html.pictures import comparison_picture
 from neuroact.html.rows import Cell, PageColumn
+from neuroact.html.unit import Unit
 from neuroact.printable import printable
 from neuroact.results.definitions import definition
 from neuroact.results.layer_activity import LayerActivity
@@ -23,7 +23,7 @@ from neuroact.table.text import number_text, shape_text
 if TYPE_CHECKING:
     from neuroact.results.compared_layers import ComparedLayers, Difference
 
-_METRICS = ("distance", "mean", "dead", "saturated", "sparsity", "std", "q1", "median", "q3")
+_METRICS = ("distance", "mean", "dead", "saturated", "sparsity", "std", "median")
 _COUNTS = ("dead", "saturated")
 _MOST_FAR = 6
 _MEANINGS = {
@@ -31,7 +31,6 @@ _MEANINGS = {
     "before": "Who fires, and the activity over the layer's neurons, in the first report.",
     "after": "The same in the compared report.",
 }
-_PLOT = "Each layer's neurons in each report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +60,27 @@ class ComparisonRow:
     cells: Mapping[str, Cell]
 
 
-def comparison_page(comparison: ComparedLayers) -> str:
+def comparison_page(comparison: ComparedLayers, title: str | None = None) -> str:
     """The comparison as a self-contained page of HTML, made like that of `report_page`.
 
     It has, in this order: the layers that differ most; a table with a row for each layer and each
     report after the first; the picture; synaptic operations, if they are compared; definitions; the
     origin of each report.
+
+    Args:
+        comparison: what to show.
+        title: the page's title; None: the reports' labels.
     """
-    rows = list(_rows(comparison))
+    unit = Unit.of((x for e in comparison.values() for x in e.layers.values()), rates=False)
+    rows = list(_rows(comparison, unit))
     apart = sorted(
         (row for row in rows if row.distance > 0), key=lambda row: row.distance, reverse=True
     )
     notes = ComparisonTable(comparison).notes
     unlike = {term: text for term, text in notes.items() if _is_warning(term)}
-    drawn, about = _picture(comparison)
     return rendered(
         "comparison.html.j2",
-        title=_title([printable(label) for label in comparison.labels]),
+        title=printable(_title(comparison.labels) if title is None else title),
         facts=[
             f"{quantity(len(comparison), 'layer')} matched",
             *(
@@ -90,8 +93,8 @@ def comparison_page(comparison: ComparedLayers) -> str:
         unlike=unlike,
         rows=rows,
         columns=_columns(),
-        pictures=drawn,
-        about_pictures=about,
+        pictures=[comparison_picture(comparison, unit)] if len(comparison) else [],
+        about_pictures="",
         operations=compared_section(comparison.recorded_operations),
         notes={term: text for term, text in notes.items() if term not in unlike},
         origins=facts_of({label: report.origin for label, report in comparison.reports.items()}),
@@ -133,8 +136,8 @@ def _columns() -> list[PageColumn]:
     ]
 
 
-def _rows(comparison: ComparedLayers) -> Iterator[ComparisonRow]:
-    ends = scales([layer for entry in comparison.values() for layer in entry.layers.values()])
+def _rows(comparison: ComparedLayers, unit: Unit) -> Iterator[ComparisonRow]:
+    ends = scales([x for entry in comparison.values() for x in entry.layers.values()], unit)
     number = count()
     for entry in comparison.values():
         for label, difference in entry.differences.items():
@@ -150,14 +153,19 @@ def _rows(comparison: ComparedLayers) -> Iterator[ComparisonRow]:
                 changes=tuple(_changes(first, other)),
                 before_shares=Shares.of(first),
                 after_shares=Shares.of(other),
-                before_strip=_strip(first, ends),
-                after_strip=_strip(other, ends),
+                before_strip=_strip(first, ends, unit),
+                after_strip=_strip(other, ends, unit),
                 cells=_cells(difference),
             )
 
 
-def _strip(layer: LayerActivity, ends: Mapping[Any, tuple[float, float]]) -> Strip | None:
-    return None if layer.problem else Strip.of(layer, ends[layer.kind])
+def _strip(
+    layer: LayerActivity, ends: Mapping[Any, tuple[float, float]], unit: Unit
+) -> Strip | None:
+    if layer.problem is not None:
+        return None
+    factor = unit.factor(layer)
+    return Strip.of({n: factor * getattr(layer, n) for n in STRIP}, ends[layer.kind])
 
 
 def _changes(first: LayerActivity, other: LayerActivity) -> Iterator[Change]:
@@ -178,12 +186,3 @@ def _cell(name: str, value: float | None) -> Cell:
     if name in _COUNTS:
         return Cell(str(value), f"{value:+,}" if value else "0")
     return Cell(repr(value), number_text(value) if name == "distance" else signed_text(value))
-
-
-def _picture(comparison: ComparedLayers) -> tuple[tuple[Picture, ...], str]:
-    from neuroact.plots import comparison_plot
-
-    try:
-        return (Picture(_PLOT, inlined(comparison_plot(comparison), _PLOT, "plot")),), ""
-    except MissingExtraError as missing:
-        return (), f"No plots: {missing}"

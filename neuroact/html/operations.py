@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, count
 from typing import TYPE_CHECKING
 
-from neuroact.errors import MissingExtraError, MissingOperationsError
-from neuroact.html.pictures import Picture, operations_picture
+from neuroact.errors import MissingOperationsError
+from neuroact.html.charts import Picture
+from neuroact.html.pictures import operations_picture
 from neuroact.html.rows import Cell, PageColumn
 from neuroact.printable import printable
 from neuroact.results.energy import Energy
@@ -100,7 +101,7 @@ class OperationsSection:
     Attributes:
         tables: of operations, and of energy if there are costs.
         not_counted: why modules with weights are not counted, by name.
-        pictures: the bars; none without matplotlib.
+        pictures: the bars.
     """
 
     tables: tuple[PlainTable, ...]
@@ -130,10 +131,7 @@ def operations_section(report: Layers, costs: OperationCosts | None) -> Operatio
                 "Estimated energy", joules.columns, joules.notes, prefix="energy", opened=True
             )
 
-    try:
-        pictures: tuple[Picture, ...] = (operations_picture(operations),)
-    except MissingExtraError:  # the page says it already, in place of the other plots
-        pictures = ()
+    pictures = (operations_picture(operations),) if len(operations) else ()
     why = {printable(name): printable(text) for name, text in operations.not_counted.items()}
     return OperationsSection(tuple(tables()), why, pictures)
 
@@ -162,6 +160,6 @@ def compared_section(compared: ComparedOperations | None) -> OperationsSection |
 
 
 def _cell(text: str) -> Cell:
-    """A cell that sorts by its number, if it has one."""
-    value = text.replace(",", "").lstrip(">")
+    """A cell that sorts by its number, if it has one; so does `40 (33 %)`."""
+    value = text.partition(" (")[0].replace(",", "").lstrip(">")
     return Cell("" if value == "-" else value, text)

@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+from neuroact.card import Carded
 from neuroact.errors import BrokenAdapterWarning
 from neuroact.layers.state_trace import StateTrace
 from neuroact.stream.chunk import SignalKind, SpikeChunk
@@ -23,8 +24,8 @@ from neuroact.stream.chunk import SignalKind, SpikeChunk
 ENTRY_POINT_GROUP = "neuroact.adapters"
 
 
-@dataclass(slots=True)
-class LayerCall:
+@dataclass(slots=True, repr=False)
+class LayerCall(Carded):
     """One call of one layer, as its adapter sees it.
 
     Attributes:
@@ -137,6 +138,8 @@ class AdapterRegistry:
     def __init__(self, given: Sequence[Adapter] | None = None) -> None:
         if isinstance(given, Adapter):
             raise TypeError(f"adapters= takes a list of adapters, came one alone: [{given!r}]")
+        if not isinstance(given, Iterable | None):
+            raise TypeError(f"adapters= takes a list of adapters, came {given!r:.100}")
         for adapter in given or ():
             if isinstance(adapter, type) or not isinstance(adapter, Adapter):
                 raise TypeError(

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from torch import Tensor, nn
 
+from neuroact.card import Carded
 from neuroact.layers.adapter import Adapter
 from neuroact.stream.chunk import SignalKind
 
@@ -19,8 +20,8 @@ def always() -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class CallPattern:
+@dataclass(frozen=True, slots=True, repr=False)
+class CallPattern(Carded):
     """How an adapter reads one layer's calls, as long as `holds`.
 
     `Adapter.read` reads one call and builds two objects for it. A pattern says once how all calls

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from neuroact.card import Carded
 from neuroact.stream.chunk import SignalKind
 
 
-@dataclass(frozen=True, slots=True)
-class LayerInfo:
+@dataclass(frozen=True, slots=True, repr=False)
+class LayerInfo(Carded):
     """What is known about a recorded layer before it is called.
 
     Attributes:

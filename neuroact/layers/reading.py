@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from neuroact.card import Carded
 from neuroact.layers.axes import Axes
 from neuroact.stream.chunk import SignalKind
 
@@ -17,8 +18,8 @@ Values = Place | Callable[[Any], Tensor]
 State = Place | tuple[Place, ...] | Mapping[Place, Place] | Callable[[nn.Module], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+@dataclass(frozen=True, slots=True, repr=False)
+class Reading(Carded):
     """How a module's calls are read, where no adapter knows the module.
 
     Attributes:
@@ -100,7 +101,7 @@ def kind_of(kind: SignalKind | str) -> SignalKind:
     Raises:
         ValueError: it is neither.
     """
-    if kind not in {*SignalKind, *(known.value for known in SignalKind)}:
+    if not any(kind in (known, known.value) for known in SignalKind):
         raise ValueError(f'expected kind= to be "binary", "graded" or "analog", came {kind!r}')
     return SignalKind(kind)
 

@@ -6,6 +6,7 @@ and does not use pyplot. A report read from a file gives the same picture as a l
 """
 
 from neuroact.plots.box import MOST_OUTLIERS, BoxStats, box_plot, box_stats
+from neuroact.plots.classes import class_plot, neurons_by_class
 from neuroact.plots.comparison import comparison_plot
 from neuroact.plots.curve import curve_plot, sorted_activity
 from neuroact.plots.figure import FORMATS, image_bytes, save_figure
@@ -28,6 +29,7 @@ __all__ = [
     "Silhouette",
     "box_plot",
     "box_stats",
+    "class_plot",
     "comparison_plot",
     "curve_plot",
     "draw",
@@ -35,6 +37,7 @@ __all__ = [
     "image_bytes",
     "interval_plot",
     "neuron_map",
+    "neurons_by_class",
     "operations_plot",
     "raster_plot",
     "save_figure",

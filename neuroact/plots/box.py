@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.figure import (
+    FILL,
+    SMALL,
+    Colors,
+    activity_label,
+    in_hertz,
+    per_unit,
+    plain_look,
+)
 from neuroact.plots.rows import (
     limits,
     mark_verdicts,
     plot_rows,
     row_axes,
+    row_colours,
     say_what_is_missing,
 )
 from neuroact.results.layer_activity import LayerActivity
@@ -97,7 +106,7 @@ def box_stats(layer: LayerActivity) -> BoxStats:
     return BoxStats(q1, layer.median, q3, layer.mean, low, high, outliers, left_out)
 
 
-def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
+def box_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None) -> Axes:
     r"""A box per layer of its neurons' average activity, in the report's order from the top.
 
     `box_stats` says what a box shows. The row of a layer that has no figures, or was never called,
@@ -107,6 +116,7 @@ def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
 
     Args:
         report: what to show.
+        colors: a colour for all layers, one for each layer drawn, or some by name or glob.
         ax: axes to draw into; None makes a figure of its own, as high as its layers need.
 
     Returns:
@@ -127,11 +137,11 @@ def box_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """
     rows, hertz = plot_rows(report), in_hertz(report.values())
     axes = row_axes([row.label for row in rows], ax)
-    boxes = []
+    boxes, shades = [], row_colours(rows, colors)
     for place, row in enumerate(rows):
         if row.layer is not None:
             boxes.append(box_stats(row.layer).times(per_unit(row.layer, hertz)))
-            draw_box(axes, place, boxes[-1])
+            draw_box(axes, place, boxes[-1], colour=shades[place])
     say_what_is_missing(axes, [row.missing for row in rows])
     mark_verdicts(axes, rows)
     axes.set_xlabel(activity_label(report.values()))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import activity_label, in_hertz, per_unit, plain_look
-from neuroact.plots.lines import line_axes, line_colours, line_width, name_lines
+from neuroact.plots.figure import Colors, activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.lines import line_axes, line_colours, name_lines, named_lines
 from neuroact.plots.results import drawn_layers
 from neuroact.plots.rows import limits
 from neuroact.results.layer_activity import LayerActivity
@@ -50,15 +50,18 @@ def sorted_activity(layer: LayerActivity) -> tuple[NDArray[np.float64], NDArray[
     return activities[::-1][steps], np.concatenate([[0.0], ends[steps]])
 
 
-def curve_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
+def curve_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None) -> Axes:
     """A curve per layer: its neurons' average activity, the most active neuron first.
 
     At a share x of the neurons, the curve shows the activity that these neurons reach or exceed.
     Dead neurons are an end at 0, saturated ones a beginning at 1. Layers without figures are named
-    in the title. If there are more than seven layers, colours show their place in the network.
+    in the title. Of more than seven layers, seven have a colour and a name: the first, the last and
+    five evenly spaced between them. The others are grey, and the title says so. To choose the
+    layers, see `ActivityReport.plot`.
 
     Args:
         report: what to show.
+        colors: a colour for all layers, one for each layer drawn, or some by name or glob.
         ax: axes to draw into; None makes a figure of its own.
 
     Returns:
@@ -70,16 +73,17 @@ def curve_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     layers, missing = drawn_layers(report, report)
     hertz = in_hertz(report.values())
     axes = line_axes(layers, ax)
-    tops, width = [0.0], line_width(len(layers))
-    for layer, colour in zip(layers, line_colours(len(layers)), strict=True):
+    tops, shades, named = [0.0], line_colours(layers, colors), set(named_lines(len(layers)))
+    for at, layer in enumerate(layers):
         activities, shares = sorted_activity(layer)
         activities = activities * per_unit(layer, hertz)
-        axes.stairs(activities, shares, baseline=None, color=colour, linewidth=width)
+        line = axes.stairs(activities, shares, baseline=None, color=shades[at])
+        line.set(linewidth=1.1 if at in named else 0.6, zorder=2 if at in named else 1)
         tops += [activities[0], activities[-1]]
     axes.set_xlim(-0.01, 1.01)
     axes.set_ylim(*limits(tops))
     axes.set_xlabel("share of the layer's neurons, most active first")
     axes.set_ylabel(activity_label(report.values()))
     plain_look(axes, grid="y")
-    name_lines(axes, layers, missing)
+    name_lines(axes, layers, shades, missing)
     return axes

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from neuroact.atomic_file import write_bytes
 from neuroact.errors import MissingExtraError
@@ -22,6 +23,9 @@ from neuroact.table import folded
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+
+Colors: TypeAlias = "str | Sequence[str] | Mapping[str, str] | None"
+"""Colours of layers: one for all, one for each layer drawn, or some by name or glob."""
 
 FORMATS = ("png", "svg", "pdf")
 COLUMN = 3.3
@@ -114,6 +118,47 @@ def colours(number: int) -> list[str]:
     from matplotlib.colors import to_hex
 
     return [to_hex(colormaps[COLOUR_MAP](0.15 + 0.75 * n / (number - 1))) for n in range(number)]
+
+
+def layer_colours(
+    layers: Sequence[LayerActivity], given: Colors, otherwise: Sequence[str]
+) -> list[str]:
+    """A colour for each layer drawn: the given one, or the picture's own.
+
+    Args:
+        layers: the layers drawn, in their order.
+        given: what the user wants. In a mapping, a name counts before a glob.
+        otherwise: the picture's own colours, for layers that a mapping does not name.
+
+    Raises:
+        ValueError: there are more or fewer colours than layers, or one is no colour.
+    """
+    from matplotlib.colors import is_color_like
+
+    if given is None:
+        return list(otherwise)
+    if isinstance(given, str):
+        found = [given] * len(layers)
+    elif isinstance(given, Mapping):
+        found = [_by_name(x.name, given) or own for x, own in zip(layers, otherwise, strict=True)]
+    else:
+        found = list(given)
+    if len(found) != len(layers):
+        raise ValueError(
+            f"expected colors= to have a colour for each of the {len(layers)} layers drawn, came "
+            f"{len(found)}; a mapping from names to colours may leave layers out"
+        )
+    for colour in found:
+        if not is_color_like(colour):
+            raise ValueError(
+                f'expected colors= to have colours such as "#0072B2" or "orange", came {colour!r}'
+            )
+    return found
+
+
+def _by_name(name: str, given: Mapping[str, str]) -> str | None:
+    globs = (colour for pattern, colour in given.items() if fnmatchcase(name, pattern))
+    return given.get(name) or next(globs, None)
 
 
 def whole_ticks(axis: Axis) -> None:

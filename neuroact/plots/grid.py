@@ -8,14 +8,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import COLOUR_MAP, FONT, plain_look, shown_name
+from neuroact.plots.figure import COLOUR_MAP, FONT, Colors, plain_look, shown_name
 from neuroact.plots.rows import name_width, row_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
 
 _ROW, _HIGH_ROW, _FEW = 0.17, 0.3, 8
 _ABOVE = 0.25  # inches: a colour bar needs so much more than a title
+
+
+def refuse_colours(given: Colors, layers: int) -> None:
+    """Refuse colours of layers where the colours of a grid show numbers.
+
+    Raises:
+        ValueError: some are given.
+    """
+    if given is not None:
+        raise ValueError(
+            f"expected no colors=, came some: {layers} layers are drawn as rows whose colours are "
+            "numbers; choose at most 7 layers with layers= to have a line for each"
+        )
 
 
 def grid_plot(
@@ -55,13 +69,13 @@ def grid_plot(
         extent=(*edges, max(len(names), 1) - 0.5, -0.5),
     )
     axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
-    _colour_bar(axes, image, label)
+    colour_bar(axes, image, label)
     plain_look(axes)
     axes.spines["bottom"].set_visible(False)
     return axes
 
 
-def _colour_bar(axes: Axes, image: Any, label: str) -> None:
+def colour_bar(axes: Axes, image: Any, label: str) -> Colorbar:
     """Draw a colour bar above the picture, with a height that does not depend on the rows."""
     inches = axes.get_window_extent().height / axes.figure.dpi
     above = axes.inset_axes((0.0, 1 + 0.06 / inches, 1.0, 0.08 / inches))
@@ -70,3 +84,4 @@ def _colour_bar(axes: Axes, image: Any, label: str) -> None:
     bar.ax.xaxis.set_label_position("top")
     bar.ax.tick_params(labelsize=FONT, length=2, pad=1)
     bar.set_label(label, fontsize=FONT)
+    return bar

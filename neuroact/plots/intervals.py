@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import SMALL, plain_look, whole_ticks
+from neuroact.plots.figure import SMALL, Colors, plain_look, whole_ticks
 from neuroact.plots.results import TimeAxis, results_of
-from neuroact.plots.rows import PlotRow, limits, plot_rows, row_axes, say_what_is_missing
+from neuroact.plots.rows import (
+    PlotRow,
+    limits,
+    plot_rows,
+    row_axes,
+    row_colours,
+    say_what_is_missing,
+)
 from neuroact.plots.violin import draw_silhouette
 
 if TYPE_CHECKING:
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
     from neuroact.results.layers import Layers
 
-_LONG = 50  # steps: on a longer linear axis, short intervals would have no room
+LONG = 50  # steps: on a longer linear axis, short intervals would have no room
 _BINS = 40
 _CAPTION = "height: intervals per step, of each layer up to its most\nbar: quartiles; line: median"
 
@@ -52,7 +59,7 @@ def interval_density(
     return np.diff(upto[edges]) / np.diff(edges), edges - np.float64(0.5)
 
 
-def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
+def interval_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of its neurons' interspike intervals, in the report's order.
 
     A silhouette is a histogram of all intervals of all neurons, and its mirror image. Its height
@@ -63,6 +70,7 @@ def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
 
     Args:
         report: what to show; recorded with the statistic `InterspikeIntervals`.
+        colors: a colour for all layers, one for each layer drawn, or some by name or glob.
         ax: axes to draw into; None makes a figure of its own, as high as its layers need.
 
     Returns:
@@ -81,13 +89,14 @@ def interval_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         if row.layer is not None and not _missing(row, results)
     }
     longest = max((len(result.histogram) - 1 for result in drawn.values()), default=1)
+    shades = row_colours(rows, colors)
     axis = TimeAxis.of(list(report.values()), longest, "interspike interval")
     for at, result in drawn.items():
-        heights, edges = interval_density(result.histogram, logarithmic=longest > _LONG)
+        heights, edges = interval_density(result.histogram, logarithmic=longest > LONG)
         quartiles = tuple(result.quantile(q) * axis.tick for q in (0.25, 0.5, 0.75))
-        draw_silhouette(axes, at, heights, edges * axis.tick, quartiles)
+        draw_silhouette(axes, at, heights, edges * axis.tick, quartiles, shades[at])
     say_what_is_missing(axes, [_missing(row, results) for row in rows])
-    if longest > _LONG:
+    if longest > LONG:
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlim(0.45 * axis.tick, (longest + 0.5) * 1.1 * axis.tick)

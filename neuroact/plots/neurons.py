@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DEAD, _SATURATED = "#D55E00", "#CC79A7"
+MOST_NUMBERED = 144
+"""Up to so many neurons without places have their number in their square."""
+MOST_LINES = 24
+"""Up to so many lines and columns of neurons at their places are numbered."""
 _MOST_RATIO = 2.0  # of a picture's sides; in a longer one, neurons are not squares
 
 
@@ -38,7 +42,7 @@ def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
     Neurons of the shape `[height, width]` are drawn at their places. Those of a convolutional
     layer, `[channels, height, width]`, are drawn as one map per channel, and the maps stand row by
     row. Any dimensions before the last two count as channels. Neurons without places, `[neurons]`,
-    fill a square row by row.
+    fill a square row by row. Small maps have numbers: of neurons, or of lines and columns.
 
     Args:
         layer: one layer of a report.
@@ -64,19 +68,20 @@ def neuron_map(layer: LayerActivity, *, ax: Axes | None = None) -> Axes:
     if layer.problem is not None:
         raise ValueError(f'layer "{layer.name}" cannot be drawn: {layer.problem}')
     shape = drawn_shape(layer.shape)
-    picture = _tiled(layer.activity.reshape(shape) * per_unit(layer, in_hertz([layer])))
+    picture = tiled(layer.activity.reshape(shape) * per_unit(layer, in_hertz([layer])))
     axes = _axes(picture) if ax is None else ax
     found = {
         "dead": (_DEAD, layer.events == 0),
         "saturated": (_SATURATED, layer.events == layer.observations),
     }
     marks = {
-        colour: _tiled(where.reshape(shape), fill=0) == 1
+        colour: tiled(where.reshape(shape), fill=0) == 1
         for name, (colour, where) in found.items()
         if layer.has_meaning(name)
     }
-    _show(axes, picture, marks, activity_label([layer]))
+    pixels = _show(axes, picture, marks, activity_label([layer]))
     _say_what_it_is(axes, layer, shape)
+    _number(axes, pixels, shape, layer.neurons)
     return axes
 
 
@@ -89,7 +94,7 @@ def drawn_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _tiled(values: NDArray[Any], fill: float = np.nan) -> NDArray[np.float64]:
+def tiled(values: NDArray[Any], fill: float = np.nan) -> NDArray[np.float64]:
     """The neurons as one picture `[rows, columns]`, with `fill` in places without a neuron."""
     if values.ndim < 2:
         flat = np.atleast_1d(values)
@@ -128,7 +133,8 @@ def _axes(picture: NDArray[np.float64]) -> Axes:
 
 def _show(
     axes: Axes, picture: NDArray[np.float64], marks: Mapping[str, NDArray[np.bool_]], label: str
-) -> None:
+) -> NDArray[np.float64]:
+    """Draw the picture; gives its colours, `[rows, columns, 4]`."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize, to_rgba
@@ -148,6 +154,23 @@ def _show(
     bar = axes.figure.colorbar(scale, cax=axes.inset_axes((1.03, 0.0, 0.045, 1.0)))
     bar.ax.tick_params(labelsize=FONT)
     bar.set_label(label, fontsize=FONT)
+    return np.asarray(pixels)
+
+
+def _number(axes: Axes, pixels: NDArray[np.float64], shape: tuple[int, ...], neurons: int) -> None:
+    """Write the numbers of neurons, or of their lines and columns, if there is room."""
+    rows, columns = pixels.shape[:2]
+    if len(shape) < 2 and neurons <= MOST_NUMBERED:
+        light = pixels[..., :3] @ (0.3, 0.6, 0.1) > 0.5
+        for neuron in range(neurons):
+            row, column = divmod(neuron, columns)
+            ink = "black" if light[row, column] else "white"
+            place = {"ha": "center", "va": "center", "fontsize": SMALL, "color": ink}
+            axes.text(column, row, str(neuron), **place)  # type: ignore[arg-type]
+    elif len(shape) == 2 and max(rows, columns) <= MOST_LINES:
+        axes.set_yticks(range(rows), map(str, range(rows)), fontsize=SMALL)
+        axes.set_xticks(range(columns), map(str, range(columns)), fontsize=SMALL)
+        axes.tick_params(length=0, pad=1)
 
 
 def _say_what_it_is(axes: Axes, layer: LayerActivity, shape: tuple[int, ...]) -> None:

@@ -69,7 +69,7 @@ def raster_plot(layer: LayerActivity, *, sequence: int = 0, ax: Axes | None = No
     axes = new_axes(COLUMN, _HEIGHT + 0.7) if ax is None else ax
     title = [shown_name(layer.name, 44), *_what_it_is(raster, sequence)]
     if len(steps) > _MOST_MARKS:
-        title.append(_draw_pixels(axes, raster, sequence, axis))
+        title.append(_draw_pixels(axes, raster, sequence, axis, own=ax is None))
     else:
         # A mark is in the middle of its step, and as high as a neuron's line.
         axes.plot(
@@ -113,7 +113,9 @@ def spikes_in_pixels(
     return counts.astype(np.int64), (wide, high)
 
 
-def _draw_pixels(axes: Axes, raster: RasterResult, sequence: int, axis: TimeAxis) -> str:
+def _draw_pixels(
+    axes: Axes, raster: RasterResult, sequence: int, axis: TimeAxis, *, own: bool
+) -> str:
     """Draw an image, and return what its pixels are."""
     counts, (wide, high) = spikes_in_pixels(raster, sequence)
     most = int(counts.max())
@@ -126,7 +128,8 @@ def _draw_pixels(axes: Axes, raster: RasterResult, sequence: int, axis: TimeAxis
         vmax=1,
         aspect="auto",
         origin="lower",
-        interpolation="antialiased",  # where there are fewer dots than pixels, none is dropped
+        # Other axes may have fewer dots than pixels. Then none is dropped.
+        interpolation="nearest" if own else "antialiased",
         extent=(0, columns * wide * axis.tick, bottom, top),
     )
     across = "" if high == 1 else f" of {high:,} neurons"

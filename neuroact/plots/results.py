@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neuroact.errors import MissingStatisticError
 from neuroact.plots.figure import in_hertz
 from neuroact.results.layer_activity import LayerActivity
@@ -44,6 +47,25 @@ def result_of(layer: LayerActivity, statistic: str) -> Any:
     return layer.results[statistic]
 
 
+MOST_BINS = 1000
+"""Largest number of bins of time drawn: about one for each pixel of a column of a paper."""
+
+
+def step_bins(longest: int, width: int = 1) -> NDArray[np.int64]:
+    """Edges of at most `MOST_BINS` bins of time, in steps, int64 `[bins + 1]`.
+
+    Args:
+        longest: steps to cover. The last bin may reach beyond them.
+        width: of what is binned, in steps. A bin has a whole number of them.
+
+    >>> from neuroact.plots.results import step_bins
+    >>> step_bins(3).tolist(), step_bins(2500)[:3].tolist()
+    ([0, 1, 2, 3], [0, 3, 6])
+    """
+    wide = width * max(1, -(-longest // (width * MOST_BINS)))
+    return np.arange(-(-longest // wide) + 1) * wide
+
+
 @dataclass(frozen=True, slots=True)
 class TimeAxis:
     """A time axis: in seconds if all layers have the same `dt`, else in steps.
@@ -71,6 +93,11 @@ class TimeAxis:
         if unit == "s" and long < 1:
             long, unit = 1000 * long, "ms"
         return f"{long:g} {unit[:-1] if unit == 'steps' and steps == 1 else unit}"
+
+    def binned(self, edges: NDArray[np.int64]) -> str:
+        """The label, and how wide bins with these edges are if they are more than a step."""
+        wide = int(edges[1]) if len(edges) > 1 else 1
+        return self.label + (f", in bins of {self.length(wide)}" if wide > 1 else "")
 
     @classmethod
     def of(cls, layers: Sequence[LayerActivity], steps: int, what: str = "time") -> TimeAxis:

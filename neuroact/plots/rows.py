@@ -6,7 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from neuroact.plots.figure import ALARM, COLUMN, FONT, PLAIN, SMALL, new_axes, shown_name
+from neuroact.plots.figure import (
+    ALARM,
+    COLUMN,
+    FILL,
+    FONT,
+    PLAIN,
+    SMALL,
+    Colors,
+    layer_colours,
+    new_axes,
+    shown_name,
+)
 from neuroact.results.diagnosis import diagnose
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
@@ -42,6 +53,13 @@ def plot_rows(report: Layers) -> list[PlotRow]:
     called = [_row(layer, width) for layer in report.values()]
     missing = [PlotRow(shown_name(name, width), None, "never called") for name in report.not_called]
     return called + missing
+
+
+def row_colours(rows: Sequence[PlotRow], given: Colors) -> dict[int, str]:
+    """The colour of each row that has something to draw, by its place."""
+    drawn = {place: row.layer for place, row in enumerate(rows) if row.layer is not None}
+    found = layer_colours(list(drawn.values()), given, [FILL] * len(drawn))
+    return dict(zip(drawn, found, strict=True))
 
 
 def name_width(names: Iterable[str]) -> int:
@@ -85,7 +103,8 @@ def mark_verdicts(axes: Axes, rows: Sequence[PlotRow]) -> None:
     """Write a layer's verdicts at the right end of its row."""
     found: dict[str, list[str]] = {}
     for verdict in diagnose(row.layer for row in rows if row.layer is not None):
-        found.setdefault(verdict.layer, []).append(verdict.name)
+        for name in verdict.layers:
+            found.setdefault(name, []).append(verdict.name)
     across = axes.get_yaxis_transform()
     for place, row in enumerate(rows):
         if row.layer is not None and row.layer.name in found:

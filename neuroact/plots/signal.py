@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import ALARM, SMALL, plain_look, whole_ticks
-from neuroact.plots.grid import grid_plot
+from neuroact.plots.figure import ALARM, SMALL, Colors, plain_look, whole_ticks
+from neuroact.plots.grid import grid_plot, refuse_colours
 from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
-from neuroact.plots.results import TimeAxis, drawn_layers, results_of
-from neuroact.plots.rows import PlotRow, limits, plot_rows, row_axes, say_what_is_missing
+from neuroact.plots.results import TimeAxis, drawn_layers, results_of, step_bins
+from neuroact.plots.rows import (
+    PlotRow,
+    limits,
+    plot_rows,
+    row_axes,
+    row_colours,
+    say_what_is_missing,
+)
 from neuroact.plots.violin import draw_silhouette
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics import SignalResult
+from neuroact.statistics.results import ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,10 +35,9 @@ _BINS = 60
 _WIDE = 30.0  # times: a layer so much smaller than another would be a dot on a linear axis
 _CAPTION = "height: values, of each layer up to its fullest bin\nbar: quartiles; line: median"
 _THRESHOLD = "; dashed: threshold"
-_BAND = "band: one standard deviation over samples and neurons to either side"
 
 
-def signal_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
+def signal_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of all its values, in the report's order from the top.
 
     A silhouette is a histogram of the values of all neurons, samples and steps, and its mirror
@@ -41,6 +48,7 @@ def signal_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
 
     Args:
         report: what to show; recorded with the statistic `Signal`.
+        colors: a colour for all layers, one for each layer drawn, or some by name or glob.
         ax: axes to draw into; None makes a figure of its own, as high as its layers need.
 
     Returns:
@@ -58,11 +66,13 @@ def signal_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         for at, row in enumerate(rows)
         if row.layer is not None and not _missing(row, results)
     }
-    linear = _linear_width(list(drawn.values()))
+    linear = linear_width(list(drawn.values()))
     ends: list[float] = []
+    shades = row_colours(rows, colors)
     for at, result in drawn.items():
         counts, edges = value_silhouette(result, linear)
-        draw_silhouette(axes, at, counts, edges, (result.q1, result.median, result.q3))
+        quartiles = (result.q1, result.median, result.q3)
+        draw_silhouette(axes, at, counts, edges, quartiles, shades[at])
         ends += [edges[0], edges[-1]]
         if result.threshold is not None:
             axes.vlines(result.threshold, at - 0.45, at + 0.45, ALARM, "dashed", linewidth=0.8)
@@ -72,7 +82,7 @@ def signal_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
         axes.set_xscale("asinh", linear_width=linear)
         low, high = np.sinh(limits(np.arcsinh(np.array(ends) / linear))) * linear
         axes.set_xlim(low, high)
-        ticks = _ticks(linear, max(-low, high))
+        ticks = value_ticks(linear, max(-low, high))
         axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_xticks([], minor=True)
     else:
@@ -128,15 +138,18 @@ def value_silhouette(
     return counts, edges
 
 
-def signal_time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
+def signal_time_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None) -> Axes:
     """Each layer's mean value at each time step of its sequences, with the spread around it.
 
     A line is the mean over samples and neurons. The band reaches one standard deviation over
     samples and neurons to either side. More than seven layers are drawn as rows, with the mean as
-    colour and without bands. Time is in seconds if all layers have the same `dt`, else in steps.
+    colour and without bands. More than 1000 steps are drawn in bins, which the title names: mean
+    and deviation are then over the bin's steps too. Time is in seconds if all layers have the same
+    `dt`, else in steps.
 
     Args:
         report: what to show; recorded with the statistic `Signal`.
+        colors: a colour for all layers, one for each layer drawn, or some by name or glob.
         ax: axes to draw into; None makes a figure of its own.
 
     Returns:
@@ -148,66 +161,113 @@ def signal_time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     """
     results: Mapping[str, SignalResult] = results_of(report, "Signal")
     layers, missing = drawn_layers(report, results)
-    axis = TimeAxis.of(layers, max((results[x.name].steps for x in layers), default=0))
+    longest = max((results[x.name].steps for x in layers), default=0)
+    edges, axis = step_bins(longest), TimeAxis.of(layers, longest)
     if len(layers) > MOST_NAMED:
-        axes = _rows(layers, results, axis, ax)
+        refuse_colours(colors, len(layers))
+        axes = _rows(layers, results, edges, axis, ax)
     else:
-        axes = _lines(layers, results, axis, ax)
-        name_lines(axes, layers, missing)
+        shades = line_colours(layers, colors)
+        axes = _lines(layers, results, edges, axis, shades, ax)
+        name_lines(axes, layers, shades, missing)
     if axis.tick == 1:
         whole_ticks(axes.xaxis)
     return axes
 
 
+def signal_course(
+    result: SignalResult, edges: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of a layer's values in bins of time.
+
+    Args:
+        result: what `Signal` found.
+        edges: of the bins, in steps, ascending.
+
+    Returns:
+        Mean and standard deviation (ddof 0) over samples, neurons and the bin's steps, float64
+        `[bins]`; NaN where nothing was observed.
+
+    >>> import numpy as np
+    >>> from neuroact import Recording, Signal
+    >>> from neuroact.plots.signal import signal_course
+    >>> recording = Recording(statistics=Signal)
+    >>> recording.observe("mem", np.array([1.0, 3.0, 5.0]).reshape(3, 1, 1), kind="analog")
+    >>> mean, std = signal_course(recording.report()["mem"][Signal], np.array([0, 2, 4]))
+    >>> mean.tolist(), std.tolist()
+    ([2.0, 5.0], [1.0, 0.0])
+    """
+    places = np.arange(result.steps)
+
+    def within(values: NDArray[Any]) -> NDArray[np.float64]:
+        return np.histogram(places, edges, weights=values)[0]
+
+    seen = result.step_observations.astype(np.float64)
+    number, mean = within(seen), np.where(seen > 0, result.mean_by_step, 0.0)
+    means = ratio(within(seen * mean), number)
+    # Around the bin's own mean, so that a large mean does not swallow a small spread.
+    own = np.repeat(means, np.diff(edges))[: result.steps]
+    spread = np.where(seen > 0, result.std_by_step**2 + (mean - own) ** 2, 0.0)
+    return means, np.sqrt(ratio(within(seen * spread), number))
+
+
 def _lines(
     layers: Sequence[LayerActivity],
     results: Mapping[str, SignalResult],
+    edges: NDArray[np.int64],
     axis: TimeAxis,
+    shades: Sequence[str],
     ax: Axes | None,
 ) -> Axes:
     axes, ends = line_axes(layers, ax), [0.0]
-    for layer, colour in zip(layers, line_colours(len(layers)), strict=True):
+    for layer, colour in zip(layers, shades, strict=True):
         result = results[layer.name]
-        mean, std = result.mean_by_step, result.std_by_step
-        edges = np.arange(result.steps + 1) * axis.tick
-        axes.stairs(mean, edges, baseline=None, color=colour, linewidth=1.1)
+        own = np.append(edges[edges < result.steps], result.steps)
+        mean, std = signal_course(result, own)
+        axes.stairs(mean, own * axis.tick, baseline=None, color=colour, linewidth=1.1)
         band: dict[str, Any] = {"fill": True, "alpha": 0.2, "linewidth": 0}
-        axes.stairs(mean + std, edges, baseline=mean - std, color=colour, **band)
+        axes.stairs(mean + std, own * axis.tick, baseline=mean - std, color=colour, **band)
         ends += [float((mean - std).min()), float((mean + std).max())]
     axes.set_xlabel(axis.label)
     axes.set_ylabel("mean value")
     axes.set_ylim(*limits(ends))
-    axes.set_title(_BAND, fontsize=SMALL, loc="right")
+    axes.set_title(signal_band(edges, axis), fontsize=SMALL, loc="right")
     plain_look(axes, grid="y")
     return axes
+
+
+def signal_band(edges: NDArray[np.int64], axis: TimeAxis) -> str:
+    """What the line and its band are, in words."""
+    wide = int(edges[1]) if len(edges) > 1 else 1
+    if wide == 1:
+        return "band: one standard deviation over samples and neurons"
+    bins = f"bins of {axis.length(wide)}"
+    return f"{bins}; band: one standard deviation\nover samples, neurons and the bin's steps"
 
 
 def _rows(
     layers: Sequence[LayerActivity],
     results: Mapping[str, SignalResult],
+    edges: NDArray[np.int64],
     axis: TimeAxis,
     ax: Axes | None,
 ) -> Axes:
-    longest = max(results[layer.name].steps for layer in layers)
-    values = np.full((len(layers), longest), np.nan)
-    for row, layer in enumerate(layers):
-        found = results[layer.name].mean_by_step
-        values[row, : len(found)] = found
+    values = np.array([signal_course(results[layer.name], edges)[0] for layer in layers])
     names = [layer.name for layer in layers]
-    edges = (0.0, longest * axis.tick)
-    axes = grid_plot(names, values, edges=edges, label="mean value", ax=ax)
-    axes.set_xlabel(axis.label)
+    ends = (0.0, edges[-1] * axis.tick)
+    axes = grid_plot(names, values, edges=ends, label="mean value", ax=ax)
+    axes.set_xlabel(axis.binned(edges))
     return axes
 
 
-def _linear_width(results: Sequence[SignalResult]) -> float | None:
+def linear_width(results: Sequence[SignalResult]) -> float | None:
     """Where an axis for all of them turns logarithmic; None if it can be linear."""
     sizes = [max(-result.min, result.max) for result in results]
     sizes = [size for size in sizes if size > 0]
     return min(sizes) if sizes and max(sizes) > _WIDE * min(sizes) else None
 
 
-def _ticks(linear: float, largest: float) -> list[float]:
+def value_ticks(linear: float, largest: float) -> list[float]:
     """Zero, and at most two powers of ten to either side: more labels would have no room."""
     least, most = math.ceil(math.log10(linear)), math.floor(math.log10(largest))
     powers = [10.0**power for power in range(most, least - 1, -max(1, (most - least + 2) // 2))]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import SMALL, activity_label, per_unit, plain_look, whole_ticks
-from neuroact.plots.grid import grid_plot
+from neuroact.plots.figure import SMALL, Colors, activity_label, per_unit, plain_look, whole_ticks
+from neuroact.plots.grid import grid_plot, refuse_colours
 from neuroact.plots.lines import MOST_NAMED, line_axes, line_colours, name_lines
-from neuroact.plots.results import TimeAxis, drawn_layers, results_of
+from neuroact.plots.results import TimeAxis, drawn_layers, results_of, step_bins
 from neuroact.plots.rows import limits
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics.results import ratio
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from neuroact.results.layers import Layers
     from neuroact.statistics import TimeCourseResult
-
-MOST_BINS = 1000
-"""Largest number of bins drawn: about one for each pixel of a column of a paper."""
 
 _BAND = "band: one standard deviation over samples"
 
@@ -61,7 +58,7 @@ def rebinned(
     return ratio(within(course.total), seen * course.neurons), np.sqrt(np.maximum(variance, 0))
 
 
-def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
+def time_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None) -> Axes:
     """Each layer's activity in each time bin of its sequences, with its spread over samples.
 
     A line is the mean over samples and neurons. A band around it shows the spread: take each
@@ -78,6 +75,7 @@ def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
 
     Args:
         report: what to show; recorded with the statistic `TimeCourse`.
+        colors: a colour for all layers, one for each layer drawn, or some by name or glob.
         ax: axes to draw into; None makes a figure of its own.
 
     Returns:
@@ -92,15 +90,15 @@ def time_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     drawn = [courses[layer.name] for layer in layers]
     longest = max((course.bins * course.bin_width for course in drawn), default=0)
     width = min((course.bin_width for course in drawn), default=1)
-    wide = width * max(1, -(-longest // (width * MOST_BINS)))
-    edges = np.arange(-(-longest // wide) + 1) * wide
-    axis = TimeAxis.of(layers, longest)
+    edges, axis = step_bins(longest, width), TimeAxis.of(layers, longest)
     if len(layers) > MOST_NAMED:
+        refuse_colours(colors, len(layers))
         axes = _rows(layers, courses, edges, axis, ax)
     else:
-        axes = _lines(layers, courses, edges, axis, ax)
-        about = _about(layers, wide, width, axis)
-        name_lines(axes, layers, missing)
+        shades = line_colours(layers, colors)
+        axes = _lines(layers, courses, edges, axis, shades, ax)
+        about = time_band(layers, edges, width, axis)
+        name_lines(axes, layers, shades, missing)
         if about and not missing:
             axes.set_title(about, fontsize=SMALL, loc="right")
     if axis.tick == 1:
@@ -113,10 +111,11 @@ def _lines(
     courses: Mapping[str, Any],
     edges: NDArray[np.int64],
     axis: TimeAxis,
+    shades: list[str],
     ax: Axes | None,
 ) -> Axes:
     axes, ends = line_axes(layers, ax), [0.0]
-    for layer, colour in zip(layers, line_colours(len(layers)), strict=True):
+    for layer, colour in zip(layers, shades, strict=True):
         course, unit = courses[layer.name], per_unit(layer, axis.hertz)
         end = course.bins * course.bin_width
         own = np.append(edges[edges < end], end)
@@ -143,9 +142,11 @@ def _lines(
     return axes
 
 
-def _about(layers: list[LayerActivity], wide: int, width: int, axis: TimeAxis) -> str:
+def time_band(
+    layers: list[LayerActivity], edges: NDArray[np.int64], width: int, axis: TimeAxis
+) -> str:
     """What bins and bands are; empty if bins are steps and there are no bands."""
-    said = []
+    said, wide = [], int(edges[1]) if len(edges) > 1 else width
     if wide > 1:
         said.append(f"{'bins of' if wide == width else 'line: means over'} {axis.length(wide)}")
     if any(layer.kind is SignalKind.BINARY for layer in layers):
@@ -167,6 +168,5 @@ def _rows(
     names = [layer.name for layer in layers]
     label = activity_label(layers, hertz=axis.hertz)
     axes = grid_plot(names, values, edges=(0.0, edges[-1] * axis.tick), label=label, ax=ax)
-    wide = int(edges[1]) if len(edges) > 1 else 1
-    axes.set_xlabel(axis.label + (f", in bins of {axis.length(wide)}" if wide > 1 else ""))
+    axes.set_xlabel(axis.binned(edges))
     return axes

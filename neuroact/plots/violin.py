@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neuroact.plots.figure import FILL, SMALL, activity_label, in_hertz, per_unit, plain_look
+from neuroact.plots.figure import SMALL, Colors, activity_label, in_hertz, per_unit, plain_look
 from neuroact.plots.rows import (
     limits,
     mark_verdicts,
     plot_rows,
     row_axes,
+    row_colours,
     say_what_is_missing,
 )
 from neuroact.results.binning import binned
@@ -80,7 +81,7 @@ def silhouette(layer: LayerActivity) -> Silhouette:
     return Silhouette(counts.astype(np.int64), edges)
 
 
-def violin_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
+def violin_plot(report: Layers, *, colors: Colors = None, ax: Axes | None = None) -> Axes:
     """A silhouette per layer of its neurons' average activity, in the report's order from the top.
 
     A silhouette is a histogram and its mirror image. It is not smoothed: it shows nothing at
@@ -90,6 +91,7 @@ def violin_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
 
     Args:
         report: what to show.
+        colors: a colour for all layers, one for each layer drawn, or some by name or glob.
         ax: axes to draw into; None makes a figure of its own, as high as its layers need.
 
     Returns:
@@ -101,11 +103,13 @@ def violin_plot(report: Layers, *, ax: Axes | None = None) -> Axes:
     rows, hertz = plot_rows(report), in_hertz(report.values())
     axes = row_axes([row.label for row in rows], ax, least=0.3)
     ends: list[float] = []
+    shades = row_colours(rows, colors)
     for place, row in enumerate(rows):
         if row.layer is not None:
             shape, unit = silhouette(row.layer), per_unit(row.layer, hertz)
             quartiles = (row.layer.q1 * unit, row.layer.median * unit, row.layer.q3 * unit)
-            draw_silhouette(axes, place, shape.counts, shape.edges * unit, quartiles)
+            edges = shape.edges * unit
+            draw_silhouette(axes, place, shape.counts, edges, quartiles, shades[place])
             # A single bin would fill the axis.
             beyond = 2 * (shape.edges[1] - shape.edges[0]) if len(shape.counts) == 1 else 0.0
             ends += [(shape.edges[0] - beyond) * unit, (shape.edges[-1] + beyond) * unit]
@@ -124,6 +128,7 @@ def draw_silhouette(
     amounts: NDArray[Any],
     edges: NDArray[np.float64],
     quartiles: tuple[float, ...],
+    colour: str,
 ) -> None:
     """Draw a silhouette at the height `place`, with a bar for its three quartiles."""
     heights = amounts / amounts.max() * (_HALF - _LEAST)
@@ -134,7 +139,7 @@ def draw_silhouette(
         edges,
         baseline=place - heights,
         fill=True,
-        facecolor=FILL,
+        facecolor=colour,
         edgecolor="none",
     )
     q1, median, q3 = quartiles

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import nullcontext
+from inspect import signature
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from neuroact.card import came
+from neuroact.errors import NothingRecordedError
+from neuroact.layers.names import nearest
 from neuroact.recording.recording import Recording
 from neuroact.recording.start import record
 from neuroact.report.activity_report import ActivityReport
@@ -45,7 +49,9 @@ def measure(
         The report over all batches.
 
     Raises:
-        NothingRecordedError: no layer was called, for example because there are no batches.
+        NothingRecordedError: there is no batch, or no layer was called.
+        TypeError: `batches` or `run` cannot be what they should; says what to pass. An error of the
+            model on a batch has a note of how it was called.
 
     >>> import neuroact, torch
     >>> net = torch.nn.Sequential(torch.nn.ReLU())
@@ -53,9 +59,18 @@ def measure(
     >>> report["0"].activity.tolist()
     [0.25, 0.25]
     """
+    _check(batches, run, record_options)
+    ran = False
     with record(model, **record_options) as recording, torch.no_grad():
         for batch in shown(batches) if progress else batches:
             run_batch(recording, model, batch, run)
+            ran = True
+    if not ran:
+        raise NothingRecordedError(
+            "nothing was recorded: there was no batch. An iterator gives each batch once, so one "
+            "that has been looped over is empty: pass the DataLoader or a list. A DataLoader is "
+            "empty if its data set is, or if drop_last=True leaves no whole batch."
+        )
     return recording.report()
 
 
@@ -66,9 +81,47 @@ def run_batch(recording: Recording, model: nn.Module, batch: Any, run: Run | Non
             run(model, batch)
         return
     members = list(batch) if isinstance(batch, tuple | list) else [batch]
+    if not members:
+        raise ValueError(f"a batch is empty, came {batch!r}: expected the model's input in front")
     known = len(members) == 2 and recording._counts_classes and _are_labels(members[1])
     with recording.batch(labels=members[1]) if known else nullcontext():
-        model(members[0])
+        try:
+            model(members[0])
+        except Exception as error:
+            if not isinstance(members[0], Tensor):
+                error.add_note(
+                    f"neuroact called model(batch) with a {type(members[0]).__name__}. To call it "
+                    "otherwise, pass run=, such as "
+                    'run=lambda model, batch: model(batch["input"])'
+                )
+            raise
+
+
+def _check(batches: Any, run: Any, options: Mapping[str, Any]) -> None:
+    known = list(signature(record).parameters)[1:]
+    for name in options:
+        if name not in known:
+            raise TypeError(
+                f"measure has no option {name}=.{nearest(name, known)} There are those of record: "
+                f"{', '.join(known)}"
+            )
+    if isinstance(batches, str | bytes | Mapping) or not isinstance(batches, Iterable):
+        raise TypeError(
+            "batches= takes a DataLoader, a list or another iterable of batches, came "
+            f"{came(batches)}"
+        )
+    if run is None:
+        return
+    if not callable(run):
+        raise TypeError(f"run= takes a function run(model, batch), came {came(run)}")
+    try:
+        signature(run).bind("model", "batch")
+    except TypeError as cause:
+        raise TypeError(
+            f"run= is called as run(model, batch), which {run!r:.100} does not take: {cause}"
+        ) from cause
+    except ValueError:
+        pass  # a function in C may tell nothing of its arguments
 
 
 def _are_labels(member: Any) -> bool:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from neuroact.errors import ChunkError, EventError
 from neuroact.layers.axes import Axes
 from neuroact.layers.event_sources import events_of
 from neuroact.layers.reading import kind_of
-from neuroact.stream.chunk import SignalKind, SpikeChunk, as_tensor
+from neuroact.stream.chunk import SignalKind, SpikeChunk
 from neuroact.stream.events import BinnedEvents, EventList, binned
+from neuroact.stream.seconds import seconds
+from neuroact.stream.tensors import as_tensor
 
 
 def observed(
@@ -55,9 +59,14 @@ def event_list(name: str, times: Any, indices: Any, given: Mapping[str, Any]) ->
         shape = (neurons,)
     if shape is not None:
         said["shape"] = shape
+    if "start" in said:
+        said["start"] = _start(name, said["start"])
     if indices is None:
         try:
-            return replace(events_of(times), **said)
+            found = events_of(times)
+            if "start" in said and "duration" not in said and found.batch == 1:
+                said["duration"] = _until_the_same_end(found, said["start"])
+            return replace(found, **said)
         except ValueError as cause:
             raise EventError(f'layer "{name}": {cause}', layer=name) from cause
     if ("samples" in said) is not ("batch" in said):
@@ -66,6 +75,24 @@ def event_list(name: str, times: Any, indices: Any, given: Mapping[str, Any]) ->
             "how many samples there are, those without events too"
         )
     return EventList(times=times, indices=indices, **said)
+
+
+def _start(name: str, given: Any) -> float:
+    try:
+        found, _ = seconds(given, "start")
+        if len(found) != 1 or not np.isfinite(found[0]):
+            raise EventError(f"expected start= to be one number of seconds, came {given!r}")
+    except ValueError as cause:
+        raise EventError(f'layer "{name}": {cause}', layer=name) from cause
+    return float(found[0])
+
+
+def _until_the_same_end(source: EventList, start: float) -> Any:
+    """The duration of a source that is observed from `start` on."""
+    if source.duration is None:
+        return None
+    (duration,), _ = seconds(source.duration, "duration")
+    return source.start + duration - start
 
 
 def binned_of(name: str, events: EventList, dt: float) -> BinnedEvents:

@@ -38,7 +38,9 @@ def seconds_of(dt: object) -> float:
         TypeError, ValueError: `dt` is not a number of seconds above 0.
     """
     if isinstance(dt, bool) or not isinstance(dt, Real):
-        raise TypeError(f"expected dt= to be a number of seconds, came {dt!r}")
+        raise TypeError(
+            f"expected dt= to be a number of seconds, came {dt!r:.100}; a step of 1 ms is dt=0.001"
+        )
     seconds = float(dt)
     if not 0 < seconds < float("inf"):
         raise ValueError(f"expected dt= to be a number of seconds above 0, came {dt!r}")

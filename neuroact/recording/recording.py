@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, Self, TypeVar
 
+from neuroact.card import Carded, brief
 from neuroact.errors import (
     ChunkError,
     MissingOperationsError,
@@ -38,15 +39,16 @@ from neuroact.statistics.choice import (
     check_pickled,
 )
 from neuroact.statistics.class_activity import ClassActivity
-from neuroact.stream.chunk import SignalKind, as_tensor
+from neuroact.stream.chunk import SignalKind
 from neuroact.stream.events import Closed, Several
 from neuroact.stream.padding import Validity
 from neuroact.stream.product import SynapticProduct
+from neuroact.stream.tensors import as_tensor
 
 _T = TypeVar("_T")
 
 
-class Recording:
+class Recording(Carded):
     """The running counts of a model's layers.
 
     `record` makes one for a model. Made directly, it has no model and takes the spikes given to
@@ -77,7 +79,7 @@ class Recording:
         refuse_when_forked(self)
 
     @property
-    def layers(self) -> Mapping[str, LayerInfo]:
+    def layers(self) -> RecordedLayers:
         """The recorded layers by reported name, in the model's order; printed, they are a table."""
         return RecordedLayers(layer.info for layer in self._layers.values())
 
@@ -101,7 +103,9 @@ class Recording:
                 `report.not_called`.
             UnreliableLayerWarning: a layer has values that its kind does not allow.
         """
-        origin = provenance(None, ()) if self._origin is None else self._origin
+        origin = self._origin
+        if origin is None:
+            origin = provenance(None, (layer.info.framework for layer in self._layers.values()))
         operations = None if self._connections is None else self._connections.operations()
         return report_of(self._layers.values(), origin=origin, dt=self.dt, operations=operations)
 
@@ -211,7 +215,8 @@ class Recording:
 
         Args:
             name: the layer to feed; a new one is made if there is none of that name.
-            values: a tensor, or anything that NumPy can read as an array of numbers.
+            values: a tensor, an array of NumPy, JAX or another library that offers DLPack, a sparse
+                array, or anything that NumPy can read as an array of numbers.
             axes: the order of the dimensions, as in `record`: "TN" for `[time, neurons]`. None, for
                 three dimensions or more, means "TBN", `[time, batch, *neurons]`.
             kind: what the values mean; it is not found from the values.
@@ -239,7 +244,7 @@ class Recording:
         """
         self._check_open("fed")
         if not isinstance(name, str):
-            raise TypeError(f"expected the name of a layer, came {name!r}")
+            raise TypeError(f"expected the name of a layer and then values, came {brief(name)}")
         chunk = observed(name, values, axes, kind, starts_sequence, valid)
         with one_at_a_time():  # two threads may feed one new name
             if name not in self._layers:
@@ -256,7 +261,7 @@ class Recording:
         shape: Sequence[int] | None = None,
         duration: Any = None,
         dt: float | None = None,
-        start: float | None = None,
+        start: Any = None,
         ids: Any = None,
         samples: Any = None,
         batch: int | None = None,
@@ -282,7 +287,8 @@ class Recording:
             duration: how many seconds were observed, silence at the end too; or one number for each
                 sample. The last step may be observed in part.
             dt: seconds per time step. If None, the recording's; else, the source's own.
-            start: when the observation began, in seconds; 0 if nothing says it.
+            start: when the observation began, in seconds; 0 if nothing says it. Said alone, beside
+                a source of one sample that knows when it ended, it leaves that end as it is.
             ids: the ids of the neurons, `[neurons]`.
             samples: the sample (trial, segment) of each event, counted from 0.
             batch: number of samples, those without events too; needed with `samples`.
@@ -395,6 +401,12 @@ class Recording:
                 other neurons or of another class; or a statistic refuses. The layer is named, and
                 nothing is added.
         """
+        if not isinstance(other, Recording):
+            raise TypeError(
+                f"expected a recording to add, came {type(other).__name__}; a file is read by "
+                "neuroact.Recording.load(path), and reports are put side by side by "
+                "neuroact.compare"
+            )
         check_options(self._parts(), other._parts())
         pairs = [
             (self._layers.get(name) or self._new_layer(theirs.info), theirs)
@@ -486,10 +498,6 @@ class Recording:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Recording:
         return copy.copy(self)
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else "open"
-        return f"<neuroact.Recording of {len(self._layers)} layers, {state}>"
 
     def _parts(self) -> RecordingParts:
         return RecordingParts(

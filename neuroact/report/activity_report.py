@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.errors import MissingOperationsError
-from neuroact.printable import printable
 from neuroact.report.operations_report import OperationsReport
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
@@ -17,16 +16,20 @@ if TYPE_CHECKING:
 
     from neuroact.energy import OperationCosts
     from neuroact.files.columns import Per
-    from neuroact.results.diagnosis import Verdict
+    from neuroact.results.diagnosis import Diagnosis
+    from neuroact.table import ReportTable
 
 __all__ = ["ActivityReport", "LayerActivity"]
 
 
 class ActivityReport(Layers):
-    """What every recorded layer did, by the layer's name, in the model's order.
+    """What every recorded layer did, by the layer's name or position, in the model's order.
 
-    Printing it gives a table. Two reports are equal if their layers' counts are equal. The order of
-    the layers and the origin do not matter.
+    Printing it gives a table. `report["lif"]` is the layer of that name, `report[0]` the first one,
+    `report[-1]` the last. Keys are names: so are what `in`, `get` and loops know.
+
+    Two reports are equal if their layers' counts are equal. The order of the layers and the origin
+    do not matter.
 
     Args:
         layers: the layers.
@@ -51,14 +54,25 @@ class ActivityReport(Layers):
 
         return table_text(self)
 
+    def table(self, *, fold: bool | None = None, legend: bool = False) -> ReportTable:
+        """The table that printing the report gives, with other options.
+
+        Args:
+            fold: True for a row per module, False for a row per layer. None: more than 24 layers
+                are folded by module.
+            legend: whether the notes below also explain the table's words.
+
+        Returns:
+            The table. It shows itself: printed, at a prompt, or in a notebook.
+        """
+        from neuroact.table import ReportTable, terminal_blocks
+
+        return ReportTable(self, fold=fold, legend=legend, blocks=terminal_blocks())
+
     def _repr_html_(self) -> str:
         from neuroact.table import table_html
 
         return table_html(self)
-
-    def __repr__(self) -> str:
-        names = ", ".join(map(printable, self))
-        return f"<neuroact.ActivityReport of {len(self)} layers: {names}>"
 
     @property
     def operations(self) -> OperationsReport:
@@ -71,16 +85,21 @@ class ActivityReport(Layers):
             raise MissingOperationsError
         return OperationsReport.of(self.recorded_operations)
 
-    def diagnose(self, **thresholds: float) -> tuple[Verdict, ...]:
+    def diagnose(self, **thresholds: float) -> Diagnosis:
         """What is wrong with the layers; see `neuroact.results.diagnosis.diagnose`.
 
         Args:
             thresholds: your own thresholds for `dead`, `saturated`, `fading`, `busy`, `bimodal`,
-                `saturating`, `vanishing` or `exploding`.
+                `dead_channels`, `saturating`, `vanishing` or `exploding`.
+
+        Returns:
+            The verdicts, the most severe first. Printed, it is a line for each; without one, it
+            says which layer came closest to being dead. docs/reference/verdicts.md has the rule of
+            each, and what to do.
 
         Raises:
             TypeError: there is no threshold of that name.
-            ValueError: a threshold is out of its range. Shares are in [0, 1].
+            ThresholdError: a ValueError; a threshold is out of its range. Shares are in [0, 1].
         """
         from neuroact.results.diagnosis import diagnose
 
@@ -139,16 +158,18 @@ class ActivityReport(Layers):
         path: str | os.PathLike[str] | None = None,
         *,
         costs: OperationCosts | None = None,
+        title: str | None = None,
     ) -> str:
         """The report as one self-contained web page. With a `path`, also write it there.
 
-        The page has verdicts, a table that sorts and filters, plots (with the extra `plots`),
-        synaptic operations if they were recorded, each layer's details, definitions and the origin.
-        It fetches nothing. The file is written whole or not at all.
+        The page has verdicts, a table that sorts and filters, plots, synaptic operations if they
+        were recorded, each layer's details, definitions and the origin. It fetches nothing and
+        needs no extra. The file is written whole or not at all.
 
         Args:
             path: the file to write; None to write none.
             costs: what an operation costs, to add an estimate of energy; see `neuroact.energy`.
+            title: the page's title. None: the model's name.
 
         Raises:
             MissingOperationsError: `costs` are given, and operations were not recorded.
@@ -157,7 +178,7 @@ class ActivityReport(Layers):
         from neuroact.atomic_file import write_text
         from neuroact.html import report_page
 
-        page = report_page(self, costs)
+        page = report_page(self, costs, title)
         if path is not None:
             write_text(path, page)
         return page
@@ -219,6 +240,9 @@ class ActivityReport(Layers):
         *,
         kind: str = "box",
         layer: str | None = None,
+        layers: str | Sequence[str] | None = None,
+        order: str = "model",
+        colors: str | Sequence[str] | Mapping[str, str] | None = None,
         ax: Axes | None = None,
     ) -> Axes:
         """Draw a picture of the report. It needs the extra `plots`.
@@ -235,6 +259,7 @@ class ActivityReport(Layers):
         `signal-time`  the mean value at each time step, with its spread; needs `Signal`
         `neurons`      every neuron of one layer at its place
         `raster`       the spikes of one sequence in one layer; needs `Raster`
+        `classes`      what each neuron of one layer does for each class; needs `ClassActivity`
         `operations`   a bar per layer of its synaptic operations; needs `operations=True`
         =============  ===========================================================================
 
@@ -243,15 +268,22 @@ class ActivityReport(Layers):
         Args:
             path: image file to write, in the format of its ending; None to write none.
             kind: which picture.
-            layer: name of the only layer to show. `neurons` and `raster` show one layer. For
-                `operations`, of a layer that the spikes go into.
+            layer: name of the only layer to show. `neurons`, `raster` and `classes` show one layer.
+                For `operations`, of a layer that the spikes go into.
+            layers: names or globs of the layers to show, such as `"encoder.*"` or a list of them.
+                None: all.
+            order: of the layers: "model"; "name"; or a figure such as "mean" or "dead", the largest
+                first.
+            colors: a colour for all layers, one for each layer drawn, or some by name or glob, as
+                `{"encoder.*": "orange"}`. Only where a colour stands for a layer.
             ax: axes to draw into; None makes a figure of its own.
 
         Returns:
             The axes drawn into. Nothing is shown on a screen.
 
         Raises:
-            ValueError: there is no such kind or format.
+            ValueError: there is no such kind, format or order; a picture of one layer is asked of
+                several; or colours fit neither the kind nor the layers.
             UnknownLayerError: the report has no such layer.
             MissingStatisticError: the picture needs a statistic that was not recorded. The message
                 says how to record it.
@@ -260,7 +292,7 @@ class ActivityReport(Layers):
         """
         from neuroact.plots import draw, save_figure
 
-        axes = draw(self, kind, layer=layer, ax=ax)
+        axes = draw(self, kind, layer=layer, layers=layers, order=order, colors=colors, ax=ax)
         if path is not None:
             save_figure(axes, path)
         return axes

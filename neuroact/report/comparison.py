@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from neuroact.card import came
 from neuroact.errors import ComparisonError, MissingOperationsError
-from neuroact.printable import printable
 from neuroact.report.activity_report import ActivityReport
+from neuroact.report.history import History
 from neuroact.results.compared_layers import (
     DIFFERENCES,
     ComparedLayers,
@@ -16,9 +17,13 @@ from neuroact.results.compared_layers import (
     LayerComparison,
 )
 from neuroact.results.compared_operations import ComparedOperations, OperationsComparison
+from neuroact.results.layer_activity import LayerActivity
+from neuroact.results.layers import Layers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from neuroact.table.comparison import ComparisonTable
 
 LayerMap = Mapping[str, str | Sequence[str]]
 
@@ -36,7 +41,8 @@ Entry = TypeVar("Entry", bound=_Named)
 class Comparison(ComparedLayers):
     """Reports compared with the first of them, by the layer's name in the first.
 
-    `neuroact.compare` makes it. Printing it gives a table.
+    `neuroact.compare` makes it. Printing it gives a table. `comparison["lif"]` is the layer of that
+    name, `comparison[0]` the first one.
 
     Args:
         reports: the reports by label, the first one first.
@@ -45,18 +51,19 @@ class Comparison(ComparedLayers):
     """
 
     def __str__(self) -> str:
-        from neuroact.table.comparison import comparison_text
-
-        return comparison_text(self)
+        return str(self.table())
 
     def _repr_html_(self) -> str:
-        from neuroact.table.comparison import comparison_html
+        return self.table()._repr_html_()
 
-        return comparison_html(self)
+    def table(self, *, legend: bool = False) -> ComparisonTable:
+        """The table that printing the comparison gives; with `legend`, its words are explained.
 
-    def __repr__(self) -> str:
-        labels = ", ".join(map(printable, self.labels))
-        return f"<neuroact.Comparison of {len(self)} layers in {labels}>"
+        It shows itself: printed, at a prompt, or in a notebook.
+        """
+        from neuroact.table.comparison import ComparisonTable
+
+        return ComparisonTable(self, legend=legend)
 
     @property
     def operations(self) -> ComparedOperations:
@@ -109,17 +116,23 @@ class Comparison(ComparedLayers):
 
         return read(source, cls.from_dict)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+    def to_html(
+        self, path: str | os.PathLike[str] | None = None, *, title: str | None = None
+    ) -> str:
         """The comparison as one self-contained web page. With a `path`, also write it there.
 
-        The page has the layers that differ most, a table that sorts and filters, the picture (with
-        the extra `plots`), definitions, and the origin of each report. It fetches nothing. The file
+        The page has the layers that differ most, a table that sorts and filters, the picture,
+        definitions, and the origin of each report. It fetches nothing and needs no extra. The file
         is written whole or not at all.
+
+        Args:
+            path: the file to write; None to write none.
+            title: the page's title. None: the reports' labels.
         """
         from neuroact.atomic_file import write_text
         from neuroact.html import comparison_page
 
-        page = comparison_page(self)
+        page = comparison_page(self, title)
         if path is not None:
             write_text(path, page)
         return page
@@ -167,20 +180,23 @@ class Comparison(ComparedLayers):
 
 
 def compare(
-    first: ActivityReport,
-    *others: ActivityReport,
+    first: ActivityReport | History,
+    *others: ActivityReport | History,
     labels: Sequence[str] | None = None,
     layers: LayerMap | None = None,
 ) -> Comparison:
     """Compare reports with the first one, layer by layer.
 
     The reports may be live or loaded, and of one network or several: before and after training, an
-    ANN and an SNN, two frameworks, or one epoch after another.
+    ANN and an SNN, two frameworks, or one epoch after another. A history alone is compared report
+    by report with its first. Beside others, a history stands for its last report: so two trainings
+    are compared by how they end.
 
     Args:
         first: the report that the others are compared with.
-        *others: one or more reports.
-        labels: a name for each report, including the first. None: "1", "2", …
+        *others: one or more reports; none if `first` is a history.
+        labels: a name for each report, including the first. None: "1", "2", …; of a history alone
+            "epoch 0", "epoch 1", …
         layers: partners of layers, as a mapping from the name in the first report to the name in
             the others: one name for all of them, or one for each. All other layers are matched by
             name or alias; and those that are left, by names that differ only in how NIR and
@@ -191,9 +207,11 @@ def compare(
         The comparison, which prints as a table. Layers without a partner are in its `unmatched`.
 
     Raises:
-        ComparisonError: there are fewer than two reports; there is not one label for each; two
-            labels are equal; a layer is the partner of two; or no layer has a partner.
+        ComparisonError: there are fewer than two reports; a history is empty; there is not one
+            label for each; two labels are equal; a layer is the partner of two; or no layer has a
+            partner.
         UnknownLayerError: `layers` names a layer that is not in the report.
+        TypeError: an argument is of another type; says what to write.
 
     >>> import numpy as np
     >>> import neuroact
@@ -206,8 +224,16 @@ def compare(
     >>> difference.mean, difference.dead, difference.distance
     (0.5, -1, 0.5)
     """
-    reports = (first, *others)
-    named = dict(zip(_labels(labels, len(reports)), reports, strict=True))
+    given_reports = (first, *others)
+    _check_reports(given_reports)
+    if layers is not None and not isinstance(layers, Mapping):
+        raise TypeError(
+            "layers= takes a mapping from a layer's name in the first report to its name in the "
+            f"others, came {layers!r:.100}"
+        )
+    reports, names = _reports(given_reports)
+    named = dict(zip(_labels(labels or names, len(reports)), reports, strict=True))
+    first = reports[0]
     counted = first.recorded_operations or ()
     # An unknown name stays, so that looking it up says which there are.
     given = {n: to for n, to in (layers or {}).items() if n in first or n not in counted}
@@ -219,6 +245,19 @@ def compare(
             + "; ".join(f"{label} has {', '.join(r) or 'none'}" for label, r in named.items())
         )
     return Comparison(named, matched, _operations(named, layers or {}))
+
+
+def _reports(
+    given: Sequence[ActivityReport | History],
+) -> tuple[list[ActivityReport], list[str] | None]:
+    """The reports to compare, and names that a history gives them."""
+    if not all(isinstance(each, ActivityReport) or each for each in given):
+        raise ComparisonError("expected reports to compare, came a history without reports")
+    if len(given) == 1 and isinstance(given[0], History):
+        entries = given[0].entries
+        names = [entry.name for entry in entries]
+        return [entry.layers for entry in entries], names if len(set(names)) == len(names) else None
+    return [each[-1][1] if isinstance(each, History) else each for each in given], None
 
 
 def _operations(
@@ -258,9 +297,31 @@ def _matched(
     return found
 
 
+def _check_reports(reports: Sequence[object]) -> None:
+    for report in reports:
+        if not isinstance(report, Layers | History):
+            raise TypeError(f"compare takes reports, came {came(report)}{_instead(report)}")
+
+
+def _instead(report: object) -> str:
+    """What to write instead of something that is no report."""
+    if isinstance(report, str | os.PathLike):
+        return ": read the file by neuroact.ActivityReport.from_json(path)"
+    if isinstance(report, LayerActivity):
+        return ": compare the reports, and look up the layer in the comparison"
+    if isinstance(report, Mapping):
+        return ": compare(*reports.values(), labels=list(reports))"
+    if isinstance(report, Sequence):
+        return ": compare(*reports) takes them one by one"
+    return ": recording.report() makes one" if hasattr(report, "report") else ""
+
+
 def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
     if reports < 2:
         raise ComparisonError("expected two reports or more to compare, came one")
+    texts = isinstance(labels, Sequence) and all(isinstance(label, str) for label in labels)
+    if labels is not None and (isinstance(labels, str) or not texts):
+        raise TypeError(f"labels= takes a list of texts, one for each report, came {labels!r:.100}")
     found = [str(n + 1) for n in range(reports)] if labels is None else list(labels)
     if len(found) != reports or len(set(found)) != reports:
         raise ComparisonError(
@@ -311,6 +372,8 @@ def _as_identifier(name: str) -> str:
 def _at(ours: str, to: str | Sequence[str], place: int) -> str:
     if isinstance(to, str):
         return to
+    if not isinstance(to, Sequence):
+        raise TypeError(f'layers={{"{ours}": ...}} takes a name, or a list of names, came {to!r}')
     if place >= len(to):
         raise ComparisonError(
             f'layers= names {len(to)} partners of the layer "{ours}", expected one for each report '

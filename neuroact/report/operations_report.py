@@ -6,12 +6,13 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from neuroact.energy import OperationCosts
-from neuroact.printable import printable
 from neuroact.results.energy import Energy
 from neuroact.results.operations import Operations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from neuroact.table.operations import OperationsTable
 
 
 class EnergyReport(Energy):
@@ -28,9 +29,6 @@ class EnergyReport(Energy):
 
         table = EnergyTable(self)
         return html_table(table.columns, table.notes, f"estimated energy by {self.costs.name}")
-
-    def __repr__(self) -> str:
-        return f"<neuroact energy of {len(self)} layers by {printable(self.costs.name)}>"
 
 
 class OperationsReport(Operations):
@@ -51,21 +49,20 @@ class OperationsReport(Operations):
             by_sample=operations.by_sample,
         )
 
-    def __repr__(self) -> str:
-        names = ", ".join(map(printable, self))
-        return f"<neuroact operations of {len(self)} layers: {names}>"
-
     def __str__(self) -> str:
-        from neuroact.table.operations import operations_text
-
-        return operations_text(self)
+        return str(self.table())
 
     def _repr_html_(self) -> str:
-        from neuroact.table.notebook import html_table
+        return self.table()._repr_html_()
+
+    def table(self, *, legend: bool = False) -> OperationsTable:
+        """The table that printing the operations gives; with `legend`, its words are explained.
+
+        It shows itself: printed, at a prompt, or in a notebook.
+        """
         from neuroact.table.operations import OperationsTable
 
-        table = OperationsTable(self)
-        return html_table(table.columns, table.notes, "synaptic operations")
+        return OperationsTable(self, legend=legend)
 
     def energy(self, costs: OperationCosts) -> EnergyReport:
         """An estimate of the energy that the operations take.

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Generic, Self, TypeVar
 
+from neuroact.card import Carded
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
 
 Number = TypeVar("Number", int, float)
 
 
-@dataclass(frozen=True, kw_only=True)
-class MemoryAccesses(Generic[Number]):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MemoryAccesses(Carded, Generic[Number]):
     """Accesses to memory where events drive the work, and nothing that was read is kept.
 
     Each is one value read or written. Reads of biases and of a neuron's own parameters are not
@@ -60,8 +61,8 @@ ACCESSES = tuple(f.name for f in fields(MemoryAccesses))
 NO_ACCESS = MemoryAccesses(**dict.fromkeys(ACCESSES, 0))
 
 
-@dataclass(frozen=True, kw_only=True)
-class NeuronUpdates:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NeuronUpdates(Carded):
     """Updates of the neurons of one recorded layer, over everything recorded.
 
     A neuron is updated at every observed step of every sample, also where nothing arrives.

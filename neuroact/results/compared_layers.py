@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from types import MappingProxyType
+from typing import SupportsIndex
 
+from neuroact.by_name import ByName
+from neuroact.card import Carded
 from neuroact.errors import UnknownLayerError
 from neuroact.layers.names import nearest
 from neuroact.results.compared_operations import ComparedOperations
@@ -16,8 +19,8 @@ from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+@dataclass(frozen=True, slots=True, repr=False)
+class Difference(Carded):
     """A layer's metrics in a report minus its metrics in the first report.
 
     If the layer has no figures in one of the two, or a metric says nothing of it there
@@ -77,8 +80,8 @@ DIFFERENCES = tuple(field.name for field in fields(Difference))
 """The names of a layer's differences."""
 
 
-@dataclass(frozen=True)
-class LayerComparison:
+@dataclass(frozen=True, repr=False)
+class LayerComparison(Carded):
     """One layer, in every report that has it.
 
     Attributes:
@@ -103,7 +106,7 @@ class LayerComparison:
         )
 
 
-class ComparedLayers(Mapping[str, LayerComparison]):
+class ComparedLayers(ByName[LayerComparison]):
     """Reports compared with the first of them, by the layer's name in the first.
 
     Two comparisons are equal if their reports, labels and matched layers are equal.
@@ -149,12 +152,14 @@ class ComparedLayers(Mapping[str, LayerComparison]):
             }
         )
 
-    def __getitem__(self, name: str) -> LayerComparison:
-        """The layer that has this name in the first report.
+    def __getitem__(self, name: str | SupportsIndex) -> LayerComparison:
+        """The layer that has this name in the first report, or the one at this position.
 
         Raises:
             KeyError: no such layer was matched. The message shows the nearest names.
+            IndexError: there is no such position.
         """
+        name = self._name_of(name)
         try:
             return self._layers[name]
         except KeyError:

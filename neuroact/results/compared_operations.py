@@ -7,13 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import SupportsIndex
 
-from neuroact.errors import SamplesUnknownError
+from neuroact.by_name import ByName
+from neuroact.card import Carded
+from neuroact.errors import SamplesUnknownError, UnknownLayerError
+from neuroact.layers.names import nearest
 from neuroact.results.operations import Divided, LayerOperations, Operations
 
 
-@dataclass(frozen=True)
-class OperationsComparison:
+@dataclass(frozen=True, repr=False)
+class OperationsComparison(Carded):
     """One layer's operations, in every report that counts them.
 
     Attributes:
@@ -25,7 +29,7 @@ class OperationsComparison:
     layers: Mapping[str, LayerOperations]
 
 
-class ComparedOperations(Mapping[str, OperationsComparison]):
+class ComparedOperations(ByName[OperationsComparison]):
     """Operations compared with those of the first report, by the layer's name in the first.
 
     Args:
@@ -39,8 +43,16 @@ class ComparedOperations(Mapping[str, OperationsComparison]):
         self.reports: Mapping[str, Operations] = MappingProxyType(dict(reports))
         self._layers = {layer.name: layer for layer in layers}
 
-    def __getitem__(self, name: str) -> OperationsComparison:
-        """The layer that has this name in the first report; KeyError where none was matched."""
+    def __getitem__(self, name: str | SupportsIndex) -> OperationsComparison:
+        """The layer that has this name in the first report, or the one at this position.
+
+        Raises:
+            KeyError: no such layer was matched. The message shows the nearest names.
+            IndexError: there is no such position.
+        """
+        name = self._name_of(name)
+        if name not in self._layers:
+            raise UnmatchedOperationsError(name, tuple(self._layers))
         return self._layers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -95,6 +107,20 @@ class ComparedOperations(Mapping[str, OperationsComparison]):
         if isinstance(found, str):
             return math.nan
         return (found.total if layer is None else found[layer]).effective
+
+
+class UnmatchedOperationsError(UnknownLayerError, KeyError):
+    """Compared operations have no layer of the name that was asked for."""
+
+    def __init__(self, name: str, names: tuple[str, ...]) -> None:
+        super().__init__(
+            f"no operations of a layer {name!r} of the first report were matched."
+            f"{nearest(name, names)} There are: {', '.join(names) or 'none'}",
+            layer=name,
+        )
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message quoted
 
 
 def _per_sample(operations: Operations) -> Divided | str:

@@ -2,192 +2,169 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from numbers import Real
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neuroact.printable import printable
 from neuroact.quantiles import tally
+from neuroact.results import verdict_words as words
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.signal_measures import far_share, gradient_ratios
+from neuroact.results.verdict_kinds import (
+    KINDS,
+    OF_RECTIFIED,
+    PAGE,
+    THRESHOLDS,
+    Severity,
+    check_threshold,
+)
 from neuroact.stream.chunk import SignalKind
 
-DEAD, SATURATED, FADING, BUSY, BIMODAL = 0.4, 0.07, 0.1, 3.0, 0.85
-SATURATING, VANISHING, EXPLODING = 0.5, 1e-3, 1e3
-"""Default thresholds. `diagnose` gives the source of each."""
-THRESHOLDS: Mapping[str, float] = {
-    "dead": DEAD,
-    "saturated": SATURATED,
-    "fading": FADING,
-    "busy": BUSY,
-    "bimodal": BIMODAL,
-    "saturating": SATURATING,
-    "vanishing": VANISHING,
-    "exploding": EXPLODING,
-}
-"""The default threshold of each verdict that has one."""
-
-# Thresholds that are no shares, with the smallest that says something.
-_LEAST_NUMBERS = {"busy": 0.0, "exploding": 1.0}
 # With fewer layers (or neurons), a ratio, a quartile or a split says little.
 _LEAST_DEEP, _LEAST_COMPARED, _LEAST_SPLIT = 3, 5, 20
 _LEAST_GROUP = 0.1
 # A busy layer is above both: this event rate, and this multiple of the layers' median.
 _LEAST_BUSY, _LEAST_TIMES = 0.07, 2.0
-
-_ADVICE = {
-    "silent": "Raise the layer's input (weights, bias, input scale) or lower its threshold until "
-    "neurons fire. A silent layer passes nothing on, and far below threshold hardly a gradient "
-    "comes back through it.",
-    "dead": "Lower the learning rate or the threshold, start from larger weights, or add a loss on "
-    "neurons that fire too little. If more data does not make them fire, prune them.",
-    "saturated": "Raise the threshold or the leak, normalise the layer's input, or add a loss on "
-    "neurons that fire too much. A neuron that always fires says nothing and costs the most.",
-    "fading": "Scale the weights (or thresholds) of the deeper layers to the activity that reaches "
-    "them, add normalisation or skip connections, or use a wider surrogate gradient.",
-    "busy": "Look at this layer's threshold, leak and input scale first: it emits most of the "
-    "spikes. A loss on its rate, weighted against the others', lowers it.",
-    "bimodal": "Look at each of the two groups (layer.histogram, layer.dead_neurons). Perhaps a "
-    "part of the layer hardly fires: then try smaller initial weights or a lower learning rate. "
-    "Or the groups have two roles, which the layer's mean hides.",
-    "saturating": "Most membranes are so far from the threshold that hardly a surrogate gradient "
-    "comes through. Normalise the layer's input, scale its weights to the threshold, or use a "
-    "wider surrogate gradient.",
-    "vanishing": "Hardly a gradient reaches this layer. Use a wider or steeper surrogate gradient, "
-    "start from larger weights, add normalisation or skip connections, or unroll fewer steps.",
-    "exploding": "Clip gradients, start from smaller weights, lower the learning rate, or use a "
-    "less steep surrogate gradient.",
-}
-_OF_RECTIFIED = (
-    "These units output 0 for all inputs, so no gradient reaches their weights. Lower the learning "
-    "rate, start from other weights or biases, normalise the input, or use a leaky ReLU. If more "
-    "data does not wake them, prune them."
-)
+# With fewer dimensions, the first is not known to be one of channels.
+_LEAST_DIMENSIONS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
-    """One thing that is wrong with a layer.
+    """One thing that is wrong with a layer, or with layers that follow each other.
+
+    `str(verdict)` says it in a sentence, with the threshold and what people do about it.
 
     Attributes:
-        layer: the layer's reported name.
-        name: "silent", "dead", "saturated", "fading", "busy" or "bimodal"; of real values "dead",
-            "saturating", "vanishing" or "exploding".
-        figure: what was measured, in words.
+        layer: the layer's reported name; of several layers, where it starts.
+        name: the kind of verdict, a name that stays the same: "silent", "dead", "saturated",
+            "fading", "busy", "bimodal" or "dead_channels"; of real values "dead", "saturating",
+            "vanishing" or "exploding".
+        sentence: what was found, in words.
+        figure: what was measured, in two or three words.
         value: the measured number.
         threshold: the number it was compared with.
         advice: what people usually do about it.
+        layers: names of all layers that it is about, in the model's order.
+
+    >>> import torch
+    >>> from neuroact import Recording
+    >>> recording = Recording()
+    >>> recording.observe("lif", torch.tensor([[[0, 0, 0, 1]], [[0, 0, 0, 0]]]))
+    >>> recording.report().diagnose()[0]
+    <neuroact.Verdict, warning: 75 % of lif never fired: 3 of its 4 neurons>
     """
 
     layer: str
     name: str
+    sentence: str
     figure: str
     value: float
     threshold: float
     advice: str
+    layers: tuple[str, ...]
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is: "severe", "warning", or "note" for what a healthy network may have."""
+        return KINDS[self.name].severity
+
+    @property
+    def page(self) -> str:
+        """Where it is documented: a file of the project and a place in it."""
+        return f"{PAGE}#{self.name}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict as plain JSON values, with its severity and page."""
+        return {**asdict(self), "severity": self.severity, "page": self.page}
 
     def __str__(self) -> str:
-        return (
-            f'layer "{printable(self.layer)}" is {self.name}: {self.figure} {self.value:.4g} '
-            f"(threshold {self.threshold:g}). {self.advice}"
-        )
+        if self.name not in THRESHOLDS:
+            return f"{self.sentence}. {self.advice}"
+        bound = self.threshold
+        shown = words.percent(bound) if 0.001 <= bound <= 1 or bound == 0 else f"{bound:g}"
+        return f"{self.sentence} ({self.name}, threshold {shown}). {self.advice}"
+
+    def __repr__(self) -> str:
+        return f"<neuroact.Verdict, {self.severity}: {self.sentence}>"
+
+
+class Diagnosis(tuple[Verdict, ...]):
+    """The verdicts on a report: a tuple, the most severe first.
+
+    Printed, it is a line for each verdict. Without one, it says that no threshold was passed, and
+    which layer came closest to being dead.
+
+    Attributes:
+        nothing_passed: what there is to say if there is no verdict.
+
+    >>> import torch
+    >>> from neuroact import Recording
+    >>> recording = Recording()
+    >>> recording.observe("lif", torch.tensor([[[0, 1, 0, 1]], [[0, 0, 1, 0]]]))
+    >>> recording.report().diagnose()
+    no threshold passed; most dead: lif, 25 %
+    """
+
+    nothing_passed: str
+
+    def __new__(cls, verdicts: Iterable[Verdict], nothing_passed: str) -> Diagnosis:
+        """The verdicts in the order in which they are told."""
+        self = super().__new__(cls, verdicts)
+        self.nothing_passed = nothing_passed
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self), self.nothing_passed
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{v.severity}: {v}" for v in self) or self.nothing_passed
 
 
 def diagnose(
     report: Mapping[str, LayerActivity] | Iterable[LayerActivity],
     *,
-    dead: float = DEAD,
-    saturated: float = SATURATED,
-    fading: float = FADING,
-    busy: float = BUSY,
-    bimodal: float = BIMODAL,
-    saturating: float = SATURATING,
-    vanishing: float = VANISHING,
-    exploding: float = EXPLODING,
-) -> tuple[Verdict, ...]:
+    dead: float = THRESHOLDS["dead"],
+    saturated: float = THRESHOLDS["saturated"],
+    fading: float = THRESHOLDS["fading"],
+    busy: float = THRESHOLDS["busy"],
+    bimodal: float = THRESHOLDS["bimodal"],
+    dead_channels: float = THRESHOLDS["dead_channels"],
+    saturating: float = THRESHOLDS["saturating"],
+    vanishing: float = THRESHOLDS["vanishing"],
+    exploding: float = THRESHOLDS["exploding"],
+) -> Diagnosis:
     """What is wrong with a report's layers.
 
     Layers without figures get no verdict. The *event rate* is the share of values that are not
     zero. In a binary layer, these are spikes per neuron and step.
 
-    ==========  ===========================================================================
-    verdict     where, in a binary or graded layer
-    ==========  ===========================================================================
-    silent      no neuron of the layer has an event
-    dead        the share of neurons without an event is above `dead`
-    saturated   the share of neurons with an event at every step is above `saturated`
-    fading      the layer's event rate, divided by that of the busiest layer before it, is
-                below `fading`, and the same holds for every later layer; only the first of
-                them gets the verdict
-    busy        the layer's event rate is above three bounds: `busy` interquartile ranges
-                above the upper quartile, twice the median, and 0.07. Quartiles and median
-                are of the event rates of the layers that fire, at least five.
-                A dead layer is not busy.
-    bimodal     the best split of the neurons into two groups explains more than the share
-                `bimodal` of the variance of their event rates. Each group must have at least
-                a tenth of the neurons, and the layer at least 20 neurons.
-    ==========  ===========================================================================
-
-    ==========  ===========================================================================
-    verdict     where, in an analog layer
-    ==========  ===========================================================================
-    dead        the layer is `rectified`, such as a ReLU, and the share of units whose output
-                is always 0 is above `dead`
-    saturating  a membrane (recorded with `Signal(threshold=...)`): the share of values further
-                from the threshold than the threshold from 0 is above `saturating`
-    vanishing   a gradient (`of="grad"`, with `Signal`): its norm, divided by that of the last
-                layer recorded, is below `vanishing`
-    exploding   a gradient: the same ratio is above `exploding`
-    ==========  ===========================================================================
-
     Args:
         report: a report, or its layers in the model's order.
-        dead: share of neurons, in [0, 1]. Why 0.4: CS231n's notes on dying ReLUs take 40 % dead
-            neurons as the sign of too high a learning rate.
-        saturated: share of neurons, in [0, 1]. Why 0.07: spiking networks save energy above a
-            sparsity of about 93 % (Yan et al.). If more than 7 % of a layer's neurons always fire,
-            its sparsity is lower than that.
-        fading: ratio of event rates, in [0, 1]. It needs three spiking layers. Why 0.1: it is an
-            order of magnitude. Micheli et al. describe how spikes vanish with depth, but give no
-            number.
-        busy: number of interquartile ranges, 0 or more. Why 3: Tukey calls values beyond it "far
-            out". Silent layers are left out, or every layer that fires would be far out. The
-            bound of twice the median is for layers that are nearly alike: their interquartile
-            range is almost 0. The bound of 0.07 is there because a layer sparser than 93 % saves
-            energy (Yan et al.), however quiet the others are. A dead layer is left out, because
-            its dead neurons are what is wrong.
-        bimodal: share of variance, in [0, 1]. Why 0.85: the best split (Otsu) explains 0.64 of the
-            variance of a normal distribution, 0.75 of a uniform one, and 1 of two points. Of
-            samples of 50 from a uniform distribution, 99 of 100 stay below 0.85.
-        saturating: share of values, in [0, 1]. Why: surrogate gradients are close to 0 far from the
-            threshold; Guo et al. name saturation among the problems of a shifted distribution of
-            membranes. 0.5 means most of them; it is not a published number. If the firing threshold
-            is 0, it says nothing of what is far, and no layer is saturating.
-        vanishing: ratio of norms, in [0, 1]. Why 0.001: it is three orders of magnitude, and not a
-            published number. Bengio et al. describe how gradients change over time steps, Glorot
-            and Bengio how they do from layer to layer.
-        exploding: ratio of norms, 1 or more. Why 1000: the same in the other direction.
+        dead: a layer is dead above this share of neurons, or units of a ReLU, without an event.
+        saturated: it is saturated above this share of neurons with an event at every step.
+        fading: activity fades at a layer from which on all have less than this share of the event
+            rate of the busiest layer before.
+        busy: a layer is busy this many interquartile ranges above the others; 0 or more.
+        bimodal: it is bimodal if two groups explain more than this share of the variance.
+        dead_channels: it has dead channels if they are more than this share of its channels.
+        saturating: a membrane is saturating above this share of values far from the threshold.
+        vanishing: a gradient vanishes below this share of the last layer's norm.
+        exploding: it explodes above this multiple of the last layer's norm; 1 or more.
 
     Returns:
-        The verdicts, layer by layer; empty if nothing is wrong.
+        The verdicts: the most severe first, those of one kind in the model's order. Empty if
+        nothing is wrong.
 
     Raises:
-        ValueError: a threshold outside its range, or NaN.
+        ThresholdError: a ValueError; a threshold is outside its range, or NaN.
 
-    Source of the defaults: Karpathy, CS231n course notes, "Neural Networks Part 1"; Yan, Bai and
-    Wong, arXiv:2409.08290v1, 2024; Micheli et al., arXiv:2410.00580, 2024; Tukey, Exploratory Data
-    Analysis, 1977; Otsu, A threshold selection method from gray-level histograms, IEEE Transactions
-    on Systems, Man, and Cybernetics 9, 1979, doi:10.1109/TSMC.1979.4310076; Guo et al., RecDis-SNN:
-    Rectifying membrane potential distribution for directly training spiking neural networks, CVPR
-    2022, doi:10.1109/CVPR52688.2022.00042; Bengio, Simard and Frasconi, Learning long-term
-    dependencies with gradient descent is difficult, IEEE Transactions on Neural Networks 5, 1994,
-    doi:10.1109/72.279181; Glorot and Bengio, Understanding the difficulty of training deep
-    feedforward neural networks, AISTATS 2010.
+    docs/reference/verdicts.md gives the rule of each verdict, why the defaults are what they are,
+    how often they are right, and what to do. Shares are in [0, 1].
 
     >>> import torch
     >>> from neuroact import Recording
@@ -195,7 +172,7 @@ def diagnose(
     >>> recording.observe("lif", torch.tensor([[[0, 0, 0, 1]], [[0, 0, 0, 1]]]))
     >>> for verdict in recording.report().diagnose():
     ...     print(verdict.layer, verdict.name, verdict.value, verdict.threshold)
-    lif dead 0.75 0.4
+    lif dead 0.75 0.7
     lif saturated 0.25 0.07
     """
     thresholds = {
@@ -204,6 +181,7 @@ def diagnose(
         "fading": fading,
         "busy": busy,
         "bimodal": bimodal,
+        "dead_channels": dead_channels,
         "saturating": saturating,
         "vanishing": vanishing,
         "exploding": exploding,
@@ -213,63 +191,24 @@ def diagnose(
     return judge(report, thresholds)
 
 
-def check_threshold(name: str, value: Any) -> None:
-    """Check the threshold of a verdict.
-
-    Raises:
-        ValueError: it is out of range. The message says what was expected, and may suggest a value.
-
-    >>> from neuroact.results.diagnosis import check_threshold
-    >>> check_threshold("dead", 30)
-    Traceback (most recent call last):
-    ValueError: dead=30: expected a share in [0, 1]; did you mean dead=0.3?
-    """
-    expected, least, most = "a share in [0, 1]", 0.0, 1.0
-    if name in _LEAST_NUMBERS:
-        least, most = _LEAST_NUMBERS[name], sys.float_info.max
-        expected = f"a number of {least:g} or more"
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if number and least <= value <= most:
-        return
-    shown = f"{float(value):g}" if number else repr(value)
-    share = number and most == 1
-    meant = f"; did you mean {name}={value / 100:g}?" if share and 1 < value <= 100 else ""
-    raise ValueError(f"{name}={shown}: expected {expected}{meant}")
-
-
 def judge(
     report: Mapping[str, LayerActivity] | Iterable[LayerActivity], thresholds: Mapping[str, float]
-) -> tuple[Verdict, ...]:
+) -> Diagnosis:
     """`diagnose` with checked thresholds, one for each of `THRESHOLDS`."""
     layers = list(report.values() if isinstance(report, Mapping) else report)
-    judged = [layer for layer in layers if _is_judged(layer)]
-    rates = np.array([event_rate(layer) for layer in judged])
-    fades, far_out = _fades_from(rates, thresholds["fading"]), _fence(rates, thresholds["busy"])
-    verdicts: list[Verdict] = []
-    for number, layer in enumerate(judged):
-        verdicts += _shares(layer, thresholds["dead"], thresholds["saturated"])
-        if number == fades:
-            ratio = rates[number] / rates[:number].max()
-            verdicts.append(
-                _verdict(
-                    layer,
-                    "fading",
-                    "share of the busiest earlier rate",
-                    ratio,
-                    thresholds["fading"],
-                )
-            )
-        if rates[number] > far_out and not layer.dead_share > thresholds["dead"]:
-            verdicts.append(_verdict(layer, "busy", "event rate", rates[number], far_out))
-        if (split := _split(layer)) > thresholds["bimodal"]:
-            verdicts.append(
-                _verdict(
-                    layer, "bimodal", "variance between two groups", split, thresholds["bimodal"]
-                )
-            )
-    verdicts += _of_real_values(layers, thresholds)
+    spiking = [layer for layer in layers if _is_judged(layer)]
+    found = [
+        *_silences(spiking),
+        *_shares(spiking, thresholds),
+        *_channels(spiking, thresholds["dead_channels"]),
+        *_rates(spiking, thresholds),
+        *_bimodal(spiking, thresholds),
+        *_of_real_values(layers, thresholds),
+    ]
+    kinds = {name: place for place, name in enumerate(KINDS)}
     order = {layer.name: place for place, layer in enumerate(layers)}
-    return tuple(sorted(verdicts, key=lambda verdict: order[verdict.layer]))
+    found.sort(key=lambda verdict: (kinds[verdict.name], order[verdict.layer]))
+    return Diagnosis(found, words.nothing_passed(layers))
 
 
 def event_rate(layer: LayerActivity) -> float:
@@ -304,65 +243,123 @@ def _is_judged(layer: LayerActivity) -> bool:
     return layer.problem is None and layer.kind is not SignalKind.ANALOG
 
 
+def _silences(layers: Sequence[LayerActivity]) -> Iterator[Verdict]:
+    for silent, group in groupby(layers, key=lambda layer: layer.dead_share == 1):
+        if silent:
+            run = list(group)
+            names = tuple(layer.name for layer in run)
+            yield _verdict(run[0], "silent", words.silence(run), "dead", 1.0, 1.0, names)
+
+
+def _shares(layers: Iterable[LayerActivity], thresholds: Mapping[str, float]) -> Iterator[Verdict]:
+    for layer in layers:
+        share = layer.dead_share
+        if thresholds["dead"] < share < 1:
+            yield _verdict(layer, "dead", words.dead(layer), "dead", share, thresholds["dead"])
+        if (share := layer.saturated_share) > (most := thresholds["saturated"]):
+            said = words.saturated(layer)
+            yield _verdict(layer, "saturated", said, "saturated", share, most)
+
+
+def _channels(layers: Iterable[LayerActivity], most: float) -> Iterator[Verdict]:
+    for layer in layers:
+        if len(layer.shape) < _LEAST_DIMENSIONS or layer.dead_share == 1:
+            continue
+        dead = np.flatnonzero(~layer.events.any(axis=tuple(range(1, len(layer.shape)))))
+        if (share := len(dead) / layer.shape[0]) > most:
+            said = words.dead_channels(layer, dead)
+            yield _verdict(layer, "dead_channels", said, "dead channels", share, most)
+
+
+def _rates(layers: Sequence[LayerActivity], thresholds: Mapping[str, float]) -> Iterator[Verdict]:
+    """Whether activity fades, and which layers are busy beside the others."""
+    rates = np.array([event_rate(layer) for layer in layers])
+    fades = _fades_from(rates, thresholds["fading"])
+    if fades < len(layers) and rates[fades] > 0:
+        busiest = int(np.argmax(rates[:fades]))
+        ratio = rates[fades] / rates[busiest]
+        said = words.fading(layers[fades], layers[busiest], ratio)
+        figure = "share of the busiest earlier rate"
+        yield _verdict(layers[fades], "fading", said, figure, ratio, thresholds["fading"])
+    # A sick layer is no measure of the others.
+    well = [n for n in range(fades) if layers[n].dead_share <= thresholds["dead"] and rates[n] > 0]
+    if len(well) < _LEAST_COMPARED:
+        return
+    q1, median, q3 = np.quantile(rates[well], [0.25, 0.5, 0.75])
+    bound = max(q3 + thresholds["busy"] * (q3 - q1), _LEAST_TIMES * median, _LEAST_BUSY)
+    for number in well:
+        if (rate := rates[number]) > bound:
+            said = words.busy(layers[number], rate, median)
+            yield _verdict(layers[number], "busy", said, "event rate", rate, bound)
+
+
+def _fades_from(rates: NDArray[np.float64], fading: float) -> int:
+    """Index of the first layer that is too quiet along with all later ones; else their number."""
+    if len(rates) < _LEAST_DEEP:
+        return len(rates)
+    busiest = np.maximum.accumulate(rates)
+    quiet = rates[1:] < fading * busiest[:-1]
+    loud = np.flatnonzero(~quiet)
+    return int(loud[-1]) + 2 if len(loud) else 1
+
+
+def _bimodal(layers: Iterable[LayerActivity], thresholds: Mapping[str, float]) -> Iterator[Verdict]:
+    most = thresholds["bimodal"]
+    for layer in layers:
+        if layer.neurons < _LEAST_SPLIT or layer.dead_share > thresholds["dead"]:
+            continue
+        if (split := separation(layer.events)) > most:
+            said = words.bimodal(layer, split)
+            yield _verdict(layer, "bimodal", said, "variance between two groups", split, most)
+
+
 def _of_real_values(
     layers: Iterable[LayerActivity], thresholds: Mapping[str, float]
 ) -> Iterator[Verdict]:
     analog = [
         layer for layer in layers if layer.problem is None and layer.kind is SignalKind.ANALOG
     ]
-    ratios = gradient_ratios(analog)
     for layer in analog:
-        if layer.rectified and layer.dead_share > (dead := thresholds["dead"]):
-            share = float(layer.dead_share)
-            yield Verdict(layer.name, "dead", "dead", share, dead, _OF_RECTIFIED)
+        if layer.rectified and (share := layer.dead_share) > (dead := thresholds["dead"]):
+            said = words.dead(layer)
+            yield _verdict(layer, "dead", said, "dead", share, dead, advice=OF_RECTIFIED)
         if (far := far_share(layer)) > (most := thresholds["saturating"]):
-            yield _verdict(layer, "saturating", "share of values far from the threshold", far, most)
-        ratio = ratios.get(layer.name, 1.0)
-        for name, wrong in (
-            ("vanishing", ratio < thresholds["vanishing"]),
-            ("exploding", ratio > thresholds["exploding"]),
-        ):
-            if wrong:
-                figure = "norm of the gradient, of the last layer's"
-                yield _verdict(layer, name, figure, ratio, thresholds[name])
+            said, figure = words.saturating(layer, far), "share of values far from the threshold"
+            yield _verdict(layer, "saturating", said, figure, far, most)
+    yield from _gradients(analog, thresholds)
 
 
-def _shares(layer: LayerActivity, dead: float, saturated: float) -> Iterator[Verdict]:
-    if layer.dead_share == 1:
-        yield _verdict(layer, "silent", "dead", layer.dead_share, 1.0)
-    elif layer.dead_share > dead:
-        yield _verdict(layer, "dead", "dead", layer.dead_share, dead)
-    if layer.saturated_share > saturated:
-        yield _verdict(layer, "saturated", "saturated", layer.saturated_share, saturated)
+def _gradients(
+    layers: Sequence[LayerActivity], thresholds: Mapping[str, float]
+) -> Iterator[Verdict]:
+    ratios = gradient_ratios(layers)
 
+    def wrong(layer: LayerActivity) -> str | None:
+        if ratios[layer.name] > thresholds["exploding"]:
+            return "exploding"
+        return "vanishing" if ratios[layer.name] < thresholds["vanishing"] else None
 
-def _fades_from(rates: NDArray[np.float64], fading: float) -> int | None:
-    """Index of the first layer that is too quiet along with all later ones, or None."""
-    if len(rates) < _LEAST_DEEP:
-        return None
-    busiest = np.maximum.accumulate(rates)
-    quiet = rates[1:] < fading * busiest[:-1]
-    loud = np.flatnonzero(~quiet)
-    first = int(loud[-1]) + 2 if len(loud) else 1
-    return first if first < len(rates) else None
-
-
-def _fence(rates: NDArray[np.float64], busy: float) -> float:
-    """The event rate above which a layer is busy; infinite if too few layers fire."""
-    firing = rates[rates > 0]
-    if len(firing) < _LEAST_COMPARED:
-        return np.inf
-    q1, median, q3 = np.quantile(firing, [0.25, 0.5, 0.75])
-    return float(max(q3 + busy * (q3 - q1), _LEAST_TIMES * median, _LEAST_BUSY))
-
-
-def _split(layer: LayerActivity) -> float:
-    if layer.neurons < _LEAST_SPLIT:
-        return 0.0
-    return separation(layer.events)
+    for name, group in groupby((x for x in layers if x.name in ratios), key=wrong):
+        if name is not None:
+            run = list(group)
+            last = run[-1]  # the first that a gradient reaches on its way back
+            ratio, names = ratios[last.name], tuple(layer.name for layer in run)
+            said, figure = words.gradient(run, ratio), "norm of the gradient, of the last layer's"
+            yield _verdict(last, name, said, figure, ratio, thresholds[name], names)
 
 
 def _verdict(
-    layer: LayerActivity, name: str, figure: str, value: float, threshold: float
+    layer: LayerActivity,
+    name: str,
+    sentence: str,
+    figure: str,
+    value: float,
+    threshold: float,
+    layers: tuple[str, ...] = (),
+    advice: str | None = None,
 ) -> Verdict:
-    return Verdict(layer.name, name, figure, float(value), float(threshold), _ADVICE[name])
+    advice = KINDS[name].advice if advice is None else advice
+    names = layers or (layer.name,)
+    return Verdict(
+        layer.name, name, sentence, figure, float(value), float(threshold), advice, names
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import SupportsIndex
 
+from neuroact.by_name import ByName
 from neuroact.energy import OperationCosts
 from neuroact.results.beside_operations import ACCESSES, MemoryAccesses
 from neuroact.results.operations import LayerOperations, Operations
@@ -13,7 +15,7 @@ from neuroact.results.operations import LayerOperations, Operations
 _COST_OF = {accesses: accesses.removesuffix("s") for accesses in ACCESSES}
 
 
-class Energy(Mapping[str, float]):
+class Energy(ByName[float]):
     """Estimated energy of each layer, in pJ, over everything recorded.
 
     It compares models under one set of costs; it does not predict what a device takes. The layers
@@ -59,8 +61,14 @@ class Energy(Mapping[str, float]):
                 self.memory[name] = self.memory.get(name, 0.0) + accessing
         self._names = tuple(dict.fromkeys([*self.arithmetic, *self.memory]))
 
-    def __getitem__(self, name: str) -> float:
-        """The energy of the layer of that name; KeyError where it was not counted, with the why."""
+    def __getitem__(self, name: str | SupportsIndex) -> float:
+        """The energy of the layer of that name, or at that position.
+
+        Raises:
+            KeyError: it was not counted; the message says why.
+            IndexError: there is no such position.
+        """
+        name = self._name_of(name)
         if name not in self._names:
             name = self.operations[name].name
         return self.arithmetic.get(name, 0.0) + self.memory.get(name, 0.0)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neuroact.card import Carded
 
-@dataclass(frozen=True)
-class FoldedOperations:
+
+@dataclass(frozen=True, repr=False)
+class FoldedOperations(Carded):
     """Synaptic operations of a layer as a chip runs it, with the pool in front folded into it.
 
     Each event that enters the pool meets the weights of all windows that hold it. So its fan-out is

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroact.card import Carded
 from neuroact.errors import RECORD_WITH, MissingStatisticError
 from neuroact.layers.names import nearest
 from neuroact.quantiles import tally
@@ -43,8 +44,8 @@ class _Gives(Protocol[_Result]):
     def result(self) -> _Result | None: ...
 
 
-@dataclass(frozen=True, eq=False)
-class LayerActivity:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerActivity(Carded):
     """What the neurons of one layer did.
 
     A neuron's *activity* is the mean of its values over all observed (time step, sample) pairs. In
@@ -435,4 +436,6 @@ def _advice(statistic: type | str) -> str | None:
     name = statistic.__name__ if isinstance(statistic, type) else statistic
     if name in BUILT_IN:
         return None
+    if isinstance(getattr(LayerActivity, name, None), property | cached_property):
+        return f"It is a figure of the layer: write layer.{name}"
     return f"No statistic of neuroact is called so.{nearest(name, BUILT_IN)}"

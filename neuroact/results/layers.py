@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, SupportsIndex
 
+from neuroact.by_name import ByName
 from neuroact.errors import LayerNameError, UnknownLayerError
 from neuroact.layers.names import nearest
 from neuroact.results.beside_operations import NeuronUpdates
@@ -13,8 +14,8 @@ from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.operations import Operations
 
 
-class Layers(Mapping[str, LayerActivity]):
-    """What every recorded layer did, by the layer's name, in the model's order.
+class Layers(ByName[LayerActivity]):
+    """What every recorded layer did, by the layer's name or position, in the model's order.
 
     Two are equal if their layers' counts and operations are equal. The order of the layers and the
     origin do not matter.
@@ -48,12 +49,14 @@ class Layers(Mapping[str, LayerActivity]):
         self.not_called = tuple(not_called)
         self.recorded_operations = None if operations is None else self._with_samples(operations)
 
-    def __getitem__(self, name: str) -> LayerActivity:
-        """The layer with this name or alias.
+    def __getitem__(self, name: str | SupportsIndex) -> LayerActivity:
+        """The layer with this name or alias, or the one at this position.
 
         Raises:
-            KeyError: there is none. The message shows the nearest names.
+            KeyError: there is no such name. The message shows the nearest ones.
+            IndexError: there is no such position.
         """
+        name = self._name_of(name)
         if name in self._layers:
             return self._layers[name]
         for layer in self._layers.values():

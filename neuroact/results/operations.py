@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Generic, Literal
+from typing import Generic, Literal, SupportsIndex
 
+from neuroact.by_name import ByName
+from neuroact.card import Carded
 from neuroact.errors import (
     LayerNameError,
     MissingOperationsError,
@@ -20,8 +22,8 @@ from neuroact.results.folded import FoldedOperations
 from neuroact.results.spread import NOT_TOLD_APART, OperationSpread, checked_spread, known_spread
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperationCounts(Generic[Number]):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class OperationCounts(Carded, Generic[Number]):
     """Synaptic operations: pairs of an element of an input and a weight that it meets.
 
     An *event* is an element that is not zero. Its *fan-out* is the number of weights that are not
@@ -84,7 +86,7 @@ class OperationCounts(Generic[Number]):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LayerOperations(OperationCounts[int]):
     """Synaptic operations of one layer, exactly, over everything recorded.
 
@@ -159,14 +161,14 @@ class LayerOperations(OperationCounts[int]):
 InputKind = Literal["silent", "binary", "graded", "real"]
 
 
-class Divided(Mapping[str, OperationCounts[float]]):
+class Divided(ByName[OperationCounts[float]]):
     """The operations of layers by name, and what stands beside them, divided by one number."""
 
     def __init__(self, operations: Operations, divisor: int) -> None:
         self._operations, self._divisor = operations, divisor
 
-    def __getitem__(self, name: str) -> OperationCounts[float]:
-        """The layer of that name or alias; KeyError where there is none, with the reason."""
+    def __getitem__(self, name: str | SupportsIndex) -> OperationCounts[float]:
+        """The layer of that name, alias or position; KeyError or IndexError if there is none."""
         return _divided(self._operations[name], self._divisor)
 
     def __iter__(self) -> Iterator[str]:
@@ -191,7 +193,7 @@ class Divided(Mapping[str, OperationCounts[float]]):
         return self._operations.memory / self._divisor
 
 
-class Operations(Mapping[str, LayerOperations]):
+class Operations(ByName[LayerOperations]):
     """Synaptic operations of a model's layers by name, in the model's order.
 
     Args:
@@ -228,12 +230,14 @@ class Operations(Mapping[str, LayerOperations]):
         self.not_counted = MappingProxyType(dict(not_counted or {}))
         self._neurons = {layer.name: layer for layer in updates}
 
-    def __getitem__(self, name: str) -> LayerOperations:
-        """The layer of that name, or of that alias.
+    def __getitem__(self, name: str | SupportsIndex) -> LayerOperations:
+        """The layer of that name or alias, or the one at that position.
 
         Raises:
             KeyError: there is none, or it was not counted; the message says why.
+            IndexError: there is no such position.
         """
+        name = self._name_of(name)
         if name in self._layers:
             return self._layers[name]
         for layer in self._layers.values():

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.statistics.signal_result import SignalResult
 
+FAR = 10.0
+"""From how many times the threshold's own size on a membrane is far from it."""
+
 
 def far_share(layer: LayerActivity) -> float:
-    """Share of a membrane's values that are further from the threshold than the threshold from 0.
+    """Share of a membrane's values that are further from the threshold than `FAR` times its size.
 
     NaN if the layer is no membrane: it was not recorded with `Signal(threshold=...)`, or it is a
     gradient. NaN also if the threshold is 0, which says nothing of what is far.
@@ -19,14 +22,14 @@ def far_share(layer: LayerActivity) -> float:
     >>> from neuroact import Recording, Signal
     >>> from neuroact.results.signal_measures import far_share
     >>> recording = Recording(statistics=Signal(threshold=1.0))
-    >>> recording.observe("mem", np.array([[[-3.0, -1.0, 0.5, 1.5]]]), kind="analog")
+    >>> recording.observe("mem", np.array([[[-30.0, -1.0, 0.5, 12.0]]]), kind="analog")
     >>> far_share(recording.report()["mem"])
     0.5
     """
     signal = _signal(layer)
     if signal is None or not signal.threshold or layer.of == "grad":
         return math.nan
-    reach = abs(signal.threshold)
+    reach = FAR * abs(signal.threshold)
     return signal.beyond_share(signal.threshold - reach, signal.threshold + reach)
 
 

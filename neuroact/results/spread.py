@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroact.card import Carded
 from neuroact.errors import SamplesUnknownError
 from neuroact.quantiles import quantile
 
@@ -21,8 +22,8 @@ _BITS = 9
 """Binary digits that a bin keeps of a value: bins are 2^-8 of their values wide, or narrower."""
 
 
-@dataclass(frozen=True)
-class OperationSpread:
+@dataclass(frozen=True, repr=False)
+class OperationSpread(Carded):
     """How many effective operations the samples took, as a histogram over samples.
 
     One value is the `acs + macs` of one sample's sequence, over all its steps. The least, the

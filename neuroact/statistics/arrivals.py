@@ -21,7 +21,7 @@ _LARGEST_WHOLE = 2**24
 _OF_ELEMENTS = ("ones", "others", "magnitude")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ArrivalsResult(LayerResult):
     """Counts of one layer's input, on the host.
 

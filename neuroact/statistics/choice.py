@@ -41,6 +41,12 @@ StatisticChoice = StatisticFactory | Statistic | str
 StatisticSelection = StatisticChoice | Iterable[StatisticChoice] | None
 
 
+_TAKES = (
+    'statistics= takes names such as "TimeCourse", classes such as neuroact.TimeCourse, configured '
+    "statistics such as neuroact.Raster(3), or functions that build one without arguments"
+)
+
+
 class Clones:
     """Builds empty statistics with the configuration of a given one."""
 
@@ -123,7 +129,7 @@ def check_pickled(found: Iterable[StatisticFactory]) -> None:
 def _listed(statistics: Any) -> list[Any]:
     if statistics is None:
         return []
-    alone = isinstance(statistics, str) or not isinstance(statistics, Iterable)
+    alone = isinstance(statistics, str | bytes | Mapping) or not isinstance(statistics, Iterable)
     return [statistics] if alone else list(statistics)
 
 
@@ -132,11 +138,14 @@ def _builder(choice: Any) -> StatisticFactory:
         return built_in(choice)
     if isinstance(choice, Statistic) and not isinstance(choice, type):
         return Clones(choice)
-    if callable(choice) and isinstance(choice(), Statistic):
+    if callable(choice) and isinstance(_built(choice), Statistic):
         build: StatisticFactory = choice
         return build
-    raise TypeError(
-        'statistics= takes names such as "TimeCourse", classes such as neuroact.TimeCourse, '
-        "configured statistics such as neuroact.Raster(3), or functions that build one without "
-        f"arguments; came {choice!r}"
-    )
+    raise TypeError(f"{_TAKES}; came {choice!r:.200}")
+
+
+def _built(choice: Callable[[], Any]) -> Any:
+    try:
+        return choice()
+    except TypeError as cause:
+        raise TypeError(f"{_TAKES}; came {choice!r:.200}, which gives none: {cause}") from cause

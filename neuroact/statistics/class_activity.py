@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +23,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassActivityResult(LayerResult):
     """What a layer's neurons did for each class of samples.
 
@@ -121,10 +122,13 @@ class ClassActivity(CountsBlocks):
     """
 
     def __init__(self, classes: int = 0) -> None:
-        if classes < 0:
-            raise ValueError(f"expected classes= of 0 or more, came {classes}")
-        self._classes = classes
+        if not isinstance(classes, Integral) or classes < 0:
+            raise ValueError(f"expected classes= to be a whole number from 0 on, came {classes!r}")
+        self._classes: int = classes
         self.reset()
+
+    def __repr__(self) -> str:
+        return f"ClassActivity({self._classes or ''})"
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neuroact.card import Carded
 from neuroact.errors import MergeError
 from neuroact.statistics.counting.core_loops import CountsBlocks, loops
 from neuroact.statistics.counting.event_counts import EventCounts
@@ -44,8 +45,8 @@ class SumOfValues:
         vars(figures)["total"] = total
 
 
-@dataclass(frozen=True)
-class FiringResult:
+@dataclass(frozen=True, repr=False)
+class FiringResult(Carded):
     """Counts of one layer, on the host.
 
     Attributes:
@@ -140,6 +141,9 @@ class Firing(CountsBlocks):
     def __init__(self) -> None:
         self.counts: EventCounts | None = None
         self.open = OpenSequences()
+
+    def __repr__(self) -> str:
+        return "Firing()"
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""

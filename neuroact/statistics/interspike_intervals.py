@@ -46,7 +46,7 @@ _COUNTED = ("intervals", "sums", "squares", "pairs", "cv2_fraction", "lv_fractio
 _MOST_SAMPLES = 2**11
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InterspikeIntervalsResult(CountedResult):
     """Intervals between the spikes of each neuron of one layer.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from neuroact.statistics.results import Integers, LayerResult
 from neuroact.stream.chunk import SignalKind, SpikeChunk
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RasterResult(LayerResult):
     """Every event of the sequences that were kept, by sequence, step and neuron.
 
@@ -118,9 +119,13 @@ class Raster(CountsBlocks):
 
     def __init__(self, sequences: int = 1, *, steps: int = 1000, neurons: int = 1000) -> None:
         self._limits = (sequences, steps, neurons)
-        if min(self._limits) < 1:
-            raise ValueError(f"expected numbers of 1 or more, came {self._limits}")
+        if not all(isinstance(n, Integral) and n >= 1 for n in self._limits):
+            raise ValueError(f"expected whole numbers of 1 or more, came {self._limits}")
         self.reset()
+
+    def __repr__(self) -> str:
+        sequences, steps, neurons = self._limits
+        return f"Raster({sequences}, steps={steps}, neurons={neurons})"
 
     def reset(self) -> None:
         """Forget everything, the neurons' shape included."""

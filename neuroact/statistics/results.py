@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from neuroact.card import Carded
 from neuroact.errors import NoTimeStepError
 from neuroact.quantiles import quantile
 
@@ -20,8 +21,8 @@ NONFINITE = "NaN or infinite values were emitted"
 """Why a layer's figures cannot be trusted if one of its values was not finite."""
 
 
-@dataclass(frozen=True, eq=False)
-class LayerResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerResult(Carded):
     """What a statistic found in one layer: read-only arrays, compared by content.
 
     Attributes:
@@ -61,7 +62,7 @@ class LayerResult:
         return frozenset(f.name for f in fields(cls) if f.type == "Floats")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CountedResult(LayerResult):
     """Figures of counted numbers, given as a histogram; NaN if it is empty.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -80,10 +81,14 @@ class Signal:
     """
 
     def __init__(self, threshold: float | None = None) -> None:
-        if threshold is not None and not math.isfinite(threshold):
+        known = threshold is None or (isinstance(threshold, Real) and math.isfinite(threshold))
+        if not known:
             raise ValueError(f"expected threshold= to be a finite number, came {threshold!r}")
         self._threshold = None if threshold is None else float(threshold)
         self.reset()
+
+    def __repr__(self) -> str:
+        return f"Signal({'' if self._threshold is None else f'threshold={self._threshold}'})"
 
     def reset(self) -> None:
         """Forget everything counted, the neurons' shape included."""

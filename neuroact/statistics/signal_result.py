@@ -13,7 +13,7 @@ from neuroact.statistics.counting.real_bins import edges_of, middles_of
 from neuroact.statistics.results import Floats, Integers, LayerResult, quantile_or_nan, ratio
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SignalResult(LayerResult):
     """Real values of one layer: per neuron, per step, and all of them together.
 

@@ -26,7 +26,7 @@ from neuroact.statistics.counting.windows import (
 from neuroact.statistics.results import CountedResult, Floats, Integers, exact_spread, ratio
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SpikeCountsResult(CountedResult):
     """Spikes per (sequence, neuron) of one layer.
 

@@ -27,7 +27,7 @@ from neuroact.statistics.counting.windows import (
 from neuroact.statistics.results import CountedResult, Integers, exact_spread
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SynchronyResult(CountedResult):
     """Spikes per (time bin, sample) of one layer, and how synchronous its neurons are.
 

@@ -35,7 +35,7 @@ from neuroact.statistics.results import (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TimeCourseResult(LayerResult):
     """Activity of one layer in each time bin of its sequences.
 

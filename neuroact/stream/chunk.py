@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch._subclasses import FakeTensor
 
+from neuroact.card import Carded
 from neuroact.errors import ChunkError
 
 
@@ -36,8 +35,8 @@ class SignalKind(enum.Enum):
     request."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpikeChunk:
+@dataclass(frozen=True, slots=True, repr=False)
+class SpikeChunk(Carded):
     """Consecutive time steps of one layer.
 
     Attributes:
@@ -147,31 +146,6 @@ class SpikeSink(Protocol):
         """Take the layer's next chunk. Must keep no reference to its tensors."""
 
 
-def as_tensor(values: Any) -> Tensor:
-    """The values as a dense tensor: converts sparse tensors, arrays and lists of numbers.
-
-    A dense tensor is returned as it is.
-
-    Raises:
-        ChunkError: the values are not numbers, have a dtype that torch lacks, or are not of one
-            rectangular shape.
-    """
-    if isinstance(values, Tensor):
-        return dense(values)
-    if isinstance(values, np.ma.MaskedArray):
-        raise ChunkError(
-            "came a masked array: pass its `.data`, and valid=, False where a step is padding"
-        )
-    try:
-        array = np.asarray(values)  # torch reads lists too, but not the arrays of other libraries
-        return torch.from_numpy(_of_torch(array))
-    except Exception as cause:  # an array of another library may raise anything
-        raise ChunkError(
-            f"came {type(values).__name__}, which cannot be read as an array of numbers of one "
-            f"shape: {cause}"
-        ) from cause
-
-
 def dense(values: Tensor) -> Tensor:
     """The tensor as a dense one: converts sparse and quantised tensors.
 
@@ -187,17 +161,6 @@ def dense(values: Tensor) -> Tensor:
     if values.is_quantized:
         return values.dequantize()
     return values if values.layout is torch.strided else values.to_dense()
-
-
-def _of_torch(array: NDArray[Any]) -> NDArray[Any]:
-    """The array itself if torch takes it without an error or warning, else a copy that it takes."""
-    if array.dtype.kind == "V" and array.dtype.names is None:
-        # bfloat16 and the like, which NumPy knows only as raw bytes.
-        array = array.astype(np.float32)
-    elif array.dtype.kind not in "biufc":
-        raise TypeError(f"its dtype is {array.dtype}")
-    plain = array.dtype.isnative and array.flags.writeable and min(array.strides, default=0) >= 0
-    return array if plain else array.astype(array.dtype.newbyteorder("="))
 
 
 def as_stream(values: Tensor, *, sequence: bool) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuroact.stream.chunk import as_tensor
+from neuroact.stream.tensors import as_tensor
 
 MOST_CLASSES = 2**20
 """Every layer has a row of counts for each class, so their number is bounded."""

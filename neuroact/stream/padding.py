@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neuroact.stream.chunk import as_tensor
+from neuroact.stream.tensors import as_tensor
 
 
 class Validity:

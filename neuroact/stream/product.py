@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neuroact.stream.chunk import as_tensor
+from neuroact.card import Carded
+from neuroact.stream.tensors import as_tensor
 
 # Beyond these float64 skips whole numbers, and a sum of such numbers could leave int64.
 _LARGEST_WHOLE, _LARGEST_PRODUCT, _LARGEST_SUM = 2**24, 2.0**53, 2.0**62
 
 
-@dataclass(frozen=True, slots=True)
-class SynapticProduct:
+@dataclass(frozen=True, slots=True, repr=False)
+class SynapticProduct(Carded):
     """A matrix product of two activations, as `torch.matmul` takes them.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ def seconds(values: Any, what: str) -> tuple[NDArray[np.float64], float]:
 
     A single number becomes one value.
 
-    Values of the packages quantities and neo are rescaled. Those of Brian2 are in SI units inside.
+    Values of the packages quantities, neo and brainunit are rescaled. Those of Brian2 are in SI
+    units inside.
     A list of such values, each in a unit of its own, is read one by one. An array loses its unit
     when NumPy reads it, so one whose unit is unknown is refused.
 
@@ -71,6 +73,9 @@ def _rescaled(values: Any, what: str) -> NDArray[Any]:
     try:
         if hasattr(values, "rescale"):
             return np.asarray(values.rescale("s").magnitude)
+        if hasattr(values, "to_decimal"):
+            package = sys.modules[type(values).__module__.partition(".")[0]]
+            return np.asarray(values.to_decimal(package.second))
         if str(getattr(values, "dim", "")) == "s":
             return np.asarray(values)  # Brian2 keeps its values in SI units
     except Exception as cause:  # the unit is none of time

@@ -16,7 +16,7 @@ from neuroact.table.layout import (
     terminal_blocks,
     terminal_width,
 )
-from neuroact.table.legend import notes
+from neuroact.table.legend import IN_COMMANDS, IN_PYTHON, Hints, notes
 from neuroact.table.notebook import html_table
 from neuroact.table.rows import MOST_ROWS, table_rows
 from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded, number_text
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from neuroact.results.layers import Layers
 
 __all__ = [
+    "IN_COMMANDS",
+    "IN_PYTHON",
     "MOST_ROWS",
     "NARROWEST",
+    "Hints",
     "ReportTable",
     "Totals",
     "folded",
@@ -39,11 +42,14 @@ __all__ = [
     "print_table",
     "table_html",
     "table_text",
+    "terminal_blocks",
 ]
 
 
-def table_text(report: Layers, width: int | None = None, *, fold: bool | None = None) -> str:
-    r"""A report's table, and notes on what its figures mean, as plain text without colour.
+def table_text(
+    report: Layers, width: int | None = None, *, fold: bool | None = None, legend: bool = False
+) -> str:
+    r"""A report's table, and notes below it, as plain text without colour.
 
     If the width is too small for one table, there are two, counts above activity, or more. A long
     name is broken, after a dot if possible. Nothing is cut off.
@@ -59,6 +65,7 @@ def table_text(report: Layers, width: int | None = None, *, fold: bool | None = 
         width: longest line, `NARROWEST` or more. None: the terminal's width if standard output is
             a terminal, else the table's own width.
         fold: True or False to fold by module or not, whatever the number of layers.
+        legend: whether the notes also explain the table's words.
 
     >>> import numpy as np
     >>> from neuroact import ActivityReport, LayerActivity, SignalKind
@@ -73,41 +80,67 @@ def table_text(report: Layers, width: int | None = None, *, fold: bool | None = 
     ------------------------------------------------
     total               4    0.4000     0          0
     """
-    if width is None:
-        width = terminal_width()
-    return plain_text(ReportTable(report, fold=fold, blocks=terminal_blocks()), width)
+    return ReportTable(report, fold=fold, legend=legend, blocks=terminal_blocks()).text(width)
 
 
-def print_table(report: Layers, *, fold: bool | None = None) -> None:
+def print_table(
+    report: Layers, *, fold: bool | None = None, legend: bool = False, hints: Hints = IN_PYTHON
+) -> None:
     """Print the table to standard output, in colour if that is a terminal."""
-    print_rendered(ReportTable(report, fold=fold, blocks=terminal_blocks()))
+    print_rendered(
+        ReportTable(report, fold=fold, legend=legend, hints=hints, blocks=terminal_blocks())
+    )
 
 
 def table_html(report: Layers, *, fold: bool | None = None) -> str:
     """The table for a notebook: the same texts as in `table_text`, all escaped."""
-    table = ReportTable(report, fold=fold, blocks=BLOCKS)
-    return html_table(
-        table.columns, table.notes, f"{len(report)} layer{'' if len(report) == 1 else 's'}"
-    )
+    return ReportTable(report, fold=fold)._repr_html_()
 
 
 class ReportTable:
-    """A table that rich can print, laid out for the width of its console.
+    """A table that shows itself: as text, at a prompt, in a notebook, and printed by rich.
 
     Args:
         report: what to show.
         fold: as in `table_text`.
+        legend: as in `table_text`.
+        hints: how more is asked for.
         blocks: characters of the histograms, from empty to full.
     """
 
     def __init__(
-        self, report: Layers, *, fold: bool | None = None, blocks: str = PLAIN_BLOCKS
+        self,
+        report: Layers,
+        *,
+        fold: bool | None = None,
+        legend: bool = True,
+        hints: Hints = IN_PYTHON,
+        blocks: str = PLAIN_BLOCKS,
     ) -> None:
+        self._report, self._fold = report, fold
         layers = list(report.values())
         rows = table_rows(layers, fold=fold)
         verdicts = diagnose(layers)
         self.columns: list[TableColumn] = table_columns(layers, rows, verdicts, blocks)
-        self.notes = _folded_note(len(rows), len(layers)) | notes(report, verdicts)
+        self.notes = _folded_note(len(rows), len(layers), hints) | notes(
+            report, verdicts, legend=legend, hints=hints
+        )
+
+    def text(self, width: int | None = None) -> str:
+        """The table as `table_text` gives it; as wide as there if `width` is None."""
+        return plain_text(self, terminal_width() if width is None else width)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        # The legend is folded away, so it is there in any case.
+        table = ReportTable(self._report, fold=self._fold, blocks=BLOCKS)
+        layers = len(self._report)
+        caption = f"{layers} layer{'' if layers == 1 else 's'}"
+        return html_table(table.columns, table.notes, caption)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -115,11 +148,11 @@ class ReportTable:
         yield from drawn(self.columns, self.notes, options.max_width)
 
 
-def _folded_note(rows: int, layers: int) -> dict[str, str]:
+def _folded_note(rows: int, layers: int, hints: Hints) -> dict[str, str]:
     if rows == layers:
         return {}
     text = (
         f"{layers} layers by module: a row describes all neurons of a module; "
-        "for every layer: neuroact.table.table_text(report, fold=False)"
+        f"for every layer: {hints.unfolded}"
     )
     return {"folded": text}

@@ -14,9 +14,9 @@ from neuroact.table.legend import COUNTS, same_in_all
 from neuroact.table.rows import TableRow
 from neuroact.table.text import (
     PLAIN_BLOCKS,
-    count_text,
     histogram_text,
     number_text,
+    part_text,
     share_text,
 )
 from neuroact.table.totals import Totals
@@ -100,17 +100,25 @@ def table_columns(
             apart=True,
         ),
         column("sparsity", _sparsity, share_text(totals.sparsity)),
-        column("dead", lambda row: _count(row, row.totals.dead), count_text(totals.dead)),
-        column(
-            "saturated", lambda row: _count(row, row.totals.saturated), count_text(totals.saturated)
-        ),
+        _parts("dead", rows, totals),
+        _parts("saturated", rows, totals),
     ]
+
+
+def _parts(head: str, rows: Sequence[TableRow], totals: Totals) -> TableColumn:
+    """Counts of neurons with their shares, the counts below each other."""
+    parts = [row.totals.part(head) if row.has_figures else None for row in rows]
+    pairs = [part_text(part).partition(" ") for part in (*parts, totals.part(head))]
+    widest = max(len(share) for *_, share in pairs)
+    *cells, last = (f"{count} {share:>{widest}}" if share else count for count, _, share in pairs)
+    return TableColumn(head, tuple(cells), last)
 
 
 def _verdicts(verdicts: Sequence[Verdict], rows: Sequence[TableRow]) -> list[TableColumn]:
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
-        found.setdefault(verdict.layer, []).append(verdict.name)
+        for name in verdict.layers:
+            found.setdefault(name, []).append(verdict.name)
     if not found:
         return []
     cells = []
@@ -149,7 +157,3 @@ def _sparsity(row: TableRow) -> str:
     if not row.has_figures:
         return number_text(math.nan)
     return share_text(row.totals.sparsity)
-
-
-def _count(row: TableRow, count: int | None) -> str:
-    return count_text(count) if row.has_figures else "-"

@@ -27,9 +27,13 @@ _RATIO = (
 class ComparedOperationsTable:
     """A table that rich can print: the columns of `OperationsTable`, and a ratio."""
 
-    def __init__(self, compared: ComparedOperations) -> None:
+    def __init__(self, compared: ComparedOperations, *, legend: bool = True) -> None:
         self.labels = tuple(compared.reports)
-        tables = {label: OperationsTable(each) for label, each in compared.reports.items()}
+        tables = {
+            # The table above hints at the legend.
+            label: OperationsTable(each, legend=legend, hint="")
+            for label, each in compared.reports.items()
+        }
         self.columns = _columns(compared, tables)
         self.notes = _notes(compared, tables)
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from neuroact.results.compared_layers import ComparedLayers, Difference
 
+IN_PYTHON = "comparison.table(legend=True)"
+IN_COMMANDS = "neuroact show FILE --legend"
+"""How the legend is asked for."""
 _METRICS = ("mean", "std", "q1", "median", "q3", "sparsity")
 _COUNTS = ("dead", "saturated")
 _MEANINGS = {
@@ -38,38 +41,50 @@ _MEANINGS = {
 }
 
 
-def comparison_text(comparison: ComparedLayers, width: int | None = None) -> str:
-    """The table and its notes as plain text; `width` is as in `table_text`."""
-    return plain_text(ComparisonTable(comparison), terminal_width() if width is None else width)
-
-
-def print_comparison(comparison: ComparedLayers) -> None:
+def print_comparison(
+    comparison: ComparedLayers, *, legend: bool = False, hint: str = IN_PYTHON
+) -> None:
     """Print the table to standard output, in colour if that is a terminal."""
-    print_rendered(ComparisonTable(comparison))
-
-
-def comparison_html(comparison: ComparedLayers) -> str:
-    """The table for a notebook: the same texts, all escaped."""
-    table = ComparisonTable(comparison)
-    caption = " and ".join(comparison.labels)
-    of_activity = html_table(table.columns, table.notes, caption)
-    if table.operations is None:
-        return of_activity
-    caption = f"synaptic operations in {' and '.join(table.operations.labels)}"
-    return of_activity + html_table(table.operations.columns, table.operations.notes, caption)
+    print_rendered(ComparisonTable(comparison, legend=legend, hint=hint))
 
 
 class ComparisonTable:
-    """A table that rich can print, laid out for the width of its console.
+    """A table that shows itself: as text, at a prompt, in a notebook, and printed by rich.
 
     Below it is a table of synaptic operations, if they are compared.
+
+    Args:
+        comparison: what to show.
+        legend: whether the notes also explain the tables' words.
+        hint: how the legend is asked for.
     """
 
-    def __init__(self, comparison: ComparedLayers) -> None:
+    def __init__(
+        self, comparison: ComparedLayers, *, legend: bool = True, hint: str = IN_PYTHON
+    ) -> None:
+        self._comparison = comparison
         self.columns = _columns(comparison)
-        self.notes = _notes(comparison)
+        self.notes = _notes(comparison, None if legend else hint)
         found = comparison.recorded_operations
-        self.operations = None if found is None else ComparedOperationsTable(found)
+        self.operations = None if found is None else ComparedOperationsTable(found, legend=legend)
+
+    def text(self, width: int | None = None) -> str:
+        """The tables and their notes as plain text; `width` is as in `table_text`."""
+        return plain_text(self, terminal_width() if width is None else width)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        table = ComparisonTable(self._comparison)  # with the legend, which is folded away
+        caption = " and ".join(self._comparison.labels)
+        of_activity = html_table(table.columns, table.notes, caption)
+        if table.operations is None:
+            return of_activity
+        caption = f"synaptic operations in {' and '.join(table.operations.labels)}"
+        return of_activity + html_table(table.operations.columns, table.operations.notes, caption)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -152,8 +167,9 @@ def _change(difference: Difference, name: str) -> str:
     return "-" if change is None else f"{change:+,}" if change else "0"
 
 
-def _notes(comparison: ComparedLayers) -> dict[str, str]:
-    found = _farthest(comparison) | _MEANINGS
+def _notes(comparison: ComparedLayers, hint: str | None) -> dict[str, str]:
+    """The notes: with the legend, or else a hint at it."""
+    found = _farthest(comparison) | (_MEANINGS if hint is None else {})
     for label, names in comparison.unmatched.items():
         found[f"only in {printable(label)}"] = joined(names)
     renamed = [
@@ -171,7 +187,8 @@ def _notes(comparison: ComparedLayers) -> dict[str, str]:
     if any(counted) and not all(counted):
         without = (n for n, has in zip(comparison.labels, counted, strict=True) if not has)
         found["no operations in"] = joined(without)
-    return found | _unlike(comparison)
+    found |= _unlike(comparison)
+    return found if hint is None else found | {"legend": f"{hint} explains the words"}
 
 
 def _farthest(comparison: ComparedLayers) -> dict[str, str]:

@@ -13,6 +13,7 @@ from neuroact.results.operations import LayerOperations, Operations
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn, plain_text, terminal_width
 from neuroact.table.legend import joined
+from neuroact.table.notebook import html_table
 from neuroact.table.text import ratio_text, shape_text
 
 if TYPE_CHECKING:
@@ -29,28 +30,47 @@ _NOTES = {
     "ACs, MACs": "operations of events with non-zero weights: ACs of events of magnitude one, "
     "which add a weight; MACs of others, which multiply by it",
     "% dense": "ACs and MACs as a share of dense",
-    "total": "over everything recorded, all samples and steps; without biases, neuron updates, "
-    "memory accesses and products of two activations that nobody observed",
 }
-
-
-def operations_text(operations: Operations, width: int | None = None) -> str:
-    """A table of the operations of each layer, and what its figures mean, as plain text.
-
-    Args:
-        operations: what to show.
-        width: longest line. Where None, the terminal's width if standard output is one, else as
-            wide as the table is.
-    """
-    return plain_text(OperationsTable(operations), terminal_width() if width is None else width)
+_TOTAL = (
+    "over everything recorded, all samples and steps; without biases, neuron updates, memory "
+    "accesses and products of two activations that nobody observed"
+)
+IN_PYTHON = "report.operations.table(legend=True)"
+IN_COMMANDS = "neuroact show FILE --operations --legend"
+"""How the legend is asked for."""
 
 
 class OperationsTable:
-    """The table as `rich.console.Console.print` takes it, laid out for the console's width."""
+    """A table that shows itself: as text, at a prompt, in a notebook, and printed by rich.
 
-    def __init__(self, operations: Operations) -> None:
+    Args:
+        operations: what to show.
+        legend: whether the notes also explain the table's words.
+        hint: how the legend is asked for; empty if nothing is said of it.
+    """
+
+    def __init__(
+        self, operations: Operations, *, legend: bool = True, hint: str = IN_PYTHON
+    ) -> None:
+        self._operations = operations
         self.columns = _columns(operations)
-        self.notes = _beside(operations) | _NOTES | not_counted_notes(operations)
+        self.notes = _beside(operations) | (_NOTES if legend else {}) | {"total": _TOTAL}
+        self.notes |= not_counted_notes(operations)
+        if not legend and hint:
+            self.notes["legend"] = f"{hint} explains the words"
+
+    def text(self, width: int | None = None) -> str:
+        """The table and its notes as plain text; `width` is as in `table_text`."""
+        return plain_text(self, terminal_width() if width is None else width)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        table = OperationsTable(self._operations)  # with the legend, which is folded away
+        return html_table(table.columns, table.notes, "synaptic operations")
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions

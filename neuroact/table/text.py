@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from neuroact.results.binning import binned
 
+Part = tuple[int, int]
+"""How many, and among how many."""
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN_BLOCKS = "_.:-=+*#"
 """The same in ASCII, for encodings that lack the others."""
@@ -44,6 +47,33 @@ def ratio_text(ratio: float) -> str:
 def count_text(count: int | None) -> str:
     """A count with commas; a dash if it is None, because it would say nothing."""
     return "-" if count is None else f"{count:,}"
+
+
+def percent_text(share: float) -> str:
+    """A share in whole percent; `0 %` and `100 %` only if exact.
+
+    >>> from neuroact.table.text import percent_text
+    >>> [percent_text(x) for x in (0.0, 0.001, 0.07, 0.999, 1.0)]
+    ['0 %', '<1 %', '7 %', '>99 %', '100 %']
+    """
+    if 0 < share < 0.01:
+        return "<1 %"
+    return ">99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
+
+
+def part_text(part: Part | None) -> str:
+    """A count with its share; without the share if nothing is counted.
+
+    It is a dash if the part is None, because it would say nothing.
+
+    >>> from neuroact.table.text import part_text
+    >>> [part_text(part) for part in ((9, 128), (0, 128), None)]
+    ['9 (7 %)', '0', '-']
+    """
+    if part is None:
+        return "-"
+    count, among = part
+    return f"{count:,} ({percent_text(count / among)})" if count else "0"
 
 
 def share_text(share: float | None) -> str:

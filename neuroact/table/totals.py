@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.stream.chunk import SignalKind
+from neuroact.table.text import Part
 
 
 def comparable(layers: Sequence[LayerActivity]) -> list[LayerActivity]:
@@ -32,6 +33,7 @@ class Totals:
         neurons: number of neurons.
         dead: number of dead neurons.
         saturated: number of saturated neurons.
+        looked_at: among how many neurons these two are, by the metric.
         sparsity: share of zeros among all values; NaN if there are no values.
     """
 
@@ -40,6 +42,12 @@ class Totals:
     dead: int | None
     saturated: int | None
     sparsity: float | None
+    looked_at: Mapping[str, int]
+
+    def part(self, metric: str) -> Part | None:
+        """How many neurons are dead, or saturated, and among how many."""
+        count: int | None = getattr(self, metric)
+        return None if count is None else (count, self.looked_at[metric])
 
     @classmethod
     def of(cls, layers: Sequence[LayerActivity]) -> Totals:
@@ -58,6 +66,10 @@ class Totals:
             dead=None if dead is None else sum(layer.dead for layer in dead),
             saturated=None if saturated is None else sum(layer.saturated for layer in saturated),
             sparsity=None if measured is None else _zeros_share(measured),
+            looked_at={
+                metric: sum(layer.neurons for layer in found or ())
+                for metric, found in (("dead", dead), ("saturated", saturated))
+            },
         )
 
 

@@ -4,7 +4,22 @@
 Lightning's Trainer.
 """
 
-from neuroact.training.figures import histograms, quartiles, scalars, tensorboard
+from neuroact.training.figures import (
+    EpochLog,
+    histograms,
+    of_epoch,
+    quartiles,
+    scalars,
+    tensorboard,
+)
 from neuroact.training.monitor import TrainingMonitor
 
-__all__ = ["TrainingMonitor", "histograms", "quartiles", "scalars", "tensorboard"]
+__all__ = [
+    "EpochLog",
+    "TrainingMonitor",
+    "histograms",
+    "of_epoch",
+    "quartiles",
+    "scalars",
+    "tensorboard",
+]

@@ -6,8 +6,8 @@ A tag is `<metric>/<layer>`, so that a tracker draws one metric of all layers si
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,20 @@ from neuroact.results.operations import OperationCounts, Operations
 
 Log = Callable[[ActivityReport, int], object]
 """Called as `log(report of the recorded step, number of the step)`."""
+
+
+@runtime_checkable
+class EpochLog(Protocol):
+    """A `Log` that is told of each epoch too, such as that of `tensorboard`."""
+
+    def __call__(self, report: ActivityReport, step: int) -> object:
+        """Log one recorded step."""
+
+    def end_epoch(self, report: ActivityReport, step: int) -> object:
+        """Log an epoch: the report of all its recorded steps, and the number of its last step."""
+
+
+T = TypeVar("T")
 
 BINS = 32
 _OPERATIONS = ("dense", "effective", "macs", "acs", "share")
@@ -98,29 +112,50 @@ def histograms(report: ActivityReport) -> dict[str, tuple[Integers, Floats]]:
     return {f"activity/{layer.name}": layer.histogram(BINS) for layer in _measured(report)}
 
 
-def tensorboard(writer: Any) -> Log:
-    """A function that writes a step's `scalars` and `histograms` to TensorBoard.
+def of_epoch(figures: Mapping[str, T]) -> dict[str, T]:
+    """Figures of an epoch by tags of their own: `epoch_activity_mean/<layer>` and so on.
+
+    >>> from neuroact.training import of_epoch
+    >>> of_epoch({"activity_mean/lif": 0.25})
+    {'epoch_activity_mean/lif': 0.25}
+    """
+    return {f"epoch_{tag}": figure for tag, figure in figures.items()}
+
+
+def tensorboard(writer: Any) -> EpochLog:
+    """A log that writes `scalars` and `histograms` of steps and of epochs to TensorBoard.
 
     Args:
         writer: a `SummaryWriter` of `torch.utils.tensorboard` or tensorboardX. You close it.
     """
-
-    def log(report: ActivityReport, step: int) -> None:
-        for tag, value in scalars(report).items():
-            writer.add_scalar(tag, value, step)
-        write_histograms(writer, report, step)
-
-    return log
+    return _TensorBoard(writer)
 
 
-def write_histograms(writer: Any, report: ActivityReport, step: int) -> None:
+class _TensorBoard:
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def __call__(self, report: ActivityReport, step: int) -> None:
+        self._write(scalars(report), step)
+        write_histograms(self._writer, report, step)
+
+    def end_epoch(self, report: ActivityReport, step: int) -> None:
+        self._write(of_epoch(scalars(report)), step)
+        write_histograms(self._writer, report, step, prefix="epoch_")
+
+    def _write(self, numbers: Mapping[str, float], step: int) -> None:
+        for tag, value in numbers.items():
+            self._writer.add_scalar(tag, value, step)
+
+
+def write_histograms(writer: Any, report: ActivityReport, step: int, *, prefix: str = "") -> None:
     """Write each layer's histogram and its exact sums to a `SummaryWriter`."""
     for layer in _measured(report):
         counts, edges = layer.histogram(BINS)
         with np.errstate(over="ignore"):  # a sum beyond float64 becomes infinite
             sums = float(layer.activity.sum()), float(np.square(layer.activity).sum())
         writer.add_histogram_raw(
-            f"activity/{layer.name}",
+            f"{prefix}activity/{layer.name}",
             min=layer.min,
             max=layer.max,
             num=layer.neurons,

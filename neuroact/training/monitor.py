@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
 from torch import nn
 
+from neuroact.errors import NoStepWarning, NothingRecordedError, TrainingStoppedError
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.history import History, Label
-from neuroact.training.figures import Log
+from neuroact.results.diagnosis import Verdict
+from neuroact.training.figures import EpochLog, Log
 from neuroact.training.sampling import StepSampler
+from neuroact.training.verdicts import OnVerdict, VerdictWatch
 
 
 class TrainingMonitor:
@@ -24,16 +28,25 @@ class TrainingMonitor:
 
     Args:
         model: the model in training.
-        log: called with the report of each recorded step and the step's number, from 0; see
-            `neuroact.training.tensorboard`. None to keep only the history.
-        every: number of steps from one recorded step to the next; the first step is recorded.
+        log: called with the report of each recorded step and the step's number, from 0. If it is an
+            `EpochLog`, such as `neuroact.training.tensorboard(writer)`, it is told of each epoch
+            too. None to keep only the history.
+        every: number of steps from one recorded step to the next. The first step of each epoch is
+            recorded, so no epoch is without a report.
+        on_verdict: what to do when a layer has a verdict for the first time: "warn", "stop", or a
+            function of the verdict and the number of the step. Each layer and kind of verdict is
+            told once. After each recorded step it looks for verdicts on a layer as a whole, such as
+            that it is silent: they count if the layer did not have them before, and has them in two
+            recorded steps in a row. For verdicts on its neurons, such as that many are dead, one
+            batch is too little: it looks for all verdicts when an epoch ends. Those of severity
+            "note" are told to a function alone. None to look for none.
         over_ranks: log the sum over all ranks of a distributed training, instead of this rank's own
             counts. All ranks must then run the same steps, and each logs the same.
         **record_options: as in `neuroact.record`: `layers`, `statistics`, `dt`,
             `operations` and the others.
 
     Raises:
-        ValueError: `every` is less than 1.
+        ValueError: `every` is less than 1, or `on_verdict` is none of these.
         What `neuroact.record` raises.
 
     >>> import torch
@@ -48,9 +61,9 @@ class TrainingMonitor:
     ...     report = monitor.end_epoch()
     >>> monitor.close()
     >>> seen
-    [0, 2, 4, 6, 8]
+    [0, 2, 4, 5, 7, 9]
     >>> [(label, report["1"].observations) for label, report in monitor.history]
-    [(0, 24), (1, 16)]
+    [(0, 24), (1, 24)]
     """
 
     def __init__(
@@ -59,6 +72,7 @@ class TrainingMonitor:
         log: Log | None = None,
         *,
         every: int = 100,
+        on_verdict: OnVerdict | None = None,
         over_ranks: bool = False,
         **record_options: Any,
     ) -> None:
@@ -66,13 +80,19 @@ class TrainingMonitor:
             raise ValueError(f"expected every= to be 1 or more, came {every!r}")
         self.every = every
         self.steps = self.epochs = 0
+        self._closed = False
+        self._in_epoch = 0  # steps since the last epoch ended
         self._log = log
+        self._watch = VerdictWatch(on_verdict)
         self._sampler = StepSampler(model, over_ranks=over_ranks, **record_options)
 
     @property
     def history(self) -> History:
-        """A report per finished epoch, over the recorded steps of that epoch."""
-        return self._sampler.history
+        """A report per epoch, over its recorded steps.
+
+        Until an epoch has ended, its report is the last one, over the steps recorded so far.
+        """
+        return self._sampler.history_so_far(self.epochs)
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -81,19 +101,24 @@ class TrainingMonitor:
         Raises:
             NothingRecordedError: the first recorded step called no layer. A later one that calls
                 none is left out, with a warning.
+            TrainingStoppedError: a layer has a verdict for the first time, and `on_verdict` is
+                "stop".
         """
-        due = self.steps % self.every == 0
+        due = self._in_epoch % self.every == 0
         try:
             if due:
                 self._sampler.begin()
             yield
-            report = self._sampler.end() if due else None
+            report = self._sampler.end(self.steps) if due else None
         except BaseException:
             self._sampler.cancel()
             raise
         if report is not None and self._log is not None:
             self._log(report, self.steps)
         self.steps += 1
+        self._in_epoch += 1
+        if report is not None:
+            self._stop_at(self._watch.of_step(report, self.steps - 1))
 
     def end_epoch(self, label: Label | None = None) -> ActivityReport | None:
         """Add a report to the history, over the steps recorded since the last `end_epoch`.
@@ -102,19 +127,71 @@ class TrainingMonitor:
             label: the report's label in the history; if None, the epoch's number, from 0.
 
         Returns:
-            The report. If no step was recorded, None, and the history gets no entry.
+            The report; None if no recorded step called a layer, of which each step warned.
+
+        Raises:
+            NothingRecordedError: no step was run since the last `end_epoch`.
+            TrainingStoppedError: as in `step`.
         """
-        report = self._sampler.end_epoch(self.epochs if label is None else label)
-        self.epochs += 1
+        if not self._in_epoch:
+            raise NothingRecordedError(
+                "expected training steps in this epoch, came none: put each of them inside "
+                "`with monitor.step():`, and call end_epoch() once after them"
+            )
+        report = self._ended(label)
+        if report is not None:
+            self._stop_at(self._watch.of_epoch(report, self.steps - 1))
         return report
 
     def close(self) -> None:
-        """Stop watching and let go of the model; the history stays."""
+        """Stop watching and let go of the model; the history stays.
+
+        An epoch that has not ended ends here, so its steps are in the history and logged. A monitor
+        in which no step was run gives a `NoStepWarning`.
+        """
+        if self._in_epoch:
+            self._ended(None)
+        elif not (self.steps or self._closed):
+            warnings.warn(
+                "the monitor recorded nothing: put each training step inside "
+                "`with monitor.step():`",
+                NoStepWarning,
+                stacklevel=2,
+            )
+        self._release()
+
+    def _release(self) -> None:
+        self._closed = True
         self._sampler.close()
 
+    def _ended(self, label: Label | None) -> ActivityReport | None:
+        report = self._sampler.end_epoch(self.epochs if label is None else label)
+        self.epochs += 1
+        self._in_epoch = 0
+        if report is not None and isinstance(self._log, EpochLog):
+            self._log.end_epoch(report, self.steps - 1)
+        return report
+
+    def _stop_at(self, verdicts: Sequence[Verdict]) -> None:
+        if verdicts:
+            first, step = verdicts[0], self.steps - 1
+            found = "; ".join(map(str, verdicts))
+            raise TrainingStoppedError(
+                f"training stopped at step {step}: {found}", layer=first.layer, step=step
+            )
+
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint: the history, this epoch's counts, the numbers of steps and epochs."""
-        return {"steps": self.steps, "epochs": self.epochs, **self._sampler.state_dict()}
+        """For a checkpoint: the history, this epoch's counts, numbers of steps, told verdicts.
+
+        Take it before `close`, which ends the epoch.
+        """
+        return {
+            "steps": self.steps,
+            "epochs": self.epochs,
+            "in_epoch": self._in_epoch,
+            "verdicts": self._watch.state(),
+            **self._sampler.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint, as if the training had not stopped.
@@ -125,6 +202,8 @@ class TrainingMonitor:
         """
         self._sampler.load_state_dict(state)
         self.steps, self.epochs = int(state["steps"]), int(state["epochs"])
+        self._in_epoch = int(state["in_epoch"])
+        self._watch.load(state["verdicts"])
 
     def __enter__(self) -> Self:
         return self
@@ -135,4 +214,7 @@ class TrainingMonitor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None or self._in_epoch:
+            self.close()
+        else:
+            self._release()

@@ -10,11 +10,16 @@ import torch
 from torch import nn
 
 from neuroact import distributed
-from neuroact.errors import LayerNotCalledWarning, MergeError, NothingRecordedError
+from neuroact.errors import (
+    LayerNotCalledWarning,
+    MergeError,
+    NeuroactWarning,
+    NothingRecordedError,
+)
 from neuroact.recording.recording import Recording
 from neuroact.recording.start import record
 from neuroact.report.activity_report import ActivityReport
-from neuroact.report.history import History, Label
+from neuroact.report.history import History, Label, Steps
 
 
 class StepSampler:
@@ -37,6 +42,7 @@ class StepSampler:
         # The steps' counts are merged into this one. It has its layers and origin from the model.
         self._epoch = record(model, **record_options)
         self._epoch.close()
+        self._steps: Steps | None = None  # that the epoch's counts are of
         self._ever_called = False
 
     def begin(self) -> None:
@@ -44,8 +50,11 @@ class StepSampler:
         self.active = True
         self._step.resume()
 
-    def end(self) -> ActivityReport | None:
+    def end(self, number: int) -> ActivityReport | None:
         """Stop watching, and add the step's counts to the epoch's.
+
+        Args:
+            number: the number of the training step.
 
         Returns:
             The step's report; None, with a warning, if a step after the first called no layer, as
@@ -60,6 +69,8 @@ class StepSampler:
             report = step.report()
             self._ever_called = True
             self._epoch.merge(step)
+            steps = _steps_of(report, number)
+            self._steps = steps if self._steps is None else self._steps.and_then(steps)
         except NothingRecordedError as error:
             if not self._ever_called:
                 raise
@@ -87,8 +98,20 @@ class StepSampler:
         except NothingRecordedError:
             return None
         self._epoch.reset()
-        self.history.append(label, report)
+        self.history.append(label, report, steps=self._steps)
+        self._steps = None
         return report
+
+    def history_so_far(self, label: Label) -> History:
+        """The history, and the epoch that has not ended as its last report."""
+        if self._steps is None:
+            return self.history
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NeuroactWarning)  # each step's report gave them
+            report = self._epoch.report()
+        history = self.history[:]
+        history.append(label, report, steps=self._steps)
+        return history
 
     def close(self) -> None:
         """Stop watching for good, and let go of the model."""
@@ -101,6 +124,7 @@ class StepSampler:
         return {
             "history": self.history.to_json(),
             "epoch": torch.frombuffer(counts, dtype=torch.uint8),
+            "steps_of_epoch": None if self._steps is None else _plain(self._steps),
             "ever_called": self._ever_called,
         }
 
@@ -123,4 +147,15 @@ class StepSampler:
         self._epoch.reset()
         self._epoch.merge(counts)
         self.history = history
+        found = state["steps_of_epoch"]
+        self._steps = None if found is None else Steps(**found)
         self._ever_called = bool(state["ever_called"])
+
+
+def _steps_of(report: ActivityReport, number: int) -> Steps:
+    fired = [name for name, layer in report.items() if layer.events.any()]
+    return Steps(number, number, dict.fromkeys(fired, (number, number)))
+
+
+def _plain(steps: Steps) -> dict[str, Any]:
+    return {"first": steps.first, "last": steps.last, "fired": dict(steps.fired)}

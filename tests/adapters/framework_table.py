@@ -2,12 +2,12 @@
 
 Run it in each environment, that of the newest frameworks and that of the older generation:
 
-    python tests/adapters/framework_table.py
+    python tests/adapters/framework_table.py [name ...]
 
 In `.venv-apart`, name those that are only there:
 
-    export PYTHONPATH=.:adapters NAMES="bindsnet matterhorn_pytorch rockpool spikingjelly"
-    .venv-apart/bin/python tests/adapters/framework_table.py $NAMES
+    export PYTHONPATH=.:adapters NAMES="bindsnet matterhorn_pytorch rockpool spikingjelly brian2"
+    .venv-apart/bin/python tests/adapters/framework_table.py $NAMES nest pynn jax spyx brainstate
 
 Each run writes a JSON file for each framework and version, and makes the page from all of them.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -33,6 +33,22 @@ FRAMEWORKS = {
 }
 # Those of which a version is in an environment of its own, see .ci/constraints-apart.txt.
 APART = ("bindsnet", "matterhorn_pytorch", "rockpool", "spikingjelly")
+# What hands out events, and what hands out arrays: their names, and their distributions.
+EVENTS = {
+    "brian2": ("Brian 2", "Brian2"),
+    "nest": ("NEST", "nest-simulator"),
+    "pynn": ("PyNN", "PyNN"),
+    "neo": ("neo", "neo"),
+    "pynwb": ("NWB (pynwb)", "pynwb"),
+    "spikeinterface": ("SpikeInterface", "spikeinterface"),
+    "tonic": ("Tonic", "tonic"),
+}
+ARRAYS = {
+    "jax": ("JAX", "jax"),
+    "spyx": ("Spyx", "spyx"),
+    "brainstate": ("BrainState", "brainstate"),
+}
+SOURCES = EVENTS | ARRAYS
 COLUMNS = ("class", "versions", "a call is", "axes", "kind", "values", "state", "recorded", "test")
 NOTES = {
     "snntorch": "Spikes are graded if `graded_spikes_factor` is learnable, per neuron or not 1. "
@@ -80,12 +96,30 @@ def merged(by_version: dict[str, list[Row]]) -> list[Row]:
         for row in rows:
             versions.setdefault(tuple(row.items()), []).append(number)
     rows = [{**dict(key), "versions": ", ".join(found)} for key, found in versions.items()]
-    return sorted(rows, key=lambda row: (row["class"].lower(), row["versions"]))
+    return sorted(rows, key=lambda row: (row.get("class", "").lower(), row["versions"]))
 
 
 def page() -> str:
     """The whole page, from the rows on disk."""
-    return "\n".join([HEAD, *(line for name in FRAMEWORKS for line in section(name))])
+    layers = (line for name in FRAMEWORKS for line in section(name))
+    return "\n".join(
+        [HEAD, *layers, OF_EVENTS, *of_sources(EVENTS), OF_ARRAYS, *of_sources(ARRAYS)]
+    )
+
+
+def of_sources(sources: Mapping[str, tuple[str, str]]) -> Iterable[str]:
+    """One table for all of them."""
+    head = False
+    for package, (title, _) in sources.items():
+        for row in merged(stored(package)):
+            *columns, last = (column for column in row if column != "versions")
+            if not head:
+                yield "| " + " | ".join(["package", "versions", *columns, last]) + " |"
+                yield "|" + "---|" * (len(columns) + 3)
+                head = True
+            cells = [title, row["versions"], *(row[column] for column in columns), link(row[last])]
+            yield "| " + " | ".join(cells) + " |"
+    yield ""
 
 
 def section(framework: str) -> Iterable[str]:
@@ -130,22 +164,42 @@ Models that snnTorch, Norse, sinabs or SpikingJelly read from a NIR graph are ma
 """
 
 
+OF_EVENTS = """## Sources of events
+
+`tests/adapters/source_rows.py` makes each source with the real package and reads it. *Its own* is
+what the source says; the rest is [to be said](../how-to/simulators-and-recordings.md).
+"""
+
+OF_ARRAYS = """## Arrays of JAX
+
+The order of dimensions is found by their sizes. How to get hidden layers:
+[From JAX](../how-to/jax.md).
+"""
+
+
 def write(frameworks: Iterable[str]) -> None:
-    """Measure the installed frameworks, and write their rows and the page."""
-    from framework_rows import rows
+    """Measure what is installed of them, and write their rows and the page."""
+    import framework_rows
+    import source_rows
 
     FOLDER.mkdir(exist_ok=True)
     for framework in frameworks:
+        rows = source_rows.rows if framework in SOURCES else framework_rows.rows
         lines = ",\n".join(json.dumps(row) for row in rows(framework))
-        path = FOLDER / f"{framework}-{version(framework)}.json"
+        path = FOLDER / f"{framework}-{version(distribution(framework))}.json"
         path.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
 
 
+def distribution(framework: str) -> str:
+    """What a framework or a source is called where it is installed from."""
+    return SOURCES[framework][1] if framework in SOURCES else framework
+
+
 def is_installed(framework: str) -> bool:
-    """Whether the framework is in this environment."""
+    """Whether the framework, or the source, is in this environment."""
     try:
-        return bool(version(framework))
+        return bool(version(distribution(framework)))
     except PackageNotFoundError:
         return False
 
@@ -156,5 +210,5 @@ if __name__ == "__main__":
     from importable import make_importable
 
     make_importable()
-    every = (name for name in FRAMEWORKS if is_installed(name))
+    every = (name for name in (*FRAMEWORKS, *SOURCES) if is_installed(name))
     write(sys.argv[1:] or every)

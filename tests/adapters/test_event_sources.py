@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import elephant.conversion
@@ -13,11 +15,14 @@ import pytest
 import quantities as pq
 import spikeinterface
 import tonic.transforms
+from framework_table import stored
+from neo.core.spiketrainlist import SpikeTrainList
 from numpy.typing import NDArray
+from source_rows import rows
 
 import neuroact
 from neuroact import Recording, SpikeCounts, TimeCourse
-from neuroact.errors import EventError
+from neuroact.errors import ChunkError, EventError, UnreliableLayerWarning
 
 
 def read(source: Any, **options: Any) -> neuroact.LayerActivity:
@@ -88,8 +93,47 @@ def test_times_with_a_unit_are_rescaled_and_without_one_of_time_are_refused() ->
         recording.observe_events("a", np.array([1.0, 500.0]) * pq.mV, [0, 0], **options)
     mixed = [1.0 * pq.ms, 0.5 * pq.s]
     recording.observe_events("a", mixed, [0, 0], **options)
+    recording.observe_events("late", [1.4], [0], **options, start=500 * pq.ms)
+    with pytest.raises(EventError, match="1 of 1 events lie outside"):
+        recording.observe_events("late", [1.4], [0], **options, start=500 * pq.s)
+    with pytest.raises(EventError, match="start have no unit of time"):
+        recording.observe_events("late", [1.4], [0], **options, start=500 * pq.mV)
     with pytest.raises(EventError, match="some of the times have a unit and others none"):
         recording.observe_events("a", [1.0 * pq.ms, 0.5], [0, 0], **options)
+
+
+def test_neos_list_of_trains_reads_alike_as_it_is_and_multiplexed_from_its_own_start() -> None:
+    span = {"t_start": 1 * pq.s, "t_stop": 2 * pq.s}
+    made = SpikeTrainList(
+        [neo.SpikeTrain([1.1, 1.2] * pq.s, **span), neo.SpikeTrain([1350.0] * pq.ms, **span)]
+    )
+    indices, times = made.multiplexed
+    recording = Recording(statistics=TimeCourse, dt=0.01)
+    recording.observe_events("own", made)
+    recording.observe_events("both", times, indices, neurons=2, start=1.0, duration=1.0)
+    own, both = recording.report().values()
+    assert own.events.tolist() == both.events.tolist() == [2, 1]
+    steps = [np.flatnonzero(layer[TimeCourse].events).tolist() for layer in (own, both)]
+    assert steps == [[10, 20, 35], [10, 20, 35]]
+
+
+@pytest.mark.filterwarnings("ignore:The 'copy' argument in Quantity")  # elephant's
+def test_elephants_bins_are_counts_and_refused_as_they_are() -> None:
+    train = neo.SpikeTrain([0.01, 0.02, 0.35] * pq.s, t_stop=0.4 * pq.s)
+    made = elephant.conversion.BinnedSpikeTrain(train, bin_size=100 * pq.ms)
+    for values in (made.to_array(), made.sparse_matrix):
+        recording = Recording()
+        recording.observe("a", values, axes="NT", kind="graded")
+        layer = recording.report()["a"]
+        assert (layer.total.tolist(), layer.events.tolist(), layer.observations) == ([3], [2], 4)
+    recording = Recording()
+    with pytest.raises(ChunkError, match='"a": came BinnedSpikeTrain, which cannot be read'):
+        recording.observe("a", made, axes="NT")
+    with pytest.raises(EventError, match="no reader knows a elephant"):
+        recording.observe_events("a", made, dt=0.1)
+    recording.observe("a", made.to_array(), axes="NT")
+    with pytest.warns(UnreliableLayerWarning, match="values other than 0 and 1"):
+        assert np.isnan(recording.report()["a"].mean)
 
 
 def nwb(intervals: Any = None) -> pynwb.NWBFile:
@@ -110,6 +154,17 @@ def test_nwbs_intervals_are_samples_and_units_without_spikes_count(whole: bool) 
     layer = read(file if whole else file.units, dt=0.001)
     assert layer.events.tolist() == [3, 0, 1]
     assert (layer.observations, layer.sequences, layer.framework) == (1500, 2, "pynwb")
+
+
+def test_a_file_of_nwb_on_disk_is_read_in_the_order_of_its_table_whatever_the_ids(
+    tmp_path: Path,
+) -> None:
+    file = nwb([[1.0, 2.0], [5.0, 5.5]])
+    file.add_unit(id=99, spike_times=np.array([1.5]), obs_intervals=[[1.0, 2.0], [5.0, 5.5]])
+    with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "w") as io:
+        io.write(file)
+    with pynwb.NWBHDF5IO(tmp_path / "a.nwb", "r") as io:
+        assert read(io.read(), dt=0.001).events.tolist() == [3, 0, 1, 1]
 
 
 def test_a_file_of_nwb_that_does_not_say_how_long_it_observed_needs_a_duration() -> None:
@@ -149,6 +204,8 @@ def test_a_sorting_without_a_recording_needs_a_duration() -> None:
     made, _ = sorting(segments=1)
     with pytest.raises(EventError, match="duration="):
         read(made, dt=0.001, several="clip")
+    with pytest.raises(ValueError, match="events need dt="):  # not a step of 1 / 30,000 s unasked
+        read(made, several="clip", duration=0.1)
     assert read(made, dt=0.001, several="count", duration=0.1).total.tolist() == [3, 1, 0]
 
 
@@ -173,6 +230,18 @@ def test_tonics_events_count_as_its_own_frames_do() -> None:
     counts = layer[TimeCourse]
     assert counts.total[:whole].tolist() == by_frame.sum(1).tolist()
     assert layer.total.sum() == len(events)
+    recording = Recording()
+    recording.observe("frames", frames, axes="TN", kind="graded")
+    framed = recording.report()["frames"]
+    assert (framed.shape, framed.observations) == ((2, 3, 4), whole)
+    assert framed.total.tolist() == frames.sum(0).tolist()
+    assert frames.max() > 1  # so they are no 0 and 1
+
+
+def test_times_of_an_array_that_are_no_whole_microseconds_are_refused() -> None:
+    floats = camera().astype([("x", int), ("y", int), ("t", float), ("p", int)])
+    with pytest.raises(EventError, match="t in whole microseconds, as Tonic has it, came float64"):
+        read(floats, dt=0.001, shape=(2, 3, 4), duration=0.01)
 
 
 def test_an_array_of_tonic_needs_the_sensors_shape_and_a_duration() -> None:
@@ -182,3 +251,8 @@ def test_an_array_of_tonic_needs_the_sensors_shape_and_a_duration() -> None:
         read(camera(), dt=0.001, shape=(2, 3, 4))
     with pytest.raises(EventError, match="no reader knows"):
         read(np.zeros(3), dt=0.001)
+
+
+@pytest.mark.parametrize("package", ["neo", "pynwb", "spikeinterface", "tonic"])
+def test_the_table_of_sources_says_what_their_readers_do(package: str) -> None:
+    assert stored(package)[version(package)] == rows(package)

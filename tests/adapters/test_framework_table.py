@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from framework_rows import rows
-from framework_table import APART, FRAMEWORKS, PAGE, is_installed, page, stored
+from framework_table import APART, FRAMEWORKS, PAGE, SOURCES, is_installed, page, stored
 
 OLDER = version("snntorch").startswith("0.9")
 # Some are in an environment of their own. That of the older generation has no sinabs.
@@ -46,6 +47,15 @@ def test_every_class_of_the_framework_has_a_row(framework: str) -> None:
 
 def test_the_page_is_written_from_the_rows() -> None:
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_every_source_has_rows_whose_tests_are_there() -> None:
+    for package in SOURCES:
+        for found in stored(package).values():
+            for row in found:
+                file, _, name = row["test"].partition("::")
+                assert f"def {name}(" in Path(__file__).parent.joinpath(file).read_text()
+        assert stored(package), package
 
 
 def test_every_test_that_a_row_names_is_there() -> None:

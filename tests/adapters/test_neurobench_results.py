@@ -8,19 +8,21 @@ import csv
 import json
 import pickle
 import pprint
+import re
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import pytest
 import torch
+from command import neuroact as command
 from matplotlib.figure import Figure
 from neurobench.models import SNNTorchModel, TorchModel
 from neurobench_cases import Batches, Explicit, WholeSequence, batches, bench, run
 from torch import Tensor, nn
 
 import neuroact
-from neuroact import Raster, SpikeChunk, TimeCourse
+from neuroact import ActivityReport, Raster, SpikeChunk, TimeCourse
 from neuroact.errors import NothingRecordedError, ReportFileError
 from neuroact_adapters.neurobench import AverageActivityMetric, report
 from neuroact_adapters.neurobench.results import layer_entry
@@ -392,3 +394,35 @@ def test_results_without_every_neurons_figure_are_drawn_from_the_others() -> Non
     results["Small"]["lif2"] = {"error": "why", "framework": "snntorch", "layer_type": "Leaky"}
     given = Figure().add_subplot()
     assert small.plot_activity_distributions(results, given) is given
+
+
+@pytest.mark.filterwarnings("ignore::neuroact.errors.UnreliableLayerWarning")
+def test_the_command_reads_the_file_that_neurobench_writes(tmp_path: Path) -> None:
+    results = {**explicit(), "ActivationSparsity": float("nan")}  # NaN as JSON has none
+    path = saved(tmp_path, results)
+    made = report(path)
+    assert command("show", path) == (0, f"{made}\n", "")
+    assert ActivityReport.from_dict(json.loads(command("show", path, "--json").out)) == made
+    assert command("show", path, "--fail-on", "dead=0").code == 1
+    assert command("html", path).code == command("plot", path).code == 0
+    assert command("export", path).out == made.to_csv()
+    made.to_json(tmp_path / "other.json")
+    compared = neuroact.compare(made, made, labels=["results", "other"])
+    assert command("compare", path, tmp_path / "other.json").out == f"{compared}\n"
+    assert "results.json is a report, not a recording" in command("merge", path, "-o", "a").err
+
+
+def test_results_that_the_command_cannot_take_say_why(tmp_path: Path) -> None:
+    part = json.loads(json.dumps(explicit()[NAME]))
+    summary = {
+        name: {key: value for key, value in layer.items() if key != "histogram"}
+        for name, layer in part.items()
+    }
+    for results, message in (
+        ({"A": part, "B": part}, 'results of A, B. In Python, write .*, name="A"'),
+        ({NAME: {"error": "no layer"}}, "NeuroBench's results: no layer"),
+        ({NAME: summary}, "only the layers' figures"),
+    ):
+        result = command("show", saved(tmp_path, results))
+        assert result.code == 2
+        assert re.search(message, result.err)

@@ -2,8 +2,8 @@
 
 Run: python tests/benchmarks/bench.py [part ...] [--network NAME] [--rounds N] [--write FILE]
 
-Parts: forward, operations, compiled, memory, metric, report, import; all of them if none is named.
-With --write the tables also replace the text between the markers in a document.
+Parts: forward, operations, compiled, memory, events, metric, report, import; all of them if none is
+named. With --write the tables also replace the text between the markers in a document.
 """
 
 from __future__ import annotations
@@ -117,6 +117,17 @@ def memory(options: argparse.Namespace) -> Iterator[str]:
         yield row(name, *cells)
 
 
+def events(options: argparse.Namespace) -> Iterator[str]:
+    """What a list of events takes to count, beside the array of the same events."""
+    from bench_events import EVENTS, NEURONS, STEPS, table
+
+    yield f"`observe_events`: {EVENTS:,} events of {NEURONS:,} neurons in {STEPS:,} steps, until"
+    yield "there is a report; and `observe`, of the same as an array, a thousand steps at a time."
+    yield "Processor time, and peak memory over that before, each in a process of its own."
+    yield ""
+    yield from table()
+
+
 def metric(options: argparse.Namespace) -> Iterator[str]:
     """The metric for NeuroBench compared with the workshop's, after 20 and 80 batches."""
     from bench_neurobench import table
@@ -176,6 +187,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "operations": operations,
     "compiled": compiled,
     "memory": memory,
+    "events": events,
     "metric": metric,
     "report": report,
     "import": importing,

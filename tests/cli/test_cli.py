@@ -18,13 +18,13 @@ import pytest
 import snntorch
 import torch
 from command import neuroact as neuroact_command
+from printed import printed
 from typer.testing import CliRunner, Result
 
 import neuroact
 import neuroact.layers.adapter
 from neuroact import ActivityReport, Recording, cli, native
 from neuroact.cli import demo as demo_command
-from neuroact.table import table_text
 
 RUN = "import sys; sys.argv[0] = 'neuroact'; from neuroact.cli import main; main()"
 
@@ -70,7 +70,7 @@ class Demo:
 @pytest.fixture
 def demo(report: ActivityReport, monkeypatch: pytest.MonkeyPatch) -> Demo:
     found = Demo(report)
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: [found])
+    monkeypatch.setattr(demo_command, "installed_demos", lambda: {found.name: found})
     return found
 
 
@@ -139,20 +139,20 @@ def commands() -> list[str]:
 
 def test_without_arguments_the_commands_are_listed() -> None:
     listed = " ".join(invoke().output.split())
-    assert "show Print the table of a report, a recording or a comparison." in listed
+    assert "show Print the table of a report, a recording, a comparison or a history." in listed
 
 
 def test_show_prints_the_table_of_a_file(report: ActivityReport, tmp_path: Path) -> None:
     path = tmp_path / "{activity}.json"
     report.to_json(path)
-    assert invoke("show", str(path)).output == table_text(report) + "\n"
+    assert invoke("show", str(path)).output == printed(report) + "\n"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('{"schema": "neuroact.report", "schema_ver', "not JSON, or cut short"),
-        ('{"schema": "other"}', 'expected a document with "schema": "neuroact.report"'),
+        ('{"schema": "other"}', "it is JSON of something else: expected a recording, or the JSON"),
         ("", "not JSON, or cut short"),
     ],
 )
@@ -194,7 +194,7 @@ def test_the_demo_prints_and_writes_what_was_recorded(demo: Demo, tmp_path: Path
     assert (out / "activity.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in out.iterdir()) == ["activity.json", "activity.png"]
     assert "87.5% of 1,234 test digits classified correctly." in result.stdout
-    assert table_text(demo.report) in result.stdout
+    assert printed(demo.report) in result.stdout
     assert f"Written: {out / 'activity.json'}, {out / 'activity.png'}\n" in result.stdout
     assert "epoch 1/2: loss 0.5\nepoch 2/2: loss 0.2\n" in result.stderr
 
@@ -238,7 +238,7 @@ def test_numbers_out_of_range_are_bad_use(arguments: list[str], demo: Demo) -> N
 def test_an_installation_without_demos_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: ())
+    monkeypatch.setattr(demo_command, "installed_demos", dict)
     code, _, err = neuroact_command("demo", "--out", tmp_path)
     assert code == 2
     assert "there is no demo" in err
@@ -257,7 +257,9 @@ def test_all_frameworks_are_trained_alike_and_compared_with_the_first(
     recording = Recording()
     recording.observe("lif", torch.tensor([[[1, 1, 1]], [[1, 0, 0]]]))
     found = [Demo(recording.report(), "norse"), Demo(report, "snntorch")]
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: found)
+    monkeypatch.setattr(
+        demo_command, "installed_demos", lambda: {demo.name: demo for demo in found}
+    )
     result = invoke("demo", "--framework", "all", "--seed", "3", "--out", str(tmp_path))
     assert result.exit_code == 0
     assert [demo.calls for demo in found] == [[(3, None)]] * 2
@@ -265,7 +267,7 @@ def test_all_frameworks_are_trained_alike_and_compared_with_the_first(
     assert sorted(path.name for path in tmp_path.iterdir()) == files
     assert "snntorch: 87.5% of 1,234 test digits classified correctly.\nnorse: 87" in result.stdout
     compared = neuroact.compare(report, found[0].report, labels=["snntorch", "norse"])
-    assert str(compared) in result.stdout
+    assert printed(compared) in result.stdout
     assert compared["lif"].differences["norse"].dead == -1
 
 
@@ -303,19 +305,19 @@ def test_adapters_are_listed_with_versions_and_what_broke(monkeypatch: pytest.Mo
     ]
     monkeypatch.setattr(neuroact.layers.adapter, "entry_points", lambda group: points)
     result = invoke("adapters")
-    header, numpy, problem, torch_line, core = result.output.splitlines()
+    header, _, numpy, torch_line, _, problem, *_, core = result.output.splitlines()
     assert result.exit_code == 0
     assert core.startswith("compiled core: there" if native.core() else "compiled core: missing")
-    assert header.split() == ["framework", "installed", "tested", "adapter", "status"]
-    assert numpy.split() == ["numpy", version("numpy"), "-", "nowhere:Adapter", "broken"]
+    assert header.split() == ["framework", "installed", "tested", "status", "adapter"]
+    assert numpy.split() == ["numpy", version("numpy"), "-", "broken", "nowhere:Adapter"]
     assert "No module named 'nowhere'" in problem
-    assert torch_line.split() == ["torch", version("torch"), "-", "toy:ToyAdapter", "works"]
+    assert torch_line.split() == ["torch", version("torch"), "-", "works", "toy:ToyAdapter"]
 
 
 def test_an_unexpected_error_keeps_its_traceback_and_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "activity.json").write_text("{}")
+    (tmp_path / "activity.json").write_text('{"schema": "neuroact.report"}')
     monkeypatch.setattr(ActivityReport, "from_dict", lambda document: 1 / 0)
     code, out, err = neuroact_command("show", tmp_path / "activity.json")
     assert (code, out) == (70, "")
@@ -336,3 +338,14 @@ def test_python_dash_m_is_the_command() -> None:
         [sys.executable, "-m", "neuroact", "--version"], capture_output=True, text=True, check=True
     )
     assert run.stdout == f"neuroact {neuroact.__version__}\n"
+
+
+def test_the_list_of_adapters_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = invoke("adapters").output
+    monkeypatch.setattr("neuroact.table.layout.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    narrow = invoke("adapters").output
+    assert max(map(len, narrow.splitlines())) <= 50 < max(map(len, wide.splitlines()))
+    assert set(wide.replace("-", " ").split()) - set(narrow.replace("-", " ").split()) <= {
+        word for word in wide.split() if len(word) > 50 - len("spikingjelly  ")
+    }

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from command import PROGRAM, Ended, neuroact
+from printed import printed
 from pyarrow import parquet
 
 from neuroact import (
@@ -23,7 +24,6 @@ from neuroact import (
     plots,
 )
 from neuroact.report.history import History
-from neuroact.table import table_text
 
 
 def recorded(neurons: int, dead: int = 0, saturated: int = 0, **options: Any) -> Recording:
@@ -65,14 +65,16 @@ def test_a_pipeline_fails_when_30_percent_of_a_layer_is_dead(
     recording = recorded(10, dead=dead)
     result = show(file, recording, "dead=0.3")
     assert result.code == code
-    assert result.out == table_text(recording.report()) + "\n"
+    assert result.out == printed(recording.report()) + "\n"
     assert bool(result.err) == bool(code)
     assert result.err.count("\n") == code
 
 
 def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path) -> None:
     result = show(file, recorded(10, dead=3), "dead=0.3")
-    assert result.err.startswith('layer "lif" is dead: dead 0.3 (threshold 0.3). Lower the learn')
+    assert result.err.startswith(
+        "30 % of lif never fired: 3 of its 10 neurons (dead, threshold 30 %)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,8 +83,8 @@ def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path)
         ("saturated=0.5", 0, 4, 0),
         ("saturated=0.5", 0, 5, 1),
         ("saturated", 0, 1, 1),
-        ("dead", 4, 0, 0),
-        ("dead", 5, 0, 1),
+        ("dead", 7, 0, 0),
+        ("dead", 8, 0, 1),
         ("dead=0", 0, 0, 0),
         ("dead=0", 1, 0, 1),
         ("dead=1", 9, 0, 0),
@@ -90,7 +92,7 @@ def test_what_was_found_is_told_with_its_figure_threshold_and_advice(file: Path)
         ("silent", 9, 0, 0),
         ("silent", 10, 0, 1),
         ("any", 0, 0, 0),
-        ("any", 5, 0, 1),
+        ("any", 8, 0, 1),
         ("any", 0, 5, 1),
         ("fading", 10, 0, 0),
     ],
@@ -164,24 +166,10 @@ def test_names_are_shown_without_escape_codes_on_a_terminal_and_as_they_are_else
     assert out.replace("\n", "").isprintable()
 
 
-@pytest.mark.parametrize("command", ["show", "compare", "html", "export"])
-@pytest.mark.parametrize("nested", [True, False], ids=["whole", "one metric's"])
-def test_neurobenchs_results_are_told_from_other_files(
-    command: str, nested: bool, tmp_path: Path
-) -> None:
-    part = {"lif1": {"timesteps": 10, "layer_type": "Leaky", "histogram": [0.1]}}
-    path = tmp_path / "results.json"
-    path.write_text(json.dumps({"AverageActivityMetric": part, "Footprint": 3} if nested else part))
-    result = neuroact(command, path)
-    assert (result.code, result.out) == (2, "")
-    assert f"{path}: it holds the results of a NeuroBench run" in result.err
-    assert "neuroact_adapters.neurobench.report(path)" in result.err
-
-
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ("dad=0.3", "there is no verdict 'dad'. There are: dead, saturated"),
+        ("dad=0.3", "there is no verdict 'dad'. There are: silent, exploding"),
         ("dead=", "expected a number after dead=, came ''"),
         ("dead=lots", "expected a number after dead=, came 'lots'"),
         ("dead=-1", "dead=-1: expected a share in [0, 1]"),
@@ -248,7 +236,7 @@ def test_files_of_either_kind_are_compared_with_the_first(tmp_path: Path) -> Non
     reports = [recording.report() for recording in recordings]
     expected = compare(*reports, labels=["before", "middle", "after"])
     result = neuroact("compare", *files)
-    assert (result.code, result.out, result.err) == (0, f"{expected}\n", "")
+    assert (result.code, result.out, result.err) == (0, f"{printed(expected)}\n", "")
     result = neuroact("compare", *files, "--json")
     assert Comparison.from_json(result.out) == expected
 
@@ -271,10 +259,13 @@ def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> No
     found = compare(recorded(10).report(), recorded(10, dead=3).report(), labels=("a", "b"))
     file = tmp_path / "comparison.json"
     text = found.to_json(file)
-    assert neuroact("show", file) == (0, f"{found}\n", "")
+    assert neuroact("show", file) == (0, f"{printed(found)}\n", "")
+    assert neuroact("show", file, "--legend").out == f"{found.table(legend=True)}\n"
     assert neuroact("show", file, "--json") == (0, text, "")
     assert neuroact("html", file).code == 0
     assert file.with_suffix(".html").read_text() == found.to_html()
+    assert neuroact("html", file, "--title", "Mine").code == 0
+    assert file.with_suffix(".html").read_text() == found.to_html(title="Mine")
     assert neuroact("plot", file).code == 0
     found.plot(tmp_path / "expected.png")
     assert file.with_suffix(".png").read_bytes() == (tmp_path / "expected.png").read_bytes()
@@ -287,8 +278,8 @@ def test_a_comparisons_file_is_shown_drawn_and_made_a_page(tmp_path: Path) -> No
         (["plot", "--kind", "box"], "FILE is a comparison: it has one picture"),
         (["plot", "--layer", "lif"], "FILE is a comparison: it has one picture"),
         (["plot", "--metric", "mean"], "FILE is a comparison: it has one picture"),
-        (["export"], "is a comparison of 2 reports: see neuroact show"),
-        (["compare"], "is a comparison of 2 reports: see neuroact show"),
+        (["export"], "is a comparison of 2 reports, not a report: see neuroact show"),
+        (["compare"], "is a comparison of 2 reports, not a report: see neuroact show"),
     ],
 )
 def test_what_cannot_be_done_with_a_comparison_is_said(
@@ -365,10 +356,17 @@ def test_a_page_is_written_beside_the_report_or_where_it_is_told(file: Path) -> 
 def test_a_file_that_is_neither_report_nor_recording_is_bad_use(
     command: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "a.json").write_text('{"schema": "other"}')
-    result = neuroact(*command, tmp_path / "a.json")
-    assert (result.code, result.out) == (2, "")
-    assert result.err.startswith(f"neuroact: {tmp_path / 'a.json'}: expected a document")
+    for name, content in {
+        "a.json": '{"schema": "other"}',
+        "sparsity.json": '{"ActivationSparsity": 0.5}',
+        "table.csv": "a,b",
+        "list.json": "[1]",
+    }.items():
+        (tmp_path / name).write_text(content)
+        result = neuroact(*command, tmp_path / name)
+        assert (result.code, result.out) == (2, "")
+        assert result.err.startswith(f"neuroact: {tmp_path / name}")
+        assert "expected a recording, or the JSON of a report" in result.err
 
 
 KINDS = [
@@ -402,7 +400,8 @@ def test_the_help_lists_every_kind_and_every_figure_there_is() -> None:
     text = neuroact("plot", "--help").out
     assert all(kind in text for kind in plots.KINDS)
     assert all(metric in text for metric in plots.HISTORY_METRICS)
-    assert {*KINDS, "operations"} == set(plots.KINDS)  # tests/cli/test_cli_operations.py draws it
+    # Drawn in tests/cli/test_cli_operations.py, and in tests/plots/test_choice.py.
+    assert {*KINDS, "operations", "classes"} == set(plots.KINDS)
 
 
 def test_a_box_plot_beside_the_report_is_what_is_drawn_where_nothing_is_said(file: Path) -> None:
@@ -480,19 +479,50 @@ def test_a_history_is_compared_epoch_with_epoch(history: Path) -> None:
     assert [difference.dead for difference in found["lif"].differences.values()] == [3, 6]
 
 
-def test_a_history_beside_a_report_has_its_name_in_front(history: Path) -> None:
+def test_a_history_beside_others_stands_for_its_last_report(history: Path) -> None:
     report = written(history.with_name("best.json"), recorded(10))
-    epochs = tuple(f"history epoch {epoch}" for epoch in range(3))
-    assert labels_of(report, history) == ("best", *epochs)
+    assert labels_of(report, history) == ("best", "history epoch 2")
+    assert neuroact("compare", history, history).code == 0
 
 
-@pytest.mark.parametrize("command", ["show", "html", "export"])
-def test_a_history_where_a_report_is_expected_says_what_it_is_for(
-    command: str, history: Path
-) -> None:
-    result = neuroact(command, history)
+def test_a_history_is_shown_by_epoch_and_judged_by_its_last_report(history: Path) -> None:
+    read = History.from_json(history)
+    assert neuroact("show", history) == (0, f"{read}\n", "")
+    assert neuroact("show", history, "--json").out == read.to_json()
+    assert neuroact("show", history, "--fail-on", "dead=0.7").code == 0
+    failed = neuroact("show", history, "--fail-on", "dead=0.5")
+    assert failed.code == 1
+    assert "60 % of lif never fired" in failed.err
+    wrong = neuroact("show", history, "--operations")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "only its JSON shows operations" in " ".join(wrong.err.split())
+
+
+def test_a_historys_page_is_written_beside_it(history: Path) -> None:
+    page = history.with_suffix(".html")
+    assert neuroact("html", history).err == f"Written: {page}\n"
+    assert page.read_text(encoding="utf-8") == History.from_json(history).to_html()
+    result = neuroact("html", history, "--costs", "HOROWITZ_45NM_FP32")
+    assert result.code == 2
+    assert "FILE is the history of a training" in result.err
+
+
+def test_an_empty_history_has_no_page_and_no_comparison(history: Path) -> None:
+    History().to_json(history)
+    for command in ("html", "plot"):
+        result = neuroact(command, history)
+        assert result.code == 2
+        assert "the history has no reports yet" in result.err
+    assert "a history without reports" in neuroact("compare", history).err
+
+
+def test_a_history_where_a_report_is_expected_says_what_it_is_for(history: Path) -> None:
+    result = neuroact("export", history)
     assert (result.code, result.out) == (2, "")
-    assert "is the history of a training, of 3 reports: see neuroact plot and" in result.err
+    assert (
+        "is the history of a training, of 3 reports, not a report: see neuroact show, neuroact "
+        "html, neuroact compare and neuroact plot"
+    ) in result.err
 
 
 @pytest.mark.parametrize("command", [["plot"], ["compare"]])

@@ -88,3 +88,20 @@ def test_what_cannot_be_added_up_is_bad_use_and_leaves_the_old_sum(
     assert result.code == 2
     assert re.search(message, " ".join(result.err.split())), result.err
     assert Path("all.nact").read_bytes() == before
+
+
+def test_what_is_not_a_recording_is_named(tmp_path: Path) -> None:
+    report = observed(3).report()
+    report.to_json(tmp_path / "report.json")
+    neuroact.compare(report, report).to_json(tmp_path / "comparison.json")
+    neuroact.History([(0, report)]).to_json(tmp_path / "history.json")
+    (tmp_path / "page.html").write_text("<html>")
+    for name, what in {
+        "report.json": "a report",
+        "comparison.json": "a comparison of 2 reports",
+        "history.json": "the history of a training, of 1 report",
+        "page.html": "another file",
+    }.items():
+        result = command("merge", tmp_path / name, "-o", tmp_path / "sum.nact")
+        assert (result.code, result.out) == (2, "")
+        assert f"{name} is {what}, not a recording. neuroact run writes" in result.err

@@ -11,12 +11,12 @@ import pytest
 import torch
 from command import Ended, neuroact
 from made_operations import FIGURES, INPUT, Net, counted
+from printed import printed
 from torch import nn
 
 from neuroact import ActivityReport, Comparison, Recording, compare, record
 from neuroact.cli import demo as demo_command
 from neuroact.energy import HOROWITZ_45NM_FP32, HOROWITZ_45NM_INT32, OperationCosts
-from neuroact.table import table_text
 
 COSTS = "HOROWITZ_45NM_FP32"
 MINE = """
@@ -72,7 +72,7 @@ def said(ended: Ended) -> str:
 
 
 def test_show_prints_the_table_of_operations(file: Path) -> None:
-    assert neuroact("show", file, "--operations") == (0, f"{counted().operations}\n", "")
+    assert neuroact("show", file, "--operations") == (0, f"{printed(counted().operations)}\n", "")
     assert "MACs" not in neuroact("show", file).out
 
 
@@ -82,7 +82,7 @@ def test_show_adds_the_energy_by_the_costs_that_are_named(file: Path) -> None:
         "HOROWITZ_45NM_FP32": HOROWITZ_45NM_FP32,
         "HOROWITZ_45NM_INT32": HOROWITZ_45NM_INT32,
     }.items():
-        expected = f"{operations}\n\n{operations.energy(costs)}\n"
+        expected = f"{printed(operations)}\n\n{operations.energy(costs)}\n"
         assert neuroact("show", file, "--operations", "--costs", name) == (0, expected, "")
         assert neuroact("show", file, "--costs", name) == (0, expected, "")
 
@@ -128,7 +128,7 @@ def test_a_file_without_operations_says_how_to_record_them(
 ) -> None:
     found = said(neuroact(arguments[0], without, *arguments[1:]))
     assert f"Invalid value for {option}: FILE has no synaptic operations: record them by" in found
-    assert "neuroact run --operations" in found
+    assert "neuroact run TARGET --operations" in found
     assert [path.name for path in without.parent.iterdir()] == ["without.json"]
 
 
@@ -190,7 +190,7 @@ def test_compare_shows_operations_if_both_have_them(tmp_path: Path, without: Pat
     counted().to_json(first)
     counted(0.5).to_json(second)
     expected = compare(counted(), counted(0.5), labels=("ann", "pruned"))
-    assert neuroact("compare", first, second) == (0, f"{expected}\n", "")
+    assert neuroact("compare", first, second) == (0, f"{printed(expected)}\n", "")
     assert "MACs" in str(expected)
     assert Comparison.from_json(neuroact("compare", first, second, "--json").out) == expected
     mapped = neuroact("compare", first, second, "--map", "fc1=fc2", "--map", "fc2=fc1", "--json")
@@ -213,7 +213,7 @@ def test_a_run_records_and_prints_operations_if_asked_to(here: Path) -> None:
     report = counted(times=2)
     result = neuroact(*RUN, "--operations", "--out", "activity.json")
     assert result.code == 0
-    assert result.out.endswith(f"\n\n{report.operations}\n")
+    assert result.out.endswith(f"\n\n{printed(report.operations)}\n")
     assert result.out.startswith("layer  ")
     read = ActivityReport.from_json("activity.json")
     assert read.operations == report.operations
@@ -225,7 +225,9 @@ def test_a_run_records_and_prints_operations_if_asked_to(here: Path) -> None:
 def test_a_run_with_costs_counts_too(here: Path) -> None:
     operations = counted(times=2).operations
     result = neuroact(*RUN, "--costs", COSTS, "--out", "activity.nact")
-    assert result.out.endswith(f"{operations}\n\n{operations.energy(HOROWITZ_45NM_FP32)}\n")
+    assert result.out.endswith(
+        f"{printed(operations)}\n\n{operations.energy(HOROWITZ_45NM_FP32)}\n"
+    )
     assert Recording.load("activity.nact").report().operations == operations
 
 
@@ -256,7 +258,7 @@ def test_the_demo_prints_the_operations_that_it_counted(
         def load(self) -> Any:
             return lambda **options: self
 
-    monkeypatch.setattr(demo_command, "entry_points", lambda **selection: [Demo()])
+    monkeypatch.setattr(demo_command, "installed_demos", lambda: {"snntorch": Demo()})
     result = neuroact("demo", "--out", tmp_path)
-    assert f"{table_text(Demo.report)}\n\n{Demo.report.operations}\n" in result.out
+    assert f"{printed(Demo.report)}\n\n{printed(Demo.report.operations)}\n" in result.out
     assert ActivityReport.from_json(tmp_path / "activity.json") == Demo.report

@@ -49,6 +49,22 @@ def report() -> ActivityReport:
     return ActivityReport(layers, origin={"model": "nets.Net", "versions": {"torch": "2"}})
 
 
+def test_the_other_statistics_have_columns_with_their_name_in_front() -> None:
+    recording = Recording(statistics=["InterspikeIntervals", "SpikeCounts", "Synchrony"])
+    recording.observe("lif", np.random.default_rng(0).random((40, 3, 5)) < 0.3)
+    report = recording.report()
+    layer, row = report["lif"], report.to_frame().iloc[0]
+    for column, value in {
+        "synchrony_chi": layer[neuroact.Synchrony].chi,
+        "spike_counts_mean": layer[neuroact.SpikeCounts].mean,
+        "spike_counts_fano_factor_median": np.median(layer[neuroact.SpikeCounts].fano_factor),
+        "interspike_intervals_cv_median": np.median(layer[neuroact.InterspikeIntervals].cv),
+    }.items():
+        assert row[column] == value, column
+    assert "spike_counts_window" not in row
+    assert "interspike_intervals_mean_ms" not in row
+
+
 def expected(report: ActivityReport) -> list[dict[str, Any]]:
     """A row for each neuron, taken from the layers one by one."""
     rows = []

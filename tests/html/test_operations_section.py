@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
@@ -108,18 +107,6 @@ def test_costs_without_operations_are_an_error() -> None:
     with pytest.raises(MissingOperationsError):
         mixed().to_html(costs=HOROWITZ_45NM_FP32)
     assert 'id="operations"' not in mixed().to_html()
-
-
-def test_without_matplotlib_the_tables_are_there_and_the_page_says_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    page = counted().to_html()
-    assert page.count("No plots: ") == 1
-    assert 'aria-label="Operations"' in page
-    assert '<figure class="plot">' not in page
 
 
 def test_nothing_of_a_name_or_a_reason_is_markup(opened: Open) -> None:

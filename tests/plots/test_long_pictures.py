@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +12,11 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from neuroact import ActivityReport, Raster, Recording, TimeCourse
-from neuroact.plots import draw, raster_plot, time_plot
+from neuroact import ActivityReport, Raster, Recording, Signal, TimeCourse
+from neuroact.plots import FORMATS, draw, image_bytes, raster_plot, time_plot
 from neuroact.plots.raster import spikes_in_pixels
-from neuroact.plots.time import MOST_BINS, rebinned
+from neuroact.plots.results import MOST_BINS
+from neuroact.plots.time import rebinned
 
 
 def recorded(
@@ -34,17 +34,36 @@ def drawn(axes: Axes) -> NDArray[np.float64]:
     return np.asarray(image.get_array())
 
 
-LONG = np.random.default_rng(0).random((100_000, 1, 50)) < 0.05
+LONG_SPIKES = recorded(np.random.default_rng(0).random((100_000, 1, 50)) < 0.05)
 
 
-@pytest.mark.parametrize("kind", ["raster", "time"])
-@pytest.mark.parametrize("form", ["svg", "png", "pdf"])
-def test_a_picture_of_1e5_steps_of_50_neurons_is_below_a_megabyte(
-    kind: str, form: str, tmp_path: Path
-) -> None:
-    path = tmp_path / f"{kind}.{form}"
-    recorded(LONG).plot(path, kind=kind)
-    assert path.stat().st_size < 1_000_000
+def of_values() -> ActivityReport:
+    recording = Recording(statistics=[Signal], dt=0.001)
+    values = np.random.default_rng(0).random((100_000, 1, 50), dtype=np.float32)
+    recording.observe("mem", values, kind="analog")
+    return recording.report()
+
+
+LONG_VALUES = of_values()
+
+
+@pytest.mark.parametrize("kind", ["raster", "time", "signal-time"])
+def test_a_picture_of_1e5_steps_of_50_neurons_takes_200_kilobytes(kind: str) -> None:
+    axes = (LONG_VALUES if kind == "signal-time" else LONG_SPIKES).plot(kind=kind)
+    for form in FORMATS:
+        assert len(image_bytes(axes, form)) < 200_000
+
+
+def test_values_of_many_steps_are_drawn_in_bins_with_their_mean_and_deviation() -> None:
+    values = np.random.default_rng(1).normal(1e3, 1, (2 * MOST_BINS, 3, 4))
+    recording = Recording(statistics=[Signal], dt=0.001)
+    recording.observe("mem", values, kind="analog")
+    axes = draw(recording.report(), "signal-time")
+    line, band = (patch.get_data() for patch in axes.patches)
+    pairs = values.reshape(MOST_BINS, -1)
+    np.testing.assert_allclose(line.values, pairs.mean(1))
+    np.testing.assert_allclose(band.values - line.values, pairs.std(1), rtol=1e-6)
+    assert axes.get_title(loc="right").startswith("bins of 2 ms; band: one standard deviation")
 
 
 @given(st.integers(1, 2000), st.integers(1, 1200), st.integers(0, 2**32))

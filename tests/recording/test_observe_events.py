@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -216,6 +217,9 @@ class WithUnit:
         ({"indices": ([0, 1], [0, 0])}, "indices of 1 dimensions"),
         ({"neurons": None}, "how many neurons there are is not known"),
         ({"duration": None}, "how long was observed is not known"),
+        ({"start": np.nan}, "expected start= to be one number of seconds, came nan"),
+        ({"start": np.array([0, 1])}, "expected start in seconds, as floats, came whole numbers"),
+        ({"start": WithUnit("mV")}, "start have no unit of time that can be read, but mV"),
         ({"duration": [0.002, 0.002]}, "one duration, or one for each of 1 samples"),
         ({"samples": [0, 1], "batch": 1}, "1 of 2 events are of samples that are not there"),
         ({"neurons": 0}, "numbers of neurons from 1 on"),
@@ -297,6 +301,21 @@ def test_what_is_said_holds_in_place_of_what_the_source_says_also_if_it_is_the_d
     assert found == {"a": [0], "b": [1]}
 
 
+def test_a_start_said_alone_leaves_the_sources_end_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = EventList(times=[0.004], indices=[0], shape=(1,), duration=0.005, start=0.001)
+    monkeypatch.setattr("neuroact.recording.observed.events_of", lambda _: source)
+    recording = Recording(dt=DT)
+    recording.observe_events("a", object())
+    recording.observe_events("late", object(), start=0.004)
+    recording.observe_events("both", object(), start=0.004, duration=0.005)
+    report = recording.report()
+    assert [report[name].observations for name in report] == [5, 2, 5]
+    with pytest.raises(EventError, match=r"in seconds, above 0, came -0\.001"):
+        recording.observe_events("never", object(), start=0.007)
+
+
 def test_places_are_taken_for_each_dimension() -> None:
     recording = Recording(dt=DT)
     recording.observe_events("a", [0.0, 0.0], ([1, 0], [2, 0]), shape=(2, 3), duration=DT)
@@ -334,7 +353,9 @@ def test_the_report_says_where_events_come_from() -> None:
     recording = Recording(dt=DT)
     recording.observe_events("a", **GOOD, framework="brian2", layer_type="NeuronGroup")
     recording.observe("b", torch.ones(1, 1, 2), framework="lava", layer_type="LIF")
+    recording.observe_events("c", **GOOD, framework="quantities")
     report = recording.report()
+    assert report.origin["versions"]["quantities"] == version("quantities")
     assert (report["a"].framework, report["a"].layer_type) == ("brian2", "NeuronGroup")
     assert (report["b"].framework, report["b"].layer_type) == ("lava", "LIF")
 

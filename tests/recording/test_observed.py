@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 import torch
 
 import neuroact
-from neuroact import LayerActivity, Recording
+from neuroact import LayerActivity, Recording, SpikeCounts
 from neuroact.errors import AdapterReadError, ChunkError
+from neuroact.stream import as_tensor
 
 SPIKES = np.array([[0, 1, 1], [1, 0, 1]] * 2)[:, None]  # [time, batch, neurons]
 READ_ONLY = SPIKES.copy()
@@ -85,23 +88,110 @@ class Foreign:
         return SPIKES.astype("u1").view("V1")
 
 
-def test_bfloat16_arrays_of_others_are_read() -> None:
-    assert fed(SPIKES.astype(ml_dtypes.bfloat16)).events.tolist() == [2, 2, 4]
+class ByDlpack:
+    """An array of a library unknown to NumPy, which offers its memory."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.strides = array, array.strides
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        SPIKES,
+        READ_ONLY,
+        np.asfortranarray(SPIKES),
+        SPIKES.astype(ml_dtypes.bfloat16),
+        ByDlpack(SPIKES.astype("f4")),
+        ByDlpack(READ_ONLY),
+    ],
+)
+def test_what_torch_can_view_is_read_without_a_copy_and_without_a_warning(array: Any) -> None:
+    owner = getattr(array, "array", array)
+    tensor = as_tensor(array)
+    assert tensor.data_ptr() == owner.ctypes.data
+    assert tensor.dtype is torch.bfloat16 or tensor.numpy().dtype == owner.dtype
+    assert fed(array).events.tolist() == [2, 2, 4]
+
+
+def test_a_read_only_array_is_copied_where_torch_cannot_view_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def older(_: Any) -> None:
+        raise BufferError("Cannot export readonly array")
+
+    monkeypatch.setattr("neuroact.stream.tensors.from_dlpack", older)
+    assert fed(READ_ONLY).events.tolist() == [2, 2, 4]
+
+
+def test_a_file_mapped_for_reading_is_read_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "spikes.npy"
+    np.save(path, SPIKES)
+    assert fed(np.load(path, mmap_mode="r")).events.tolist() == [2, 2, 4]
+    assert (np.load(path) == SPIKES).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["bfloat16", "float8_e5m2", "float8_e4m3fn", "float8_e4m3b11fnuz", "int4", "uint2"]
+)
+def test_narrow_dtypes_as_jax_has_them_are_read(name: str) -> None:
+    assert fed(SPIKES.astype(getattr(ml_dtypes, name))).events.tolist() == [2, 2, 4]
+
+
+@pytest.mark.parametrize("layout", ["coo", "csr", "csc", "bsr"])
+def test_sparse_matrices_are_read_by_their_axes(layout: str) -> None:
+    array = SPIKES[:, 0].astype("f4")
+    made = getattr(scipy.sparse, f"{layout}_array")(array)
+    assert fed(made, axes="TN").events.tolist() == [2, 2, 4]
+    assert fed(made.T, axes="NT").events.tolist() == [2, 2, 4]
+    with pytest.raises(ChunkError, match=r'"chip": came values of shape \[4, 3\], without axes='):
+        fed(made)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse (CSR|CSC) tensor support is in beta")  # the making
+@pytest.mark.parametrize("method", ["to_sparse_csr", "to_sparse_csc"])
+def test_sparse_tensors_of_rows_or_columns_are_read(method: str) -> None:
+    tensor = getattr(torch.from_numpy(SPIKES[:, 0]).float(), method)()
+    assert fed(tensor, axes="TN").events.tolist() == [2, 2, 4]
+
+
+def test_entries_of_a_sparse_matrix_at_one_place_are_added_and_then_no_spike_of_1() -> None:
+    twice = scipy.sparse.coo_array((np.ones(2), ([1, 1], [2, 2])), shape=(4, 3))
+    assert fed(twice, axes="TN", kind="graded").total.tolist() == [0, 0, 2]
+    with pytest.warns(UserWarning, match="values other than 0 and 1"):
+        fed(twice, axes="TN")
+
+
+def test_tables_of_pandas_are_read_or_refused() -> None:
+    table = pd.DataFrame(SPIKES[:, 0], columns=["a", "b", "c"])
+    assert fed(table, axes="TN").events.tolist() == [2, 2, 4]
+    assert fed(table["c"], axes="T").events.tolist() == 4
+    with pytest.raises(ChunkError, match=r'"chip": came values of shape .* without axes='):
+        fed(table)
+    with pytest.raises(ChunkError, match=r'"chip": came DataFrame.* which .astype\(float\)'):
+        fed(table.astype(object), axes="TN")
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([[[1, 0], [1]]], "came list, which cannot be read as an array of numbers of one shape"),
+        ([[[1, 0], [1]]], "came list, which cannot be read as .* inhomogeneous .* Pad what has"),
+        (np.array([[1, 0], [1]], object), "its dtype is object.* Pad what has different lengths"),
+        (ByDlpack(SPIKES[::-1]), "came ByDlpack, which cannot be read"),
         (SPIKES.astype(object), "its dtype is object"),
         (SPIKES.astype(str), "its dtype is <U"),
         (np.zeros((1, 1, 1), "M8[s]"), "its dtype is datetime64"),
-        (np.zeros((1, 1, 1), [("a", int)]), r"its dtype is \[\('a'"),
+        (np.zeros(4, [("x", int), ("t", int)]), r"its dtype is \[\('x'.* use observe_events"),
         (Foreign(), "came Foreign, which cannot be read"),
         (SPIKES.astype(np.longdouble), "longdouble"),
         (SPIKES * 1j, "expected real values"),
         (np.ma.masked_array(SPIKES, SPIKES > 0), "came a masked array: .* valid="),
-        (scipy.sparse.csr_array(SPIKES[:, 0]), "came csr_array, which cannot be read"),
         (None, "came NoneType, which cannot be read"),
         ({"a": 1}, "came dict, which cannot be read"),
         (lambda: torch.empty(1, 1, 1, device="meta"), "without values .* on the device meta"),
@@ -196,3 +286,13 @@ def test_a_layer_on_the_device_meta_is_refused_and_its_counts_stay() -> None:
         with pytest.raises(AdapterReadError, match=r'layer "0".* on the device meta'):
             net.to("meta")(torch.ones(2, 3, device="meta"))
         assert recording.report() == before
+
+
+def test_what_goes_on_from_nothing_or_with_another_batch_is_begun_alike_in_every_statistic() -> (
+    None
+):
+    recording = Recording(statistics=[SpikeCounts])
+    for batch, begun in ((3, 3), (2, 5), (2, 5)):
+        recording.observe("chip", np.ones((5, batch, 2)), starts_sequence=False)
+        layer = recording.report()["chip"]
+        assert (layer.sequences, layer[SpikeCounts].sequences) == (begun, begun)

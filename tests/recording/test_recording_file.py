@@ -245,7 +245,7 @@ def test_a_missing_file_or_folder_is_the_systems_error(tmp_path: Path) -> None:
 def test_loading_imports_no_framework_and_nothing_that_the_file_names(tmp_path: Path) -> None:
     fed(Stream((np.ones((5, 2, 3)),), (3,))).save(tmp_path / "run.nact")
     program = (
-        "import sys, neuroact; before = set(sys.modules); "
+        "import sys, neuroact; neuroact.Recording; before = set(sys.modules); "
         f"neuroact.Recording.load({str(tmp_path / 'run.nact')!r}).report(); "
         "new = {m.partition('.')[0] for m in set(sys.modules) - before}; "
         "assert new <= {'neuroact', 'safetensors', *sys.stdlib_module_names}, new"

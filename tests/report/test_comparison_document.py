@@ -90,8 +90,8 @@ def test_comparisons_of_other_reports_labels_orders_or_matches_are_not_equal() -
     found = neuroact.compare(*reports)
     assert found == neuroact.compare(*reports)
     assert found != neuroact.compare(*reports[:2])
-    assert found != neuroact.compare(*reports, labels="abc")
-    assert found != neuroact.compare(*reports[::-1], labels="321")
+    assert found != neuroact.compare(*reports, labels=list("abc"))
+    assert found != neuroact.compare(*reports[::-1], labels=list("321"))
     assert found != neuroact.compare(*reports, layers={"readout": ("lif", "readout")})
     assert found != "comparison"
 

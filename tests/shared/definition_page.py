@@ -15,7 +15,6 @@ from typing import Any
 from neuroact import LayerActivity, SignalKind
 from neuroact import statistics as stats
 from neuroact.energy import OperationCosts
-from neuroact.results import diagnosis
 from neuroact.results.beside_operations import MemoryAccesses, NeuronUpdates
 from neuroact.results.energy import Energy
 from neuroact.results.folded import FoldedOperations
@@ -55,6 +54,7 @@ def pages() -> dict[Path, str]:
     """The text of each page by its file, and of the one that leads to them."""
     parts = {slug: (title, "\n".join(text)) for slug, title, text in sections()}
     links = [f"- [{title}](definitions/{slug}.md)" for slug, (title, _) in parts.items()]
+    links.append("- [Verdicts: `report.diagnose()`](verdicts.md)")
     toctree = [
         "",
         ":::{toctree}",
@@ -78,7 +78,6 @@ def sections() -> Iterator[tuple[str, str, Iterable[str]]]:
         found = [f"## What `{name}` finds\n", *result]
         yield slug_of(name), f"`{name}`", [markdown(cls), *found]
     yield from operation_sections()
-    yield "verdicts", "Verdicts: `report.diagnose()`", [markdown(diagnosis.diagnose)]
 
 
 def operation_sections() -> Iterator[tuple[str, str, Iterable[str]]]:

@@ -25,5 +25,6 @@ def look_at(report: ActivityReport) -> None:
                         getattr(told, name)
         layer.histogram()
     str(report), report._repr_html_(), report.to_csv(per="neuron"), report.diagnose()
-    with patch("neuroact.html.of_report._pictures", lambda *_: ((), {}, "")):
+    drawn = dict.fromkeys(("report_pictures", "layer_pictures"), lambda *_: ())
+    with patch.multiple("neuroact.html.of_report", **drawn):
         report.to_html()

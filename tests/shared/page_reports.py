@@ -54,7 +54,7 @@ def with_results() -> ActivityReport:
     rng = np.random.default_rng(0)
     with recording.batch(labels=[0, 1, 1, 2]):
         recording.observe("conv", rng.random((20, 4, 2, 5, 5)) < 0.2)
-        recording.observe("fc", rng.random((20, 4, 30)) < np.where(np.arange(30) < 20, 0, 0.3))
+        recording.observe("fc", rng.random((20, 4, 30)) < np.where(np.arange(30) < 22, 0, 0.3))
     return recording.report()
 
 

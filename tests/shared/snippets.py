@@ -20,7 +20,7 @@ OUTSIDE_DOCS = (
 )
 DOCUMENTS = sorted([*(ROOT / name for name in OUTSIDE_DOCS), *ROOT.glob("docs/**/*.md")])
 # What needs another environment: the tests there run it.
-APART = [ROOT / "docs/how-to/survive-the-trip.md"]
+APART = [ROOT / "docs/how-to/survive-the-trip.md", ROOT / "docs/how-to/jax.md"]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

@@ -12,7 +12,7 @@ from neuroact.report.operations_report import OperationsReport
 from neuroact.results.beside_operations import NeuronUpdates
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.stream.chunk import SignalKind
-from neuroact.table.operations import operations_text
+from neuroact.table.operations import OperationsTable
 
 
 def connection(name: str, **more: Any) -> LayerOperations:
@@ -119,7 +119,7 @@ def test_what_is_not_known_is_said_and_is_no_zero() -> None:
 
 
 def test_a_narrow_table_has_the_layers_above_and_the_counts_below() -> None:
-    above, below, *_ = operations_text(OperationsReport([connection("fc")]), 80).split("\n\n")
+    above, below, *_ = OperationsTable(OperationsReport([connection("fc")])).text(80).split("\n\n")
     heads = [re.split(r"  +", table.splitlines()[0]) for table in (above, below)]
     assert heads == [
         ["layer", "type", "input", "in", "out", "params", "fan-out", "density"],
@@ -130,10 +130,10 @@ def test_a_narrow_table_has_the_layers_above_and_the_counts_below() -> None:
 @pytest.mark.parametrize("width", [40, 70, 200])
 def test_what_is_not_counted_stands_below_whatever_the_width(width: int) -> None:
     operations = Operations([connection("fc")], not_counted={"cell": "nobody knows"})
-    text = " ".join(operations_text(operations, width).split())
+    text = " ".join(OperationsTable(operations).text(width).split())
     assert "! cell not counted: nobody knows" in text
     assert "2,000" in text
-    assert max(map(len, operations_text(operations, width).splitlines())) <= width
+    assert max(map(len, OperationsTable(operations).text(width).splitlines())) <= width
 
 
 def test_names_cannot_steer_a_terminal() -> None:

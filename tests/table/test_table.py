@@ -30,8 +30,9 @@ from neuroact.table import (
     print_table,
     table_text,
 )
+from neuroact.table.legend import MEANINGS
 from neuroact.table.rows import table_rows
-from neuroact.table.text import histogram_text
+from neuroact.table.text import histogram_text, part_text
 
 METRICS = ("mean", "std", "min", "q1", "median", "q3", "max", "sparsity")
 NAME = "features.denseblock4.denselayer16.wrapped_module.inner_block.spike_generator.lif"
@@ -43,8 +44,11 @@ def graded(name: str, *total: float, kind: SignalKind = SignalKind.GRADED) -> La
 
 
 def rows(text: str) -> dict[str, dict[str, str]]:
-    """The cells of a table of natural width, by layer and column. No name may have a space."""
-    lines = text.split("\n\n")[0].splitlines()
+    """The cells of a table of natural width, by layer and column; without shares.
+
+    No name may have a space.
+    """
+    lines = re.sub(r" +\([<>]?\d+ %\)", "", text.split("\n\n")[0]).splitlines()
     head = lines[0].split()
     found = {}
     for line in lines[1:]:
@@ -149,7 +153,7 @@ def test_the_totals_are_of_all_values_together() -> None:
 def test_totals_leave_out_real_values_and_layers_without_figures_and_say_so() -> None:
     membrane = graded("membrane", 0.3, -0.2, kind=SignalKind.ANALOG)
     broken = layer("broken", 1, nonfinite=True)
-    text = table_text(ActivityReport([layer("lif"), membrane, broken]))
+    text = table_text(ActivityReport([layer("lif"), membrane, broken]), legend=True)
     assert rows(text)["total"]["neurons"] == "4"
     assert "total        of all layers but membrane, broken\n" in text
 
@@ -209,7 +213,7 @@ def test_an_escape_code_reaches_no_terminal_by_a_repr_a_verdict_an_error_or_a_wa
         texts.append(str(caught.value))
     assert len(texts) == 7
     assert sum(r"lif\x1b]0;x\x07" in text for text in texts) >= 6
-    assert all(text.isprintable() for text in texts)
+    assert all(line.isprintable() for text in texts for line in text.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -227,7 +231,7 @@ def test_an_escape_code_reaches_no_terminal_by_a_repr_a_verdict_an_error_or_a_wa
 def test_a_name_is_text_and_neither_markup_nor_an_escape_code(name: str, shown: str) -> None:
     aliased = layer("lif", aliases=(name,))
     report = ActivityReport([layer(name), aliased], not_called=[name], origin={"model": name})
-    text = table_text(report)
+    text = table_text(report, legend=True)
     assert shown in rows(text)
     assert f"aliases      lif is also {shown}\n" in text
     assert f"not called   {shown}: recorded, but without figures\n" in text
@@ -245,7 +249,9 @@ def test_a_name_is_text_and_neither_markup_nor_an_escape_code(name: str, shown: 
 def test_a_layer_without_figures_shows_none_and_says_why(
     change: dict[str, Any], reason: str
 ) -> None:
-    text = table_text(ActivityReport([replace(layer("sick"), **change), layer("well")]))
+    text = table_text(
+        ActivityReport([replace(layer("sick"), **change), layer("well")]), legend=True
+    )
     cells = rows(text)["sick"]
     assert {cells[head] for head in METRICS} == {"nan"}
     assert cells["dead"] == cells["saturated"] == "-"
@@ -260,7 +266,7 @@ def test_a_silent_layer_has_zeros_and_a_sparsity_of_one() -> None:
 
 def test_signals_other_than_spikes_are_marked_and_explained() -> None:
     layers = [layer("lif"), graded("sum", 2.0, -1.0), graded("mem", 0.1, kind=SignalKind.ANALOG)]
-    text = table_text(ActivityReport(layers))
+    text = table_text(ActivityReport(layers), legend=True)
     assert [cells["kind"] for name, cells in rows(text).items() if name != "total"] == [
         "binary", "graded", "analog",
     ]  # fmt: skip
@@ -274,7 +280,7 @@ def test_what_was_recorded_and_with_what_is_said() -> None:
         "model": "app.Net", "options": {"of": "input"},
         "versions": {"python": "3.11", "torch": "2.13"},
     }  # fmt: skip
-    text = table_text(ActivityReport([layer("fc", dt=0.001)], origin=origin))
+    text = table_text(ActivityReport([layer("fc", dt=0.001)], origin=origin), legend=True)
     assert "\ntime step    0.001 s\n" in text
     assert "\nof input     the figures describe what goes into the layers" in text
     assert text.endswith("\nmodel        app.Net\nversions     python 3.11, torch 2.13")
@@ -282,7 +288,7 @@ def test_what_was_recorded_and_with_what_is_said() -> None:
 
 @pytest.mark.parametrize("origin", [{}, {"versions": 3, "options": [], "model": {}}])
 def test_an_origin_that_says_nothing_is_left_out(origin: dict[str, Any]) -> None:
-    text = table_text(ActivityReport([layer("lif")], origin=origin))
+    text = table_text(ActivityReport([layer("lif")], origin=origin), legend=True)
     assert text.splitlines()[-1].startswith("saturated ")
 
 
@@ -375,10 +381,10 @@ def test_a_deep_network_is_folded_by_module_with_the_figures_of_all_its_neurons(
             "median": number_text(np.median(activity)),
             "q3": number_text(np.quantile(activity, 0.75)),
             "max": number_text(activity.max()),
-            "dead": str((activity == 0).sum()),
+            "dead": part_text((int((activity == 0).sum()), activity.size)),
             "sparsity": number_text(1 - activity.mean()),
         }
-        assert {head: cells[head][row] for head in expected} == expected
+        assert {head: " ".join(cells[head][row].split()) for head in expected} == expected
     totals = {column.head: column.total for column in table.columns}
     assert totals["neurons"] == str(sum(x.neurons for x in report.values()))
 
@@ -402,10 +408,10 @@ def test_every_layer_is_in_one_row(paths: list[list[str]]) -> None:
 
 def test_a_sick_layer_is_marked_and_a_well_one_is_not() -> None:
     sick, well = layer("sick", 0, 0, 0, 4), layer("well", 3, 4, 5)
-    text = table_text(ActivityReport([sick, well]))
+    text = table_text(ActivityReport([sick, well]), legend=True)
     assert rows(text)["sick"]["verdict"] == "dead"
     assert rows(text)["well"]["verdict"] == "-"
-    assert "! dead       sick (" in text
+    assert "! dead       75 % of sick never fired: 3 of its 4 neurons" in text
     assert "verdict" not in table_text(ActivityReport([well]))
     assert "! dead" not in table_text(ActivityReport([well]))
 
@@ -417,7 +423,9 @@ def test_a_module_says_how_many_of_its_layers_have_which_verdict() -> None:
 
 
 def test_rates_in_hertz_stand_where_a_time_step_is_known() -> None:
-    text = table_text(ActivityReport([layer("lif", 1, 2, 3, dt=0.001), layer("other", 1)]))
+    text = table_text(
+        ActivityReport([layer("lif", 1, 2, 3, dt=0.001), layer("other", 1)]), legend=True
+    )
     assert rows(text)["lif"]["Hz"] == "200"
     assert rows(text)["other"]["Hz"] == "-"
     assert "\nHz           mean firing rate" in text
@@ -426,10 +434,43 @@ def test_rates_in_hertz_stand_where_a_time_step_is_known() -> None:
 
 def test_counts_that_differ_are_columns_and_others_are_said_once() -> None:
     same = table_text(ActivityReport([layer("a"), layer("b")]))
-    assert "steps        10, in each layer" in same
+    assert "\nobserved     10 steps, 1 sequence in each layer\n" in same
     assert "steps" not in rows(same)["a"]
     differ = table_text(ActivityReport([layer("a"), layer("b", observations=2000)]))
     assert [rows(differ)[name]["steps"] for name in "ab"] == ["10", "2,000"]
+
+
+def test_a_count_of_neurons_has_its_share_beside_it() -> None:
+    few, many = layer("few", 0, *[5] * 9), layer("many", *[0] * 60, *[10] * 40)
+    lines = table_text(ActivityReport([few, many])).splitlines()
+    assert lines[2].endswith("   1 (10 %)          0")
+    assert lines[3].endswith("  60 (60 %)  40 (40 %)")
+    assert lines[5].endswith("  61 (55 %)  40 (36 %)")
+
+
+def test_the_words_are_explained_once_asked_and_else_it_is_said_how_to_ask() -> None:
+    report = ActivityReport([layer("lif", dt=0.001)], origin={"versions": {"torch": "2"}})
+    short, long = str(report), str(report.table(legend=True))
+    assert short.partition("\n\n")[2].splitlines() == [
+        "! saturated  25 % of lif fired at every step: 1 of its 4 neurons",
+        "verdicts     report.diagnose() gives the thresholds, and what people do about it; "
+        "docs/reference/verdicts.md says what each means",
+        "observed     10 steps, 1 sequence in each layer",
+        "time step    0.001 s",
+        "legend       report.table(legend=True) explains the words",
+    ]
+    assert "legend" not in long
+    assert all(f"\n{term}  " in long for term in (*MEANINGS, "Hz", "versions"))
+    assert repr(report.table(legend=True)) == long
+    assert report.table()._repr_html_() == report._repr_html_()
+
+
+def test_the_table_names_the_other_statistics_and_how_to_see_them() -> None:
+    recording = Recording(statistics=["TimeCourse", "Synchrony"])
+    recording.observe("lif", torch.ones(3, 1, 2))
+    text = str(recording.report())
+    assert '\nalso         TimeCourse, Synchrony: report["lif"]["TimeCourse"]\n' in text
+    assert "also" not in str(ActivityReport([layer("lif")]))
 
 
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=50))
@@ -460,7 +501,7 @@ def test_a_notebook_gives_the_same_figures() -> None:
     report = ActivityReport([layer("lif", 0, 5, 9, dt=0.01), layer("sick", 0, 0, 1, dt=0.01)])
     html = report._repr_html_()
     shown = [
-        [re.sub("<.*?>", "", cell) for cell in re.findall("<td.*?</td>", row)]
+        [re.sub(r"<.*?>| \(\d+ %\)", "", cell) for cell in re.findall("<td.*?</td>", row)]
         for row in re.findall("<tr>.*?</tr>", html)[1:-1]
     ]
     for cells in shown:

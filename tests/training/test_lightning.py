@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,7 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
-from neuroact.errors import NothingRecordedError
+from neuroact.errors import NothingRecordedError, UnfitPackageError, VerdictWarning
 from neuroact.report.history import History
 from neuroact.training import quartiles, scalars
 from neuroact.training.lightning import ActivityCallback
@@ -39,7 +40,7 @@ pytestmark = [
 
 EVERY, STEPS_PER_EPOCH, EPOCHS, BATCH = 3, 5, 3, 16
 SEEN = BATCH * digits.STEPS
-DUE = [step for step in range(EPOCHS * STEPS_PER_EPOCH) if step % EVERY == 0]
+DUE = [step for step in range(EPOCHS * STEPS_PER_EPOCH) if step % STEPS_PER_EPOCH % EVERY == 0]
 LAYERS = ["net.lif1", "net.lif2", "net.lif3"]
 
 
@@ -159,6 +160,23 @@ def test_the_event_file_holds_each_nth_batchs_figures(trained: Any) -> None:
             np.testing.assert_array_equal(event.histogram_value.bucket_limit, edges)
 
 
+def test_an_epochs_figures_are_logged_when_it_ends(trained: Any) -> None:
+    _, callback, folder = trained
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"histograms": 0})
+    events.Reload()
+    ends = [4, 9, 14]
+    means = [report["net.lif1"].mean for _, report in callback.history]
+    logged = events.Scalars("epoch_activity_mean/net.lif1")
+    assert [event.step for event in logged] == ends
+    np.testing.assert_allclose([event.value for event in logged], means, rtol=2**-24)
+    drawn = events.Histograms("epoch_activity/net.lif1")
+    assert [event.step for event in drawn] == ends
+    with (folder / "csv" / "metrics.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["epoch_activity_mean/net.lif1"]]
+    assert [float(row["epoch_activity_mean/net.lif1"]) for row in rows] == means
+    assert [int(row["step"]) for row in rows] == ends
+
+
 def test_figures_are_logged_at_the_steps_of_the_modules_own_metrics(trained: Any) -> None:
     module, _, folder = trained
     events = EventAccumulator(str(folder / "tensorboard"))
@@ -219,7 +237,8 @@ def test_an_interrupted_training_leaves_the_model_as_found(tmp_path: Path) -> No
     with pytest.raises(InterruptedError):
         fit(module, tmp_path, callbacks=[callback])
     assert hooks(module) == 0
-    assert [label for label, _ in callback.history] == [0]
+    assert [label for label, _ in callback.history] == [0, 1]
+    assert callback.history[-1][1]["net.lif1"].observations == 3 * SEEN
 
 
 class Every(ModelCheckpoint):
@@ -319,6 +338,37 @@ def test_a_batch_that_the_module_skips_is_not_recorded(tmp_path: Path) -> None:
     fit(module, tmp_path, callbacks=[callback])
     assert [r["net.lif1"].observations for _, r in callback.history] == [2 * SEEN] * EPOCHS
     assert hooks(module) == 0
+
+
+class Dying(Module):
+    """The first layer falls silent in the third batch."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        if len(self.losses) == 2:
+            with torch.no_grad():
+                self.net.fc1.bias.fill_(-100)
+        return super().training_step(batch, batch_idx)
+
+
+def test_a_training_stops_when_a_layer_falls_silent_and_says_when_it_died(tmp_path: Path) -> None:
+    module = Dying()
+    callback = ActivityCallback(every_n_steps=1, on_verdict="stop", layers=LAYERS[:2])
+    with pytest.warns(VerdictWarning, match=r"stops after step 3: .*net\.lif1"):
+        fit(module, tmp_path, callbacks=[callback])
+    assert len(module.losses) == 4
+    silent = [course for course in callback.history.diagnose() if course.kind == "silent"]
+    assert any(LAYERS[0] in course.layers and course.step == 1 for course in silent)
+
+
+def test_a_callback_is_told_once_for_each_layer_and_kind(tmp_path: Path) -> None:
+    told: list[tuple[str, str, int]] = []
+
+    def tell(verdict: Any, step: int) -> None:
+        told.append((verdict.layer, verdict.name, step))
+
+    callback = ActivityCallback(every_n_steps=1, on_verdict=tell, layers=LAYERS[0])
+    fit(Dying(), tmp_path, callbacks=[callback])
+    assert [each for each in told if each[1] == "silent"] == [(LAYERS[0], "silent", 3)]
 
 
 class Idle(Module):
@@ -452,3 +502,21 @@ def test_without_lightning_the_error_names_the_extra() -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 1
     assert 'pip install "neuroact[lightning]"' in run.stderr.splitlines()[-1]
+
+
+def test_a_torchvision_that_does_not_fit_torch_is_said_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Unfit:
+        """Stands for torchvision's import, deep in Lightning's."""
+
+        @staticmethod
+        def find_spec(name: str, *_: Any) -> None:
+            if name == "lightning.pytorch":
+                raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(sys, "meta_path", [Unfit, *sys.meta_path])
+    for name in ("lightning.pytorch", "neuroact.training.lightning"):
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UnfitPackageError, match=r"torchvision::nms .* pip uninstall torchvision,"):
+        import_module("neuroact.training.lightning")

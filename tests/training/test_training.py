@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -19,8 +19,15 @@ from torch.utils.tensorboard import SummaryWriter
 
 import neuroact
 from neuroact import ActivityReport, SpikeCounts, TimeCourse
-from neuroact.errors import LayerNotCalledWarning, MergeError, NothingRecordedError
-from neuroact.report.history import History
+from neuroact.errors import (
+    LayerNotCalledWarning,
+    MergeError,
+    NoStepWarning,
+    NothingRecordedError,
+    TrainingStoppedError,
+    VerdictWarning,
+)
+from neuroact.report.history import History, Steps
 from neuroact.training import TrainingMonitor, histograms, quartiles, scalars, tensorboard
 from neuroact_adapters.demos import digits
 from neuroact_adapters.demos.snntorch import DigitsNet
@@ -107,13 +114,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, History
     return training, monitor.history, events
 
 
-DUE = [step for step in range(EPOCHS * STEPS_PER_EPOCH) if step % EVERY == 0]
+DUE = [step for step in range(EPOCHS * STEPS_PER_EPOCH) if step % STEPS_PER_EPOCH % EVERY == 0]
+LAST = [(epoch + 1) * STEPS_PER_EPOCH - 1 for epoch in range(EPOCHS)]
 
 
 def test_the_event_file_holds_the_figures_of_each_nth_step(trained: Any) -> None:
     training, _, events = trained
     tags = {f"activity_{f}/{n}" for f in FIGURES for n in LAYERS}
-    assert set(events.Tags()["scalars"]) == tags
+    assert set(events.Tags()["scalars"]) == tags | {f"epoch_{tag}" for tag in tags}
     for figure, by_hand in FIGURES.items():
         for name in LAYERS:
             logged = events.Scalars(f"activity_{figure}/{name}")
@@ -135,7 +143,8 @@ FIGURES: dict[str, Any] = {
 
 def test_the_event_files_histograms_count_every_neuron(trained: Any) -> None:
     training, _, events = trained
-    assert set(events.Tags()["histograms"]) == {f"activity/{name}" for name in LAYERS}
+    tags = {f"activity/{name}" for name in LAYERS}
+    assert set(events.Tags()["histograms"]) == tags | {f"epoch_{tag}" for tag in tags}
     for name in LAYERS:
         for event, step in zip(events.Histograms(f"activity/{name}"), DUE, strict=True):
             activity = training.spikes[step][name].double().numpy() / SEEN
@@ -150,11 +159,28 @@ def test_the_event_files_histograms_count_every_neuron(trained: Any) -> None:
             np.testing.assert_array_equal(value.bucket_limit, edges)
 
 
+def test_the_event_file_holds_the_figures_of_each_epoch_too(trained: Any) -> None:
+    _, history, events = trained
+    for name in LAYERS:
+        logged = events.Scalars(f"epoch_activity_dead_share/{name}")
+        assert [event.step for event in logged] == LAST
+        shares = [report[name].dead_share for _, report in history]
+        np.testing.assert_allclose([event.value for event in logged], shares, rtol=2**-24)
+        for event, (_, report) in zip(
+            events.Histograms(f"epoch_activity/{name}"), history, strict=True
+        ):
+            counts, _ = report[name].histogram(len(event.histogram_value.bucket) - 1)
+            np.testing.assert_array_equal(event.histogram_value.bucket[1:], counts)
+
+
 def test_the_history_adds_up_the_recorded_steps_of_each_epoch(trained: Any) -> None:
     training, history, _ = trained
     assert [label for label, _ in history] == [0, 1, 2]
-    for epoch, (_, report) in enumerate(history):
+    for epoch, ((_, report), known) in enumerate(zip(history, history.steps, strict=True)):
         steps = [step for step in DUE if step // STEPS_PER_EPOCH == epoch]
+        fired = {n: [s for s in steps if training.spikes[s][n].any()] for n in LAYERS}
+        ends = {name: (s[0], s[-1]) for name, s in fired.items() if s}
+        assert known == Steps(steps[0], steps[-1], ends)
         for name in LAYERS:
             counts = sum(training.spikes[step][name] for step in steps)
             np.testing.assert_array_equal(report[name].events, counts.numpy())
@@ -274,11 +300,150 @@ def test_a_state_of_other_layers_is_refused_and_nothing_is_loaded() -> None:
     assert (monitor.steps, len(monitor.history)) == (0, 0)
 
 
-def test_an_epoch_without_a_recorded_step_is_left_out() -> None:
+def test_an_epoch_shorter_than_every_is_in_the_history() -> None:
     training = Training()
     with TrainingMonitor(training.net, every=2 * STEPS_PER_EPOCH) as monitor:
         training.run(monitor)
-    assert [label for label, _ in monitor.history] == [0, 2]
+    assert [label for label, _ in monitor.history] == [0, 1, 2]
+    assert [steps.first for steps in monitor.history.steps if steps] == [0, 5, 10]
+
+
+class Two(nn.Module):
+    """Two layers whose values are the inputs, so a test says what each does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.ReLU(), nn.ReLU()
+
+    def forward(self, a: Tensor, b: Tensor) -> None:
+        self.a(a), self.b(b)
+
+
+def monitor_of(*args: Any, **options: Any) -> tuple[TrainingMonitor, Callable[..., None]]:
+    """A monitor of `Two`, and a function that runs a training step: so many neurons of b fire."""
+    net = Two()
+    read = {"layers": ["a", "b"], "axes": "TBN", "kind": "binary"}
+    monitor = TrainingMonitor(net, *args, every=1, **read, **options)
+
+    def step(b: int = 20) -> None:
+        values = torch.zeros(2, 2, 1, 20)  # of both layers; in the second time step none fires
+        values[0, 0] = values[1, 0, 0, :b] = 1
+        with monitor.step():
+            net(*values)
+
+    return monitor, step
+
+
+def test_steps_whose_epoch_was_never_ended_are_in_the_history_and_logged() -> None:
+    ended: list[int] = []
+
+    class Log:
+        def __call__(self, report: ActivityReport, step: int) -> None: ...
+
+        def end_epoch(self, report: ActivityReport, step: int) -> None:
+            ended.append(step)
+
+    monitor, step = monitor_of(Log())
+    assert monitor.history == History()
+    step()
+    step()
+    assert [report["a"].sequences for _, report in monitor.history] == [2]
+    assert ended == []
+    monitor.close()
+    monitor.close()
+    assert [report["a"].sequences for _, report in monitor.history] == [2]
+    assert monitor.history.steps == (Steps(0, 1, {"a": (0, 1), "b": (0, 1)}),)
+    assert ended == [1]
+
+
+def test_an_epoch_without_a_step_is_an_error_and_a_monitor_without_one_a_warning() -> None:
+    monitor, step = monitor_of()
+    with pytest.raises(NothingRecordedError, match=r"put each of them inside `with monitor\.step"):
+        monitor.end_epoch()
+    with pytest.warns(NoStepWarning, match="put each training step inside"):
+        monitor.close()
+    monitor, step = monitor_of()
+    step()
+    monitor.end_epoch()
+    with pytest.raises(NothingRecordedError):
+        monitor.end_epoch()
+    monitor.close()
+
+
+def test_an_exception_before_the_first_step_is_not_hidden_by_a_warning() -> None:
+    with pytest.raises(ZeroDivisionError), monitor_of()[0]:
+        raise ZeroDivisionError
+
+
+def test_a_verdict_is_told_once_for_each_layer_and_kind_also_after_a_checkpoint() -> None:
+    told: list[tuple[str, str, int]] = []
+
+    def tell(verdict: Any, step: int) -> None:
+        told.append((verdict.layer, verdict.name, step))
+
+    monitor, step = monitor_of(on_verdict=tell)
+    for b in (20, 20, 0):
+        step(b)
+    assert told == []
+    again, step = monitor_of(on_verdict=tell)
+    again.load_state_dict(monitor.state_dict())
+    for b in (0, 0, 20, 0, 0):
+        step(b)
+    assert told == [("b", "silent", 3)]
+    third, step = monitor_of(on_verdict=tell)
+    third.load_state_dict(again.state_dict())
+    step(20)
+    step(0)
+    step(0)
+    assert told == [("b", "silent", 3)]
+
+
+def test_a_layer_that_has_not_fired_yet_is_told_of_when_the_epoch_ends() -> None:
+    told: list[tuple[str, int]] = []
+    monitor, step = monitor_of(on_verdict=lambda verdict, step: told.append((verdict.name, step)))
+    step(0)
+    step(0)
+    assert told == []
+    monitor.end_epoch()
+    assert told == [("silent", 1)]
+
+
+def test_neurons_that_are_dead_in_one_step_alone_are_no_verdict() -> None:
+    told: list[tuple[str, int]] = []
+    monitor, step = monitor_of(on_verdict=lambda verdict, step: told.append((verdict.name, step)))
+    for b in (1, 20):
+        step(b)
+    monitor.end_epoch()
+    assert told == []
+    step(1)
+    step(1)
+    assert told == []
+    monitor.end_epoch()
+    assert ("dead", 3) in told
+
+
+def test_a_verdict_warns_or_stops_the_training_after_the_step_is_done() -> None:
+    monitor, step = monitor_of(on_verdict="warn")
+    step()
+    step(0)
+    with pytest.warns(VerdictWarning, match="training step 2: b is silent"):
+        step(0)
+    logged: list[int] = []
+    monitor, step = monitor_of(lambda report, step: logged.append(step), on_verdict="stop")
+    stopping = pytest.raises(TrainingStoppedError, match="stopped at step 2: b is silent")
+    with stopping as stopped, monitor:
+        for b in (20, 0, 0, 0):
+            step(b)
+    assert (stopped.value.layer, stopped.value.step, logged) == ("b", 2, [0, 1, 2])
+    assert [str(course) for course in monitor.history.diagnose()] == [
+        "b went silent after step 0 (epoch 0)"
+    ]
+
+
+@pytest.mark.parametrize("wrong", ["shout", 3])
+def test_on_verdict_is_one_of_three(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=f'to be "warn", "stop" or a function.*came {wrong!r}'):
+        TrainingMonitor(DigitsNet(), on_verdict=wrong)
 
 
 def test_a_first_step_that_calls_no_layer_is_an_error_and_a_later_one_a_warning() -> None:

@@ -13,8 +13,9 @@ from neuroact.stream.events import EventList
 class Brian2Reader:
     """Reads a `SpikeMonitor`: all neurons of its group, silent ones too, from time 0 to now.
 
-    Without another dt, the step is that of the group's clock. A monitor with `record=False` has
-    only counts, and is refused.
+    A monitor that was made later does not say when: give `start=`, in seconds. Without another dt,
+    the step is that of the group's clock. A monitor with `record=False` has only counts, and is
+    refused.
     """
 
     framework = "brian2"

@@ -16,8 +16,9 @@ class NestReader:
 
     Neurons are in the order of their global ids. Times mark the end of a step, so a step is
     `(t, t + dt]`; those of precise models lie between. The time observed reaches from the
-    recorder's `origin + start`, or from 0, to its `origin + stop`, or to now. Without another dt,
-    the step is NEST's resolution.
+    recorder's `origin + start`, or from 0, to its `origin + stop`, or to now. A recorder that was
+    made or emptied (`n_events = 0`) later does not say when: give `start=`, in seconds. Without
+    another dt, the step is NEST's resolution.
     Of several processes (MPI), each has the spikes of its own neurons.
     """
 

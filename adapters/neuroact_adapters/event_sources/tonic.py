@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from neuroact.errors import EventError
 from neuroact.stream.events import EventList
 
 _TO_SECONDS = 1e-6
@@ -26,6 +27,11 @@ class TonicReader:
         places = [name for name in ("p", "y", "x") if name in names]
         if "t" not in names or not places:
             return None
+        if source["t"].dtype.kind not in "iu":
+            raise EventError(
+                f"expected t in whole microseconds, as Tonic has it, came {source['t'].dtype}: "
+                "give the times in seconds, and the places: observe_events(name, times, (y, x), …)"
+            )
         return EventList(
             times=source["t"] * _TO_SECONDS,
             indices=tuple(source[name] for name in places),

@@ -16,16 +16,16 @@
        │
     NeuroBench's results, plain Python          .results
        │
-    ActivityReport, picture                     .from_results, .plot
+    ActivityReport, picture                     neuroact_adapters.result_files, .plot
 
     synaptic operations, without those hooks    .operations
        │  a recording of each run               .operations_run
     NeuroBench's results, plain Python          .results
 """
 
-from neuroact_adapters.neurobench.from_results import report
 from neuroact_adapters.neurobench.metric import AverageActivityMetric, add_spiking_layers
 from neuroact_adapters.neurobench.operations import SynapticOperationsMetric
+from neuroact_adapters.result_files.neurobench import report
 
 __all__ = [
     "AverageActivityMetric",

@@ -26,9 +26,9 @@ except ModuleNotFoundError as cause:
         raise
     purpose = "AverageActivityMetric"
     raise MissingExtraError("neurobench", extra="neurobench", purpose=purpose) from cause
-from neuroact_adapters.neurobench.from_results import Results, own_entry
 from neuroact_adapters.neurobench.plot import plot
 from neuroact_adapters.neurobench.results import Figures, Tally
+from neuroact_adapters.result_files.neurobench import Results, own_entry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

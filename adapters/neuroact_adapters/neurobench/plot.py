@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from neuroact.errors import MissingExtraError
 from neuroact.plots import box_plot
-from neuroact_adapters.neurobench.from_results import report
+from neuroact_adapters.result_files.neurobench import report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

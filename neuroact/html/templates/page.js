@@ -90,13 +90,16 @@ const place = () => {
   tip.style.left = `${Math.max(Math.min(at.left, innerWidth - size.width - 8), 8)}px`;
   tip.style.top = `${above >= 0 ? above : at.bottom + 6}px`;
 };
+const told = (target) => target.dataset.tip ?? (target.dataset.term
+  ? document.getElementById(`term-${target.dataset.term}`)?.textContent : target.ariaLabel) ?? "";
+const TOLD = "[data-tip], [data-term], .shares, .strip";
 const describe = (target) => {
   described = target;
   tip.hidden = !target;
-  if (target) tip.textContent = target.dataset.tip;
+  if (target) tip.textContent = told(target);
   place();
 };
-const over = (event) => describe(event.target.closest?.("[data-tip]") ?? null);
+const over = (event) => describe(event.target.closest?.(TOLD) ?? null);
 const away = () => describe(null);
 document.addEventListener("mouseover", over);
 document.addEventListener("focusin", over);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from neuroact.errors import MergeError, NeuroactError
 from neuroact.stream.chunk import SignalKind
-from neuroact.testing.same import assert_same_state
+from neuroact.testing.same import assert_same_state, difference
 from neuroact.testing.statistic_checks.case import StatisticCase, chunk, statistic_check
 
 
@@ -63,10 +64,12 @@ def free_of_torch(case: StatisticCase) -> None:
         result = statistic.result()
         tensors = _tensors_of(result)
         assert not tensors, f"the result holds a tensor in {tensors[0]}"
-        shown = repr(result)
+        before = copy.deepcopy(result)
         statistic.update(chunk(np.ones((2, 1, 3)), kind))
         statistic.result()
-        assert repr(result) == shown, "a result changed when the statistic counted more: copy it"
+        assert not difference(result, before), (
+            "a result changed when the statistic counted more: copy it"
+        )
 
 
 def _tensors_of(result: Any, name: str = "it") -> list[str]:

@@ -14,8 +14,8 @@ from neuroact.errors import EventError
 brian2.prefs.codegen.target = "numpy"
 
 
-def run(dt: float = 0.1, **options: Any) -> Any:
-    """A monitor of six neurons, of which the first is silent, after two runs of 100 ms."""
+def six_neurons(dt: float = 0.1) -> Any:
+    """Of which the first is silent."""
     brian2.start_scope()
     brian2.defaultclock.dt = dt * brian2.ms
     group = brian2.NeuronGroup(
@@ -26,6 +26,12 @@ def run(dt: float = 0.1, **options: Any) -> Any:
         method="exact",
     )
     group.drive = [0, 1.5, 2, 3, 4, 5]
+    return group
+
+
+def run(dt: float = 0.1, **options: Any) -> Any:
+    """A monitor of six neurons after two runs of 100 ms."""
+    group = six_neurons(dt)
     monitor = brian2.SpikeMonitor(group, **options)
     network = brian2.Network(group, monitor)
     for _ in range(2):
@@ -64,6 +70,18 @@ def test_times_with_brians_units_are_seconds_and_other_units_are_refused() -> No
     assert recording.report()["a"].events.tolist() == np.asarray(monitor.count).tolist()
     with pytest.raises(EventError, match="no unit of time"):
         recording.observe_events("a", [1.0] * brian2.mV, [0], **options)
+
+
+def test_a_late_monitor_of_a_part_of_a_group_counts_its_own_neurons_from_then_on() -> None:
+    group = six_neurons()
+    network = brian2.Network(group)
+    network.run(50 * brian2.ms)
+    monitor = brian2.SpikeMonitor(group[2:5])
+    network.add(monitor)
+    network.run(100 * brian2.ms)
+    layer = read(monitor, start=50 * brian2.ms)  # before, it saw nothing
+    assert layer.events.tolist() == np.asarray(monitor.count).tolist()
+    assert (layer.neurons, layer.observations, layer.dead) == (3, 1000, 0)
 
 
 def test_a_monitor_that_has_only_counts_is_refused() -> None:

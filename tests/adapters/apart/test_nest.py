@@ -15,10 +15,12 @@ from neuroact import LayerActivity, Recording, TimeCourse
 from neuroact.errors import EventError
 
 
-def read(source: Any) -> LayerActivity:
+def read(source: Any, **options: Any) -> LayerActivity:
     recording = Recording(statistics=TimeCourse)
-    recording.observe_events("a", source)
-    return recording.report()["a"]
+    recording.observe_events("a", source, **options)
+    report = recording.report()
+    assert report.origin["versions"]["nest"] == nest.__version__
+    return report["a"]
 
 
 @pytest.fixture
@@ -59,6 +61,29 @@ def test_nests_precise_times_are_taken_as_they_are(kernel: Any) -> None:
     assert len(times) > 0
     steps = np.ceil(np.asarray(times) / 0.1).astype(int) - 1
     assert np.flatnonzero(layer[TimeCourse].events).tolist() == np.unique(steps).tolist()
+
+
+def test_a_recorder_observes_from_its_own_start_to_its_own_stop(kernel: Any) -> None:
+    neurons = nest.Create("iaf_psc_alpha", 2, params={"I_e": 600.0})
+    options = {"origin": 10.0, "start": 20.0, "stop": 60.0}
+    recorder = nest.Create("spike_recorder", params=options)
+    nest.Connect(neurons, recorder)
+    nest.Simulate(100.0)
+    layer = read(recorder)
+    assert layer.observations == 400
+    assert layer.events.sum() == len(recorder.events["times"]) > 0
+
+
+def test_a_recorder_that_was_emptied_is_read_from_then_on(kernel: Any) -> None:
+    neurons = nest.Create("iaf_psc_alpha", 2, params={"I_e": 600.0})
+    recorder = nest.Create("spike_recorder")
+    nest.Connect(neurons, recorder)
+    nest.Simulate(50.0)
+    recorder.n_events = 0
+    nest.Simulate(70.0)
+    layer = read(recorder, start=0.05)
+    assert layer.observations == 700
+    assert layer.events.sum() == len(recorder.events["times"]) > 0
 
 
 def test_what_of_nest_has_no_neurons_or_is_no_recorder_is_refused(kernel: Any) -> None:

@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 
 from neuroact import ActivityReport, LayerActivity, SignalKind
-from neuroact.errors import NothingRecordedError, ReportFileError, UnreliableLayerWarning
+from neuroact.errors import (
+    NeuroactError,
+    NothingRecordedError,
+    ReportFileError,
+    UnreliableLayerWarning,
+)
 from neuroact.files.json_document import checked
 from neuroact.files.layout import Count, Finite
 from neuroact.files.report_reader import layer_from
@@ -55,6 +60,33 @@ def report(results: Results, *, name: str | None = None) -> ActivityReport:
         reasons = "; ".join(f'"{layer}": {reason}' for layer, reason in missing.items())
         warnings.warn(f"no figures of {reasons}", UnreliableLayerWarning, stacklevel=2)
     return ActivityReport(layers, not_called=missing)
+
+
+def from_file(path: Path) -> ActivityReport | None:
+    """The report of a file, if it is what `save_benchmark_results` writes as JSON; else None.
+
+    The entry point of `neuroact.result_files`. It warns as `report` does.
+
+    Raises:
+        ReportFileError: the results have no figures of each neuron, or those of several metrics.
+    """
+    try:
+        document = _read(path)
+    except ReportFileError:
+        return None
+    found = [name for name, part in document.items() if _is_entry(part)]
+    if not found and not _is_entry(document):
+        return None
+    if len(found) > 1:
+        raise ReportFileError(
+            f"{path} holds NeuroBench's results of {', '.join(found)}. In Python, write the report "
+            "of one: "
+            f'neuroact_adapters.neurobench.report(path, name="{found[0]}").to_json(new_path)'
+        )
+    try:
+        return report(document)
+    except NeuroactError as cause:
+        raise ReportFileError(f"{path}, NeuroBench's results: {cause}") from cause
 
 
 def entry_of(results: Results, name: str | None = None) -> Mapping[str, Any]:
