@@ -39,11 +39,11 @@ class Classifier(LightningModule):
         return nn.functional.cross_entropy(self.net(inputs.movedim(1, 0)).sum(0), labels)
 
     def configure_optimizers(self) -> Any:
-        """Plain gradient descent."""
-        return torch.optim.SGD(self.parameters(), self.learning_rate)
+        """Adam."""
+        return torch.optim.Adam(self.parameters(), self.learning_rate)
 
 
-def main(folder: Path, learning_rate: float = 1000.0) -> None:
+def main(folder: Path, learning_rate: float = 1.0) -> None:
     """Train until a layer is silent, and say when it died."""
     torch.manual_seed(0)
     data = TensorDataset(torch.rand(64, 15, 20), torch.randint(10, (64,)))
@@ -59,9 +59,7 @@ def main(folder: Path, learning_rate: float = 1000.0) -> None:
 
     for step, verdict in told:  # once for each layer and kind of trouble
         print(f"step {step}: {verdict}")
-    print(callback.history)  # a table by epoch
-    for change in callback.history.diagnose():
-        print(change)
+    print(callback.history)  # a table by epoch, and when each layer died
     callback.history.plot(folder / "history.png")
     callback.history.to_json(folder / "history.json")
 

@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
     )  # fmt: skip
     with torch.no_grad():
         results = benchmark.run(quiet=True)
-    benchmark.save_benchmark_results(str(folder / "results.json"))
+    benchmark.save_benchmark_results(str(folder / "results"))  # as results.json
 
     found = report(folder / "results.json")  # the file is enough: nothing else is needed
     print(found)

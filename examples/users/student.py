@@ -51,8 +51,7 @@ def main(folder: Path, epochs: int = 3) -> None:
 
     before = neuroact.measure(net, loader, progress=False)
     print(before)  # the table
-    for verdict in before.diagnose():  # what is wrong, in sentences
-        print(verdict)
+    print(before.diagnose())  # what is wrong, in sentences
 
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
     for _ in range(epochs):
