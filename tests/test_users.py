@@ -37,7 +37,7 @@ def test_a_student_sees_what_training_changed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run("student", tmp_path, epochs=1)
-    table, diagnosis, *_ = capsys.readouterr().out.split("\n\n")
+    table, *_ = capsys.readouterr().out.split("\n\n")
     assert [line.split()[0] for line in table.splitlines()[2:4]] == ["lif1", "lif2"]
     report = ActivityReport.from_json(tmp_path / "activity.json")
     assert report["lif1"].observations == 1797 * 15
