@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from spikingjelly.activation_based import functional, layer, neuron
+from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -27,8 +27,8 @@ class Classifier(LightningModule):
         super().__init__()
         self.learning_rate = learning_rate
         self.net = nn.Sequential(
-            layer.Linear(20, 50), neuron.LIFNode(v_threshold=0.3),
-            layer.Linear(50, 10), neuron.LIFNode(v_threshold=0.3),
+            layer.Linear(20, 50), lif(),
+            layer.Linear(50, 10), lif(),
         )  # fmt: skip
         functional.set_step_mode(self.net, "m")
 
@@ -41,6 +41,11 @@ class Classifier(LightningModule):
     def configure_optimizers(self) -> Any:
         """Adam."""
         return torch.optim.Adam(self.parameters(), self.learning_rate)
+
+
+def lif() -> nn.Module:
+    """A layer with a surrogate gradient of its own: all nodes share SpikingJelly's default one."""
+    return neuron.LIFNode(v_threshold=0.3, surrogate_function=surrogate.Sigmoid())
 
 
 def main(folder: Path, learning_rate: float = 1.0) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from command import PROGRAM
 from command import neuroact as command
+from printed import printed
 from toy import Net, ToyAdapter
 
 import neuroact
@@ -55,7 +56,7 @@ def test_parts_are_added_up_and_shown_without_the_model_or_its_framework(tmp_pat
     assert {n: dict(x.results) for n, x in report.items()} == {
         n: dict(x.results) for n, x in whole.items()
     }
-    assert alone("show", "all.nact", cwd=tmp_path).strip() == str(report).strip()
+    assert alone("show", "all.nact", cwd=tmp_path).strip() == printed(report).strip()
 
 
 @pytest.mark.parametrize(

@@ -260,7 +260,7 @@ def test_what_does_not_fit_is_refused() -> None:
     other.update(chunk(torch.ones(1, 1, 3)))
     with pytest.raises(MergeError, match="differ in their neurons, or in the numbers of sequences"):
         raster.merge(other)
-    with pytest.raises(ValueError, match="expected numbers of 1 or more"):
+    with pytest.raises(ValueError, match="expected whole numbers of 1 or more"):
         Raster(0)
 
 
