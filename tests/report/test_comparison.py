@@ -172,6 +172,7 @@ def test_a_layer_that_only_some_have_is_compared_with_those() -> None:
     ("reports", "options", "message"),
     [
         ([report(layer())], {}, "two reports or more to compare, came one"),
+        ([], {}, "two reports or more to compare, came none"),
         ([report(layer()), report(layer())], {"labels": ["a"]}, "2 different names"),
         ([report(layer()), report(layer())], {"labels": ["a", "a"]}, "2 different names"),
         (
