@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from neuroact.card import came
+
 _STALE_SECONDS = 3600
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -32,10 +34,11 @@ def write_bytes(path: str | os.PathLike[str], data: bytes | Iterable[bytes | mem
         data: all bytes, or pieces of them in order.
 
     Raises:
+        TypeError: the path is neither a text nor a path.
         OSError: the folder does not exist or cannot be written, or the path is a folder, a socket
             or a disk. The old file is intact.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(checked_path(path)))
     pieces = (data,) if isinstance(data, bytes) else data
     mode = _mode(target)
     if mode is not None and not stat.S_ISREG(mode):
@@ -48,6 +51,22 @@ def write_bytes(path: str | os.PathLike[str], data: bytes | Iterable[bytes | mem
         file.flush()
         os.fsync(file.fileno())
     _clear_parts_left_behind(target)
+
+
+def checked_path(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The path of a file, as it is.
+
+    Raises:
+        TypeError: it is neither a text nor a path; says what came.
+
+    >>> from neuroact.atomic_file import checked_path
+    >>> checked_path(3)
+    Traceback (most recent call last):
+    TypeError: expected the path of a file, such as "report.json", came 3
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f'expected the path of a file, such as "report.json", came {came(path)}')
+    return path
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import singledispatch
 from html import escape
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from neuroact.printable import printable
+
+Answer = TypeVar("Answer", covariant=True)
 
 _MOST_LINES = 14
 _MOST_CHARACTERS = 94
@@ -73,6 +75,46 @@ class Carded:
 
     def _repr_html_(self) -> str:
         return card_of(self)._repr_html_()
+
+
+class Answers(tuple[Answer, ...]):
+    """A tuple of answers that are sentences: at a prompt and in a notebook it is a line for each.
+
+    Attributes:
+        nothing: what there is to say if there is none.
+
+    >>> from neuroact.card import Answers
+    >>> Answers(["lif1 is silent", "lif2 is silent"], "all is well")
+    lif1 is silent
+    lif2 is silent
+    >>> Answers([], "all is well")
+    all is well
+    """
+
+    nothing: str
+
+    def __new__(cls, answers: Iterable[Answer], nothing: str) -> Self:
+        """The answers in the order in which they are told."""
+        self = super().__new__(cls, answers)
+        self.nothing = nothing
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self), self.nothing
+
+    def _lines(self) -> list[str]:
+        return list(map(str, self)) or [self.nothing]
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return f'<ul class="neuroact">{listed(self._lines())}</ul>'
+
+
+def listed(texts: Iterable[str]) -> str:
+    """The items of a list in HTML; the texts are escaped."""
+    return "".join(f"<li>{escape(text)}</li>" for text in texts)
 
 
 @singledispatch

@@ -9,11 +9,12 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from neuroact import Recording, atomic_file
+from neuroact import ActivityReport, Comparison, Recording, atomic_file
 from neuroact.atomic_file import write_bytes, write_text
 
 
@@ -23,6 +24,23 @@ def mask(request: pytest.FixtureRequest) -> Iterator[int]:
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
+
+
+@pytest.mark.parametrize("path", [3, None, b"a.json", ["a.json"]])
+def test_what_is_no_path_is_an_error_that_says_so_wherever_a_file_is_named(path: Any) -> None:
+    recording = Recording()
+    recording.observe("lif", torch.ones(2, 1, 3))
+    report = recording.report()
+    for write in (report.to_parquet, recording.save, lambda to: write_text(to, "text")):
+        with pytest.raises(TypeError, match=r"expected the path of a file, .*, came"):
+            write(path)
+    for read in (ActivityReport.from_json, Comparison.from_json, Recording.load):
+        with pytest.raises(TypeError, match=r"expected the path of a file, .*, came"):
+            read(path)
+    if path is not None:  # no file is written
+        for method in (report.to_json, report.to_html, report.to_csv, report.plot):
+            with pytest.raises(TypeError, match=r"expected the path of a file, .*, came"):
+                method(path)
 
 
 def permissions(path: Path) -> int:

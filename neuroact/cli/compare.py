@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neuroact.cli.options import input_file
+from neuroact.cli.options import Legend, input_file
 from neuroact.cli.pictures import check_ending
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison
@@ -59,6 +59,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write it as one page of HTML.")
     ] = None,
+    legend: Legend = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the comparison as JSON instead of a table.")
     ] = False,
@@ -75,7 +76,7 @@ def compare(
     named = [_read(file, name) for file, name in zip(files, _labels(files), strict=True)]
     labels = labels or ([text for text, _ in named] if len(files) > 1 else None)
     comparison = compared(*(found for _, found in named), labels=labels, layers=_mapping(layers))
-    print_comparison(comparison, as_json=as_json)
+    print_comparison(comparison, as_json=as_json, legend=legend)
     for file, write in ((plot, comparison.plot), (html, comparison.to_html)):
         if file is not None:
             write(file)

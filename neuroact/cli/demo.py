@@ -127,11 +127,11 @@ def _alone(report: ActivityReport, out: Path) -> list[Path]:
 def _compared(reports: Mapping[str, ActivityReport], out: Path) -> list[Path]:
     """Print how the frameworks differ, and write each one's report; return the files."""
     from neuroact.report.comparison import compare
-    from neuroact.table.comparison import IN_COMMANDS, print_comparison
+    from neuroact.table.comparison import print_comparison
 
     comparison = compare(*reports.values(), labels=list(reports))
     typer.echo()
-    print_comparison(comparison, hint=IN_COMMANDS)
+    print_comparison(comparison, hint="neuroact compare FILE FILE --legend")
     picture = out / "comparison.png"
     comparison.plot(picture)
     return [

@@ -26,6 +26,9 @@ def output_file(text: str) -> Any:
     return typer.Option("--out", "-o", metavar="FILE", help=text)
 
 
+Legend = Annotated[bool, typer.Option("--legend", help="Explain the words of the table below it.")]
+"""The option of the commands that print a table."""
+
 ReportOrComparison = Annotated[
     Path,
     input_file(

@@ -32,22 +32,23 @@ def print_report(
 
 def print_comparison(comparison: Comparison, *, as_json: bool, legend: bool = False) -> None:
     """Print the table, or the JSON that `Comparison.from_json` reads."""
-    from neuroact.table import comparison as table
+    from neuroact.table.comparison import print_comparison as printed
 
     if as_json:
         print(comparison.to_json(), end="")
     else:
-        table.print_comparison(comparison, legend=legend, hint=table.IN_COMMANDS)
+        printed(comparison, legend=legend, hint="the option --legend")
 
 
 def print_history(history: History, *, as_json: bool) -> None:
     """Print the table by epoch, or the JSON that `History.from_json` reads."""
-    from neuroact.table import history as table
+    from neuroact.table import IN_COMMANDS
+    from neuroact.table.history import print_history as printed
 
     if as_json:
         print(history.to_json(), end="")
     else:
-        table.print_history(history.entries)
+        printed(history.entries, IN_COMMANDS)
 
 
 def print_json(value: Any) -> None:

@@ -13,7 +13,7 @@ import typer
 from neuroact.cli.application import INTERRUPTED
 from neuroact.cli.interrupt import Progress, run_each
 from neuroact.cli.operations import Costs, costs_named, print_operations
-from neuroact.cli.options import output_file
+from neuroact.cli.options import Legend, output_file
 from neuroact.cli.reports import print_report
 from neuroact.cli.target import statistic, subject, users_code
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
@@ -97,6 +97,7 @@ def run(
             "`neuroact merge`, if it ends in .nact."
         ),
     ] = None,
+    legend: Legend = False,
     as_json: AsJson = False,
     fail_on: FailOn = None,
 ) -> None:
@@ -135,10 +136,10 @@ def run(
         typer.echo("Ctrl-C came before the end of the first batch: nothing was recorded.", err=True)
         raise typer.Exit(INTERRUPTED)
     report = _with_origin(recording.report(), target, progress)
-    print_report(report, asked, as_json=as_json)
+    print_report(report, asked, as_json=as_json, legend=legend)
     if operations and not as_json:
         typer.echo()
-        print_operations(report.operations, priced)
+        print_operations(report.operations, priced, legend=legend)
     if out is not None:
         if out.suffix == ".nact":
             recording.save(out)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from neuroact.cli.operations import Costs, costs_named, operations_of, print_operations
-from neuroact.cli.options import ReportOrComparison
+from neuroact.cli.options import Legend, ReportOrComparison
 from neuroact.cli.reading import as_report, read_file
 from neuroact.cli.reports import print_comparison, print_history, print_report
 from neuroact.cli.verdicts import AsJson, FailOn, conditions, end_by_verdicts
@@ -41,9 +41,7 @@ def show(
             "folded by module.",
         ),
     ] = None,
-    legend: Annotated[
-        bool, typer.Option("--legend", help="Explain the words of the table below it.")
-    ] = False,
+    legend: Legend = False,
     as_json: AsJson = False,
     fail_on: FailOn = None,
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from msgspec import Struct, ValidationError, convert
 
+from neuroact.atomic_file import checked_path
 from neuroact.errors import ReportFileError
 from neuroact.files.strict_json import short, strict_json
 
@@ -37,7 +38,7 @@ def read(source: str | os.PathLike[str], from_document: Callable[[Any], T]) -> T
     """
     if isinstance(source, str) and source.lstrip().startswith("{"):
         return parse(source, "the text", from_document)
-    return parse(Path(source).read_bytes(), str(source), from_document)
+    return parse(Path(checked_path(source)).read_bytes(), str(source), from_document)
 
 
 def parse(text: str | bytes, source: str, from_document: Callable[[Any], T]) -> T:

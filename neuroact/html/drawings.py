@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from neuroact.card import several
 from neuroact.html.results import words
 from neuroact.html.unit import Unit
 from neuroact.results.layer_activity import Floats, LayerActivity
@@ -43,7 +44,7 @@ class Shares:
         counts = {"dead": layer.dead, "firing": firing, "saturated": layer.saturated}
         parts = tuple((name, 100 * count / layer.neurons) for name, count in counts.items())
         text = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-        return cls(parts, f"of {quantity(layer.neurons, 'neuron')}: {text}")
+        return cls(parts, f"of {several(layer.neurons, 'neuron')}: {text}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Histogram:
                 paths[kind] += bar
         factor = unit.factor(layer)
         lowest, highest = (number_text(factor * float(edge)) for edge in (edges[0], edges[-1]))
-        text = f"Activity of {quantity(layer.neurons, 'neuron')}, from "
+        text = f"Activity of {several(layer.neurons, 'neuron')}, from "
         text += f"{number_text(factor * layer.min)} to {number_text(factor * layer.max)}"
         drawn = {kind: path for kind, path in paths.items() if path}
         return cls(drawn, f"{most:,}", lowest, highest, unit.text, text)
@@ -130,11 +131,6 @@ def histogram_parts(layer: LayerActivity) -> list[dict[str, int]]:
     """How many neurons are dead, saturated and neither, in each bin; zeros are left out."""
     counts, edges = layer.histogram(_BINS)
     return [_parts(layer, at, edges, count) for at, count in enumerate(counts.tolist())]
-
-
-def quantity(number: int, noun: str) -> str:
-    """A number with its noun: "1 layer", "1,000 layers"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _parts(layer: LayerActivity, at: int, edges: Floats, count: int) -> dict[str, int]:

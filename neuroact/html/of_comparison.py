@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from neuroact.html.drawings import STRIP, Shares, Strip, quantity, scales
+from neuroact.card import several
+from neuroact.html.drawings import STRIP, Shares, Strip, scales
 from neuroact.html.operations import compared_section
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.pictures import comparison_picture
@@ -82,11 +83,8 @@ def comparison_page(comparison: ComparedLayers, title: str | None = None) -> str
         "comparison.html.j2",
         title=printable(_title(comparison.labels) if title is None else title),
         facts=[
-            f"{quantity(len(comparison), 'layer')} matched",
-            *(
-                f"{printable(n)}: {quantity(len(r), 'layer')}"
-                for n, r in comparison.reports.items()
-            ),
+            f"{several(len(comparison), 'layer')} matched",
+            *(f"{printable(n)}: {several(len(r), 'layer')}" for n, r in comparison.reports.items()),
         ],
         headline=_headline(rows, apart),
         farthest=apart[:_MOST_FAR],

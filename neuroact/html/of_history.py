@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from neuroact.card import several
 from neuroact.html.charts import Picture, about_chosen, chosen, heat_picture
-from neuroact.html.drawings import quantity
 from neuroact.html.operations import PlainTable
 from neuroact.html.page import facts_of, rendered
 from neuroact.html.rows import Cell, Mark, PageColumn, marks_of
@@ -20,6 +20,7 @@ from neuroact.results.history import Entry, courses
 from neuroact.results.layer_activity import LayerActivity
 from neuroact.results.layers import Layers
 from neuroact.results.verdict_kinds import KINDS, SEVERITIES
+from neuroact.results.verdict_words import percent
 from neuroact.table.history import HistoryTable
 from neuroact.table.text import number_text, shape_text
 
@@ -107,10 +108,10 @@ def _title(report: Layers) -> str:
 
 def _facts(entries: Sequence[Entry[Layers]], layers: int) -> list[str]:
     first, last = entries[0], entries[-1]
-    told = [quantity(len(entries), "report"), f"{first.name} to {last.name}"]
+    told = [several(len(entries), "report"), f"{first.name} to {last.name}"]
     if first.steps is not None and last.steps is not None:
         told.append(f"steps {first.steps.first:,} to {last.steps.last:,}")
-    return [*told, quantity(layers, "layer")]
+    return [*told, several(layers, "layer")]
 
 
 def _headline(rows: Sequence[HistoryRow]) -> str:
@@ -118,7 +119,7 @@ def _headline(rows: Sequence[HistoryRow]) -> str:
     if not sick:
         return "No layer has a verdict at the end"
     has = "has" if sick == 1 else "have"
-    return f"{sick} of {quantity(len(rows), 'layer')} {has} a verdict at the end"
+    return f"{sick} of {several(len(rows), 'layer')} {has} a verdict at the end"
 
 
 def _columns(unit: Unit) -> Iterator[PageColumn]:
@@ -157,13 +158,9 @@ def _cells(known: Sequence[LayerActivity], unit: Unit) -> dict[str, Cell]:
             value = getattr(layer, metric) if has else math.nan
             if layer is not None and metric == "mean":
                 value *= unit.factor(layer)
-            text = "-" if not has else number_text(value) if metric == "mean" else _percent(value)
+            text = "-" if not has else number_text(value) if metric == "mean" else percent(value)
             found[f"{end}_{metric}"] = Cell(repr(value) if has else "", text)
     return found
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g}%" if share else "0"
 
 
 def _drawn(layers: Sequence[LayerActivity | None], unit: Unit) -> DrawnCourse:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neuroact.html.drawings import quantity, scales
+from neuroact.card import several
+from neuroact.html.drawings import scales
 from neuroact.html.of_layer import layer_pictures
 from neuroact.html.operations import operations_section
 from neuroact.html.page import facts_of, rendered
@@ -17,7 +18,7 @@ from neuroact.html.unit import Unit
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Diagnosis, Verdict, diagnose
 from neuroact.results.verdict_kinds import SEVERITIES
-from neuroact.results.verdict_words import percent
+from neuroact.results.verdict_words import bound_text, percent
 from neuroact.table import Totals, notes, number_text
 from neuroact.table.text import count_text
 
@@ -150,10 +151,10 @@ def _line(report: Layers, unit: Unit) -> list[str]:
     layers = list(report.values())
     created = report.origin.get("created")
     return [
-        quantity(len(layers), "layer"),
-        quantity(sum(layer.neurons for layer in layers), "neuron"),
-        quantity(max((layer.sequences for layer in layers), default=0), "sequence"),
-        quantity(max((layer.observations for layer in layers), default=0), "step"),
+        several(len(layers), "layer"),
+        several(sum(layer.neurons for layer in layers), "neuron"),
+        several(max((layer.sequences for layer in layers), default=0), "sequence"),
+        several(max((layer.observations for layer in layers), default=0), "step"),
         f"activity in {unit.text}",
         *([printable(created)] if isinstance(created, str) else []),
     ]
@@ -172,7 +173,7 @@ def _headline(sick: Sequence[Finding], report: Layers, found: Diagnosis) -> str:
 
 
 def _checked(report: Layers, found: Diagnosis) -> str:
-    said = found.nothing_passed.partition("; ")[2]
+    said = found.nothing.partition("; ")[2]
     return f"{said[:1].upper()}{said[1:]}." if said and len(report) else ""
 
 
@@ -186,12 +187,9 @@ def _findings(report: Layers, rows: Sequence[PageRow], found: Diagnosis) -> Iter
         said = "Never called: it was recorded, and has no figures"
         yield Finding(printable(name), "definitions", "severe", said)
     for verdict in found:
-        bound = verdict.threshold
-        shown = percent(bound) if 0.001 <= bound <= 1 else number_text(bound)
-        kind = _name(verdict) + ("" if verdict.name == "silent" else f", threshold {shown}")
-        sentence = f"{verdict.sentence[:1].upper()}{verdict.sentence[1:]}"
-        name = printable(verdict.layer)
-        yield Finding(name, targets[verdict.layer], verdict.severity, sentence, kind)
+        bound = "" if verdict.name == "silent" else f", threshold {bound_text(verdict.threshold)}"
+        name, kind = printable(verdict.layer), _name(verdict) + bound
+        yield Finding(name, targets[verdict.layer], verdict.severity, verdict.sentence, kind)
 
 
 def _totals(report: Layers) -> dict[str, str]:

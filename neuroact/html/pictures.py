@@ -22,6 +22,7 @@ from neuroact.html.unit import Unit
 from neuroact.plots.box import BoxStats, box_stats
 from neuroact.plots.curve import sorted_activity
 from neuroact.plots.lines import MOST_NAMED, about_named
+from neuroact.plots.operations import percent_of_dense
 from neuroact.plots.results import TimeAxis, step_bins
 from neuroact.plots.rows import limits, short_problem
 from neuroact.plots.time import rebinned, time_band
@@ -180,7 +181,7 @@ def operations_picture(operations: Operations) -> Picture:
     shown, missing = [layers[at] for at in places], list(operations.not_counted)
     lengths = [n for x in shown for n in (x.dense, x.macs, x.acs) if n]
     bent = bool(lengths) and max(lengths) > _APART * min(lengths)
-    rows = [Row(layer.name, mark=_percent(layer)) for layer in shown]
+    rows = [Row(layer.name, mark=percent_of_dense(layer)) for layer in shown]
     rows += [Row(name, "not counted") for name in missing]
     most = max(lengths, default=1)
 
@@ -217,10 +218,6 @@ def _bars(layer: LayerOperations, middle: float, axis: Scale, *, bent: bool) -> 
         else:
             yield bar(number, begin, middle - 4.5, 9, f"solid {shade}")
             begin += number
-
-
-def _percent(layer: LayerOperations) -> str:
-    return "-" if np.isnan(layer.share) else f"{100 * layer.share:.3g} %"
 
 
 def comparison_picture(comparison: ComparedLayers, unit: Unit) -> Picture:

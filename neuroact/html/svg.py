@@ -107,12 +107,8 @@ class Scale:
 
     def __call__(self, values: ArrayLike) -> Any:
         """Where the numbers are, in pixels, float64."""
-        found = np.asarray(values, dtype=float)
-        low, high = self.low, self.high
-        if not math.isfinite(high - low):
-            found, low, high = found / 4, low / 4, high / 4
-        low, high = self.bend(low), self.bend(high)
-        share = (self.bend(found) - low) / (high - low)
+        found = self.bend(np.asarray(values, dtype=float))
+        share = _way(found, self.bend(self.low), self.bend(self.high))
         return self.start + share * (self.stop - self.start)
 
     @classmethod
@@ -127,6 +123,14 @@ class Scale:
         each = max(1, (last - first + _ENOUGH_TICKS) // _ENOUGH_TICKS)
         ticks = tuple(10.0**power for power in range(first, last + 1, each))
         return cls(low, high, start, stop, ticks, np.log10)
+
+
+def _way(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Numbers as shares of the way from `low` to `high`, whose difference may be no float."""
+    low, high = float(low), float(high)
+    if not math.isfinite(high - low):
+        values, low, high = values / 4, low / 4, high / 4
+    return (values - low) / ((high - low) or 1.0)
 
 
 def round_numbers(low: float, high: float) -> list[float]:
@@ -147,7 +151,7 @@ def round_numbers(low: float, high: float) -> list[float]:
 
 def shades(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
     """Numbers as places on the colour scale, uint8 of the same shape. A NaN is transparent."""
-    share = (np.nan_to_num(values) - low) / ((high - low) or 1.0)
+    share = _way(np.nan_to_num(values), low, high)
     places = np.clip(np.rint(share * (_SHADES - 1)), 0, _SHADES - 1).astype(np.uint8)
     return np.where(np.isnan(values), np.uint8(NOTHING), places)
 

@@ -8,6 +8,7 @@ from neuroact.plots.box import box_limits, box_stats, caption, draw_box
 from neuroact.plots.figure import (
     SMALL,
     activity_label,
+    check_axes,
     colours,
     in_hertz,
     legend_below,
@@ -43,6 +44,7 @@ def comparison_plot(comparison: ComparedLayers, *, ax: Axes | None = None) -> Ax
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    check_axes(ax)
     width = name_width(comparison)
     names = [shown_name(name, width) for name in comparison]
     reports = len(comparison.labels)

@@ -13,7 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from neuroact.atomic_file import write_bytes
+from neuroact.atomic_file import checked_path, write_bytes
+from neuroact.card import came
 from neuroact.errors import MissingExtraError
 from neuroact.printable import printable
 from neuroact.results.layer_activity import LayerActivity
@@ -56,6 +57,16 @@ def new_axes(width: float = COLUMN, height: float = 2.2) -> Axes:
     return Figure(figsize=(width, min(height, _MOST_INCHES)), layout="constrained").add_subplot()
 
 
+def check_axes(ax: object) -> None:
+    """Check that there are axes to draw into, or None for a figure of its own.
+
+    Raises:
+        TypeError: it is something else; says what came.
+    """
+    if ax is not None and not hasattr(ax, "figure"):
+        raise TypeError(f"expected ax= to be axes of matplotlib, came {came(ax)}")
+
+
 def save_figure(axes: Axes, path: str | os.PathLike[str]) -> None:
     """Write the figure of the axes to a file, whole or not at all.
 
@@ -65,9 +76,10 @@ def save_figure(axes: Axes, path: str | os.PathLike[str]) -> None:
 
     Raises:
         ValueError: another ending.
+        TypeError: the path is neither a text nor a path.
         FileNotFoundError: the folder does not exist.
     """
-    target = Path(path)
+    target = Path(checked_path(path))
     ending = target.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         expected = " or ".join(f".{name}" for name in FORMATS)
@@ -132,6 +144,7 @@ def layer_colours(
 
     Raises:
         ValueError: there are more or fewer colours than layers, or one is no colour.
+        TypeError: these are no colours.
     """
     from matplotlib.colors import is_color_like
 
@@ -141,8 +154,13 @@ def layer_colours(
         found = [given] * len(layers)
     elif isinstance(given, Mapping):
         found = [_by_name(x.name, given) or own for x, own in zip(layers, otherwise, strict=True)]
-    else:
+    elif isinstance(given, Iterable):
         found = list(given)
+    else:
+        raise TypeError(
+            "expected colors= to be a colour, a list of them, or a mapping from names of layers to "
+            f"colours, came {came(given)}"
+        )
     if len(found) != len(layers):
         raise ValueError(
             f"expected colors= to have a colour for each of the {len(layers)} layers drawn, came "

@@ -15,6 +15,7 @@ from neuroact.plots.figure import (
     FONT,
     PLAIN,
     activity_label,
+    check_axes,
     in_hertz,
     legend_below,
     per_unit,
@@ -72,6 +73,7 @@ def history_plot(history: Labelled, metric: str = "mean", *, ax: Axes | None = N
     >>> history_plot(history, "dead").images[0].get_array().round(2).tolist()
     [[0.67, 0.67, 0.33]]
     """
+    check_axes(ax)
     if metric not in HISTORY_METRICS:
         raise ValueError(
             f"expected metric= to be one of {', '.join(HISTORY_METRICS)}, came {metric!r}"

@@ -12,7 +12,7 @@ from neuroact.errors import MissingOperationsError
 from neuroact.plots.box import box_plot
 from neuroact.plots.classes import class_plot
 from neuroact.plots.curve import curve_plot
-from neuroact.plots.figure import Colors
+from neuroact.plots.figure import Colors, check_axes
 from neuroact.plots.intervals import interval_plot
 from neuroact.plots.neurons import neuron_map
 from neuroact.plots.operations import operations_plot
@@ -50,6 +50,9 @@ OF_LAYERS: dict[str, Callable[..., Axes]] = {
 KINDS = (*OF_REPORTS, *OF_LAYERS, "operations")
 """Every kind of picture."""
 
+ORDERS = ("model", "name", *SPREAD, "sparsity", "dead", "saturated", "neurons")
+"""Every order of a picture's layers."""
+
 
 def draw(
     report: Layers,
@@ -71,6 +74,7 @@ def draw(
     """
     if kind not in KINDS:
         raise ValueError(f"expected kind= to be one of {', '.join(KINDS)}, came {kind!r}")
+    check_axes(ax)
     if layer is not None and layers is not None:
         raise ValueError("expected layer= or layers=, came both")
     if colors is not None and kind not in OF_REPORTS:
@@ -114,7 +118,8 @@ def chosen_layers(
     >>> list(chosen_layers(recording.report(), "lif*", order="mean"))
     ['lif2', 'lif1']
     """
-    _check_order(order)
+    if order not in ORDERS:
+        raise ValueError(f"expected order= to be one of {', '.join(ORDERS)}, came {order!r}")
     if layers is None and order == "model":
         return report
     found, never = list(report.values()), list(report.not_called)
@@ -131,12 +136,6 @@ def chosen_layers(
     elif order != "model":
         found.sort(key=lambda layer: _from_the_largest(layer, order))
     return type(report)(found, origin=report.origin, not_called=never)
-
-
-def _check_order(order: str) -> None:
-    known = ("model", "name", *SPREAD, "sparsity", "dead", "saturated", "neurons")
-    if order not in known:
-        raise ValueError(f"expected order= to be one of {', '.join(known)}, came {order!r}")
 
 
 def _fits(name: str, pattern: str, aliases: Sequence[str] = ()) -> bool:

@@ -72,7 +72,7 @@ def operations_plot(operations: Operations, *, ax: Axes | None = None) -> Axes:
         for figure, start, height, place in _bars(layer, logarithmic=logarithmic):
             length = getattr(layer, figure)
             axes.barh(row + place, length, height, start, color=_KINDS[figure][1])
-        axes.text(1.01, row, _percent(layer), transform=across, va="center", fontsize=SMALL)
+        axes.text(1.01, row, percent_of_dense(layer), transform=across, va="center", fontsize=SMALL)
     say_what_is_missing(axes, ["" for _ in layers] + ["not counted" for _ in missing])
     axes.set_xlabel(_LABEL.format(", logarithmic" if logarithmic else ""))
     axes.set_title(_CAPTION, fontsize=SMALL, loc="right")
@@ -118,7 +118,8 @@ def _scale(axes: Axes, layers: list[LayerOperations], *, logarithmic: bool) -> N
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
 
 
-def _percent(layer: LayerOperations) -> str:
+def percent_of_dense(layer: LayerOperations) -> str:
+    """The share of dense that is effective, as text; a dash if it is not known."""
     return "-" if math.isnan(layer.share) else f"{100 * layer.share:.3g} %"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from sys import float_info
 from typing import TYPE_CHECKING
 
 from neuroact.plots.figure import (
@@ -113,15 +114,15 @@ def mark_verdicts(axes: Axes, rows: Sequence[PlotRow]) -> None:
 
 
 def limits(values: Iterable[float]) -> tuple[float, float]:
-    """Ends of an axis: a little beyond all values, and never equal."""
-    ends = list(values)
+    """Ends of an axis: a little beyond all values, as far as floats go, and never equal."""
+    ends = list(map(float, values))
     lowest, highest = min(ends, default=0.0), max(ends, default=1.0)
     largest = max(-lowest, highest)
     if highest - lowest <= 1e-9 * largest:  # one value, except for rounding
         around = max(0.05, largest / 1000)
         lowest, highest = (lowest - around, highest + around) if largest else (0.0, 1.0)
-    margin = 0.04 * (highest - lowest)
-    return lowest - margin, highest + margin
+    margin = 0.04 * highest - 0.04 * lowest
+    return max(lowest - margin, -float_info.max), min(highest + margin, float_info.max)
 
 
 def _row(layer: LayerActivity, width: int) -> PlotRow:

@@ -29,7 +29,7 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from torch import Size, Tensor
 
-from neuroact.atomic_file import write_bytes
+from neuroact.atomic_file import checked_path, write_bytes
 from neuroact.errors import RecordingFileError
 from neuroact.files.tensor_file import PREFIX, header_end, pack, parse_json, text_of, unpack
 from neuroact.layers.layer_info import LayerInfo
@@ -98,7 +98,7 @@ def load(
     """Read what `save` wrote. It reads no more than the header of a file of another kind."""
     try:
         # Unbuffered: a buffer would hold the whole file a second time for a moment.
-        with Path(path).open("rb", buffering=0) as handle:
+        with Path(checked_path(path)).open("rb", buffering=0) as handle:
             size = os.fstat(handle.fileno()).st_size
             prefix = handle.read(PREFIX)
             header = prefix + handle.read(header_end(prefix, size) - PREFIX)

@@ -180,8 +180,7 @@ class Comparison(ComparedLayers):
 
 
 def compare(
-    first: ActivityReport | History,
-    *others: ActivityReport | History,
+    *reports: ActivityReport | History,
     labels: Sequence[str] | None = None,
     layers: LayerMap | None = None,
 ) -> Comparison:
@@ -193,8 +192,7 @@ def compare(
     are compared by how they end.
 
     Args:
-        first: the report that the others are compared with.
-        *others: one or more reports; none if `first` is a history.
+        *reports: two or more, or a history; the others are compared with the first.
         labels: a name for each report, including the first. None: "1", "2", …; of a history alone
             "epoch 0", "epoch 1", …
         layers: partners of layers, as a mapping from the name in the first report to the name in
@@ -224,16 +222,15 @@ def compare(
     >>> difference.mean, difference.dead, difference.distance
     (0.5, -1, 0.5)
     """
-    given_reports = (first, *others)
-    _check_reports(given_reports)
+    _check_reports(reports)
     if layers is not None and not isinstance(layers, Mapping):
         raise TypeError(
             "layers= takes a mapping from a layer's name in the first report to its name in the "
             f"others, came {layers!r:.100}"
         )
-    reports, names = _reports(given_reports)
-    named = dict(zip(_labels(labels or names, len(reports)), reports, strict=True))
-    first = reports[0]
+    found, names = _reports(reports)
+    named = dict(zip(_labels(labels or names, len(found)), found, strict=True))
+    first = found[0]
     counted = first.recorded_operations or ()
     # An unknown name stays, so that looking it up says which there are.
     given = {n: to for n, to in (layers or {}).items() if n in first or n not in counted}
@@ -318,7 +315,9 @@ def _instead(report: object) -> str:
 
 def _labels(labels: Sequence[str] | None, reports: int) -> list[str]:
     if reports < 2:
-        raise ComparisonError("expected two reports or more to compare, came one")
+        raise ComparisonError(
+            f"expected two reports or more to compare, came {'one' if reports else 'none'}"
+        )
     texts = isinstance(labels, Sequence) and all(isinstance(label, str) for label in labels)
     if labels is not None and (isinstance(labels, str) or not texts):
         raise TypeError(f"labels= takes a list of texts, one for each report, came {labels!r:.100}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from neuroact.printable import printable
+from neuroact.card import Answers, Card, Carded, card_of, several, some
 from neuroact.report.activity_report import ActivityReport
 from neuroact.results.history import Course, Entry, Label, Steps, courses
 
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Course", "History", "Label", "Steps"]
 
-_MOST_NAMES = 4
 
-
-class History(Sequence[tuple[Label, ActivityReport]]):
+class History(Carded, Sequence[tuple[Label, ActivityReport]]):
     """Labelled reports, in the order in which they were made. It answers "when did it die?".
 
     `print(history)` gives a table by epoch, and `diagnose` says when each layer died, came back or
@@ -37,10 +35,10 @@ class History(Sequence[tuple[Label, ActivityReport]]):
     >>> [(label, report["lif"].mean) for label, report in history]
     [(0, 0.5), (1, 0.5), (2, 0.0)]
     >>> history
-    <neuroact.History of 3 reports: epoch 0 to epoch 2
-     1 layer: lif
-     at the end: lif silent
-     ask it: print(history), .diagnose(), .plot(), .to_frame(), .to_html(), history[-1]>
+    History: 3 reports, epoch 0 to epoch 2
+      layers      lif
+      at the end  silent: lif
+      more        print(history), history[-1], .diagnose(), .plot(), .to_frame(), .to_html()
     """
 
     def __init__(self, entries: Iterable[tuple[Label, ActivityReport]] = ()) -> None:
@@ -84,22 +82,6 @@ class History(Sequence[tuple[Label, ActivityReport]]):
 
         return history_html(self._entries)
 
-    def __repr__(self) -> str:
-        if not self._entries:
-            return "<neuroact.History without reports: append(label, report) adds one>"
-        first, last = self._entries[0], self._entries[-1]
-        number = len(self)
-        about = first.name if number == 1 else f"{first.name} to {last.name}"
-        verdicts = "; ".join(f"{_some(names)} {kind}" for kind, names in last.sick.items())
-        lines = (
-            f"<neuroact.History of {number} report{'' if number == 1 else 's'}: {about}",
-            f" {len(last.layers)} layer{'' if len(last.layers) == 1 else 's'}: "
-            f"{_some(list(last.layers))}",
-            f" at the end: {verdicts or 'no verdict'}",
-            " ask it: print(history), .diagnose(), .plot(), .to_frame(), .to_html(), history[-1]>",
-        )
-        return "\n".join(lines)
-
     @property
     def entries(self) -> tuple[Entry[ActivityReport], ...]:
         """The reports with their labels, training steps and verdicts."""
@@ -120,7 +102,7 @@ class History(Sequence[tuple[Label, ActivityReport]]):
         """
         self._entries.append(Entry(label, report, steps))
 
-    def diagnose(self, **thresholds: float) -> tuple[Course, ...]:
+    def diagnose(self, **thresholds: float) -> Answers[Course]:
         """When did layers die, come back, or saturate? Each answer prints as a sentence.
 
         A layer has a verdict from the first report that has it until the next report that has not.
@@ -149,7 +131,7 @@ class History(Sequence[tuple[Label, ActivityReport]]):
         >>> print(*history.diagnose())
         lif went silent in epoch 1 and came back in epoch 3
         """
-        return courses(self._entries, thresholds)
+        return Answers(courses(self._entries, thresholds), "no report has a verdict")
 
     def plot(
         self,
@@ -268,8 +250,18 @@ class History(Sequence[tuple[Label, ActivityReport]]):
         return read(source, cls.from_dict)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(map(printable, names[:_MOST_NAMES])) + (
-        f" and {more} more" if more > 0 else ""
+@card_of.register
+def _(history: History) -> Card:
+    if not history:
+        return Card("History: no reports", {"more": ".append(label, report) adds one"})
+    first, last = history.entries[0], history.entries[-1]
+    about = first.name if len(history) == 1 else f"{first.name} to {last.name}"
+    sick = (f"{kind}: {some(names, most=3)}" for kind, names in last.sick.items())
+    return Card(
+        f"History: {several(len(history), 'report')}, {about}",
+        {
+            "layers": some(last.layers),
+            "at the end": "; ".join(sick) or "no verdict",
+            "more": "print(history), history[-1], .diagnose(), .plot(), .to_frame(), .to_html()",
+        },
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neuroact.card import Answers, Carded
 from neuroact.quantiles import tally
 from neuroact.results import verdict_words as words
 from neuroact.results.layer_activity import LayerActivity
@@ -34,7 +35,7 @@ _LEAST_DIMENSIONS = 3
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Verdict:
+class Verdict(Carded):
     """One thing that is wrong with a layer, or with layers that follow each other.
 
     `str(verdict)` says it in a sentence, with the threshold and what people do about it.
@@ -55,8 +56,9 @@ class Verdict:
     >>> from neuroact import Recording
     >>> recording = Recording()
     >>> recording.observe("lif", torch.tensor([[[0, 0, 0, 1]], [[0, 0, 0, 0]]]))
-    >>> recording.report().diagnose()[0]
-    <neuroact.Verdict, warning: 75 % of lif never fired: 3 of its 4 neurons>
+    >>> verdict = recording.report().diagnose()[0]
+    >>> print(verdict.severity, verdict.name, verdict.sentence, sep=", ")
+    warning, dead, 75 % of lif never fired: 3 of its 4 neurons
     """
 
     layer: str
@@ -74,6 +76,11 @@ class Verdict:
         return KINDS[self.name].severity
 
     @property
+    def meaning(self) -> str:
+        """When a layer has such a verdict: its rule, in words."""
+        return KINDS[self.name].where
+
+    @property
     def page(self) -> str:
         """Where it is documented: a file of the project and a place in it."""
         return f"{PAGE}#{self.name}"
@@ -85,22 +92,15 @@ class Verdict:
     def __str__(self) -> str:
         if self.name not in THRESHOLDS:
             return f"{self.sentence}. {self.advice}"
-        bound = self.threshold
-        shown = words.percent(bound) if 0.001 <= bound <= 1 or bound == 0 else f"{bound:g}"
-        return f"{self.sentence} ({self.name}, threshold {shown}). {self.advice}"
-
-    def __repr__(self) -> str:
-        return f"<neuroact.Verdict, {self.severity}: {self.sentence}>"
+        bound = words.bound_text(self.threshold)
+        return f"{self.sentence} ({self.name}, threshold {bound}). {self.advice}"
 
 
-class Diagnosis(tuple[Verdict, ...]):
+class Diagnosis(Answers[Verdict]):
     """The verdicts on a report: a tuple, the most severe first.
 
     Printed, it is a line for each verdict. Without one, it says that no threshold was passed, and
     which layer came closest to being dead.
-
-    Attributes:
-        nothing_passed: what there is to say if there is no verdict.
 
     >>> import torch
     >>> from neuroact import Recording
@@ -110,19 +110,8 @@ class Diagnosis(tuple[Verdict, ...]):
     no threshold passed; most dead: lif, 25 %
     """
 
-    nothing_passed: str
-
-    def __new__(cls, verdicts: Iterable[Verdict], nothing_passed: str) -> Diagnosis:
-        """The verdicts in the order in which they are told."""
-        self = super().__new__(cls, verdicts)
-        self.nothing_passed = nothing_passed
-        return self
-
-    def __getnewargs__(self) -> tuple[Any, ...]:
-        return tuple(self), self.nothing_passed
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{v.severity}: {v}" for v in self) or self.nothing_passed
+    def _lines(self) -> list[str]:
+        return [f"{verdict.severity}: {verdict}" for verdict in self] or [self.nothing]
 
 
 def diagnose(

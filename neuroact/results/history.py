@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeAlias, TypeVar
 
+from neuroact.card import Carded
 from neuroact.printable import printable
 from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.results.layers import Layers
@@ -58,8 +59,8 @@ class Steps:
         return Steps(self.first, later.last, {**self.fired, **fired})
 
 
-@dataclass(frozen=True)
-class Entry(Generic[L]):
+@dataclass(frozen=True, repr=False)
+class Entry(Carded, Generic[L]):
     """A report of a history.
 
     Attributes:
@@ -91,8 +92,8 @@ class Entry(Generic[L]):
         return {kind: tuple(dict.fromkeys(names)) for kind, names in found.items()}
 
 
-@dataclass(frozen=True)
-class Course:
+@dataclass(frozen=True, repr=False)
+class Course(Carded):
     """When layers had a verdict. Layers that had it at the same times share one.
 
     Attributes:

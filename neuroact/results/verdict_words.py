@@ -33,6 +33,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.2g} %"
 
 
+def bound_text(threshold: float) -> str:
+    """A threshold as text: a share in percent, other numbers as they are.
+
+    >>> from neuroact.results.verdict_words import bound_text
+    >>> [bound_text(bound) for bound in (0.0, 0.7, 0.0001, 3.0)]
+    ['0 %', '70 %', '0.0001', '3']
+    """
+    is_share = 0.001 <= threshold <= 1 or threshold == 0
+    return percent(threshold) if is_share else f"{threshold:g}"
+
+
 def called(name: str) -> str:
     """A layer's name within a sentence: as it is if it reads like one, such as `fc1.lif`.
 

@@ -40,7 +40,7 @@ class ComparedOperationsTable:
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        yield from drawn(self.columns, self.notes, options.max_width)
+        yield from drawn(self.columns, self.notes, options.max_width, labels=2)
 
 
 def _columns(

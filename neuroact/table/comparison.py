@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from neuroact.results.compared_layers import ComparedLayers, Difference
 
 IN_PYTHON = "comparison.table(legend=True)"
-IN_COMMANDS = "neuroact show FILE --legend"
 """How the legend is asked for."""
 _METRICS = ("mean", "std", "q1", "median", "q3", "sparsity")
 _COUNTS = ("dead", "saturated")
@@ -89,7 +88,7 @@ class ComparisonTable:
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        yield from drawn(self.columns, self.notes, options.max_width)
+        yield from drawn(self.columns, self.notes, options.max_width, labels=2)
         if self.operations is not None:
             yield ""
             yield self.operations

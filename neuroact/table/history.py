@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
+from neuroact.card import listed, several
 from neuroact.printable import printable
 from neuroact.results.history import Entry, courses
 from neuroact.results.layers import Layers
-from neuroact.results.verdict_words import called, percent
+from neuroact.results.verdict_words import called
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import drawn, plain_text, print_rendered, terminal_width
+from neuroact.table.legend import IN_PYTHON, Hints
 from neuroact.table.notebook import html_table
-from neuroact.table.text import count_text, number_text, share_text
+from neuroact.table.text import number_text, part_text, share_text
 from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _MEANINGS = {
     "sparsity": "share of values that are 0",
 }
 _BY_LAYER = "mean activity of the layer's neurons; if binary, spikes per neuron and time step"
-_MORE = "each layer by report: history.to_frame(), history.plot(), history.to_html()"
 
 
 def history_text(entries: Entries, width: int | None = None) -> str:
@@ -40,16 +40,16 @@ def history_text(entries: Entries, width: int | None = None) -> str:
     return plain_text(HistoryTable(entries), terminal_width() if width is None else width)
 
 
-def print_history(entries: Entries) -> None:
+def print_history(entries: Entries, hints: Hints = IN_PYTHON) -> None:
     """Print the table to standard output, in colour if that is a terminal."""
-    print_rendered(HistoryTable(entries))
+    print_rendered(HistoryTable(entries, hints=hints))
 
 
 def history_html(entries: Entries) -> str:
     """The table for a notebook: the same texts, all escaped."""
     table = HistoryTable(entries)
-    lines = "".join(f"<li>{escape(text)}</li>" for text, _ in table.happened)
-    caption = f"{len(entries)} report{'' if len(entries) == 1 else 's'}"
+    lines = listed(text for text, _ in table.happened)
+    caption = several(len(entries), "report")
     return html_table(table.columns, table.notes, caption) + (f"<ul>{lines}</ul>" if lines else "")
 
 
@@ -62,12 +62,15 @@ class HistoryTable:
     Args:
         entries: the reports, in order.
         most: the number of rows.
+        hints: how more is asked for.
 
     Attributes:
         happened: what happened to the layers, as sentences; and whether it still holds at the end.
     """
 
-    def __init__(self, entries: Entries, most: int = MOST_REPORTS) -> None:
+    def __init__(
+        self, entries: Entries, most: int = MOST_REPORTS, hints: Hints = IN_PYTHON
+    ) -> None:
         shown = _spaced(entries, most)
         names = list(dict.fromkeys(name for entry in entries for name in entry.layers))
         few = len(names) <= _MOST_LAYERS
@@ -76,12 +79,14 @@ class HistoryTable:
         found = courses(entries)
         self.happened = [(course.text, course.now) for course in found[:_MOST_SENTENCES]]
         if more := len(found) - len(self.happened):
-            self.happened.append((f"and {more} more: history.diagnose()", False))
+            self.happened.append((f"and {more} more: {hints.happened}", False))
         if len(shown) < len(entries):
-            self.notes["rows"] = f"{len(shown)} of {len(entries)} reports; to_frame() has all"
+            self.notes["rows"] = f"{len(shown)} of {len(entries)} reports; all: {hints.by_layer}"
         self.notes |= _MEANINGS
         if names:
-            self.notes["layers" if few else f"{len(names)} layers"] = _BY_LAYER if few else _MORE
+            more_layers = f"each layer by report: {hints.by_layer}"
+            term = "layers" if few else f"{len(names)} layers"
+            self.notes[term] = _BY_LAYER if few else more_layers
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -124,14 +129,10 @@ def _columns(entries: Entries, names: Sequence[str]) -> Iterator[TableColumn]:
         yield column("steps", _steps, left=True)
     if any(entry.verdicts for entry in entries):
         yield column("verdict", _marks, left=True)
-    yield total("dead", lambda totals: _counted(totals.dead, totals.neurons))
-    yield total("saturated", lambda totals: _counted(totals.saturated, totals.neurons))
+    yield total("dead", lambda totals: part_text(totals.part("dead")))
+    yield total("saturated", lambda totals: part_text(totals.part("saturated")))
     yield total("sparsity", lambda totals: share_text(totals.sparsity))
     yield from map(mean, names)
-
-
-def _counted(count: int | None, neurons: int) -> str:
-    return f"{count:,} ({percent(count / neurons)})" if count else count_text(count)
 
 
 def _steps(entry: Entry[Layers]) -> str:

@@ -27,7 +27,7 @@ _UNLIMITED = 1_000_000
 
 
 def drawn(
-    columns: Sequence[TableColumn], notes: Mapping[str, str], width: int
+    columns: Sequence[TableColumn], notes: Mapping[str, str], width: int, *, labels: int = 1
 ) -> Iterator[RenderableType]:
     """As many tables as the width needs, one below the other, and the notes.
 
@@ -35,11 +35,16 @@ def drawn(
         columns: the first one has the layers' names, and is repeated in each table.
         notes: notes by term.
         width: longest line.
+        labels: how many of the columns say what a row is. They are repeated in each table if they
+            leave room for the widest of the others.
     """
     names, *others = columns
     width = max(width, NARROWEST)
-    for stack in _stacks(names, others, width):
-        yield _table([names, *stack], width)
+    shown, widest = others[: labels - 1], max(others[labels - 1 :], key=lambda x: x.width)
+    if _taken([*shown, widest]) > width - min(names.width, _LEAST_NAME_WIDTH):
+        shown = []
+    for stack in _stacks(names, shown, others[len(shown) :], width):
+        yield _table([names, *shown, *stack], width)
         yield ""
     yield _listed(notes)
 
@@ -89,11 +94,16 @@ def terminal_blocks() -> str:
     return BLOCKS if is_terminal() and encoding == "utf8" else PLAIN_BLOCKS
 
 
-def _stacks(names: TableColumn, columns: list[TableColumn], width: int) -> list[list[TableColumn]]:
-    """The columns of each table from the top: one table, or those that go apart in others."""
-    if names.width + _taken(columns) <= width:
+def _stacks(
+    names: TableColumn, shown: list[TableColumn], columns: list[TableColumn], width: int
+) -> list[list[TableColumn]]:
+    """The columns of each table from the top: one table, or those that go apart in others.
+
+    Each table also has the names, and the columns that are shown in each.
+    """
+    if names.width + _taken([*shown, *columns]) <= width:
         return [columns]
-    room = width - min(names.width, _LEAST_NAME_WIDTH)
+    room = width - min(names.width, _LEAST_NAME_WIDTH) - _taken(shown)
     first = [column for column in columns if not column.apart]
     apart = [column for column in columns if column.apart]
     return [stack for part in (first, apart) for stack in _packed(part, room) if stack]

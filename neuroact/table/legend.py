@@ -48,20 +48,26 @@ class Hints:
         legend: how the words are explained.
         results: how the results of other statistics are shown; `{layer}` and `{statistic}` stand
             for the first ones.
+        happened: how all that happened to a history's layers is listed.
+        by_layer: how each layer is shown in each report of a history.
     """
 
     verdicts: str = "report.diagnose()"
     unfolded: str = "report.table(fold=False)"
     legend: str = "report.table(legend=True)"
     results: str = 'report["{layer}"]["{statistic}"]'
+    happened: str = "history.diagnose()"
+    by_layer: str = "history.to_frame(), history.plot(), history.to_html()"
 
 
 IN_PYTHON = Hints()
 IN_COMMANDS = Hints(
-    verdicts="neuroact show FILE --json",
+    verdicts="neuroact html FILE",
     unfolded="neuroact show FILE --no-fold",
     legend="neuroact show FILE --legend",
     results="neuroact html FILE shows them",
+    happened="neuroact html FILE",
+    by_layer="neuroact plot FILE, neuroact html FILE",
 )
 
 
@@ -150,7 +156,7 @@ def _marked(verdicts: Sequence[Verdict], hints: Hints) -> dict[str, str]:
     lines = {f"! {name}": _some(said) for name, said in found.items()}
     advice = (
         f"{hints.verdicts} gives the thresholds, and what people do about it; "
-        "docs/reference/verdicts.md says what each means"
+        "the documentation's page on verdicts says what each means"
     )
     return lines | ({"verdicts": advice} if lines else {})
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from torch import nn
 
+from neuroact.card import Card, Carded, card_of, several
 from neuroact.errors import NoStepWarning, NothingRecordedError, TrainingStoppedError
 from neuroact.report.activity_report import ActivityReport
 from neuroact.report.history import History, Label
@@ -19,7 +20,7 @@ from neuroact.training.sampling import StepSampler
 from neuroact.training.verdicts import OnVerdict, VerdictWatch
 
 
-class TrainingMonitor:
+class TrainingMonitor(Carded):
     """Records every nth training step, logs its figures, and keeps a report per epoch.
 
     In between the model is not watched, so those steps cost nothing. Losses, gradients and random
@@ -218,3 +219,14 @@ class TrainingMonitor:
             self.close()
         else:
             self._release()
+
+
+@card_of.register
+def _(monitor: TrainingMonitor) -> Card:
+    return Card(
+        f"TrainingMonitor: {several(monitor.steps, 'step')}, {several(monitor.epochs, 'epoch')}",
+        {
+            "records": f"of each epoch the first step, and then one in {monitor.every:,}",
+            "more": "with monitor.step(), .end_epoch(), .history, .close()",
+        },
+    )

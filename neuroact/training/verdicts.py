@@ -61,13 +61,14 @@ class VerdictWatch:
         began = now & self._last & self._once_without
         self._last = now
         self._once_without |= {(layer, kind) for layer in report for kind in _OF_A_STEP} - now
-        return self._tell([verdict for verdict in found if _keys(verdict) & began], step)
+        new = [verdict for verdict in found if _keys(verdict) & began]
+        return self._tell(new, step, stacklevel=5)  # a `with` block ends in contextlib
 
     def of_epoch(self, report: ActivityReport, step: int) -> list[Verdict]:
         """Look at all recorded steps of an epoch, for every verdict. `step` is its last step."""
-        return [] if self._on_verdict is None else self._tell(report.diagnose(), step)
+        return [] if self._on_verdict is None else self._tell(report.diagnose(), step, stacklevel=4)
 
-    def _tell(self, verdicts: Iterable[Verdict], step: int) -> list[Verdict]:
+    def _tell(self, verdicts: Iterable[Verdict], step: int, *, stacklevel: int) -> list[Verdict]:
         new = [verdict for verdict in verdicts if not self._told.issuperset(_keys(verdict))]
         for verdict in new:
             self._told.update(_keys(verdict))
@@ -79,7 +80,8 @@ class VerdictWatch:
         if self._on_verdict == "stop":
             return wrong
         for verdict in wrong:
-            warnings.warn(f"training step {step}: {verdict}", VerdictWarning, stacklevel=5)
+            said = f"training step {step}: {verdict}"
+            warnings.warn(said, VerdictWarning, stacklevel=stacklevel)
         return []
 
     def state(self) -> dict[str, list[list[str]]]:

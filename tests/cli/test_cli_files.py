@@ -237,6 +237,8 @@ def test_files_of_either_kind_are_compared_with_the_first(tmp_path: Path) -> Non
     expected = compare(*reports, labels=["before", "middle", "after"])
     result = neuroact("compare", *files)
     assert (result.code, result.out, result.err) == (0, f"{printed(expected)}\n", "")
+    result = neuroact("compare", *files, "--legend")
+    assert (result.code, result.out) == (0, f"{expected.table(legend=True)}\n")
     result = neuroact("compare", *files, "--json")
     assert Comparison.from_json(result.out) == expected
 
@@ -412,6 +414,16 @@ def test_a_box_plot_beside_the_report_is_what_is_drawn_where_nothing_is_said(fil
     assert file.with_suffix(".png").read_bytes() == expected.read_bytes()
 
 
+def test_chosen_layers_are_drawn_in_the_order_asked_for(file: Path) -> None:
+    written(file, two_layers())
+    assert neuroact("plot", file, "--layers", "lif*", "--order", "mean").code == 0
+    expected = file.with_name("expected.png")
+    two_layers().report().plot(expected, layers="lif*", order="mean")
+    assert file.with_suffix(".png").read_bytes() == expected.read_bytes()
+    two_layers().report().plot(expected)
+    assert file.with_suffix(".png").read_bytes() != expected.read_bytes()
+
+
 def two_layers() -> Recording:
     recording = recorded(4)
     recording.observe("lif2", torch.ones(3, 2, 5))
@@ -428,6 +440,9 @@ def two_layers() -> Recording:
         (["--out", "a.bmp"], "ends in one of .png, .svg, .pdf, came 'a.bmp'"),
         (["--out", "nowhere/a.png"], "nowhere"),
         (["--metric", "mean"], "only a history is drawn by metric"),
+        (["--order", "size"], "expected one of model, name, mean"),
+        (["--layers", "lif", "--layer", "lif2"], "one layer is drawn, that of --layer"),
+        (["--kind", "raster", "--layers", "lif*"], "raster shows one layer"),
     ],
 )
 def test_a_picture_that_cannot_be_is_bad_use(
@@ -463,6 +478,7 @@ def test_a_history_is_drawn_as_layer_by_epoch(history: Path) -> None:
         (["--kind", "box"], "it has one kind of picture"),
         (["--metric", "fame"], "expected one of mean"),
         (["--layer", "lif9"], "no layer 'lif9'"),
+        (["--order", "mean"], "it takes --layer"),
     ],
 )
 def test_a_historys_picture_that_cannot_be_is_bad_use(
@@ -488,6 +504,12 @@ def test_a_history_beside_others_stands_for_its_last_report(history: Path) -> No
 def test_a_history_is_shown_by_epoch_and_judged_by_its_last_report(history: Path) -> None:
     read = History.from_json(history)
     assert neuroact("show", history) == (0, f"{read}\n", "")
+    many = History((epoch, two_layers().report()) for epoch in range(25))
+    many.to_json(history)
+    shown = neuroact("show", history).out
+    assert "20 of 25 reports; all: neuroact plot FILE, neuroact html FILE" in shown
+    assert "history." not in shown
+    read.to_json(history)
     assert neuroact("show", history, "--json").out == read.to_json()
     assert neuroact("show", history, "--fail-on", "dead=0.7").code == 0
     failed = neuroact("show", history, "--fail-on", "dead=0.5")

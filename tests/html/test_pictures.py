@@ -55,7 +55,7 @@ def test_each_picture_is_there_and_well_formed(report: ActivityReport, plots: in
         assert not re.search(r'="[^"]*(?:nan|inf)', ET.tostring(svg, encoding="unicode"))
 
 
-FINITE = st.floats(-1e300, 1e300)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=9))
@@ -119,6 +119,29 @@ def test_ticks_are_within_the_ends_and_two_to_seven(low: float, span: float) -> 
     assert 2 <= len(ticks) <= 7
     around = 1e-6 * max(abs(low), abs(high))
     assert all(low - around <= tick <= high + around for tick in ticks)
+
+
+@pytest.mark.parametrize("low", [-1.7e308, -1.0, 0.0, 5e-324])
+@pytest.mark.parametrize("high", [1e-323, 1.0, 1.7e308])
+def test_places_hold_at_the_ends_of_what_floats_can_be(low: float, high: float) -> None:
+    values = np.array([low, low / 2 + high / 2, high, np.nan])
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        first, middle, last, nothing = shades(values, low, high).tolist()
+        places = Scale.linear(low, high, 0.0, 100.0)(values[:3])
+    assert (first, last, nothing) == (0, 249, NOTHING)
+    assert first <= middle <= last
+    assert (places[0], places[2]) == (0, 100)
+
+
+def test_pages_hold_at_the_ends_of_what_floats_can_be() -> None:
+    recording = Recording()
+    for name, values in {"wide": [1.7e308, -1.7e308, 1.0], "small": [5e-324, 0.0, 1.0]}.items():
+        recording.observe(name, np.array([[values]]), kind="analog")
+    report = recording.report()
+    history = neuroact.History([(0, report), (1, report)])
+    for shown in (report, neuroact.compare(history), history):
+        for svg in pictures(shown.to_html()):
+            assert not re.search(r'="[^"]*(?:nan|inf)', ET.tostring(svg, encoding="unicode"))
 
 
 def test_an_image_holds_its_pixels() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from page_reports import HOSTILE, LONG, SCRIPT, hostile, layer, mixed, of_layers, with_results
 from pages import FAINT_TEXT, PAPER, PHONE, Open, head
@@ -19,6 +20,21 @@ def test_what_is_wrong_is_read_before_anything_is_scrolled(opened: Open) -> None
     assert box["y"] + box["height"] < 800
     assert verdicts.locator(".where").all_inner_texts() == ["backbone.stage14.lif58"]
     assert page.locator("#verdicts, #table").first.get_attribute("id") == "verdicts"
+
+
+def test_a_layer_with_a_note_looks_like_the_others_and_a_sentence_keeps_its_name(
+    opened: Open,
+) -> None:
+    channels = np.ones((3, 2, 2), int)
+    channels[1] = 0
+    page = opened(ActivityReport([layer("net.a", channels), layer("b", [5])]).to_html()).page
+    widths = "all => all.map(each => [each.offsetWidth, getComputedStyle(each).fontSize])"
+    noted, plain = page.locator("details.layer").evaluate_all(widths)
+    assert noted == plain
+    said = page.locator("#verdicts li").inner_text()
+    assert "1 of the 3 channels of net.a never fired: 1" in said
+    dead = ActivityReport([layer("net.a", [0])]).to_html()
+    assert "net.a is silent: its neuron never fired" in dead
 
 
 def test_a_head_sorts_up_then_down_then_as_the_model_has_it(opened: Open) -> None:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.legend import Legend
 
+import neuroact
 from neuroact import ActivityReport, ClassActivity, Recording
 from neuroact.errors import UnknownLayerError
 from neuroact.plots import class_plot, curve_plot, draw, neuron_map, neurons_by_class
@@ -94,6 +95,8 @@ def test_colours_that_fit_nothing_are_an_error() -> None:
         REPORT.plot(colors=["red"])
     with pytest.raises(ValueError, match="came 'reddish'"):
         REPORT.plot(colors={"net.lif1": "reddish"})
+    with pytest.raises(TypeError, match=r"expected colors= to be a colour, .*came 3"):
+        REPORT.plot(colors=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="whose colours have a meaning; they are for box"):
         REPORT.plot(kind="neurons", layer="net.lif1", colors="red")
 
@@ -157,3 +160,10 @@ def test_without_a_label_there_is_no_picture_of_classes() -> None:
     recording.observe("lif", np.ones((2, 2, 3)))
     with pytest.raises(ValueError, match="no sample had a label"):
         draw(recording.report(), "classes")
+
+
+def test_what_are_no_axes_is_said_before_anything_is_drawn() -> None:
+    history = neuroact.History([(0, REPORT)])
+    for shown in (REPORT, neuroact.compare(REPORT, REPORT), history):
+        with pytest.raises(TypeError, match=r"expected ax= to be axes of matplotlib, came 'x'"):
+            shown.plot(ax="x")  # type: ignore[arg-type]

@@ -172,6 +172,7 @@ def test_a_layer_that_only_some_have_is_compared_with_those() -> None:
     ("reports", "options", "message"),
     [
         ([report(layer())], {}, "two reports or more to compare, came one"),
+        ([], {}, "two reports or more to compare, came none"),
         ([report(layer()), report(layer())], {"labels": ["a"]}, "2 different names"),
         ([report(layer()), report(layer())], {"labels": ["a", "a"]}, "2 different names"),
         (
@@ -234,6 +235,18 @@ def test_printing_says_the_figures_the_differences_and_what_was_matched_with_not
     assert "differs most         lif, in after, by a distance of 0.1667" in text
     assert "only in before       gone" in text
     assert "not called in after  gone" in text
+
+
+def test_a_narrow_table_says_in_each_of_its_parts_which_report_a_row_is_of() -> None:
+    before, after = (report(layer("lif", events)) for events in ([1, 2], [3, 4]))
+    comparison = neuroact.compare(before, after, labels=("before", "after"))
+    text = comparison.table().text(50)
+    heads = [line for line in text.splitlines() if line.startswith("layer")]
+    assert len(heads) > 1
+    assert all(line.split()[:2] == ["layer", "report"] for line in heads)
+    assert text.count("after  ") == text.count("lif    before") == len(heads)
+    wide = neuroact.compare(before, after, labels=("x" * 40, "y")).table().text(50)
+    assert wide.count("report") == 1  # such labels leave no room for figures
 
 
 def test_printing_says_what_makes_reports_hard_to_compare() -> None:

@@ -170,13 +170,17 @@ def dying(epochs: int = 3, layers: int = 2, *, steps: bool = True) -> History:
 
 def test_its_card_is_short_and_names_what_is_wrong_at_the_end() -> None:
     assert repr(dying()) == (
-        "<neuroact.History of 3 reports: epoch 0 to epoch 2\n"
-        " 2 layers: lif0, lif1\n"
-        " at the end: lif1 silent\n"
-        " ask it: print(history), .diagnose(), .plot(), .to_frame(), .to_html(), history[-1]>"
+        "History: 3 reports, epoch 0 to epoch 2\n"
+        "  layers      lif0, lif1\n"
+        "  at the end  silent: lif1\n"
+        "  more        print(history), history[-1], .diagnose(), .plot(), .to_frame(), .to_html()"
     )
     assert len(repr(dying(30, 40))) < 400
-    assert repr(History()) == "<neuroact.History without reports: append(label, report) adds one>"
+    assert "append(label, report)" in repr(History())
+    assert repr(dying().diagnose()) == str(dying().diagnose()[0])
+    assert repr(History().diagnose()) == "no report has a verdict"
+    assert repr(dying().diagnose()[0]).startswith("Course\n")
+    assert "array" not in repr(dying().entries[0])
 
 
 def test_printed_it_is_a_table_by_epoch_with_what_happened_below() -> None:
@@ -195,7 +199,7 @@ def test_many_reports_are_a_table_of_twenty_rows() -> None:
     lines = str(dying(50, 8)).splitlines()
     rows = [line.split()[0] for line in lines[2:22]]
     assert (rows[0], rows[-1], len(set(rows))) == ("0", "49", 20)
-    assert "rows       20 of 50 reports; to_frame() has all" in lines
+    assert any(line.startswith("rows       20 of 50 reports; all: history.") for line in lines)
     assert "lif7 went silent after step 489 (epoch 48)" in lines
 
 

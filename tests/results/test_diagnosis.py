@@ -262,7 +262,7 @@ def test_a_diagnosis_prints_a_line_for_each_verdict_and_can_be_copied_and_stored
     )
     assert "lif never fired: 3 of its 4 neurons (dead, threshold 70 %). Lower" in lines[1]
     again = pickle.loads(pickle.dumps(diagnosis))
-    assert (again, again.nothing_passed) == (diagnosis, diagnosis.nothing_passed)
+    assert (again, again.nothing) == (diagnosis, diagnosis.nothing)
 
 
 def test_a_verdict_is_plain_json_with_its_severity_and_page() -> None:

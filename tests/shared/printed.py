@@ -12,6 +12,6 @@ def printed(shown: ActivityReport | Comparison | OperationsReport) -> str:
     if isinstance(shown, ActivityReport):
         return ReportTable(shown, legend=False, hints=IN_COMMANDS).text()
     if isinstance(shown, Comparison):
-        hint = comparison.IN_COMMANDS
+        hint = "the option --legend"
         return comparison.ComparisonTable(shown, legend=False, hint=hint).text()
     return operations.OperationsTable(shown, legend=False, hint=operations.IN_COMMANDS).text()

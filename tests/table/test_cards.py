@@ -53,7 +53,6 @@ def inputs() -> Iterator[Any]:
     yield neuroact.Reading(axes="TBN", kind="binary", state={1: "mem"}, places=2)
     yield from (neuroact.Raster(3), neuroact.ClassActivity(), neuroact.Signal(1.0))
     yield from (neuroact.Firing(), neuroact.TimeCourse(bin_width=2), SignalKind.BINARY)
-    yield neuroact.History([(0, ActivityReport([layer()]))])
 
 
 def operations() -> Iterator[Any]:
@@ -78,6 +77,12 @@ def odd_layers() -> Iterator[Any]:
     yield Recording().layers
 
 
+def what_is_wrong(name: str) -> Iterator[Any]:
+    history = neuroact.History([(0, ActivityReport([layer(name, *[0] * 99, 1)]))])
+    verdict, course = history[0][1].diagnose()[0], history.diagnose()[0]
+    yield from (history, history.entries[0], verdict, course)
+
+
 EVERYTHING = [
     *shown(recorded(1)),
     *shown(recorded(10**5)),
@@ -85,6 +90,8 @@ EVERYTHING = [
     *inputs(),
     *operations(),
     *odd_layers(),
+    *what_is_wrong("lif"),
+    *what_is_wrong(HOSTILE),
 ]
 
 
@@ -109,6 +116,18 @@ def test_a_card_begins_with_the_class_and_is_the_same_in_a_notebook(thing: Any) 
     assert "\x1b" not in html
     cells = re.findall("<td[^>]*>(.*?)</td>", html)
     assert len(cells) == 2 * (len(repr(card).splitlines()) - 1)
+
+
+def test_what_is_wrong_is_a_line_for_each_verdict_at_a_prompt_and_in_a_notebook() -> None:
+    found = ActivityReport([layer("a", 0), layer("<b>", *[0] * 8, 1)]).diagnose()
+    assert repr(found).splitlines() == [f"{verdict.severity}: {verdict}" for verdict in found]
+    assert found._repr_html_().count("<li>") == len(found) == 2
+    assert "<b>" not in found._repr_html_()
+    assert repr(found[1]).splitlines()[:3] == [
+        'Verdict, warning: 89 % of layer "<b>" never fired: 8 of its 9 neurons',
+        "  dead     0.8889, threshold 70 %",
+        f"  meaning  {found[1].meaning[:91]}...",
+    ]
 
 
 def test_a_layers_card_has_its_figures_its_verdicts_and_what_else_can_be_asked() -> None:

@@ -454,7 +454,7 @@ def test_the_words_are_explained_once_asked_and_else_it_is_said_how_to_ask() -> 
     assert short.partition("\n\n")[2].splitlines() == [
         "! saturated  25 % of lif fired at every step: 1 of its 4 neurons",
         "verdicts     report.diagnose() gives the thresholds, and what people do about it; "
-        "docs/reference/verdicts.md says what each means",
+        "the documentation's page on verdicts says what each means",
         "observed     10 steps, 1 sequence in each layer",
         "time step    0.001 s",
         "legend       report.table(legend=True) explains the words",

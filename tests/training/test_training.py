@@ -428,6 +428,12 @@ def test_a_verdict_warns_or_stops_the_training_after_the_step_is_done() -> None:
     step(0)
     with pytest.warns(VerdictWarning, match="training step 2: b is silent"):
         step(0)
+    assert repr(monitor).startswith("TrainingMonitor: 3 steps, 0 epochs\n  records  of each epoch")
+    monitor, step = monitor_of(on_verdict="warn")
+    step(0)
+    with pytest.warns(VerdictWarning, match="training step 0: b is silent") as warned:
+        monitor.end_epoch()
+    assert warned[0].filename == __file__  # where the user ended the epoch
     logged: list[int] = []
     monitor, step = monitor_of(lambda report, step: logged.append(step), on_verdict="stop")
     stopping = pytest.raises(TrainingStoppedError, match="stopped at step 2: b is silent")

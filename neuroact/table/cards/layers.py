@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from neuroact.card import Card, card_of, several, some
 from neuroact.results.compared_layers import ComparedLayers, Difference, LayerComparison
-from neuroact.results.diagnosis import diagnose
+from neuroact.results.diagnosis import Verdict, diagnose
 from neuroact.results.layer_activity import OBSERVED, LayerActivity
 from neuroact.results.layers import Layers
+from neuroact.results.verdict_kinds import THRESHOLDS
+from neuroact.results.verdict_words import bound_text
 from neuroact.table.comparison import signed_text
 from neuroact.table.text import Part, number_text, percent_text, shape_text, share_text
 from neuroact.table.totals import Totals
@@ -115,6 +117,21 @@ def _(difference: Difference) -> Card:
             "dead": _counted(difference.dead, difference.dead_share),
             "saturated": _counted(difference.saturated, difference.saturated_share),
             "distance": number_text(difference.distance),
+        },
+    )
+
+
+@card_of.register
+def _(verdict: Verdict) -> Card:
+    bound = f", threshold {bound_text(verdict.threshold)}" if verdict.name in THRESHOLDS else ""
+    return Card(
+        f"Verdict, {verdict.severity}: {verdict.sentence}",
+        {
+            verdict.figure: number_text(verdict.value) + bound,
+            "meaning": verdict.meaning,
+            "advice": verdict.advice,
+            "page": verdict.page,
+            "more": "print(verdict), .advice, .meaning, .layers, .value, .threshold, .to_dict()",
         },
     )
 
