@@ -258,9 +258,7 @@ def test_invalid_labels_are_refused(labels: Any, message: str) -> None:
 
 
 def test_a_number_of_classes_below_0_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match="to be a whole number from 0 on, came -1"
-    ):
+    with pytest.raises(ValueError, match="to be a whole number from 0 on, came -1"):
         ClassActivity(-1)
 
 
