@@ -19,6 +19,7 @@ from command import neuroact as command
 from matplotlib.figure import Figure
 from neurobench.models import SNNTorchModel, TorchModel
 from neurobench_cases import Batches, Explicit, WholeSequence, batches, bench, run
+from printed import printed
 from torch import Tensor, nn
 
 import neuroact
@@ -401,14 +402,14 @@ def test_the_command_reads_the_file_that_neurobench_writes(tmp_path: Path) -> No
     results = {**explicit(), "ActivationSparsity": float("nan")}  # NaN as JSON has none
     path = saved(tmp_path, results)
     made = report(path)
-    assert command("show", path) == (0, f"{made}\n", "")
+    assert command("show", path) == (0, f"{printed(made)}\n", "")
     assert ActivityReport.from_dict(json.loads(command("show", path, "--json").out)) == made
     assert command("show", path, "--fail-on", "dead=0").code == 1
     assert command("html", path).code == command("plot", path).code == 0
     assert command("export", path).out == made.to_csv()
     made.to_json(tmp_path / "other.json")
     compared = neuroact.compare(made, made, labels=["results", "other"])
-    assert command("compare", path, tmp_path / "other.json").out == f"{compared}\n"
+    assert command("compare", path, tmp_path / "other.json").out == f"{printed(compared)}\n"
     assert "results.json is a report, not a recording" in command("merge", path, "-o", "a").err
 
 
