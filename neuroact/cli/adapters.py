@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +12,7 @@ from neuroact.cli.reports import print_json
 from neuroact.printable import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
-
     from neuroact.layers.adapter_status import AdapterStatus
-    from neuroact.table.columns import TableColumn
 
 EXAMPLES = """
 neuroact adapters
@@ -66,23 +63,9 @@ def _print_core() -> None:
     typer.echo(printable(f"compiled core: {state}"))
 
 
-class _Table:
-    """The table and what is wrong, as `rich.console.Console.print` takes them."""
-
-    def __init__(self, columns: Sequence[TableColumn], problems: Mapping[str, str]) -> None:
-        self.columns, self.problems = columns, problems
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
-        from neuroact.table.layout import drawn
-
-        yield from drawn(self.columns, self.problems, options.max_width)
-
-
 def _print_table(statuses: Sequence[AdapterStatus]) -> None:
     from neuroact.table.columns import TableColumn
-    from neuroact.table.layout import print_rendered
+    from neuroact.table.layout import ShownTable, print_rendered
 
     columns = {
         "framework": [status.framework for status in statuses],
@@ -97,7 +80,7 @@ def _print_table(statuses: Sequence[AdapterStatus]) -> None:
     ]
     # What is not installed has no problem of its own.
     problems = {s.framework: s.problem for s in statuses if s.problem and s.version}
-    print_rendered(_Table(table, problems))
+    print_rendered(ShownTable(table, problems))
 
 
 def _check(framework: str) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from neuroact.results.diagnosis import diagnose
-from neuroact.table.columns import TableColumn, table_columns
+from neuroact.table.columns import table_columns
 from neuroact.table.layout import (
     NARROWEST,
-    drawn,
+    ShownTable,
     is_terminal,
-    plain_text,
     print_rendered,
     terminal_blocks,
-    terminal_width,
 )
 from neuroact.table.legend import IN_COMMANDS, IN_PYTHON, Hints, notes
 from neuroact.table.notebook import html_table
@@ -23,8 +20,6 @@ from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded, number_text
 from neuroact.table.totals import Totals
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
-
     from neuroact.results.layers import Layers
 
 __all__ = [
@@ -97,7 +92,7 @@ def table_html(report: Layers, *, fold: bool | None = None) -> str:
     return ReportTable(report, fold=fold)._repr_html_()
 
 
-class ReportTable:
+class ReportTable(ShownTable):
     """A table that shows itself: as text, at a prompt, in a notebook, and printed by rich.
 
     Args:
@@ -121,19 +116,9 @@ class ReportTable:
         layers = list(report.values())
         rows = table_rows(layers, fold=fold)
         verdicts = diagnose(layers)
-        self.columns: list[TableColumn] = table_columns(layers, rows, verdicts, blocks)
-        self.notes = _folded_note(len(rows), len(layers), hints) | notes(
-            report, verdicts, legend=legend, hints=hints
-        )
-
-    def text(self, width: int | None = None) -> str:
-        """The table as `table_text` gives it; as wide as there if `width` is None."""
-        return plain_text(self, terminal_width() if width is None else width)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    __repr__ = __str__
+        found = _folded_note(len(rows), len(layers), hints)
+        found |= notes(report, verdicts, legend=legend, hints=hints)
+        super().__init__(table_columns(layers, rows, verdicts, blocks), found)
 
     def _repr_html_(self) -> str:
         # The legend is folded away, so it is there in any case.
@@ -141,11 +126,6 @@ class ReportTable:
         layers = len(self._report)
         caption = f"{layers} layer{'' if layers == 1 else 's'}"
         return html_table(table.columns, table.notes, caption)
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
-        yield from drawn(self.columns, self.notes, options.max_width)
 
 
 def _folded_note(rows: int, layers: int, hints: Hints) -> dict[str, str]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from neuroact.printable import printable
 from neuroact.table.columns import TableColumn
-from neuroact.table.layout import drawn
+from neuroact.table.layout import ShownTable
 from neuroact.table.legend import joined
 from neuroact.table.operations import OperationsTable
 from neuroact.table.text import ratio_text
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
-
     from neuroact.results.compared_operations import ComparedOperations
 
 _RATIO = (
@@ -24,23 +22,19 @@ _RATIO = (
 )
 
 
-class ComparedOperationsTable:
+class ComparedOperationsTable(ShownTable):
     """A table that rich can print: the columns of `OperationsTable`, and a ratio."""
 
+    labels = 2
+
     def __init__(self, compared: ComparedOperations, *, legend: bool = True) -> None:
-        self.labels = tuple(compared.reports)
+        self.reports = tuple(compared.reports)
         tables = {
             # The table above hints at the legend.
             label: OperationsTable(each, legend=legend, hint="")
             for label, each in compared.reports.items()
         }
-        self.columns = _columns(compared, tables)
-        self.notes = _notes(compared, tables)
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
-        yield from drawn(self.columns, self.notes, options.max_width, labels=2)
+        super().__init__(_columns(compared, tables), _notes(compared, tables))
 
 
 def _columns(

@@ -11,10 +11,8 @@ from neuroact.results.layer_activity import LayerActivity
 from neuroact.table.columns import TableColumn
 from neuroact.table.compared_operations import ComparedOperationsTable
 from neuroact.table.layout import (
-    drawn,
-    plain_text,
+    ShownTable,
     print_rendered,
-    terminal_width,
 )
 from neuroact.table.legend import joined
 from neuroact.table.notebook import html_table
@@ -47,7 +45,7 @@ def print_comparison(
     print_rendered(ComparisonTable(comparison, legend=legend, hint=hint))
 
 
-class ComparisonTable:
+class ComparisonTable(ShownTable):
     """A table that shows itself: as text, at a prompt, in a notebook, and printed by rich.
 
     Below it is a table of synaptic operations, if they are compared.
@@ -58,23 +56,15 @@ class ComparisonTable:
         hint: how the legend is asked for.
     """
 
+    labels = 2
+
     def __init__(
         self, comparison: ComparedLayers, *, legend: bool = True, hint: str = IN_PYTHON
     ) -> None:
+        super().__init__(_columns(comparison), _notes(comparison, None if legend else hint))
         self._comparison = comparison
-        self.columns = _columns(comparison)
-        self.notes = _notes(comparison, None if legend else hint)
         found = comparison.recorded_operations
         self.operations = None if found is None else ComparedOperationsTable(found, legend=legend)
-
-    def text(self, width: int | None = None) -> str:
-        """The tables and their notes as plain text; `width` is as in `table_text`."""
-        return plain_text(self, terminal_width() if width is None else width)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         table = ComparisonTable(self._comparison)  # with the legend, which is folded away
@@ -82,13 +72,13 @@ class ComparisonTable:
         of_activity = html_table(table.columns, table.notes, caption)
         if table.operations is None:
             return of_activity
-        caption = f"synaptic operations in {' and '.join(table.operations.labels)}"
+        caption = f"synaptic operations in {' and '.join(table.operations.reports)}"
         return of_activity + html_table(table.operations.columns, table.operations.notes, caption)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        yield from drawn(self.columns, self.notes, options.max_width, labels=2)
+        yield from super().__rich_console__(console, options)
         if self.operations is not None:
             yield ""
             yield self.operations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from neuroact.energy import BESIDE, OperationCosts
@@ -10,11 +10,11 @@ from neuroact.errors import SamplesUnknownError
 from neuroact.printable import printable
 from neuroact.results.energy import Energy
 from neuroact.table.columns import TableColumn
-from neuroact.table.layout import drawn, plain_text, terminal_width
+from neuroact.table.layout import ShownTable
 from neuroact.table.operations import not_counted_notes, samples_note
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
+    pass
 
 _Number = TypeVar("_Number", int, float)
 
@@ -27,21 +27,15 @@ def energy_text(energy: Energy, width: int | None = None) -> str:
         width: longest line. Where None, the terminal's width if standard output is one, else as
             wide as the table is.
     """
-    return plain_text(EnergyTable(energy), terminal_width() if width is None else width)
+    return EnergyTable(energy).text(width)
 
 
-class EnergyTable:
-    """The table as `rich.console.Console.print` takes it, laid out for the console's width."""
+class EnergyTable(ShownTable):
+    """The table of the energy of a report's operations."""
 
     def __init__(self, energy: Energy) -> None:
-        self.columns = _columns(energy)
         notes = {term: printable(text) for term, text in _notes(energy).items()}
-        self.notes = notes | not_counted_notes(energy.operations)
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
-        yield from drawn(self.columns, self.notes, options.max_width)
+        super().__init__(_columns(energy), notes | not_counted_notes(energy.operations))
 
 
 def _notes(energy: Energy) -> dict[str, str]:

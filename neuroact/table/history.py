@@ -11,7 +11,7 @@ from neuroact.results.history import Entry, courses
 from neuroact.results.layers import Layers
 from neuroact.results.verdict_words import called
 from neuroact.table.columns import TableColumn
-from neuroact.table.layout import drawn, plain_text, print_rendered, terminal_width
+from neuroact.table.layout import ShownTable, print_rendered
 from neuroact.table.legend import IN_PYTHON, Hints
 from neuroact.table.notebook import html_table
 from neuroact.table.text import number_text, part_text, share_text
@@ -37,7 +37,7 @@ _BY_LAYER = "mean activity of the layer's neurons; if binary, spikes per neuron 
 
 def history_text(entries: Entries, width: int | None = None) -> str:
     """The table and its notes as plain text; `width` is as in `table_text`."""
-    return plain_text(HistoryTable(entries), terminal_width() if width is None else width)
+    return HistoryTable(entries).text(width)
 
 
 def print_history(entries: Entries, hints: Hints = IN_PYTHON) -> None:
@@ -53,7 +53,7 @@ def history_html(entries: Entries) -> str:
     return html_table(table.columns, table.notes, caption) + (f"<ul>{lines}</ul>" if lines else "")
 
 
-class HistoryTable:
+class HistoryTable(ShownTable):
     """A table that rich can print, laid out for the width of its console.
 
     A row is a report: who is dead or saturated in it, and the mean activity of each layer where
@@ -74,26 +74,26 @@ class HistoryTable:
         shown = _spaced(entries, most)
         names = list(dict.fromkeys(name for entry in entries for name in entry.layers))
         few = len(names) <= _MOST_LAYERS
-        self.columns = list(_columns(shown, names if few else []))
-        self.notes: dict[str, str] = {}
+        notes: dict[str, str] = {}
         found = courses(entries)
         self.happened = [(course.text, course.now) for course in found[:_MOST_SENTENCES]]
         if more := len(found) - len(self.happened):
             self.happened.append((f"and {more} more: {hints.happened}", False))
         if len(shown) < len(entries):
-            self.notes["rows"] = f"{len(shown)} of {len(entries)} reports; all: {hints.by_layer}"
-        self.notes |= _MEANINGS
+            notes["rows"] = f"{len(shown)} of {len(entries)} reports; all: {hints.by_layer}"
+        notes |= _MEANINGS
         if names:
             more_layers = f"each layer by report: {hints.by_layer}"
             term = "layers" if few else f"{len(names)} layers"
-            self.notes[term] = _BY_LAYER if few else more_layers
+            notes[term] = _BY_LAYER if few else more_layers
+        super().__init__(list(_columns(shown, names if few else [])), notes)
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         from rich.text import Text
 
-        *tables, notes = drawn(self.columns, self.notes, options.max_width)
+        *tables, notes = super().__rich_console__(console, options)
         yield from tables
         for text, now in self.happened:
             yield Text(text, "bold red" if now else "")

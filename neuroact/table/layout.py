@@ -8,14 +8,14 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from neuroact.printable import printable
 from neuroact.table.columns import TableColumn
 from neuroact.table.text import BLOCKS, PLAIN_BLOCKS, folded
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
 NARROWEST = 32
@@ -47,6 +47,35 @@ def drawn(
         yield _table([names, *shown, *stack], width)
         yield ""
     yield _listed(notes)
+
+
+class ShownTable:
+    """A table that shows itself: as text, at a prompt, and printed by rich.
+
+    Attributes:
+        columns: the first one has the layers' names.
+        notes: notes below it, by term.
+    """
+
+    labels: ClassVar[int] = 1
+    """How many of the columns say what a row is."""
+
+    def __init__(self, columns: Sequence[TableColumn], notes: Mapping[str, str]) -> None:
+        self.columns, self.notes = columns, notes
+
+    def text(self, width: int | None = None) -> str:
+        """The table and its notes as plain text; `width` is as in `table_text`."""
+        return plain_text(self, terminal_width() if width is None else width)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        yield from drawn(self.columns, self.notes, options.max_width, labels=self.labels)
 
 
 def plain_text(renderable: RenderableType, width: int | None) -> str:

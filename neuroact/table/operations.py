@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from neuroact.errors import MissingOperationsError, SamplesUnknownError
 from neuroact.printable import printable
 from neuroact.results.beside_operations import ACCESSES
 from neuroact.results.operations import LayerOperations, Operations
 from neuroact.table.columns import TableColumn
-from neuroact.table.layout import drawn, plain_text, terminal_width
+from neuroact.table.layout import ShownTable
 from neuroact.table.legend import joined
 from neuroact.table.notebook import html_table
 from neuroact.table.text import ratio_text, shape_text
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
 
 _MOST_NAMES = 6
 _NOTES = {
@@ -40,7 +36,7 @@ IN_COMMANDS = "neuroact show FILE --operations --legend"
 """How the legend is asked for."""
 
 
-class OperationsTable:
+class OperationsTable(ShownTable):
     """A table that shows itself: as text, at a prompt, in a notebook, and printed by rich.
 
     Args:
@@ -53,29 +49,15 @@ class OperationsTable:
         self, operations: Operations, *, legend: bool = True, hint: str = IN_PYTHON
     ) -> None:
         self._operations = operations
-        self.columns = _columns(operations)
-        self.notes = _beside(operations) | (_NOTES if legend else {}) | {"total": _TOTAL}
-        self.notes |= not_counted_notes(operations)
+        notes = _beside(operations) | (_NOTES if legend else {}) | {"total": _TOTAL}
+        notes |= not_counted_notes(operations)
         if not legend and hint:
-            self.notes["legend"] = f"{hint} explains the words"
-
-    def text(self, width: int | None = None) -> str:
-        """The table and its notes as plain text; `width` is as in `table_text`."""
-        return plain_text(self, terminal_width() if width is None else width)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    __repr__ = __str__
+            notes["legend"] = f"{hint} explains the words"
+        super().__init__(_columns(operations), notes)
 
     def _repr_html_(self) -> str:
         table = OperationsTable(self._operations)  # with the legend, which is folded away
         return html_table(table.columns, table.notes, "synaptic operations")
-
-    def __rich_console__(
-        self, console: Console, options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
-        yield from drawn(self.columns, self.notes, options.max_width)
 
 
 def samples_note(operations: Operations) -> str:

@@ -244,6 +244,8 @@ def test_what_is_written_are_the_counts_of_the_raw_spikes(here: Path) -> None:
     }
     assert result.out.splitlines()[0].split()[0] == "layer"
     assert result.err == "Written: activity.json\n"
+    assert "dead       neurons whose values" not in result.out
+    assert "neurons whose values are all 0" in run("evaluation:whole", "--legend").out
 
 
 def test_a_recording_is_written_where_the_name_ends_so_and_can_be_merged(here: Path) -> None:

@@ -21,8 +21,8 @@ HEAD = """# Verdicts
 
 `report.diagnose()` says what is wrong with a network's layers. Each verdict has a `severity`, a
 `name`, the `layers` that it is about, a `sentence`, the measured `value`, the `threshold` that it
-was compared with, and `advice`. The most severe come first. A threshold is an argument:
-`report.diagnose(dead=0.5)`, on the command line `--fail-on dead=0.5`.
+was compared with, its `meaning` (the rule) and `advice`. The most severe come first. A threshold is
+an argument: `report.diagnose(dead=0.5)`, on the command line `--fail-on dead=0.5`.
 
 Written by `tests/shared/verdict_page.py` from the code; a test compares the two.
 """
