@@ -274,7 +274,7 @@ def test_wrong_arguments_are_refused() -> None:
         fed(SPIKES, kind="x")
     with pytest.raises(ChunkError, match='layer "chip": expected valid to be a bool tensor'):
         fed(SPIKES, valid=[True])
-    with pytest.raises(TypeError, match="expected the name of a layer, came 3"):
+    with pytest.raises(TypeError, match="expected the name of a layer and then values, came 3"):
         Recording().observe(3, SPIKES)  # type: ignore[arg-type]
 
 
