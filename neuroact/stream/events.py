@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuroact.errors import EventError
-from neuroact.stream.seconds import seconds
+from neuroact.stream.seconds import array_of, seconds
 
 Several: TypeAlias = Literal["error", "clip", "count"]
 Closed: TypeAlias = Literal["left", "right"]
@@ -218,10 +218,11 @@ def _lengths(events: EventList, dt: float) -> NDArray[np.int64]:
             f"{len(durations)}"
         )
     found = durations / dt
-    bad = ~(np.isfinite(found) & (found > 0))
+    bad = ~((found > 0) & (found < 2.0**62))  # steps are int64
     if bad.any():
         raise EventError(
-            f"expected duration= in seconds, above 0, came {float(durations[bad][0])!r}"
+            f"expected duration= in seconds, above 0, came {float(durations[bad][0])!r}; fewer "
+            "than 2^62 steps are counted"
         )
     whole = np.maximum(1.0, np.ceil(found - _BORDER))
     return np.broadcast_to(whole.astype(np.int64), events.batch)
@@ -233,7 +234,7 @@ def _shape(shape: Any) -> tuple[int, ...]:
             "how many neurons there are is not known: say it with neurons= or shape=, since those "
             "without events are in no list"
         )
-    sizes = tuple(shape)
+    sizes = tuple(shape) if np.ndim(shape) == 1 else (None,)
     if not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
         raise EventError(f"expected shape= to hold numbers of neurons from 1 on, came {shape!r}")
     return tuple(map(int, sizes))
@@ -296,10 +297,7 @@ def _samples(events: EventList, number: int) -> NDArray[np.int64]:
 
 
 def _integers(values: Any, what: str) -> NDArray[np.int64]:
-    try:
-        array = np.asarray(values)
-    except Exception as cause:  # an array of another library may raise anything
-        raise EventError(f"{what} cannot be read as an array: {cause}") from cause
+    array = array_of(values, what)
     if array.size == 0 and array.ndim == 1:
         return np.zeros(0, np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iub":

@@ -41,7 +41,7 @@ def seconds(values: Any, what: str) -> tuple[NDArray[np.float64], float]:
             raise EventError(f"some of the {what} have a unit and others none: give all one")
         parts = [seconds(value, what) for value in values]
         return np.concatenate([part for part, _ in parts]), max(each for _, each in parts)
-    array = _rescaled(values, what) if _has_unit(values) else _array(values, what)
+    array = _rescaled(values, what) if _has_unit(values) else array_of(values, what)
     if array.dtype.kind in "iu" and array.size and array.ndim:
         raise EventError(
             f"expected {what} in seconds, as floats, came whole numbers ({array.dtype}): if they "
@@ -56,7 +56,14 @@ def seconds(values: Any, what: str) -> tuple[NDArray[np.float64], float]:
     return np.atleast_1d(array).astype(np.float64), float(precision)
 
 
-def _array(values: Any, what: str) -> NDArray[Any]:
+def array_of(values: Any, what: str) -> NDArray[Any]:
+    """The values as an array of NumPy.
+
+    Raises:
+        EventError: they cannot be read as one, or are a masked array, whose mask would be lost.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise EventError(f"{what} came as a masked array: leave out what is masked, in all arrays")
     try:
         return np.asarray(values)
     except Exception as cause:  # an array of another library may raise anything
