@@ -120,9 +120,9 @@ class Histogram:
                 bar = f"M{at * across:g} {below:.1f}h{across - 1:g}v{height:.1f}h{1 - across:g}z"
                 paths[kind] += bar
         factor = unit.factor(layer)
-        lowest, highest = (number_text(factor * float(edge)) for edge in (edges[0], edges[-1]))
+        lowest, highest = (unit.number(factor * float(edge)) for edge in (edges[0], edges[-1]))
         text = f"Activity of {several(layer.neurons, 'neuron')}, from "
-        text += f"{number_text(factor * layer.min)} to {number_text(factor * layer.max)}"
+        text += f"{unit.number(factor * layer.min)} to {unit.number(factor * layer.max)}"
         drawn = {kind: path for kind, path in paths.items() if path}
         return cls(drawn, f"{most:,}", lowest, highest, unit.text, text)
 

@@ -19,7 +19,7 @@ from neuroact.printable import printable
 from neuroact.results.diagnosis import Diagnosis, Verdict, diagnose
 from neuroact.results.verdict_kinds import SEVERITIES
 from neuroact.results.verdict_words import bound_text, percent
-from neuroact.table import Totals, notes, number_text
+from neuroact.table import Totals, notes
 from neuroact.table.text import count_text
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _totals(report: Layers) -> dict[str, str]:
 
 def _scale_note(ends: Mapping[Any, tuple[float, float]], unit: Unit) -> str:
     scale = "; ".join(
-        f"{kind.value} layers from {number_text(low)} to {number_text(high)} {unit.text}"
+        f"{kind.value} layers from {unit.number(low)} to {unit.number(high)} {unit.text}"
         for kind, (low, high) in ends.items()
     )
     return (

@@ -19,7 +19,7 @@ from neuroact.results.diagnosis import Verdict
 from neuroact.results.layer_activity import SPREAD, LayerActivity
 from neuroact.results.verdict_words import percent
 from neuroact.stream.chunk import SignalKind
-from neuroact.table.text import number_text, shape_text
+from neuroact.table.text import shape_text
 
 _MOST_PLACES = 12  # of dead or saturated neurons in a list
 _COUNTS = ("neurons", "dead", "saturated", "sequences", "observations")
@@ -167,7 +167,7 @@ def _cells(layer: LayerActivity, unit: Unit) -> dict[str, Cell]:
             cells[key] = Cell(str(count), f"{count:,} ({share})")
     for key in _OF_ACTIVITY:
         value = getattr(layer, key) * (1.0 if key == "sparsity" else unit.factor(layer))
-        text = percent(value) if key == "sparsity" else number_text(value)
+        text = percent(value) if key == "sparsity" else unit.number(value)
         cells[key] = Cell("", "-") if math.isnan(value) else Cell(repr(value), text)
         if not (missing or layer.has_meaning(key)):
             cells[key] = Cell("", "-")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from neuroact.plots.figure import in_hertz, per_unit, unit_of
 from neuroact.results.layer_activity import LayerActivity
+from neuroact.table import number_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +32,14 @@ class Unit:
     def factor(self, layer: LayerActivity) -> float:
         """From a layer's activity to the number shown."""
         return per_unit(layer, self.hertz)
+
+    def number(self, value: float) -> str:
+        """A number of this unit, in few characters.
+
+        >>> from neuroact.html.unit import Unit
+        >>> [Unit(True, "Hz").number(x) for x in (0.0, 0.12345, 352.8, 1000.0, 12345.6)]
+        ['0', '0.1235', '352.8', '1,000', '12,346']
+        """
+        if not self.hertz:
+            return number_text(value)
+        return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
