@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from neuroact.energy import BESIDE, OperationCosts
 from neuroact.errors import SamplesUnknownError
@@ -12,9 +12,6 @@ from neuroact.results.energy import Energy
 from neuroact.table.columns import TableColumn
 from neuroact.table.layout import ShownTable
 from neuroact.table.operations import not_counted_notes, samples_note
-
-if TYPE_CHECKING:
-    pass
 
 _Number = TypeVar("_Number", int, float)
 
