@@ -59,7 +59,7 @@ class Group(nn.Module):
         self.mem: Tensor | None = None
 
     def __call__(self, *_: Any) -> None:
-        raise NotImplementedError("as of stork: call evolve")
+        raise RuntimeError("cells run in evolve(x), not by a call")
 
     def evolve(self, x: Tensor) -> None:
         self.given = x

@@ -10,8 +10,8 @@ from types import ModuleType
 def make_importable() -> None:
     """Stand in for samna, and for what BindsNET's own `__init__` imports.
 
-    The package samna on PyPI is a stub: when it is imported, it runs pip to fetch the real one from
-    another index. Rockpool imports it if it is there.
+    What PyPI has as samna runs pip when it is imported, to install another package. Rockpool
+    imports samna if it is there.
 
     BindsNET's `__init__` imports its environments and data sets, and so gymnasium, torchvision,
     which has no build for this torch, and more. Its networks need none of them.
