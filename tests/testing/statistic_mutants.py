@@ -358,13 +358,27 @@ class OnlyStartsThatAreSaid(Spread):
         super().update(chunk)
 
 
-@caught_by("blocks")
+@caught_by("event_lists")
 class BlocksForgotten(Spread):
     def count(self, block: StepBlock) -> None:
         """Counts nothing."""
 
 
-@caught_by("blocks")
+@caught_by("event_lists")
 class EachBlockASequence(Spread):
     def count(self, block: StepBlock) -> None:
         super().count(dataclasses.replace(block, starts_sequence=True))
+
+
+@caught_by("blocks")
+class BlocksGoOnFromBlocksAlone(Spread):
+    after_block = False
+
+    def update(self, chunk: SpikeChunk) -> None:
+        super().update(chunk)
+        self.after_block = False
+
+    def count(self, block: StepBlock) -> None:
+        starts = block.starts_sequence or not self.after_block
+        super().count(dataclasses.replace(block, starts_sequence=starts))
+        self.after_block = True

@@ -10,6 +10,7 @@ from right_statistic import Spread, expected
 from statistic_mutants import MUTANTS
 
 from neuroact.errors import CheckFailedError
+from neuroact.recording import event_blocks
 from neuroact.statistics.counting.step_block import StepBlock
 from neuroact.testing import (
     STATISTIC_CHECKS,
@@ -61,6 +62,7 @@ def test_blocks_that_cannot_be_counted_without_the_core_are_said_not_to_be_check
 ) -> None:
     monkeypatch.setattr(forms, "core", lambda: None)
     monkeypatch.setattr(forms, "why_missing", lambda: "no compiler here")
+    monkeypatch.setattr(event_blocks, "core", lambda: None)
     report = check_statistic(NeedsTheCore, expected=expected)
     verdicts = {outcome.check: outcome.verdict for outcome in report.outcomes}
     assert verdicts.pop("blocks") == "not checked"

@@ -11,15 +11,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from neuroact.native import core, why_missing
+from neuroact.recording.event_blocks import count_events
 from neuroact.recording.open_block import count
 from neuroact.statistics.counting.step_block import StepBlock, valid_steps
 from neuroact.stream.chunk import SignalKind
+from neuroact.stream.events import BinnedEvents, EventList, binned
 from neuroact.testing import strategies
 from neuroact.testing.outcomes import NotCheckedError
 from neuroact.testing.packing import block_of
 from neuroact.testing.same import assert_same_result, assert_same_state
 from neuroact.testing.statistic_checks.case import (
     BINARY,
+    GRADED,
     LEVELS,
     StatisticCase,
     chunk,
@@ -39,6 +42,45 @@ def dtypes(case: StatisticCase) -> None:
         sequences = [torch.from_numpy(s).to(dtype) for s in stream.sequences]
         whole = case.fed(stream.sequences, BINARY)
         assert_same_state(case.fed(sequences, BINARY), whole, f"spikes of {dtype} and of float64")
+
+
+@statistic_check(applies=lambda case: BINARY in case.kinds)
+def event_lists(case: StatisticCase) -> None:
+    """A list of events leaves the state of the array of the same events, to the bit."""
+    several = [0.0, 0.0, 1.0, 3.0]
+    kinds = {BINARY: strategies.BINARY_LEVELS} | ({GRADED: several} if GRADED in case.kinds else {})
+    shapes = strategies.neuron_shapes.filter(len)
+
+    @hold(st.data(), st.sampled_from([*kinds]))
+    def _(data: st.DataObject, kind: SignalKind) -> None:
+        stream = data.draw(streams(kinds[kind], most_steps=150, neurons=shapes))
+        listed, whole = case.build(), case.build()
+        for values in stream.sequences:
+            if 0 in values.shape[:2]:
+                continue  # a list of events is of one step and one sample at the least
+            lengths = np.maximum(1, data.draw(ends(values)))
+            valid = np.arange(len(values))[:, None] < lengths
+            whole.update(chunk(values, kind, True, valid))
+            counts = np.where(valid.reshape(*valid.shape, *(1,) * len(stream.neurons)), values, 0)
+            count_events([listed], _events_of(counts, lengths, kind), lambda add: add(listed))
+        assert_same_state(listed, whole, f"lists of {kind.value} events and their arrays")
+
+
+def _events_of(counts: NDArray[Any], lengths: NDArray[np.int64], kind: SignalKind) -> BinnedEvents:
+    """So many events at each (step, sample, neuron), in steps of a second, in no order."""
+    places = np.nonzero(counts)
+    order = np.random.default_rng(0).permutation(int(counts.sum()))
+    step, sample, *neuron = (np.repeat(at, counts[places].astype(int))[order] for at in places)
+    events = EventList(
+        times=step + 0.5,
+        indices=tuple(neuron),
+        shape=counts.shape[2:],
+        duration=lengths.astype(float),
+        samples=sample,
+        batch=counts.shape[1],
+        several="error" if kind is BINARY else "count",
+    )
+    return binned(events, 1.0)
 
 
 @statistic_check(applies=lambda case: BINARY in case.kinds)
@@ -143,4 +185,4 @@ def _assert_edge(case: StatisticCase, values: NDArray[Any], kind: SignalKind) ->
     case.assert_same(together, in_turn, f"chunks of shape {values.shape} merged and in turn")
 
 
-CHECKS = (dtypes, blocks, mixed_kinds, negative_zero, reset, edge_shapes)
+CHECKS = (dtypes, event_lists, blocks, mixed_kinds, negative_zero, reset, edge_shapes)
