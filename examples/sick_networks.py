@@ -151,11 +151,12 @@ def network(recipe: Recipe) -> nn.Sequential:
         layers += [nn.Linear(inputs, width), LIF(recipe)]
         inputs = width
     layers.append(nn.Linear(inputs, CLASSES))
-    for module in list(nn.Sequential(*layers).modules()):
+    net = nn.Sequential(*layers)
+    for module in net.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.normal_(module.weight, std=recipe.gain / module.weight[0].numel() ** 0.5)
             nn.init.constant_(module.bias, recipe.bias)
-    return nn.Sequential(*layers)
+    return net
 
 
 def encoded(images: Tensor, recipe: Recipe) -> Tensor:

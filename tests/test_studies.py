@@ -62,7 +62,8 @@ def test_rates_of_a_converted_network_stand_for_what_its_relus_gave(
     expected = net[:2](images).detach().double().mean(0).numpy()
     np.testing.assert_allclose(ann["1"].activity, expected, rtol=1e-5)
     _, snn = converted["record_snn"](converted["converted"](net, digits), images, 32)
-    assert all(value > 0.99 for value in converted["agreement"](ann, snn).values())
+    first, second = converted["agreement"](ann, snn).values()
+    assert min(first, second) > 0.99
     assert snn["spiking_0.if_node"].observations == 32 * len(images)
 
 

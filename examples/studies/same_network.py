@@ -6,7 +6,7 @@ threshold, the others only above it. All weights are multiples of 1/8, so every 
 float32. With a threshold of 1 + 1/16 no membrane potential ever equals it. With a threshold of 1
 some do, and the figures show it.
 
-Run: python examples/same_network.py
+Run: python examples/studies/same_network.py
 """
 
 from __future__ import annotations

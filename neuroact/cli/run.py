@@ -107,8 +107,8 @@ def run(
     takes no arguments and returns (model, batches) or (model, batches, run).
 
     For each batch, run(model, batch) is called, and does the time steps and resets. If there is no
-    run, the model is called with the batch's first member. If ClassActivity is recorded and a batch
-    is a pair, its second member is taken for the samples' labels if it is a tensor of whole
+    run, the model is called with the batch's first member; if ClassActivity is recorded and a batch
+    is a pair, its second member is then taken for the samples' labels if it is a tensor of whole
     numbers. The model stays in its mode, train or eval. No gradients are computed.
 
     Ctrl-C ends the run after the current batch. What was recorded is still shown and written, and

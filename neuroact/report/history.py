@@ -193,8 +193,8 @@ class History(Carded, Sequence[tuple[Label, ActivityReport]]):
         """The history as one self-contained web page. With a `path`, also write it there.
 
         The page says when layers died, came back or saturated. It has a table of the layers with
-        the course of each, pictures (with the extra `plots`), a table of the reports, definitions,
-        and the origin. It fetches nothing. The file is written whole or not at all.
+        the course of each, pictures, a table of the reports, definitions, and the origin. It
+        fetches nothing and needs no extra. The file is written whole or not at all.
 
         Args:
             path: the file to write; None to write none.

@@ -172,8 +172,8 @@ what the source says; the rest is [to be said](../how-to/simulators-and-recordin
 
 OF_ARRAYS = """## Arrays of JAX
 
-The order of dimensions is found by their sizes. How to get hidden layers:
-[From JAX](../how-to/jax.md).
+*Axes* is the order in which the array comes; *say* is what `observe` has to be told. How to get
+hidden layers: [From JAX](../how-to/jax.md).
 """
 
 

@@ -51,7 +51,7 @@ def played(net: nn.Module, **options: Any) -> Any:
     utils.reset(net)
     with neuroact.record(net, **options) as recording:
         for step in STEPS:
-            net(step).sum().backward() if options.get("of") == "grad" else net(step)
+            net(step)
     return recording.report()
 
 
@@ -202,27 +202,25 @@ def with_monitor(build: Callable[[], nn.Module], make: Any, check: Any) -> Calla
     return run
 
 
-IF, LEAKY = neuron.IFNode, snntorch.Leaky
+def monitors(
+    tool: str, build: Callable[[], nn.Module], of: Any, layers: type, membrane: str
+) -> dict[tuple[str, str], Callable[[], None]]:
+    """The checks of a tool's monitors; snnTorch's are called as SpikingJelly's are."""
+    found = {
+        "OutputMonitor": (lambda net: of.OutputMonitor(net, layers), raster),
+        "AttributeMonitor": (
+            lambda net: of.AttributeMonitor(membrane, False, net, layers),
+            state(membrane),
+        ),
+        "GradOutputMonitor": (lambda net: of.GradOutputMonitor(net, layers), gradients),
+    }
+    return {(tool, name): with_monitor(build, *check) for name, check in found.items()}
+
+
 CHECKS: dict[tuple[str, str], Callable[[], None]] = {
-    ("SpikingJelly", "OutputMonitor"): with_monitor(
-        in_spikingjelly, lambda net: monitor.OutputMonitor(net, IF), raster
-    ),
-    ("SpikingJelly", "AttributeMonitor"): with_monitor(
-        in_spikingjelly, lambda net: monitor.AttributeMonitor("v", False, net, IF), state("v")
-    ),
-    ("SpikingJelly", "GradOutputMonitor"): with_monitor(
-        in_spikingjelly, lambda net: monitor.GradOutputMonitor(net, IF), gradients
-    ),
+    **monitors("SpikingJelly", in_spikingjelly, monitor, neuron.IFNode, "v"),
     ("SpikingJelly", "SynOpCounter"): synop_counter,
-    ("snnTorch", "OutputMonitor"): with_monitor(
-        in_snntorch, lambda net: probe.OutputMonitor(net, LEAKY), raster
-    ),
-    ("snnTorch", "AttributeMonitor"): with_monitor(
-        in_snntorch, lambda net: probe.AttributeMonitor("mem", False, net, LEAKY), state("mem")
-    ),
-    ("snnTorch", "GradOutputMonitor"): with_monitor(
-        in_snntorch, lambda net: probe.GradOutputMonitor(net, LEAKY), gradients
-    ),
+    **monitors("snnTorch", in_snntorch, probe, snntorch.Leaky, "mem"),
     ("sinabs", "firing_rate"): firing_rate,
     ("sinabs", "firing_rate_per_neuron"): firing_rate_per_neuron,
     ("sinabs", "synops"): synops,

@@ -40,7 +40,10 @@ def test_bins_and_windows_are_said() -> None:
 
 
 def test_every_figure_of_a_statistic_has_words_and_a_definition() -> None:
-    for block in result_blocks(with_results()["fc"].results, 0.001):
+    results = with_results()["fc"].results
+    assert len(results) > 5
+    for block in result_blocks(results, 0.001):
+        assert block.facts
         meanings = {term.key: term.meaning for term in block.terms}
         for fact in block.facts:
             assert "_" not in fact.name

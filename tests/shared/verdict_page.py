@@ -41,11 +41,11 @@ alarm; a note is none. `activity` is the range of the networks' mean event rates
 with PyTorch {torch}, seeds {seeds}. The thresholds were chosen on other seeds, 0 and 1.
 """
 
-FOUND = """What the study changed. A layer counted as dead above 40 % dead neurons: networks at 4 %
-activity that had learned well were called dead. A membrane was far from its threshold beyond once
-the threshold's size: so was more than half of the values in nearly every network that learned.
+FOUND = """What the study changed. The threshold of `dead` was 40 %: networks that had learned
+well at 4 % activity were called dead. A value counted as far from the firing threshold beyond once
+its size: in nearly every network that learned, more than half of the values were that far.
 
-What no verdict finds: a network that fires as one that has learned, and has not. So it is with too
+No verdict finds a network that has not learned, but fires like one that has. That happens with too
 low a learning rate, and where neurons neither leak nor reset. With too large weights or too strong
 an input the spikes look well, but the membranes do not: record them (`of="mem"`,
 `Signal(threshold=...)`). A surrogate gradient that is too narrow shows in the gradients alone

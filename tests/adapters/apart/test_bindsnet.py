@@ -192,11 +192,13 @@ def test_learning_is_the_same_while_it_is_recorded() -> None:
             "X",
             "Y",
         )
+        before = net.connections["X", "Y"].w.clone()
         if recorded:
             with neuroact.record(net, layers=["X", "Y"]):
                 net.run(drive(), time=STEPS)
         else:
             net.run(drive(), time=STEPS)
+        assert not torch.equal(net.connections["X", "Y"].w, before)
         return net.connections["X", "Y"].w
 
     assert torch.equal(learnt(recorded=False), learnt(recorded=True))
