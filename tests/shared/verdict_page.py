@@ -23,6 +23,7 @@ HEAD = """# Verdicts
 `name`, the `layers` that it is about, a `sentence`, the measured `value`, the `threshold` that it
 was compared with, its `meaning` (the rule) and `advice`. The most severe come first. A threshold is
 an argument: `report.diagnose(dead=0.5)`, on the command line `--fail-on dead=0.5`.
+A share of exactly 50 % has the verdict on the command line, and not in `diagnose`.
 
 Written by `tests/shared/verdict_page.py` from the code; a test compares the two.
 """
