@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from neuroact.layers.adapter import LayerCall, module_within
+from neuroact.layers.adapter import LayerCall, names_within
 from neuroact.layers.state_reader import of_step
 from neuroact.stream import SignalKind, SpikeChunk
 
@@ -100,8 +100,7 @@ class BindsnetAdapter:
 
 
 def _names_of(cls: type) -> set[str]:
-    places = (module_within(base, "bindsnet") for base in cls.__mro__)
-    return {b.__name__ for b, at in zip(cls.__mro__, places, strict=True) if at in _PLACES}
+    return names_within(cls, "bindsnet", _PLACES)
 
 
 def _spikes(module: Any) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from neuroact.layers.adapter import LayerCall, module_within
+from neuroact.layers.adapter import LayerCall, names_within
 from neuroact.stream import SignalKind, SpikeChunk
 
 # Firing functions of several levels.
@@ -85,8 +85,4 @@ class MatterhornAdapter:
 
 
 def _names_of(cls: type) -> set[str]:
-    return {
-        base.__name__
-        for base in cls.__mro__
-        if module_within(base, "matterhorn_pytorch").startswith("matterhorn_pytorch.snn.")
-    }
+    return names_within(cls, "matterhorn_pytorch", "matterhorn_pytorch.snn.")

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from neuroact.layers.adapter import LayerCall, module_within
+from neuroact.layers.adapter import LayerCall, names_within
 from neuroact.layers.state_reader import of_sequence
 from neuroact.stream import SignalKind, SpikeChunk
 
@@ -112,11 +112,7 @@ class RockpoolAdapter:
 
 
 def _names_of(cls: type) -> set[str]:
-    return {
-        base.__name__
-        for base in cls.__mro__
-        if module_within(base, "rockpool").startswith("rockpool.nn.modules.torch.")
-    }
+    return names_within(cls, "rockpool", "rockpool.nn.modules.torch.")
 
 
 def _spikes(module: Any) -> bool:

@@ -247,6 +247,21 @@ def module_within(cls: type, framework: str) -> str:
     return "" if at < 0 else path[at + 1 : -1]
 
 
+def names_within(cls: type, framework: str, modules: str | tuple[str, ...]) -> set[str]:
+    """Names of the class and its bases that are from some modules of a framework, or of its copy.
+
+    Args:
+        cls: the class.
+        framework: import name of the framework.
+        modules: what the names of these modules begin with, as the framework has them.
+
+    >>> from torch import nn
+    >>> sorted(names_within(nn.ReLU6, "torch", "torch.nn.modules.activation"))
+    ['Hardtanh', 'ReLU6']
+    """
+    return {b.__name__ for b in cls.__mro__ if module_within(b, framework).startswith(modules)}
+
+
 def packages_in(modules: Iterable[nn.Module]) -> tuple[str, ...]:
     """Top-level packages that the modules' classes come from, in order, each once."""
     return tuple(dict.fromkeys(p for module in modules for p in packages_of(type(module))))

@@ -12,7 +12,6 @@ from torch import nn
 from neuroact.errors import NoSpikingLayersError, NoSuchStateError, UnsupportedModelError
 from neuroact.layers.adapter import Adapter, AdapterRegistry, InputAdapter, packages_in
 from neuroact.layers.axes import DEFAULT_AXES, ArgumentReader
-from neuroact.layers.graph_nodes import node_names
 from neuroact.layers.layer_info import LayerInfo
 from neuroact.layers.names import (
     ROOT_NAME,
@@ -24,6 +23,7 @@ from neuroact.layers.names import (
     named_modules,
     select,
 )
+from neuroact.layers.other_names import other_names
 from neuroact.layers.reading import Reading
 from neuroact.layers.state_reader import state_reader
 from neuroact.layers.stated import StatedAdapter
@@ -118,8 +118,8 @@ def choose_layers(
     if not found:
         raise without[0]
     recorded = {layer.info.name for layer in found}
-    nodes = node_names(modules, spiking)
-    return tuple(_also_named(layer, nodes.get(layer.info.name), recorded) for layer in found)
+    other = other_names(modules, [m.name for m in modules if m.name in spiking])
+    return tuple(_also_named(layer, other.get(layer.info.name), recorded) for layer in found)
 
 
 Reads = tuple[Adapter, SignalKind, str]
@@ -295,10 +295,10 @@ def _chosen(
     return ChosenLayer(info, named.module, adapter, passed_by, assumed, places)
 
 
-def _also_named(layer: ChosenLayer, node: str | None, recorded: set[str]) -> ChosenLayer:
-    if node is None or node in {*recorded, *layer.info.aliases}:
+def _also_named(layer: ChosenLayer, other: str | None, recorded: set[str]) -> ChosenLayer:
+    if other is None or other in {*recorded, *layer.info.aliases}:
         return layer
-    return replace(layer, info=replace(layer.info, aliases=(*layer.info.aliases, node)))
+    return replace(layer, info=replace(layer.info, aliases=(*layer.info.aliases, other)))
 
 
 def _no_layers(

@@ -14,8 +14,8 @@ class LayerInfo(Carded):
 
     Attributes:
         name: reported name, the module's qualified name in the model.
-        aliases: other names of the same module in the model; and that of the NIR graph's node that
-            it is in, if nirtorch made the model.
+        aliases: other names of the same module in the model; and its name in what the model was
+            built from, such as that of a NIR graph's node.
         framework: import name of the framework whose adapter reads it; "torch" if no adapter does.
         layer_type: the module's class name.
         kind: what its values mean.

@@ -236,14 +236,15 @@ class Signal:
         counts, pairs = self._counts, (0, 1)
         values = per_sample(part.values).to(torch.float64, copy=True)
         there = None if part.valid is None else part.valid.unsqueeze(2)
+        padding = None if there is None else there.logical_not()
         low, high = (
-            values if there is None else values.masked_fill(there.logical_not(), end)
+            values if padding is None else values.masked_fill(padding, end)
             for end in (math.inf, -math.inf)
         )
         torch.minimum(counts["min"], low.amin(pairs), out=counts["min"])
         torch.maximum(counts["max"], high.amax(pairs), out=counts["max"])
         # What is padding is 0 here.
-        padded = 0 if part.valid is None else part.valid.logical_not().sum()
+        padded = 0 if padding is None else padding.sum()
         counts["zeros"].add_(values.eq(0).sum(pairs) - padded)
         if self._threshold is not None:
             reach = values.ge(self._threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -26,16 +27,6 @@ def _network() -> nn.Module:
     return network
 
 
-LAYERS = {
-    "1_LIFTorch": ExpectedLayer("BTN", SignalKind.GRADED),
-    "3_LIFTorch": ExpectedLayer("BTN"),
-    "4_RateTorch": ExpectedLayer("BTN", SignalKind.ANALOG),
-}
-
-
-LIMITS = {Limit.NO_SAMPLE, Limit.FLOAT64, Limit.FLOAT16, Limit.BFLOAT16}
-
-
 def _run(model: nn.Module, x: Tensor, state: Any) -> tuple[Any, Any]:
     output, _, _ = model(x)
     return output, True
@@ -45,24 +36,19 @@ def _reset(model: Any) -> None:
     model.reset_state()
 
 
-EXAMPLES = (
-    AdapterExample(
-        name="batches",
-        model=_network,
-        inputs=lambda steps, batch: torch.rand(batch, steps, 4) * 3,
-        layers=LAYERS,
-        run=_run,
-        reset=_reset,
-        # All samples of a batch start from the state of the first one of the batch before.
-        limits={*LIMITS, Limit.CARRY_ON},
-    ),
-    AdapterExample(
-        name="one sample",
-        model=_network,
-        inputs=lambda steps, batch: torch.rand(batch, steps, 4) * 3,
-        layers=LAYERS,
-        run=_run,
-        reset=_reset,
-        limits={*LIMITS, Limit.BATCH},
-    ),
+LIMITS = {Limit.NO_SAMPLE, Limit.FLOAT64, Limit.FLOAT16, Limit.BFLOAT16}
+BATCHES = AdapterExample(
+    name="batches",
+    model=_network,
+    inputs=lambda steps, batch: torch.rand(batch, steps, 4) * 3,
+    layers={
+        "1_LIFTorch": ExpectedLayer("BTN", SignalKind.GRADED),
+        "3_LIFTorch": ExpectedLayer("BTN"),
+        "4_RateTorch": ExpectedLayer("BTN", SignalKind.ANALOG),
+    },
+    run=_run,
+    reset=_reset,
+    # All samples of a batch start from the state of the first one of the batch before.
+    limits={*LIMITS, Limit.CARRY_ON},
 )
+EXAMPLES = (BATCHES, replace(BATCHES, name="one sample", limits={*LIMITS, Limit.BATCH}))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neuroact.layers.adapter import module_within
+from neuroact.layers.adapter import names_within
 from neuroact.stream import SignalKind
 
 # The modules with neurons and layers. SpikingJelly also has classes that it builds from them,
@@ -44,11 +44,7 @@ ATTENTION = {"SpikingSelfAttention", "QKAttention", "SpikeDrivenSelfAttention"}
 
 def names_of(cls: type) -> set[str]:
     """Names of the class and its bases that come from SpikingJelly's modules of layers."""
-    return {base.__name__ for base in cls.__mro__ if _is_from(base, _PLACES)}
-
-
-def _is_from(cls: type, modules: tuple[str, ...]) -> bool:
-    return module_within(cls, "spikingjelly").startswith(modules)
+    return names_within(cls, "spikingjelly", _PLACES)
 
 
 def as_returned(output: Any) -> Any:
@@ -218,8 +214,7 @@ def layer_of(module: nn.Module) -> Layer | None:
         return None
     if surrogate_function(module) is not None:
         return _BINARY  # a user's own neuron, or one of a newer release
-    own = any(_is_from(base, _LAYERS) for base in type(module).__mro__)
-    return _BY_REQUEST if own else None
+    return _BY_REQUEST if names_within(type(module), "spikingjelly", _LAYERS) else None
 
 
 def is_sequence(module: nn.Module, layer: Layer) -> bool:

@@ -1,31 +1,26 @@
-"""What a NIR graph calls the layers of a model that nirtorch made of it."""
+"""What a NIR graph calls the layers of a model that nirtorch made of it.
+
+Modules are recognised by names. So nirtorch is never imported.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from torch import fx, nn
 
 from neuroact.layers.names import ROOT_NAME, NamedModule
 
 
-def node_names(modules: Sequence[NamedModule], layers: Iterable[str]) -> dict[str, str]:
-    """The name of the graph's node that a layer is in, by the layer's name, where they differ.
+def node_names(modules: Sequence[NamedModule], layers: Sequence[str]) -> dict[str, str]:
+    """The name of the graph's node that a layer is in, by the layer's name.
 
     An importer may put its neuron into a module of its own, or a part of the graph into a graph
     within the model: node `lif1` is then the layer `lif1.lif`, and `lif_lif` is `lif.lif_lif`. So
-    the same graph, read by two frameworks, has layers of different names, but the same nodes. A
-    node with two layers in it is the name of neither.
-
-    Args:
-        modules: the model's modules.
-        layers: names of its spiking layers.
+    the same graph, read by two frameworks, has layers of different names, but the same nodes.
     """
     graphs = [m.name for m in modules if _made_by_nirtorch(m.module)]
-    nodes = {layer: node for layer in layers if (node := _node(layer, graphs)) is not None}
-    held = Counter(nodes.values())
-    return {layer: node for layer, node in nodes.items() if layer != node and held[node] == 1}
+    return {layer: node for layer in layers if (node := _node(layer, graphs)) is not None}
 
 
 def _node(layer: str, graphs: Sequence[str]) -> str | None:
@@ -36,7 +31,6 @@ def _node(layer: str, graphs: Sequence[str]) -> str | None:
 
 
 def _made_by_nirtorch(module: nn.Module) -> bool:
-    # Names, because a model that comes from elsewhere must not import nirtorch.
     if isinstance(module, fx.GraphModule):
         return any(
             str(getattr(node.target, "__module__", None)).startswith("nirtorch.")
